@@ -1,0 +1,88 @@
+"""The one door from the pages to recorded runs: cached readers, cached snapshots, names."""
+
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from rbm_core.runs import reader as runs_reader
+from rbm_core.runs import store
+
+# The run shown to someone who opens the app for the first time.
+SHIPPED_RUN = "mnist-default"
+LIVE_STATES = ("starting", "running", "paused")
+_SNAPSHOTS_KEPT = 96  # a 784 x 500 snapshot is 1.6 MB as float32
+
+
+class _Snapshots:
+    """The last snapshots read, newest use last, so that scrubbing back does not read the disk again."""
+
+    def __init__(self) -> None:
+        self.kept: OrderedDict[tuple, Any] = OrderedDict()
+        self.lock = threading.Lock()
+
+    def get(self, reader: runs_reader.RunReader, key: tuple, step: int) -> Any:
+        with self.lock:
+            if key in self.kept:
+                self.kept.move_to_end(key)
+                return self.kept[key]
+        snapshot = reader.snapshot(step)
+        with self.lock:
+            self.kept[key] = snapshot
+            while len(self.kept) > _SNAPSHOTS_KEPT:
+                self.kept.popitem(last=False)
+        return snapshot
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _reader(path: str, born: int) -> runs_reader.RunReader:
+    return runs_reader.RunReader(Path(path))
+
+
+@st.cache_resource(show_spinner=False)
+def _snapshots() -> _Snapshots:
+    return _Snapshots()
+
+
+def _path_and_birth(name: str) -> tuple[Path, int]:
+    path = store.resolve(store.runs_root(), name)
+    try:
+        return path, (path / "config.json").stat().st_mtime_ns
+    except OSError:
+        return path, 0
+
+
+def reader(name: str) -> runs_reader.RunReader:
+    """The run's reader, shared by every tab; RunError in one sentence if there is no such run.
+
+    A run deleted and made again under the same name gets a new reader.
+    """
+    path, born = _path_and_birth(name)
+    return _reader(str(path), born)
+
+
+def snapshot(name: str, step: int) -> Any:
+    """The recorded state after `step` updates; SnapshotError in one sentence if it cannot be read."""
+    path, born = _path_and_birth(name)
+    return _snapshots().get(_reader(str(path), born), (str(path), born, step), step)
+
+
+def runs() -> list[store.RunInfo]:
+    """Every run in the store, newest first, unreadable ones included with their reason."""
+    return store.list_runs(store.runs_root())
+
+
+def run_names() -> list[str]:
+    return [info.name for info in runs()]
+
+
+def default_run(infos: list[store.RunInfo]) -> str | None:
+    """The newest living run, else the shipped one, else the newest that can be read."""
+    sound = [info for info in infos if not info.error]
+    for info in sound:
+        if info.state in LIVE_STATES:
+            return info.name
+    names = [info.name for info in sound]
+    return SHIPPED_RUN if SHIPPED_RUN in names else (names[0] if names else None)

@@ -1,0 +1,121 @@
+"""One table of what a link can hold: FIELDS says each query parameter's default, reading and bounds.
+
+A page asks `field("step")` for a value and calls `remember("step", 1200)` when the reader
+moves; the URL then reproduces the view. A value that cannot be read falls back to the default,
+and `complaints()` holds one sentence about it for the page to show.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+
+@dataclass(frozen=True)
+class Field:
+    """One query parameter: `parse` turns its text into a value or raises ValueError naming the bounds."""
+
+    default: Any
+    parse: Callable[[str], Any]
+    expects: str
+
+    def text(self, value: Any) -> str:
+        return ("1" if value else "0") if isinstance(value, bool) else str(value)
+
+
+def words(default: str = "") -> Field:
+    """Any text: a name that is looked up elsewhere."""
+    return Field(default, str, "a name")
+
+
+def choice(default: str, options: Sequence[str]) -> Field:
+    def parse(text: str) -> str:
+        if text not in options:
+            raise ValueError(text)
+        return text
+
+    return Field(default, parse, "one of " + ", ".join(options))
+
+
+def whole(default: int, low: int, high: int) -> Field:
+    def parse(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise ValueError(text)
+        return value
+
+    return Field(default, parse, f"a whole number from {low} to {high}")
+
+
+def number(default: float, low: float, high: float) -> Field:
+    def parse(text: str) -> float:
+        value = float(text)
+        if not (math.isfinite(value) and low <= value <= high):
+            raise ValueError(text)
+        return value
+
+    return Field(default, parse, f"a number from {low:g} to {high:g}")
+
+
+def switch(default: bool) -> Field:
+    def parse(text: str) -> bool:
+        if text not in ("0", "1"):
+            raise ValueError(text)
+        return text == "1"
+
+    return Field(default, parse, "0 or 1")
+
+
+def _step(text: str) -> int | str:
+    if text == "live":
+        return text
+    value = int(text)
+    if value < 0:
+        raise ValueError(text)
+    return value
+
+
+CURVE_GROUPS = ("energy", "likelihood", "reconstruction", "weights", "activity", "pace")
+CURVE_AXES = ("step", "epoch", "time")
+FILTER_ORDERS = ("index", "norm", "activity", "change", "similarity")
+
+FIELDS: dict[str, Field] = {
+    "run": words(),
+    # Train: the moment looked at, and how it is drawn.
+    "step": Field("live", _step, "live or a step"),
+    "curves": choice("energy", CURVE_GROUPS),
+    "axis": choice("step", CURVE_AXES),
+    "sort": choice("index", FILTER_ORDERS),
+}
+
+
+def complaints() -> list[str]:
+    """The sentences about unreadable values met since the script started; reading empties the list."""
+    return st.session_state.pop("_view_complaints", [])
+
+
+def field(key: str) -> Any:
+    """The value in the URL, or the default where there is none or it cannot be read."""
+    spec = FIELDS[key]
+    if key not in st.query_params:
+        return spec.default
+    text = st.query_params[key]
+    try:
+        return spec.parse(text)
+    except ValueError:
+        sentence = f"The link says {key}={text[:40]!r}, but {key} must be {spec.expects}; showing {spec.default!r}."
+        st.session_state.setdefault("_view_complaints", []).append(sentence)
+        del st.query_params[key]
+        return spec.default
+
+
+def remember(key: str, value: Any) -> None:
+    """Write the value into the URL; the default is left out, so that links stay short."""
+    spec = FIELDS[key]
+    if value == spec.default:
+        if key in st.query_params:
+            del st.query_params[key]
+    elif st.query_params.get(key) != spec.text(value):
+        st.query_params[key] = spec.text(value)
