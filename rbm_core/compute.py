@@ -1,0 +1,213 @@
+"""Where and in what precision the engine computes, and where its random numbers come from.
+
+On the CPU draws come from a counter-based generator in compiled kernels (kernels.py); on CUDA from torch's own
+device generator. Callers see one class, `Rng`, and never a global seed.
+"""
+
+import platform
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rbm_core import kernels
+from rbm_core.kernels import DRAW_RESOLUTION
+
+__all__ = ["DRAW_RESOLUTION", "DeviceError", "Rng", "as_array", "device_name", "pick_precision", "resolve_device"]
+
+_MASK32 = 0xFFFFFFFF
+
+
+class DeviceError(ValueError):
+    """A device that was asked for and is not there."""
+
+
+def as_array(x: Tensor) -> np.ndarray:
+    """The memory of a contiguous CPU tensor as numpy sees it; bfloat16 as its uint16 bit patterns."""
+    return x.view(torch.uint16).numpy() if x.dtype == torch.bfloat16 else x.numpy()
+
+
+class Rng:
+    """One stream of random numbers, named by (seed, stream, rank); the same name gives the same numbers.
+
+    On the CPU the numbers are Philox4x32-10 of (key = seed, counter = (index, call, rank, stream)), so two streams
+    that differ in any part of their name never share a number, and the whole state is one call counter.
+    Bernoulli draws resolve probabilities to 2⁻²³ (`DRAW_RESOLUTION`); 0 and 1 are exact.
+
+    seed: 0 … 2⁶⁴ − 1. stream: any name. rank: 0 … 65,535, the process or device.
+    """
+
+    def __init__(self, seed: int, stream: str, device: str | torch.device = "cpu", rank: int = 0) -> None:
+        if not 0 <= seed < 2**64:
+            raise ValueError(f"seed must lie in 0 … 2^64 − 1, got {seed}")
+        if not 0 <= rank < 2**16:
+            raise ValueError(f"rank must lie in 0 … 65535, got {rank}")
+        self.seed, self.stream, self.rank = int(seed), stream, int(rank)
+        self.device = torch.device(device)
+        self.calls = 0
+        self._stream_id = zlib.crc32(stream.encode())
+        self.generator: torch.Generator | None = None
+        if self.device.type != "cpu":
+            name = np.random.SeedSequence([self.seed, self._stream_id, self.rank])
+            self.generator = torch.Generator(self.device)
+            self.generator.manual_seed(int(name.generate_state(1, np.uint64)[0] >> 1))
+
+    def state(self) -> dict:
+        """All there is to know, ready for JSON; `Rng.from_state` continues exactly here."""
+        state = {"seed": self.seed, "stream": self.stream, "rank": self.rank, "calls": self.calls}
+        if self.generator is not None:
+            state["generator"] = bytes(self.generator.get_state().numpy()).hex()
+        return state
+
+    @classmethod
+    def from_state(cls, state: dict, device: str | torch.device = "cpu") -> "Rng":
+        rng = cls(state["seed"], state["stream"], device, state["rank"])
+        rng.calls = int(state["calls"])
+        if rng.generator is not None and "generator" in state:
+            raw = np.frombuffer(bytes.fromhex(state["generator"]), np.uint8).copy()
+            rng.generator.set_state(torch.from_numpy(raw))
+        return rng
+
+    def _counter(self) -> tuple[int, int, int, int, int]:
+        """(key0, key1, c1, c2, c3) of the next call; c0 counts within the call."""
+        call = self.calls
+        self.calls += 1
+        if call >= 2**48:
+            raise OverflowError(f"stream {self.stream!r} has used up its 2^48 calls; start another with a new name")
+        return (
+            self.seed & _MASK32,
+            self.seed >> 32,
+            call & _MASK32,
+            (call >> 32) | (self.rank << 16),
+            self._stream_id,
+        )
+
+    def bernoulli(
+        self, logits: Tensor, bias: Tensor | None = None, *, scale: float = 1.0, out: Tensor | None = None
+    ) -> Tensor:
+        """0/1 draws, each 1 with probability σ(scale · (logits + bias)).
+
+        logits: (B, N). bias: (N,), added in float32 when logits are bfloat16. out: like logits, may be logits
+        itself. Returns out, of logits' dtype.
+        """
+        out = torch.empty_like(logits) if out is None else out
+        if self.device.type == "cpu" and logits.dtype in (torch.bfloat16, torch.float32) and logits.dim() == 2:
+            shift = torch.zeros(logits.shape[1]) if bias is None else bias.float()
+            source = logits.contiguous()
+            target = out if out.is_contiguous() else torch.empty_like(source)
+            kernels.draw_from_logits(
+                as_array(source), shift.numpy(), np.float32(scale), as_array(target), *self._counter()
+            )
+            return target if target is out else out.copy_(target)
+        shifted = logits if bias is None else logits + bias
+        p = torch.sigmoid(shifted * scale if scale != 1.0 else shifted)
+        return torch.lt(self.uniform(logits.shape, dtype=p.dtype), p, out=out)
+
+    def binarise(self, images: Tensor, rows: Tensor, out: Tensor) -> Tensor:
+        """out[b] = a stochastic binarisation of images[rows[b]]: each pixel is 1 with probability value / 255.
+
+        images: (N, V) uint8. rows: (B,) int64. out: (B, V) float32 or bfloat16, filled and returned.
+        """
+        if self.device.type == "cpu":
+            kernels.draw_from_bytes(images.numpy(), rows.numpy(), as_array(out), *self._counter())
+            return out
+        p = images[rows].to(torch.float32) / 255
+        return torch.lt(self.uniform(p.shape), p, out=out)
+
+    def _numpy(self) -> np.random.Generator:
+        """A numpy generator of this call's own, for the laws that need no speed."""
+        name = [self.seed & _MASK32, self.seed >> 32, self._stream_id, self.rank, self.calls]
+        self.calls += 1
+        return np.random.Generator(np.random.SFC64(np.random.SeedSequence(name)))
+
+    def uniform(self, shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> Tensor:
+        """Uniform numbers in [0, 1)."""
+        if self.generator is not None:
+            return torch.rand(shape, generator=self.generator, device=self.device, dtype=dtype)
+        wide = np.float64 if dtype == torch.float64 else np.float32
+        return torch.from_numpy(self._numpy().random(tuple(shape), dtype=wide)).to(dtype)
+
+    def normal(self, shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> Tensor:
+        """Standard normal numbers."""
+        if self.generator is not None:
+            return torch.randn(shape, generator=self.generator, device=self.device, dtype=dtype)
+        wide = np.float64 if dtype == torch.float64 else np.float32
+        return torch.from_numpy(self._numpy().standard_normal(tuple(shape), dtype=wide)).to(dtype)
+
+    def integers(self, high: int, shape: tuple[int, ...]) -> Tensor:
+        """Integers in 0 … high − 1, int64."""
+        if self.generator is not None:
+            return torch.randint(high, shape, generator=self.generator, device=self.device)
+        return torch.from_numpy(self._numpy().integers(0, high, tuple(shape)))
+
+    def permutation(self, n: int) -> Tensor:
+        """A random order of 0 … n − 1, int64."""
+        if self.generator is not None:
+            return torch.randperm(n, generator=self.generator, device=self.device)
+        return torch.from_numpy(self._numpy().permutation(n))
+
+
+def resolve_device(name: str) -> torch.device:
+    """The torch device for auto, cpu, cuda or cuda:N. Raises DeviceError, one sentence, if it is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise DeviceError(f"device must be auto, cpu or cuda, got {name!r}") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise DeviceError(f"device {name!r} was asked for, but torch sees no CUDA GPU here; use cpu or auto")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise DeviceError(f"device {name!r} was asked for, but torch sees {torch.cuda.device_count()} CUDA GPU(s)")
+    if device.type not in ("cpu", "cuda"):
+        raise DeviceError(f"device must be auto, cpu or cuda, got {name!r}")
+    return device
+
+
+def device_name(device: torch.device) -> str:
+    """What a person calls it: the GPU's or the processor's name."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def pick_precision(n_visible: int, n_hidden: int, batch: int, device: torch.device) -> tuple[torch.dtype, str]:
+    """bfloat16 where its matrix products are faster at these shapes, else float32; and one line that says why.
+
+    Processors without bfloat16 instructions emulate it slowly, so it is timed rather than looked up. States are
+    0/1 and so exact in either; master weights stay float32.
+    """
+    seconds = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        v = torch.ones(batch, n_visible, dtype=dtype, device=device)
+        W = torch.ones(n_visible, n_hidden, dtype=dtype, device=device)
+        out = torch.empty(batch, n_hidden, dtype=dtype, device=device)
+        seconds[dtype] = _fastest(lambda v=v, W=W, out=out: torch.mm(v, W, out=out), device)
+    faster = min(seconds, key=lambda dtype: seconds[dtype])
+    # A gain below a tenth does not pay for the rounding.
+    chosen = torch.bfloat16 if seconds[torch.bfloat16] < 0.9 * seconds[torch.float32] else torch.float32
+    assert chosen in (faster, torch.float32)
+    timing = ", ".join(f"{str(d).removeprefix('torch.')} {1e3 * s:.3f} ms" for d, s in seconds.items())
+    return chosen, f"{str(chosen).removeprefix('torch.')} (a product at this run's shapes: {timing})"
+
+
+def _fastest(work: Callable[[], object], device: torch.device, repeats: int = 7) -> float:
+    """Seconds of the fastest of a few calls: noise only ever adds."""
+    best = float("inf")
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        best = min(best, time.perf_counter() - start)
+    return best

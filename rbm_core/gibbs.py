@@ -1,0 +1,92 @@
+"""Block Gibbs chains: pure functions (rbm, chain, rng) -> chain, one half step at a time.
+
+A half step draws one layer given the other; a sweep is v → h → v.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from rbm_core.compute import Rng
+from rbm_core.rbm import RBM, ShapeError
+
+__all__ = ["Chain", "Clamp", "from_bernoulli_noise", "from_gaussian_noise", "from_images", "half_step", "sweep"]
+
+# (which pixels are held, (V,) bool; the values they are held at, (V,) or (B, V))
+Clamp = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """B chains side by side, after some half steps.
+
+    v: (B, V) and h: (B, H), the states; h is all zeros before the first half step. mean_v, mean_h: what the newest
+    draw of each layer was drawn from (None before the first). sweep: whole sweeps done. half: the layer drawn last.
+    """
+
+    v: Tensor
+    h: Tensor
+    mean_v: Tensor | None = None
+    mean_h: Tensor | None = None
+    sweep: int = 0
+    half: Literal["v", "h"] = "v"
+
+
+def from_images(rbm: RBM, v: Tensor) -> Chain:
+    """Chains that start at these images. v: (B, V), finite. Raises ShapeError otherwise."""
+    if v.dim() != 2 or v.shape[1] != rbm.n_visible or len(v) == 0:
+        raise ShapeError(f"images must have shape (chains, {rbm.n_visible}), got {tuple(v.shape)}")
+    if not torch.isfinite(v).all():
+        raise ShapeError("images hold numbers that are not finite; a chain needs finite pixels to start from")
+    v = v.to(rbm.device, rbm.dtype)
+    return Chain(v, torch.zeros(len(v), rbm.n_hidden, device=rbm.device, dtype=rbm.dtype))
+
+
+def from_bernoulli_noise(rbm: RBM, n: int, rng: Rng, p: float = 0.5) -> Chain:
+    """n chains from pixels that are 1 with probability p, independently."""
+    _check_count(n)
+    return from_images(rbm, (rng.uniform((n, rbm.n_visible)) < p).to(rbm.dtype))
+
+
+def from_gaussian_noise(rbm: RBM, n: int, rng: Rng) -> Chain:
+    """n chains from real-valued N(0, I) noise: no state of a Bernoulli model, but only the first half step sees it."""
+    _check_count(n)
+    return from_images(rbm, rng.normal((n, rbm.n_visible), dtype=rbm.dtype))
+
+
+def _check_count(n: int) -> None:
+    if n < 1:
+        raise ShapeError(f"the number of chains must be at least 1, got {n}")
+
+
+def half_step(rbm: RBM, chain: Chain, rng: Rng, *, beta: float = 1.0, clamp: Clamp | None = None) -> Chain:
+    """Draw the layer that was not drawn last: h ~ p(h | v), or v ~ p(v | h) and a sweep is done.
+
+    beta: inverse temperature; 1 is the model itself, 0 is coin tossing. clamp: pixels held at given values; the
+    others are then drawn from the model's conditional law given them.
+    """
+    if not beta >= 0:
+        raise ValueError(f"beta must be at least 0, got {beta}")
+    if chain.half == "v":
+        logits = rbm.logits_h_from_v(chain.v)
+        h = rng.bernoulli(logits, scale=beta)
+        return Chain(chain.v, h, chain.mean_v, torch.sigmoid(beta * logits), chain.sweep, "h")
+    mean_v = rbm.mean_v_from_h(chain.h, beta)
+    v = rbm.sample_v_from_h(chain.h, rng, beta)
+    if clamp is not None:
+        held, values = clamp
+        v = torch.where(held, values.to(v), v)
+        mean_v = torch.where(held, values.to(v), mean_v)
+    return Chain(v, chain.h, mean_v, chain.mean_h, chain.sweep + 1, "v")
+
+
+def sweep(
+    rbm: RBM, chain: Chain, rng: Rng, n: int = 1, *, beta: float = 1.0, clamp: Clamp | None = None
+) -> Chain:
+    """n sweeps v → h → v. A chain caught between half steps first completes its sweep, which counts as one."""
+    target = chain.sweep + n
+    while chain.sweep < target:
+        chain = half_step(rbm, chain, rng, beta=beta, clamp=clamp)
+    return chain

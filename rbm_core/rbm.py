@@ -1,0 +1,207 @@
+"""The Restricted Boltzmann Machine: parameters, energies and conditionals; no learning, no files.
+
+Notation: v (B, V), h (B, H), W (V, H), vbias b (V,), hbias c (H,); energies in nats.
+
+Bernoulli visible units:  E(v, h) = −b·v − c·h − vᵀWh
+Gaussian visible units:   E(v, h) = Σᵢ (vᵢ − bᵢ)² / 2σᵢ² − c·h − (v/σ²)ᵀWh,  with σ = 1 unless log_var is given
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from rbm_core.compute import Rng
+
+__all__ = ["RBM", "ShapeError", "Visible"]
+
+Visible = Literal["bernoulli", "gaussian"]
+
+
+class ShapeError(ValueError):
+    """Arrays that do not fit together, or numbers that no model can have."""
+
+
+@dataclass(frozen=True)
+class RBM:
+    """The parameters of one model, and everything that follows from them in closed form.
+
+    W: (V, H). vbias: (V,). hbias: (H,). visible: the law of the visible units. log_var: (V,), log σ² of Gaussian
+    visible units, None for unit variance. Raises ShapeError for shapes, devices or dtypes that do not agree.
+    """
+
+    W: Tensor
+    vbias: Tensor
+    hbias: Tensor
+    visible: Visible = "bernoulli"
+    log_var: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if self.visible not in ("bernoulli", "gaussian"):
+            raise ShapeError(f"visible must be 'bernoulli' or 'gaussian', got {self.visible!r}")
+        if self.W.dim() != 2 or 0 in self.W.shape:
+            raise ShapeError(f"W must have shape (visible, hidden), both at least 1, got {tuple(self.W.shape)}")
+        if self.vbias.shape != self.W.shape[:1] or self.hbias.shape != self.W.shape[1:]:
+            raise ShapeError(
+                f"W {tuple(self.W.shape)} needs vbias ({self.W.shape[0]},) and hbias ({self.W.shape[1]},), "
+                f"got {tuple(self.vbias.shape)} and {tuple(self.hbias.shape)}"
+            )
+        tensors = [self.W, self.vbias, self.hbias]
+        if self.log_var is not None:
+            if self.visible != "gaussian":
+                raise ShapeError("log_var belongs to Gaussian visible units only; leave it out for Bernoulli ones")
+            if self.log_var.shape != self.vbias.shape:
+                raise ShapeError(f"log_var must have shape {tuple(self.vbias.shape)}, got {tuple(self.log_var.shape)}")
+            tensors.append(self.log_var)
+        if len({t.device for t in tensors}) > 1 or len({t.dtype for t in tensors}) > 1:
+            raise ShapeError(
+                "all parameters must share one device and one dtype, got "
+                + ", ".join(sorted({f"{t.device}/{t.dtype}" for t in tensors}))
+            )
+
+    @property
+    def n_visible(self) -> int:
+        return self.W.shape[0]
+
+    @property
+    def n_hidden(self) -> int:
+        return self.W.shape[1]
+
+    @property
+    def device(self) -> torch.device:
+        return self.W.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.W.dtype
+
+    @classmethod
+    def from_numpy(
+        cls,
+        W: np.ndarray,
+        vbias: np.ndarray,
+        hbias: np.ndarray,
+        *,
+        visible: Visible = "bernoulli",
+        log_var: np.ndarray | None = None,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> "RBM":
+        """A model of copies of these arrays. Raises ShapeError for wrong shapes or non-finite numbers."""
+        arrays = {"W": W, "vbias": vbias, "hbias": hbias, "log_var": log_var}
+        tensors: dict[str, Tensor | None] = {}
+        for name, array in arrays.items():
+            if array is not None and not np.isfinite(array).all():
+                bad = int(np.size(array) - np.isfinite(array).sum())
+                raise ShapeError(f"{name} has {bad} numbers that are not finite; a model needs finite parameters")
+            tensors[name] = None if array is None else torch.tensor(np.asarray(array), dtype=dtype, device=device)
+        return cls(**tensors, visible=visible)  # type: ignore[arg-type]
+
+    def to_numpy(self) -> dict[str, np.ndarray]:
+        """Copies of the parameters by name, in float32 (float64 models keep float64)."""
+        wide = torch.float64 if self.dtype == torch.float64 else torch.float32
+        named = {"W": self.W, "vbias": self.vbias, "hbias": self.hbias, "log_var": self.log_var}
+        return {name: t.to("cpu", wide).numpy().copy() for name, t in named.items() if t is not None}
+
+    def to(self, device: str | torch.device | None = None, dtype: torch.dtype | None = None) -> "RBM":
+        """The same model elsewhere or in another precision."""
+        move = {"device": device or self.device, "dtype": dtype or self.dtype}
+        return replace(
+            self,
+            W=self.W.to(**move),
+            vbias=self.vbias.to(**move),
+            hbias=self.hbias.to(**move),
+            log_var=None if self.log_var is None else self.log_var.to(**move),
+        )
+
+    @classmethod
+    def initial(
+        cls,
+        n_visible: int,
+        n_hidden: int,
+        rng: Rng,
+        *,
+        weight_std: float = 0.01,
+        data_mean: Tensor | None = None,
+        visible: Visible = "bernoulli",
+    ) -> "RBM":
+        """W ~ N(0, weight_std²), c = 0, and b from the data's means: log p/(1 − p), or the mean itself if Gaussian.
+
+        data_mean: (V,) or None for b = 0. Sources: Hinton 2010, §8.
+        """
+        W = rng.normal((n_visible, n_hidden)) * weight_std
+        hbias = torch.zeros(n_hidden, device=W.device)
+        if data_mean is None:
+            vbias = torch.zeros(n_visible, device=W.device)
+        elif visible == "gaussian":
+            vbias = data_mean.to(W)
+        else:
+            # A pixel that is never on in the data still gets a finite bias: −log 999 ≈ −6.9.
+            vbias = torch.logit(data_mean.to(W).clamp(1e-3, 1 - 1e-3))
+        return cls(W, vbias, hbias, visible)
+
+    def _check(self, x: Tensor, units: int, name: str) -> Tensor:
+        if x.dim() != 2 or x.shape[1] != units:
+            raise ShapeError(f"{name} must have shape (cases, {units}), got {tuple(x.shape)}")
+        if x.device != self.device:
+            raise ShapeError(f"{name} is on {x.device} and the model on {self.device}; move one of them")
+        return x if x.dtype == self.dtype else x.to(self.dtype)
+
+    @property
+    def inverse_var(self) -> Tensor | None:
+        """1/σ² (V,) of Gaussian visible units with learned variances, else None."""
+        return None if self.log_var is None else torch.exp(-self.log_var)
+
+    def logits_h_from_v(self, v: Tensor) -> Tensor:
+        """c + vW, or c + (v/σ²)W: the logits of the hidden units. v: (B, V). Returns (B, H)."""
+        v = self._check(v, self.n_visible, "v")
+        scaled = v if self.inverse_var is None else v * self.inverse_var
+        return torch.addmm(self.hbias, scaled, self.W)
+
+    def mean_h_from_v(self, v: Tensor, beta: float = 1.0) -> Tensor:
+        """p(h = 1 | v) = σ(β(c + vW)). v: (B, V). Returns (B, H)."""
+        return torch.sigmoid(beta * self.logits_h_from_v(v))
+
+    def sample_h_from_v(self, v: Tensor, rng: Rng, beta: float = 1.0) -> Tensor:
+        """h ~ p(h | v) at inverse temperature β. v: (B, V). Returns (B, H) of zeros and ones."""
+        return rng.bernoulli(self.logits_h_from_v(v), scale=beta)
+
+    def logits_v_from_h(self, h: Tensor) -> Tensor:
+        """b + hWᵀ: the logits of Bernoulli visible units, the means of Gaussian ones. h: (B, H). Returns (B, V)."""
+        return torch.addmm(self.vbias, self._check(h, self.n_hidden, "h"), self.W.T)
+
+    def mean_v_from_h(self, h: Tensor, beta: float = 1.0) -> Tensor:
+        """E[v | h]: σ(β(b + hWᵀ)), or b + hWᵀ for Gaussian units (at any β). h: (B, H). Returns (B, V)."""
+        logits = self.logits_v_from_h(h)
+        return logits if self.visible == "gaussian" else torch.sigmoid(beta * logits)
+
+    def sample_v_from_h(self, h: Tensor, rng: Rng, beta: float = 1.0) -> Tensor:
+        """v ~ p(v | h) at inverse temperature β; Gaussian units have variance σ²/β. h: (B, H). Returns (B, V)."""
+        logits = self.logits_v_from_h(h)
+        if self.visible == "bernoulli":
+            return rng.bernoulli(logits, scale=beta)
+        noise = rng.normal(tuple(logits.shape), dtype=logits.dtype) * beta**-0.5
+        return logits + (noise if self.log_var is None else noise * torch.exp(self.log_var / 2))
+
+    def _visible_energy(self, v: Tensor) -> Tensor:
+        """The part of the energy that v has by itself. (B, V) -> (B,)."""
+        if self.visible == "bernoulli":
+            return -(v @ self.vbias)
+        square = (v - self.vbias) ** 2
+        return 0.5 * (square if self.inverse_var is None else square * self.inverse_var).sum(1)
+
+    def energy(self, v: Tensor, h: Tensor) -> Tensor:
+        """E(v, h) in nats, by the formulas at the head of this module. v: (B, V), h: (B, H). Returns (B,)."""
+        v, h = self._check(v, self.n_visible, "v"), self._check(h, self.n_hidden, "h")
+        return self._visible_energy(v) - (self.logits_h_from_v(v) * h).sum(1)
+
+    def free_energy(self, v: Tensor) -> Tensor:
+        """F(v) = −b·v − Σⱼ softplus(cⱼ + (vW)ⱼ), in nats; p(v) = exp(−F(v)) / Z. v: (B, V). Returns (B,).
+
+        Gaussian units have Σᵢ (vᵢ − bᵢ)²/2σᵢ² in place of −b·v.
+        """
+        v = self._check(v, self.n_visible, "v")
+        return self._visible_energy(v) - softplus(self.logits_h_from_v(v)).sum(1)
