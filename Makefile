@@ -1,0 +1,65 @@
+# make run · make test · make check · make bench
+# Needs Python 3.11 or newer and make; everything else is installed into .venv.
+
+VENV ?= .venv
+PY := $(VENV)/bin/python
+# An interrupted `venv` leaves a python without pip; ensurepip, which every venv has, brings it back.
+PIP = $(PY) -m ensurepip >/dev/null && $(PY) -m pip --disable-pip-version-check
+# PYTHON=/path/to/python3.12 chooses another interpreter for a new .venv.
+PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v "$$p" && break; done)
+
+.PHONY: help run test check bench setup setup-dev browser
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make run     start the app (ARGS="--server.port 8502" is passed to streamlit)'
+	@echo 'make test    run the tests (ARGS="-k gibbs" is passed to pytest)'
+	@echo 'make check   lint, format and types'
+	@echo 'make bench   time an update beside other packages'
+
+run: setup
+	@$(PY) -m streamlit run dashboard/app.py $(ARGS)
+
+test: setup-dev browser
+	@$(PY) -m pytest $(ARGS)
+
+check: setup-dev
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy rbm_core dashboard
+
+bench: setup-dev
+	@$(PY) -m tests.benchmarks $(ARGS)
+
+setup: $(VENV)/.installed
+setup-dev: $(VENV)/.installed-dev
+
+# The stamps are younger than the requirements they answer to, so a second `make` installs nothing.
+# Running pip in a .venv made by hand only adds what is missing.
+$(VENV)/.installed: requirements.txt | $(PY)
+	@echo 'Installing requirements.txt into $(VENV): minutes and several GB the first time.'
+	@$(PIP) install -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements.txt requirements-dev.txt | $(PY)
+	@echo 'Installing requirements-dev.txt into $(VENV): minutes and several GB the first time.'
+	@$(PIP) install -r requirements-dev.txt
+	@touch $(VENV)/.installed $@
+
+$(PY):
+	@test -n "$(PYTHON)" || { echo 'RBM Observatory needs Python 3.11 or newer, and found none on PATH: install one, or run make PYTHON=/path/to/python3.' >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo '$(PYTHON) cannot make virtual environments: install its venv package (on Debian and Ubuntu: apt-get install python3-venv).' >&2; exit 1; }
+	@echo 'Making $(VENV) with $(PYTHON).'
+	@"$(PYTHON)" -m venv $(VENV) || { rm -f $@; exit 1; }
+
+# The browser tests drive Debian's chromium. Without it they are skipped, and the summary says so.
+browser:
+	@for b in chromium chromium-browser google-chrome; do command -v $$b >/dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo 'Installing chromium for the browser tests.'; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; } \
+			|| echo 'chromium could not be installed: the browser tests will be skipped.'; \
+	else \
+		echo 'chromium is not installed: the browser tests will be skipped (on Debian: apt-get install chromium).'; \
+	fi
