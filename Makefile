@@ -3,8 +3,8 @@
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
-# An interrupted `venv` leaves a python without pip; ensurepip, which every venv has, brings it back.
-PIP = $(PY) -m ensurepip >/dev/null && $(PY) -m pip --disable-pip-version-check
+# An interrupted `venv` leaves a python without pip; ensurepip brings it back.
+PIP = { $(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip; } && $(PY) -m pip --disable-pip-version-check
 # PYTHON=/path/to/python3.12 chooses another interpreter for a new .venv.
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v "$$p" && break; done)
