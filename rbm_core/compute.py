@@ -193,10 +193,8 @@ def pick_precision(n_visible: int, n_hidden: int, batch: int, device: torch.devi
         W = torch.ones(n_visible, n_hidden, dtype=dtype, device=device)
         out = torch.empty(batch, n_hidden, dtype=dtype, device=device)
         seconds[dtype] = _fastest(lambda v=v, W=W, out=out: torch.mm(v, W, out=out), device)
-    faster = min(seconds, key=lambda dtype: seconds[dtype])
     # A gain below a tenth does not pay for the rounding.
     chosen = torch.bfloat16 if seconds[torch.bfloat16] < 0.9 * seconds[torch.float32] else torch.float32
-    assert chosen in (faster, torch.float32)
     timing = ", ".join(f"{str(d).removeprefix('torch.')} {1e3 * s:.3f} ms" for d, s in seconds.items())
     return chosen, f"{str(chosen).removeprefix('torch.')} (a product at this run's shapes: {timing})"
 
