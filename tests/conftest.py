@@ -1,0 +1,132 @@
+"""Fixtures that every room shares: the data at hand, a run store of one's own, the app, a browser.
+
+Nothing here reaches into a user's runs or downloads: tests/live.py holds the classes behind the last two.
+"""
+
+import os
+import subprocess
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.live import CHROMIUM, CHROMIUM_FLAGS, REPO, App, settle, shoot
+
+UNPACK_MNIST = REPO.parent / "shared" / "data" / "unpack-mnist"
+
+
+@pytest.fixture(scope="session")
+def mnist_root(pytestconfig: pytest.Config) -> Path | None:
+    """A folder that holds the full MNIST as torchvision lays it, or None where this machine has none.
+
+    RBM_DATA_DIR where that has it; else unpacked, once, from the shared data beside the repository.
+    """
+    own = os.environ.get("RBM_DATA_DIR")
+    if own and (Path(own) / "MNIST" / "raw" / "t10k-labels-idx1-ubyte").is_file():
+        return Path(own)
+    if not UNPACK_MNIST.is_file():
+        return None
+    folder = Path(pytestconfig.cache.mkdir("mnist"))
+    unpacked = folder / "unpacked"
+    if not unpacked.is_file():
+        subprocess.run([UNPACK_MNIST, folder], check=True)
+        unpacked.touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mnist_name(mnist_root: Path | None) -> str:
+    """The best digits at hand: "mnist" where the full set is there, else the bundled "mnist-5k"."""
+    return "mnist" if mnist_root else "mnist-5k"
+
+
+@pytest.fixture(scope="session")
+def full_mnist(mnist_root: Path | None) -> Path:
+    """mnist_root, for a test that has nothing to say without it."""
+    if mnist_root is None:
+        pytest.skip("the full MNIST is not on this machine: set RBM_DATA_DIR to a folder that holds it")
+    return mnist_root
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _data_dir(mnist_root: Path | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """RBM_DATA_DIR is mnist_root, or an empty folder, for every test and every process a test starts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RBM_DATA_DIR", str(mnist_root or tmp_path_factory.mktemp("no-data")))
+        yield
+
+
+@pytest.fixture
+def runs_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty run store, to which RBM_RUNS_DIR points for this test and the processes it starts."""
+    root = tmp_path / "checkpoints"
+    root.mkdir()
+    monkeypatch.setenv("RBM_RUNS_DIR", str(root))
+    return root
+
+
+@pytest.fixture
+def start_app(tmp_path: Path) -> Iterator[Callable[..., App]]:
+    """start_app(**env) -> App: the app on a free port with these variables set, ended with the test."""
+    apps: list[App] = []
+
+    def start(**env: str) -> App:
+        app = App(tmp_path / f"app-{len(apps)}.log", env)
+        apps.append(app)
+        app.wait_until_it_answers()
+        return app
+
+    yield start
+    for app in apps:
+        app.end()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Headless Chromium for one module, closed after it: asyncio is not free while Playwright runs."""
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed (make test installs it as root on Debian; else do so by hand)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
+    """open_page(url, width=1280, height=800, scheme="light") -> Page, settled, in a context of its own.
+
+    Uncaught script errors on any of its pages fail the test; a failed test leaves a screenshot of each.
+    """
+    contexts: list[BrowserContext] = []
+    errors: list[str] = []
+
+    def open_page(url: str, width: int = 1280, height: int = 800, scheme: str = "light") -> Page:
+        context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(url)
+        settle(page)
+        return page
+
+    yield open_page
+    failed = request.node.stash.get(_FAILED, False)
+    for n, context in enumerate(contexts):
+        if failed:
+            for page in context.pages:
+                shoot(page, f"failed-{request.node.name}-{n}")
+        context.close()
+    assert errors == [], "uncaught errors in the page"
+
+
+_FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.when == "call":
+        item.stash[_FAILED] = report.failed
+    return report
