@@ -1,0 +1,167 @@
+"""The arrows between the rooms, read from the imports."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).parent.parent
+ROOMS = ("rbm_core", "dashboard")
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(REPO).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+SOURCES = {module_name(path): path for room in ROOMS for path in sorted((REPO / room).rglob("*.py"))}
+
+
+def imports_of(module: str, source: str, is_package: bool = False) -> set[str]:
+    """Every dotted name that the source imports, at its top or inside a function, made absolute.
+
+    `from a.b import c` counts as a.b and as a.b.c, since c may be a module.
+    """
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            package = module.split(".") if is_package else module.split(".")[:-1]
+            base = package[: len(package) - node.level + 1] if node.level else []
+            origin = ".".join([*base, *([node.module] if node.module else [])])
+            found.add(origin)
+            found.update(f"{origin}.{alias.name}" for alias in node.names)
+    return found
+
+
+def reaches(imported: str, forbidden: str) -> bool:
+    return imported == forbidden or imported.startswith(forbidden + ".")
+
+
+def offences(modules: list[str], forbidden: tuple[str, ...]) -> list[str]:
+    return [
+        f"{module} imports {imported}"
+        for module in modules
+        for imported in sorted(
+            imports_of(module, SOURCES[module].read_text(), SOURCES[module].name == "__init__.py")
+        )
+        if any(reaches(imported, name) for name in forbidden)
+    ]
+
+
+def under(*prefixes: str) -> list[str]:
+    """The modules of this room or with this name; at least one, so that a rule cannot hold over nothing."""
+    found = [
+        module
+        for module in SOURCES
+        if any(reaches(module, prefix) for prefix in prefixes) and module not in HELPERS
+    ]
+    assert found, f"no module under {prefixes}: has the room moved?"
+    return found
+
+
+TRAINING = ("rbm_core.training", "rbm_core.trainer")
+ABOVE_RBM = ("rbm_core.gibbs", "rbm_core.gradient", *TRAINING)
+RECORDS = ("rbm_core.runs",)
+TORCH = ("torch", "torchvision", "numba")
+ENGINE_ON_TORCH = (
+    *("rbm_core.rbm", "rbm_core.compute", "rbm_core.kernels", "rbm_core.estimator", *ABOVE_RBM),
+    *("rbm_core.likelihood", "rbm_core.diagnostics"),
+    *("rbm_core.RBM", "rbm_core.Rng", "rbm_core.Training", "rbm_core.BernoulliRBM"),
+)
+HELPERS = ("dashboard.sampler",)  # run as processes of their own
+
+ARROWS = {
+    "the engine knows nothing of the app": (
+        ("rbm_core",),
+        ("dashboard", "streamlit", "plotly"),
+    ),
+    "the rbm and its draws stand below everything": (
+        ("rbm_core.rbm", "rbm_core.compute", "rbm_core.kernels"),
+        (*ABOVE_RBM, *RECORDS, "rbm_core.likelihood", "rbm_core.config"),
+    ),
+    "chains know nothing of gradients": (
+        ("rbm_core.gibbs",),
+        ("rbm_core.gradient", *TRAINING, *RECORDS),
+    ),
+    "gradients know nothing of the loop": (
+        ("rbm_core.gradient",),
+        (*TRAINING, *RECORDS),
+    ),
+    "mathematics writes no run": (
+        ("rbm_core.training",),
+        ("rbm_core.trainer", *RECORDS),
+    ),
+    "likelihood and diagnostics measure, they do not train": (
+        ("rbm_core.likelihood", "rbm_core.diagnostics"),
+        TRAINING,
+    ),
+    "the run store, its reader and its control need no torch": (
+        ("rbm_core.runs.reader", "rbm_core.runs.store", "rbm_core.runs.control"),
+        (*TORCH, *ENGINE_ON_TORCH),
+    ),
+    "a run's description and its data need no torch": (
+        ("rbm_core.config",),
+        (*TORCH, *ENGINE_ON_TORCH),
+    ),
+    "the app's own process holds no torch: that is for the sampler's helper and for trainers": (
+        ("dashboard",),
+        (*TORCH, *ENGINE_ON_TORCH),
+    ),
+    "figures are pure": (
+        ("dashboard.figures",),
+        ("streamlit", "rbm_core.runs", "dashboard.data"),
+    ),
+}
+
+
+@pytest.mark.parametrize("rule", ARROWS)
+def test_arrows_point_one_way(rule: str) -> None:
+    modules, forbidden = ARROWS[rule]
+    assert offences(under(*modules), forbidden) == [], rule
+
+
+@pytest.mark.parametrize(
+    ("source", "imported"),
+    [
+        ("import torch", "torch"),
+        ("import torch.nn as nn", "torch.nn"),
+        ("def f():\n    from torch import nn", "torch.nn"),
+        ("from . import training", "rbm_core.training"),
+        ("from .training import Training", "rbm_core.training"),
+        ("from ..training import Training", "rbm_core.training"),
+        ("from .. import training", "rbm_core.training"),
+        ("from rbm_core import training", "rbm_core.training"),
+    ],
+)
+def test_every_way_to_import_is_seen(source: str, imported: str) -> None:
+    module = "rbm_core.likelihood.ais" if ".." in source else "rbm_core.module"
+    assert imported in imports_of(module, source)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "rbm_core",
+        "rbm_core.config",
+        "rbm_core.datasets",
+        "rbm_core.runs.control",
+        "rbm_core.runs.reader",
+        "rbm_core.runs.store",
+        "dashboard.data",
+        "dashboard.sampler",
+        "dashboard.trainers",
+        "dashboard.view_state",
+    ],
+)
+def test_importing_it_loads_neither_torch_nor_numba(module: str) -> None:
+    """The app's first paint does not wait for torch, through whatever chain of imports."""
+    program = f"import sys, {module}; print(*sorted({{'torch', 'torchvision', 'numba'}} & set(sys.modules)))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], cwd=REPO, capture_output=True, text=True, check=False
+    )
+    assert loaded.returncode == 0, loaded.stderr
+    assert loaded.stdout.split() == []
