@@ -1,0 +1,21 @@
+"""The record of a run on disk: find it, write it, read it, command its trainer. Nothing here imports torch
+to read.
+"""
+
+from rbm_core.runs.files import RunError, SnapshotError
+from rbm_core.runs.reader import Probe, RunReader, Snapshot
+from rbm_core.runs.store import RunInfo, create_run, list_runs, new_name, resolve, runs_root
+
+__all__ = [
+    "Probe",
+    "RunError",
+    "RunInfo",
+    "RunReader",
+    "Snapshot",
+    "SnapshotError",
+    "create_run",
+    "list_runs",
+    "new_name",
+    "resolve",
+    "runs_root",
+]

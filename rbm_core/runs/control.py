@@ -1,0 +1,102 @@
+"""Commands to a living trainer, left in control.json: sent by any process, taken by the trainer."""
+
+import math
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+from filelock import AcquireReturnProxy, FileLock, Timeout
+
+from rbm_core.runs.files import RunError, explain, of_run, read_object, write_json
+from rbm_core.runs.reader import LIVE_STATES, RunReader
+
+COMMANDS = ("pause", "resume", "stop", "snapshot", "set", "step")
+SETTABLE = ("learning_rate", "momentum", "weight_decay", "k")
+
+
+def send(path: Path, command: str, value: Any = None, *, by: str | None = None) -> None:
+    """Leaves a command for the run's trainer, which obeys it within a second (between two updates).
+
+    pause, resume, stop and snapshot take no value; set takes {"name": ..., "value": ...} for a setting in
+    SETTABLE; step takes {"n": updates}, and is obeyed while paused. RunError in one sentence for a command
+    that does not exist, a value that cannot be meant, and a run that no trainer is training.
+    """
+    path = Path(path)
+    _check(command, value)
+    status = RunReader(path).status()
+    if status["state"] not in LIVE_STATES:
+        raise RunError(f"run {path.name!r} is not being trained (it is {status['state']}); resume it first")
+    entry = {"id": secrets.token_hex(4), "time": time.time(), "command": command}
+    if value is not None:
+        entry["value"] = value
+    if by is not None:
+        entry["by"] = by
+    with _locked(path):
+        try:
+            waiting = _waiting(path)
+        except RunError:  # damaged: nobody can obey what it held, and it must not block this command
+            waiting = []
+        write_json(path / "control.json", {"commands": [*waiting, entry]}, durable=False)
+
+
+def take(path: Path) -> list[dict[str, Any]]:
+    """The commands waiting, oldest first; they are gone from the file afterwards.
+
+    Where none waits this is one failed look for a file, about 2 µs. A damaged file is discarded: RunError
+    says so.
+    """
+    file = path / "control.json"
+    try:
+        os.stat(file)
+    except OSError:
+        return []
+    with _locked(path):
+        try:
+            return _waiting(path)
+        finally:
+            try:
+                file.unlink(missing_ok=True)
+            except OSError as error:
+                raise RunError(explain(error, file)) from error
+
+
+def _waiting(path: Path) -> list[dict[str, Any]]:
+    file = path / "control.json"
+    try:
+        commands = read_object(file).get("commands")
+    except FileNotFoundError:
+        return []
+    if not isinstance(commands, list) or not all(
+        isinstance(entry, dict) and isinstance(entry.get("command"), str) for entry in commands
+    ):
+        raise RunError(f"{of_run(file)} is damaged: it should hold a list of commands")
+    return commands
+
+
+def _locked(path: Path) -> AcquireReturnProxy:
+    """A context that holds the lock for the read-modify-write of control.json: less than a millisecond."""
+    try:
+        return FileLock(path / "control.lock").acquire(timeout=5.0, poll_interval=0.005)
+    except Timeout:
+        raise RunError(f"another process keeps {path / 'control.lock'} locked; try again") from None
+    except OSError as error:
+        raise RunError(explain(error, path / "control.lock")) from error
+
+
+def _check(command: str, value: Any) -> None:
+    if command not in COMMANDS:
+        raise RunError(f"no command {command!r}; there are: {', '.join(COMMANDS)}")
+    if command == "set":
+        if not isinstance(value, dict) or value.get("name") not in SETTABLE:
+            raise RunError(f"set changes one of {', '.join(SETTABLE)} while training, not {value!r}")
+        number = value.get("value")
+        if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
+            raise RunError(f"{value['name']} must be a number, got {number!r}")
+    elif command == "step":
+        n = value.get("n") if isinstance(value, dict) else None
+        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+            raise RunError(f'step needs {{"n": a number of updates, at least 1}}, got {value!r}')
+    elif value is not None:
+        raise RunError(f"{command} takes no value, got {value!r}")

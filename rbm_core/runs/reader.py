@@ -1,0 +1,425 @@
+"""Read a run that may be written to at this moment. No torch: NumPy and safetensors only, and nothing is
+written.
+
+Every method may be asked again at 2 Hz: what did not change on disk is not read again, and metrics are read
+from where the last reading ended. One reader may be shared by threads.
+"""
+
+import json
+import os
+import re
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rbm_core.runs.files import (
+    SCHEMA,
+    Cached,
+    RunError,
+    SnapshotError,
+    lock_is_held,
+    of_run,
+    one_line,
+    read_object,
+    read_tensors,
+)
+
+LIVE_STATES = ("starting", "running", "paused")
+STATES = (*LIVE_STATES, "finished", "stopped", "diverged", "failed", "interrupted")
+# How long a run just created may say "starting" before its trainer's process has come far enough to lock it.
+STARTING_GRACE_S = 20.0
+
+_STATUS: dict[str, Any] = {
+    "state": "interrupted",
+    "pid": None,
+    "pid_started": None,
+    "heartbeat": 0.0,
+    "step": 0,
+    "n_steps": 0,
+    "epoch": 0.0,
+    "n_epochs": 0,
+    "steps_per_epoch": 0,
+    "steps_per_s": 0.0,
+    "seconds": 0.0,
+    "learning_rate": None,
+    "message": "",
+}
+_NUMBERS = ("heartbeat", "step", "n_steps", "epoch", "n_epochs", "steps_per_epoch", "steps_per_s", "seconds")
+_SNAPSHOT_NAME = re.compile(r"(\d{9,15})\.safetensors")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The recorded state after `step` updates. V visible and H hidden units, N particles, P probe cases.
+
+    W (V, H), vbias (V,), hbias (H,) float32 (W was stored in half precision); log_var (V,) only for
+    Gaussian visible units with learned variances. particles_v (N, V): uint8 in {0, 1}, or float32 for
+    Gaussian units; particles_h (N, H) uint8 in {0, 1}. probe_hidden (P, H) uint8 = round(255 p(h=1|v)) of
+    the probe batch; mean_hidden (H,) float32, over the monitoring subset. increment_counts (3, 64) and
+    increment_edges (3, 65): histograms of the last increments of W, vbias and hbias. meta: "epoch",
+    "seconds", "learning_rate", ...
+    """
+
+    step: int
+    W: np.ndarray
+    vbias: np.ndarray
+    hbias: np.ndarray
+    log_var: np.ndarray | None
+    particles_v: np.ndarray
+    particles_h: np.ndarray
+    probe_hidden: np.ndarray
+    mean_hidden: np.ndarray
+    increment_counts: np.ndarray
+    increment_edges: np.ndarray
+    meta: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The fixed probe batch: v (P, V) uint8 = round(255 x), and labels (P,) int64, or None where the data
+    has none.
+    """
+
+    v: np.ndarray
+    labels: np.ndarray | None
+
+
+def snapshot_file(run: Path, step: int) -> Path:
+    return run / "snapshots" / f"{step:09d}.safetensors"
+
+
+def read_snapshot(path: Path) -> Snapshot:
+    """The snapshot in a file, checked; FileNotFoundError if there is none, SnapshotError if it is damaged."""
+    arrays, meta = read_tensors(path)
+    try:
+        return _unpack_snapshot(arrays, meta)
+    except KeyError as error:
+        raise SnapshotError(f"{of_run(path)} is damaged: it holds no {error.args[0]}") from error
+    except (ValueError, TypeError) as error:
+        raise SnapshotError(f"{of_run(path)} is damaged: {one_line(error)}") from error
+
+
+def _unpack_snapshot(arrays: Mapping[str, np.ndarray], meta: dict[str, Any]) -> Snapshot:
+    W = arrays["W"].astype(np.float32)
+    if W.ndim != 2:
+        raise ValueError(f"W should have two axes, not {W.ndim}")
+    V, H = W.shape
+    log_var = arrays["log_var"].astype(np.float32) if "log_var" in arrays else None
+    if meta.get("visible") == "gaussian":
+        particles_v = arrays["particles_v"].astype(np.float32)
+    else:
+        particles_v = _unpack_bits(arrays["particles_v"], V, "particles_v")
+    snapshot = Snapshot(
+        step=int(meta["step"]),
+        W=W,
+        vbias=arrays["vbias"].astype(np.float32),
+        hbias=arrays["hbias"].astype(np.float32),
+        log_var=log_var,
+        particles_v=particles_v,
+        particles_h=_unpack_bits(arrays["particles_h"], H, "particles_h"),
+        probe_hidden=arrays["probe_hidden"],
+        mean_hidden=arrays["mean_hidden"].astype(np.float32),
+        increment_counts=arrays["increment_counts"],
+        increment_edges=arrays["increment_edges"],
+        meta=meta,
+    )
+    for name, n in (("vbias", V), ("hbias", H), ("mean_hidden", H), ("log_var", V)):
+        array = getattr(snapshot, name)
+        if array is not None and array.shape != (n,):
+            raise ValueError(f"{name} should have shape ({n},), not {array.shape}")
+    for name, n in (("particles_v", V), ("probe_hidden", H)):
+        array = getattr(snapshot, name)
+        if array.ndim != 2 or array.shape[1] != n:
+            raise ValueError(f"{name} should have {n} columns, but its shape is {array.shape}")
+    return snapshot
+
+
+def _unpack_bits(packed: np.ndarray, n: int, name: str) -> np.ndarray:
+    n_bytes = (n + 7) // 8
+    if packed.dtype != np.uint8 or packed.ndim != 2 or packed.shape[1] != n_bytes:
+        raise ValueError(f"{name} should be uint8 rows of {n_bytes} bytes, not {packed.dtype} {packed.shape}")
+    return np.unpackbits(packed, axis=1, count=n)
+
+
+class _Lines:
+    """The JSON objects of a growing .jsonl file, read once each; a last line without its newline is left
+    waiting.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.forget()
+
+    def forget(self) -> None:
+        self._file: int | None = None
+        self._seen = 0  # size of the file at the last look
+        self._offset = 0  # after the last newline read
+        self.n_read = 0
+        self._error: RunError | None = None
+
+    def new(self) -> tuple[bool, list[dict[str, Any]]]:
+        """(whether the file is another one by now, so that what was read before is void; the new rows)."""
+        try:
+            found = os.stat(self.path)
+        except (FileNotFoundError, NotADirectoryError):
+            void = self._file is not None
+            self.forget()
+            return void, []
+        except OSError as error:
+            raise RunError(f"{of_run(self.path)} cannot be read: {error.strerror or error}") from error
+        void = self._file is not None and (found.st_ino != self._file or found.st_size < self._offset)
+        if void:
+            self.forget()
+        if found.st_size != self._seen or self._file is None:
+            self._file = found.st_ino
+            return void, self._read(found.st_size)
+        if self._error is not None:
+            raise self._error.with_traceback(None)
+        return void, []
+
+    def _read(self, size: int) -> list[dict[str, Any]]:
+        try:
+            with open(self.path, "rb") as file:
+                file.seek(self._offset)
+                data = file.read(size - self._offset)
+        except OSError as error:
+            raise RunError(f"{of_run(self.path)} cannot be read: {error.strerror or error}") from error
+        self._seen = self._offset + len(data)
+        end = data.rfind(b"\n") + 1
+        rows: list[dict[str, Any]] = []
+        for line in data[:end].split(b"\n")[:-1]:
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
+                row = None
+            if not isinstance(row, dict):
+                number = self.n_read + len(rows) + 1
+                self._error = RunError(
+                    f"{of_run(self.path)} is damaged at line {number}: remove that line to read the others"
+                )
+                raise self._error
+            rows.append(row)
+        self._offset += end
+        self.n_read += len(rows)
+        self._error = None
+        return rows
+
+
+class _Columns:
+    """metrics.jsonl as columns that grow in place: a new row costs the same after 200,000 rows as after
+    ten.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lines = _Lines(path)
+        self._clear()
+
+    def _clear(self) -> None:
+        self._n = 0
+        self._room: dict[str, np.ndarray] = {}
+        self._shown: dict[str, np.ndarray] = {}
+
+    def get(self) -> dict[str, np.ndarray]:
+        void, rows = self._lines.new()
+        if void:
+            self._clear()
+        if rows:
+            self._add(rows)
+        return self._shown
+
+    def _add(self, rows: list[dict[str, Any]]) -> None:
+        first, self._n = self._n, self._n + len(rows)
+        for name in {name for row in rows for name in row} - set(self._room):
+            self._room[name] = np.full(0, np.nan)
+        for name, room in list(self._room.items()):
+            if len(room) < self._n:
+                self._room[name] = np.full(max(256, 2 * self._n), np.nan)
+                self._room[name][: len(room)] = room
+            self._room[name][first : self._n] = [_number(row.get(name)) for row in rows]
+        self._shown = {}
+        for name, room in self._room.items():
+            column = room[: self._n]
+            if name == "step":
+                column = np.nan_to_num(column, nan=-1).astype(np.int64)
+            column.flags.writeable = False
+            self._shown[name] = column
+
+
+def _number(value: Any) -> float:
+    """A cell of a column: NaN for null, for a missing cell and for text."""
+    return float(value) if isinstance(value, (int, float)) else float("nan")
+
+
+class RunReader:
+    """One run folder, read. Making one reads nothing; each method raises RunError in one sentence if it
+    must.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.name = self.path.name
+        self._guard = threading.RLock()
+        self._config = Cached(self.path / "config.json", _parse_config)
+        self._status = Cached(self.path / "status.json", _parse_status)
+        self._steps = Cached(self.path / "snapshots", _list_steps)
+        self._live = Cached(self.path / "live.safetensors", read_snapshot)
+        self._probe = Cached(self.path / "probe.safetensors", _parse_probe)
+        self._metrics = _Columns(self.path / "metrics.jsonl")
+        self._events = _Lines(self.path / "events.jsonl")
+        self._likelihood = _Lines(self.path / "likelihood.jsonl")
+        self._event_rows: list[dict[str, Any]] = []
+        self._likelihood_rows: list[dict[str, Any]] = []
+
+    def config(self) -> dict[str, Any]:
+        """config.json as written: "config" holds the fields of the RunConfig. Shared: do not change it."""
+        with self._guard:
+            config = self._config.get()
+        if config is None:
+            raise RunError(f"run {self.name!r} has no config.json, so it cannot be shown; delete {self.path}")
+        return config
+
+    def status(self) -> dict[str, Any]:
+        """status.json, every key present, with the state as it is: "interrupted" where it claims life and no
+        process holds the run's lock. A fresh dict each time.
+        """
+        with self._guard:
+            status = self._status.get()
+            if status is None:
+                status = {**_STATUS, "state": "starting" if lock_is_held(self.path) else "interrupted"}
+            living = status["state"] in LIVE_STATES and lock_is_held(self.path)
+            if status["state"] in LIVE_STATES and not living:
+                # A trainer writes its last word before it lets go of the lock: what is read now is that word.
+                status = self._status.get() or status
+        status = dict(status)
+        if status["state"] in LIVE_STATES and not living and not _just_created(status):
+            status["state"], status["steps_per_s"] = "interrupted", 0.0
+            status["message"] = (
+                f"The trainer's process ended without a word at step {int(status['step']):,}; "
+                "Resume goes on from the last saved state."
+            )
+        return status
+
+    def metrics(self) -> dict[str, np.ndarray]:
+        """Every column of metrics.jsonl as an array of one length: "step" int64, the others float64 with
+        NaN where a row has no value. The same dict, with the same read-only arrays, until rows are added.
+        """
+        with self._guard:
+            return self._metrics.get()
+
+    def events(self) -> list[dict[str, Any]]:
+        """The rows of events.jsonl, oldest first."""
+        with self._guard:
+            return self._grow(self._events, self._event_rows)
+
+    def likelihood(self) -> list[dict[str, Any]]:
+        """The rows of likelihood.jsonl, oldest first."""
+        with self._guard:
+            return self._grow(self._likelihood, self._likelihood_rows)
+
+    @staticmethod
+    def _grow(lines: _Lines, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        void, new = lines.new()
+        if void:
+            rows.clear()
+        rows.extend(new)
+        return list(rows)
+
+    def snapshot_steps(self) -> list[int]:
+        """The steps with a snapshot, ascending."""
+        with self._guard:
+            return list(self._steps.get() or ())
+
+    def nearest_step(self, step: int) -> int | None:
+        """The step with a snapshot that is closest to `step` (the earlier of two); None where there is
+        none.
+        """
+        return min(self.snapshot_steps(), key=lambda known: (abs(known - step), known), default=None)
+
+    def snapshot(self, step: int) -> Snapshot:
+        """The snapshot at a step, read anew each time; SnapshotError names the steps there are, or the
+        damage.
+        """
+        try:
+            return read_snapshot(snapshot_file(self.path, int(step)))
+        except FileNotFoundError:
+            nearest = self.nearest_step(step)
+            there = "it has none yet" if nearest is None else f"the nearest is at step {nearest}"
+            raise SnapshotError(f"run {self.name!r} has no snapshot at step {step}; {there}") from None
+
+    def live(self) -> Snapshot | None:
+        """What the trainer showed last, at most half a second old while it runs; the same object until it
+        changes.
+
+        None where there is none, or where it is damaged: it is disposable, and the next one comes.
+        """
+        with self._guard:
+            try:
+                return self._live.get()
+            except RunError:
+                return None
+
+    def probe(self) -> Probe | None:
+        """The probe batch whose hidden probabilities the snapshots hold; None before the trainer has
+        written it.
+        """
+        with self._guard:
+            return self._probe.get()
+
+
+def _parse_config(path: Path) -> dict[str, Any]:
+    config = read_object(path)
+    schema = config.get("schema")
+    if not isinstance(schema, int) or schema < 1:
+        raise RunError(f"{of_run(path)} is damaged: it names no schema")
+    if schema > SCHEMA:
+        raise RunError(
+            f"run {path.parent.name!r} was written by a newer version (schema {schema}); "
+            f"this one reads schema {SCHEMA}: update RBM Observatory"
+        )
+    if not isinstance(config.get("config"), dict):
+        raise RunError(f'{of_run(path)} is damaged: it holds no "config"')
+    return config
+
+
+def _parse_status(path: Path) -> dict[str, Any]:
+    status = {**_STATUS, **read_object(path)}
+    if status["state"] not in STATES:
+        raise RunError(f"{of_run(path)} is damaged: it holds the unknown state {status['state']!r}")
+    for name in _NUMBERS:
+        if status[name] is None:
+            status[name] = _STATUS[name]
+        elif isinstance(status[name], bool) or not isinstance(status[name], (int, float)):
+            raise RunError(f"{of_run(path)} is damaged: {name} is {status[name]!r}, not a number")
+    if not isinstance(status["message"], str):
+        status["message"] = ""
+    return status
+
+
+def _just_created(status: dict[str, Any]) -> bool:
+    """Whether the run's trainer may still be on its way to the lock."""
+    return status["state"] == "starting" and 0 <= time.time() - status["heartbeat"] < STARTING_GRACE_S
+
+
+def _list_steps(path: Path) -> tuple[int, ...]:
+    try:
+        names = os.listdir(path)
+    except NotADirectoryError as error:
+        raise RunError(f"{path} should be a folder of snapshots, not a file") from error
+    except PermissionError as error:
+        raise RunError(f"no permission to read {path}") from error
+    matches = (_SNAPSHOT_NAME.fullmatch(name) for name in names)
+    return tuple(sorted(int(match[1]) for match in matches if match))
+
+
+def _parse_probe(path: Path) -> Probe:
+    arrays, _ = read_tensors(path)
+    if "v" not in arrays or arrays["v"].ndim != 2:
+        raise SnapshotError(f"{of_run(path)} is damaged: it holds no probe batch")
+    return Probe(arrays["v"], arrays.get("labels"))

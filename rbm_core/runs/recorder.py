@@ -1,0 +1,219 @@
+"""Write a run: the one trainer that holds the run's lock records through this; likelihoods may come from
+others.
+"""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from rbm_core.runs.files import (
+    RunError,
+    append_line,
+    explain,
+    of_run,
+    one_line,
+    read_object,
+    split_meta,
+    tensor_bytes,
+    write_bytes,
+    write_json,
+)
+from rbm_core.runs.reader import RunReader, snapshot_file
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def snapshot_schedule(n_steps: int, max_snapshots: int) -> list[int]:
+    """The steps of a run of n_steps updates that are kept as snapshots, ascending: 0, ever sparser ones,
+    n_steps.
+
+    sᵢ = c((1 + n_steps/c)^(i/m) − 1) with c = n_steps/1000, i = 0..m: geometric over three decades, so that
+    the first gap is about 1/8000 of the run and the last about 1/8. One in eight of max_snapshots is left
+    for snapshots asked for by hand and for those of a stop. A function of the configuration alone: a run
+    killed and resumed keeps the same steps.
+    """
+    if n_steps <= 0:
+        return [0]
+    bound = max(2, max_snapshots)
+    m = bound - bound // 8 - 1
+    c = n_steps / 1000
+    steps = {round(c * ((1 + n_steps / c) ** (i / m) - 1)) for i in range(m + 1)}
+    return sorted(steps | {0, n_steps})
+
+
+def thinned(steps: list[int], max_snapshots: int) -> list[int]:
+    """The steps to delete so that at most max_snapshots stay: every second one of the older half, and again
+    if need be. The first and the last are never among them.
+    """
+    keep, bound = sorted(steps), max(2, max_snapshots)
+    while len(keep) > bound:
+        older = keep[1 : 1 + len(keep) // 2]
+        gone = set(older[::2]) - {keep[-1]}
+        keep = [step for step in keep if step not in gone]
+    return sorted(set(steps) - set(keep))
+
+
+class Recorder:
+    """Writes into one run folder, which must exist. Every write is whole or not at all; RunError in one
+    sentence (disk full, no permission) if it cannot be made.
+    """
+
+    def __init__(self, path: Path | str, *, max_snapshots: int = 64) -> None:
+        self.path = Path(path)
+        self.max_snapshots = max_snapshots
+        self._reader = RunReader(self.path)
+        self._last_row: int | None = None
+
+    def clean(self) -> None:
+        """Removes what writers killed half-way left aside; only for who holds the run's lock."""
+        for folder in (self.path, self.path / "snapshots"):
+            for aside in folder.glob(".*.tmp"):
+                if aside.name != ".control.json.tmp":  # other processes write that one, under its own lock
+                    aside.unlink(missing_ok=True)
+
+    # --- described once ---
+
+    def complete_config(self, **facts: Any) -> None:
+        """Adds to config.json what only the trainer knows: versions, device, precision, data."""
+        path = self.path / "config.json"
+        write_json(path, {**read_object(path), **facts})
+
+    def write_probe(self, v: np.ndarray, labels: np.ndarray | None) -> None:
+        """The probe batch, v (P, V) uint8 = round(255 x); labels (P,) int64 or None."""
+        arrays = {"v": v} if labels is None else {"v": v, "labels": labels}
+        write_bytes(self.path / "probe.safetensors", tensor_bytes(arrays, {}))
+
+    # --- lines ---
+
+    def append_metrics(self, row: Mapping[str, Any]) -> bool:
+        """Appends a row of metrics.jsonl, unless that step or a later one is there already (a resumed run
+        passes the steps between its last saved state and its end a second time). Returns whether it was
+        written.
+        """
+        path = self.path / "metrics.jsonl"
+        if self._last_row is None:
+            self._last_row = _last_step(path)
+        if row["step"] <= self._last_row:
+            return False
+        append_line(path, row)
+        self._last_row = int(row["step"])
+        return True
+
+    def append_event(self, step: int, command: str, value: Any = None, by: str | None = None) -> None:
+        """Appends a row of events.jsonl: what was done to the run, when and by whom."""
+        row: dict[str, Any] = {"time": time.time(), "step": step, "command": command}
+        if value is not None:
+            row["value"] = value
+        if by is not None:
+            row["by"] = by
+        append_line(self.path / "events.jsonl", row)
+
+    def append_likelihood(self, row: Mapping[str, Any]) -> None:
+        """Appends a row of likelihood.jsonl; any process may, whether the run is being trained or not."""
+        path = self.path / "likelihood.jsonl"
+        try:
+            lock = FileLock(self.path / "likelihood.lock").acquire(timeout=5.0)
+        except Timeout:
+            raise RunError(
+                f"another process keeps {path.name} of run {self.path.name!r} locked; try again"
+            ) from None
+        except OSError as error:
+            raise RunError(explain(error, path)) from error
+        with lock:
+            append_line(path, {"time": time.time(), **row}, durable=True)
+
+    def sync_metrics(self) -> None:
+        """Forces the rows so far to the disk, so that no saved state is ahead of them after a power
+        failure.
+        """
+        path = self.path / "metrics.jsonl"
+        try:
+            with open(path, "ab") as file:
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise RunError(explain(error, path)) from error
+
+    # --- whole files ---
+
+    def write_status(self, status: Mapping[str, Any], *, durable: bool = False) -> None:
+        """Replaces status.json; durable where the state changed, not for a heartbeat."""
+        write_json(self.path / "status.json", status, durable=durable)
+
+    def write_snapshot(self, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
+        """Keeps a snapshot at meta["step"], then thins the kept ones to max_snapshots."""
+        path = snapshot_file(self.path, int(meta["step"]))
+        try:
+            path.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise RunError(explain(error, path)) from error
+        write_bytes(path, tensor_bytes(arrays, meta))
+        for step in thinned(self._reader.snapshot_steps(), self.max_snapshots):
+            snapshot_file(self.path, step).unlink(missing_ok=True)
+
+    def write_live(self, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
+        """Replaces live.safetensors, what a page shows between two kept snapshots; not forced to the disk."""
+        write_bytes(self.path / "live.safetensors", tensor_bytes(arrays, meta), durable=False)
+
+    def drop_live(self) -> None:
+        """Removes live.safetensors: the last kept snapshot is the newest state, or its space is needed."""
+        (self.path / "live.safetensors").unlink(missing_ok=True)
+
+    # --- everything for a bit-exact resume ---
+
+    def write_resume(self, tensors: Mapping[str, "Tensor"], meta: Mapping[str, Any]) -> None:
+        """Replaces resume.safetensors; the metrics so far are on the disk first."""
+        from safetensors.torch import save
+
+        self.sync_metrics()
+        # Cloned: safetensors refuses tensors that share their memory, as two halves of one buffer do.
+        own = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+        # allow_nan: the state must come back as it was, whatever it was.
+        data = save(own, metadata={"meta": json.dumps(meta)})
+        write_bytes(self.path / "resume.safetensors", data)
+
+    def has_resume(self) -> bool:
+        return (self.path / "resume.safetensors").exists()
+
+    def read_resume(self) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
+        """What write_resume kept, bit for bit; RunError in one sentence if there is none or it is damaged."""
+        from safetensors.torch import load
+
+        path = self.path / "resume.safetensors"
+        try:
+            data = path.read_bytes()
+            return load(data), split_meta(data)
+        except FileNotFoundError:
+            raise RunError(f"run {self.path.name!r} has no saved state to resume from") from None
+        except OSError as error:
+            raise RunError(f"{of_run(path)} cannot be read: {error.strerror or error}") from error
+        except Exception as error:  # safetensors' own class, KeyError or ValueError, as the damage has it
+            raise RunError(
+                f"{of_run(path)} is damaged ({one_line(error)}), so the run cannot go on; "
+                "start a new run from its last snapshot"
+            ) from error
+
+
+def _last_step(path: Path) -> int:
+    """The step of the last whole row of metrics.jsonl; -1 where there is none."""
+    try:
+        with open(path, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - 65536))
+            lines = file.read().split(b"\n")[:-1]
+    except FileNotFoundError:
+        return -1
+    except OSError as error:
+        raise RunError(f"{of_run(path)} cannot be read: {error.strerror or error}") from error
+    for line in reversed(lines):
+        try:
+            return int(json.loads(line)["step"])
+        except (ValueError, TypeError, KeyError):
+            continue
+    return -1

@@ -1,0 +1,236 @@
+"""The run store: where runs live, what they are called, which there are, and how one comes into being."""
+
+import os
+import re
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from rbm_core.runs.files import SCHEMA, RunError, SnapshotError, explain, write_json
+from rbm_core.runs.reader import LIVE_STATES, RunReader, read_snapshot, snapshot_file
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+# Windows keeps these names for devices, with any ending.
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+_CONTENT = ("config.json", "status.json", "metrics.jsonl", "snapshots")
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """One line of the list of runs. Where the run cannot be read, `error` says why and the rest is empty."""
+
+    name: str
+    path: Path
+    state: str = "failed"
+    step: int = 0
+    n_steps: int = 0
+    created: str = ""
+    dataset: str = ""
+    preset: str | None = None
+    message: str = ""
+    error: str | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether a trainer is at it."""
+        return self.error is None and self.state in LIVE_STATES
+
+
+def runs_root() -> Path:
+    """$RBM_RUNS_DIR, else checkpoints/ beside the packages."""
+    asked = os.environ.get("RBM_RUNS_DIR", "").strip()
+    if asked:
+        return Path(asked).expanduser().absolute()
+    return Path(__file__).resolve().parents[2] / "checkpoints"
+
+
+def shown(root: Path) -> str:
+    """The folder as a person reads it: relative to the working directory where it lies below it."""
+    try:
+        return f"{root.absolute().relative_to(Path.cwd())}/"
+    except (ValueError, OSError):
+        return str(root)
+
+
+def check_name(name: str) -> str:
+    """The name, if it can name a run: letters, digits, '.', '_' and '-'. RunError in one sentence if not."""
+    if not _NAME.fullmatch(str(name)) or name.endswith(".") or _RESERVED.fullmatch(name):
+        raise RunError(
+            f"a run cannot be called {name!r}: use letters, digits, '.', '_' and '-', "
+            "beginning with a letter or digit, at most 80"
+        )
+    return name
+
+
+def new_name(config: Any, preset: str | None = None, root: Path | None = None) -> str:
+    """A free name that says what is trained: `mnist-default-3f2a`; without a preset the algorithm,
+    `mnist-pcd5-3f2a`.
+    """
+    fields = _fields(config)
+    kind = preset or f"{fields.get('algorithm', 'run')}{fields.get('k', '')}"
+    words = [_slug(Path(str(fields.get("dataset", "run"))).name), _slug(kind)]
+    root = runs_root() if root is None else root
+    while True:
+        name = check_name("-".join([*words, secrets.token_hex(2)]))
+        if not (root / name).exists():
+            return name
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:32] or "run"
+
+
+def _fields(config: Any) -> dict[str, Any]:
+    """The fields of a RunConfig, or of a dict of them."""
+    return dict(config) if isinstance(config, Mapping) else dict(config.model_dump(mode="json"))
+
+
+def create_run(
+    root: Path,
+    name: str,
+    config: Any,
+    *,
+    preset: str | None = None,
+    origin: Mapping[str, Any] | None = None,
+) -> Path:
+    """Makes the folder of a run about to be trained and returns it; it appears whole or not at all.
+
+    config: a RunConfig or a dict of its fields. origin: {"run", "step"}, a snapshot in the same store whose
+    parameters the new run starts from; it is copied, so that the new run does not depend on the old one.
+    RunError if the name is taken or no good, SnapshotError if there is no such snapshot or it does not fit.
+    """
+    root, fields = Path(root), _fields(config)
+    path = root / check_name(name)
+    if path.exists():
+        raise RunError(f"there is already a run {name!r} in {shown(root)}; choose another name, or resume it")
+    source = _origin_file(root, origin, fields) if origin is not None else None
+    now = time.time()
+    described = {
+        "schema": SCHEMA,
+        "name": name,
+        "created": datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds"),
+        "config": fields,
+        "preset": preset,
+        "versions": None,
+        "device": None,
+        "precision": None,
+        "data": None,
+        "origin": dict(origin) if origin is not None else None,
+    }
+    aside = root / f".new-{name}-{secrets.token_hex(4)}"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        (aside / "snapshots").mkdir(parents=True)
+        write_json(aside / "config.json", described)
+        write_json(aside / "status.json", {"state": "starting", "heartbeat": now, "message": "starting"})
+        if source is not None:
+            shutil.copyfile(source, aside / "origin.safetensors")
+        os.rename(aside, path)
+    except OSError as error:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise RunError(explain(error, path)) from error
+    except RunError:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    return path
+
+
+def _origin_file(root: Path, origin: Mapping[str, Any], fields: Mapping[str, Any]) -> Path:
+    """The snapshot file an origin names, once it is known to be whole and to fit the new run."""
+    run, step = resolve(root, str(origin["run"])), int(origin["step"])
+    RunReader(run).snapshot(step)
+    file = snapshot_file(run, step)
+    n_hidden = read_snapshot(file).W.shape[1]
+    if fields.get("n_hidden", n_hidden) != n_hidden:
+        raise SnapshotError(
+            f"the snapshot of run {run.name!r} at step {step} has {n_hidden} hidden units, "
+            f"so a run that starts from it cannot have {fields['n_hidden']}"
+        )
+    return file
+
+
+def resolve(root: Path, name: str) -> Path:
+    """The folder of the run called so; RunError says which runs there are."""
+    path = Path(root) / check_name(name)
+    if not _is_run(path):
+        names = [info.name for info in list_runs(root)]
+        there = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+        raise RunError(f"no run {name!r} in {shown(Path(root))}; there are: {there or 'none yet'}")
+    return path
+
+
+def _is_run(path: Path) -> bool:
+    return any((path / content).exists() for content in _CONTENT)
+
+
+_readers: dict[Path, RunReader] = {}
+_readers_guard = threading.Lock()
+
+
+def list_runs(root: Path) -> list[RunInfo]:
+    """Every run in the store, newest first; one that cannot be read is listed with its error.
+
+    Asked again, each run costs two looks at its files (and one at its lock while it lives).
+    """
+    root = Path(root)
+    try:
+        with os.scandir(root) as entries:
+            names = [entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise RunError(f"the runs in {root} cannot be listed: {error.strerror or error}") from error
+    infos = [info for name in names if (info := _info(root / name)) is not None]
+    with _readers_guard:
+        for path in [path for path in _readers if path.parent == root and path.name not in names]:
+            del _readers[path]
+    return sorted(infos, key=_age)
+
+
+def _info(path: Path) -> RunInfo | None:
+    with _readers_guard:
+        reader = _readers.get(path)
+        if reader is None:
+            reader = _readers[path] = RunReader(path)
+    try:
+        config = reader.config()
+        status = reader.status()
+    except RunError as error:
+        return RunInfo(path.name, path, error=str(error)) if _is_run(path) else None
+    return RunInfo(
+        name=path.name,
+        path=path,
+        state=status["state"],
+        step=int(status["step"]),
+        n_steps=int(status["n_steps"]),
+        created=str(config.get("created", "")),
+        dataset=str(config["config"].get("dataset", "")),
+        preset=config.get("preset"),
+        message=status["message"],
+    )
+
+
+def _age(info: RunInfo) -> tuple[float, str]:
+    """Sorts newest first; what has no date by when its folder changed."""
+    made = _timestamp(info.created)
+    if made is None:
+        try:
+            made = info.path.stat().st_mtime
+        except OSError:
+            made = 0.0
+    return -made, info.name
+
+
+@lru_cache(maxsize=4096)
+def _timestamp(created: str) -> float | None:
+    try:
+        return datetime.fromisoformat(created).timestamp()
+    except ValueError:
+        return None
