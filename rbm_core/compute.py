@@ -72,7 +72,7 @@ class Rng:
             rng.generator.set_state(torch.from_numpy(raw))
         return rng
 
-    def _counter(self) -> tuple[int, int, int, int, int]:
+    def next_counter(self) -> tuple[int, int, int, int, int]:
         """(key0, key1, c1, c2, c3) of the next call; c0 counts within the call."""
         call = self.calls
         self.calls += 1
@@ -100,7 +100,7 @@ class Rng:
             source = logits.contiguous()
             target = out if out.is_contiguous() else torch.empty_like(source)
             kernels.draw_from_logits(
-                as_array(source), shift.numpy(), np.float32(scale), as_array(target), *self._counter()
+                as_array(source), shift.numpy(), np.float32(scale), as_array(target), *self.next_counter()
             )
             return target if target is out else out.copy_(target)
         shifted = logits if bias is None else logits + bias
@@ -113,7 +113,7 @@ class Rng:
         images: (N, V) uint8. rows: (B,) int64. out: (B, V) float32 or bfloat16, filled and returned.
         """
         if self.device.type == "cpu":
-            kernels.draw_from_bytes(images.numpy(), rows.numpy(), as_array(out), *self._counter())
+            kernels.draw_from_bytes(images.numpy(), rows.numpy(), as_array(out), *self.next_counter())
             return out
         p = images[rows].to(torch.float32) / 255
         return torch.lt(self.uniform(p.shape), p, out=out)

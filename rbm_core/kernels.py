@@ -183,15 +183,54 @@ def uniform(out, key0, key1, c1, c2, c3):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
-def means_and_softplus(x, bias, means, softplus):
-    """means = σ(x + bias), and softplus[b] = Σₙ log(1 + exp(x[b, n] + bias[n])). means may be x itself."""
+def hidden_statistics(x, bias, offset, sign, h, totals, softplus):
+    """What one phase needs of the hidden layer, from its logits x (B, H) before the bias.
+
+    h = sign · (σ(x + bias) − offset), totals (H,) = Σ_b σ(x + bias), softplus (B,) = Σⱼ log(1 + exp(x + bias)).
+    h may be x itself.
+    """
     rows, n = x.shape
+    totals[:] = float32(0.0)
+    means = np.empty(n, np.float32)
     for b in range(rows):
         total = float32(0.0)
+        # Two short loops: one with every array in it is not vectorised, for fear that they overlap.
         for i in range(n):
             z = _load(x[b, i]) + bias[i]
             e = _exp(max(-abs(z), float32(-80.0)))
             p = float32(1.0) / (float32(1.0) + e)
-            means[b, i] = _store(means[b, i], p if z >= float32(0.0) else e * p)
+            means[i] = p if z >= float32(0.0) else e * p
             total += max(z, float32(0.0)) + _log1p_unit(e)
+        for i in range(n):
+            totals[i] += means[i]
+            h[b, i] = _store(h[b, i], sign * (means[i] - offset[i]))
         softplus[b] = float64(total)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+def column_totals(x, totals):
+    """totals (N,) = Σ_b x[b, n] in float32."""
+    totals[:] = float32(0.0)
+    for b in range(x.shape[0]):
+        for i in range(x.shape[1]):
+            totals[i] += _load(x[b, i])
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+def finish_gradient(raw, scale, v_offset, h_difference, h_offset, grad, grad_h_offset, v_offset_grad):
+    """The centred weight gradient and the two products that the bias gradients need, in one pass.
+
+    grad = scale · raw − v_offset h_differenceᵀ, grad_h_offset (V,) = grad · h_offset,
+    v_offset_grad (H,) = gradᵀ · v_offset. raw: (V, H) float32 or bfloat16; grad: (V, H) float32.
+    """
+    rows, n = raw.shape
+    v_offset_grad[:] = float32(0.0)
+    for i in range(rows):
+        mu = v_offset[i]
+        total = float32(0.0)
+        for j in range(n):
+            g = scale * _load(raw[i, j]) - mu * h_difference[j]
+            grad[i, j] = g
+            total += g * h_offset[j]
+            v_offset_grad[j] += mu * g
+        grad_h_offset[i] = total

@@ -186,7 +186,7 @@ class RBM:
         noise = rng.normal(tuple(logits.shape), dtype=logits.dtype) * beta**-0.5
         return logits + (noise if self.log_var is None else noise * torch.exp(self.log_var / 2))
 
-    def _visible_energy(self, v: Tensor) -> Tensor:
+    def visible_energy(self, v: Tensor) -> Tensor:
         """The part of the energy that v has by itself. (B, V) -> (B,)."""
         if self.visible == "bernoulli":
             return -(v @ self.vbias)
@@ -196,7 +196,7 @@ class RBM:
     def energy(self, v: Tensor, h: Tensor) -> Tensor:
         """E(v, h) in nats, by the formulas at the head of this module. v: (B, V), h: (B, H). Returns (B,)."""
         v, h = self._check(v, self.n_visible, "v"), self._check(h, self.n_hidden, "h")
-        return self._visible_energy(v) - (self.logits_h_from_v(v) * h).sum(1)
+        return self.visible_energy(v) - (self.logits_h_from_v(v) * h).sum(1)
 
     def free_energy(self, v: Tensor) -> Tensor:
         """F(v) = −b·v − Σⱼ softplus(cⱼ + (vW)ⱼ), in nats; p(v) = exp(−F(v)) / Z. v: (B, V). Returns (B,).
@@ -204,4 +204,4 @@ class RBM:
         Gaussian units have Σᵢ (vᵢ − bᵢ)²/2σᵢ² in place of −b·v.
         """
         v = self._check(v, self.n_visible, "v")
-        return self._visible_energy(v) - softplus(self.logits_h_from_v(v)).sum(1)
+        return self.visible_energy(v) - softplus(self.logits_h_from_v(v)).sum(1)

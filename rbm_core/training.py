@@ -1,0 +1,556 @@
+"""Learning: the state of a run in memory, one parameter update, and what is measured along the way.
+
+Nothing here touches a file or a clock. The same config, data and device give bit-identical parameters, and so does
+`state_dict` → `load_state_dict` at any step: every random number comes from a named stream with a saved position.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid, softplus
+
+from rbm_core import gibbs
+from rbm_core.compute import Rng, pick_precision, resolve_device
+from rbm_core.config import ConfigError, RunConfig
+from rbm_core.datasets import Dataset
+from rbm_core.gradient import Gradient, Phases
+from rbm_core.rbm import RBM
+
+__all__ = ["SETTABLE", "StepInfo", "Training"]
+
+# What a person may change while a run is under way.
+SETTABLE = ("learning_rate", "momentum", "weight_decay", "k")
+
+_MONITORED = 1000  # training cases, and as many validation cases, behind every point of the curves
+_PROBED = 100  # cases whose hidden probabilities every snapshot keeps
+_HISTOGRAM_BINS = 64
+# Mean probabilities below and above which a hidden unit says nothing.
+_DEAD, _SATURATED = 0.01, 0.99
+# Data and particles further apart than this many nats a visible unit: no model that learns gets there.
+_EXPLODED = 20.0
+
+
+@dataclass(frozen=True)
+class StepInfo:
+    """What one update saw: its number, and mean free energies of batch and particles before it, in nats."""
+
+    step: int
+    free_energy_data: float
+    free_energy_model: float
+
+
+class Training:
+    """A run in memory: model, chains, optimiser, data order and random streams.
+
+    config: what to do. dataset: images in [0, 1]. device: overrides config.device. initial: parameters to start
+    from instead of random ones. Raises ConfigError or DeviceError in one sentence for what cannot work.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        dataset: Dataset,
+        *,
+        device: str | torch.device | None = None,
+        initial: RBM | None = None,
+    ) -> None:
+        self.config, self.dataset = config, dataset
+        self.device = device if isinstance(device, torch.device) else resolve_device(device or config.device)
+        self.settings: dict[str, float] = {name: getattr(config, name) for name in SETTABLE}
+        self.step = 0
+        self.batch_size = config.batch_size
+        self.n_chains = config.batch_size if config.algorithm == "cd" else config.n_chains
+        self.steps_per_epoch = max(1, len(dataset.train) // self.batch_size)
+        self.n_steps = self.steps_per_epoch * config.epochs
+        self._load_data()
+        self._choose_precision()
+        self._build(initial)
+        self._loss_total, self._loss_count = 0.0, 0
+        self._epoch_order: tuple[int, Tensor] = (-1, torch.empty(0, dtype=torch.int64))
+
+    # What is trained on ------------------------------------------------------------------------------------------
+
+    def _load_data(self) -> None:
+        config, train = self.config, self.dataset.train
+        if train.ndim != 2 or len(train) == 0:
+            raise ConfigError(f"training data must have shape (cases, pixels), got {train.shape}")
+        if not np.isfinite(train).all() or train.min() < 0 or train.max() > 1:
+            raise ConfigError(
+                f"training pixels must lie in [0, 1], got {np.nanmin(train):g} … {np.nanmax(train):g}"
+                + ("" if np.isfinite(train).all() else " and numbers that are not finite")
+            )
+        self.pixel_mean = train.mean(0, dtype=np.float64).astype(np.float32)
+        # Border pixels hardly vary; dividing by their spread would blow noise up to the size of strokes.
+        self.pixel_std = np.maximum(train.std(0, dtype=np.float64), 0.1).astype(np.float32)
+        self._bytes = config.visible == "bernoulli" and config.binarisation != "none"
+        self.images = self._prepared(train)
+        binarise = Rng(config.seed, "monitor", self.device)
+        self.monitor_train = self._binary(self.images[:_MONITORED], binarise)
+        self.monitor_valid = self._binary(self._prepared(self.dataset.valid[:_MONITORED]), binarise)
+        self.probe_images = self.dataset.valid[:_PROBED]
+        labels = self.dataset.valid_labels
+        self.probe_labels = None if labels is None else labels[:_PROBED]
+        self.probe = self._binary(self._prepared(self.probe_images), binarise)
+
+    def _prepared(self, images: np.ndarray) -> Tensor:
+        """Images as training keeps them: uint8 grey values, {0, 255} if thresholded, or real numbers."""
+        if self.config.visible == "gaussian":
+            ready = ((images - self.pixel_mean) / self.pixel_std).astype(np.float32)
+        elif self.config.binarisation == "none":
+            ready = np.ascontiguousarray(images, np.float32)
+        elif self.config.binarisation == "threshold":
+            ready = np.where(images >= 0.5, 255, 0).astype(np.uint8)
+        else:
+            ready = np.round(images * 255).astype(np.uint8)
+        return torch.from_numpy(ready).to(self.device)
+
+    def _binary(self, prepared: Tensor, rng: Rng) -> Tensor:
+        """All of these cases as visible states, float32."""
+        if not self._bytes:
+            return prepared
+        out = torch.empty(prepared.shape, device=self.device)
+        return rng.binarise(prepared, torch.arange(len(prepared), device=self.device), out)
+
+    def _choose_precision(self) -> None:
+        config = self.config
+        if config.precision == "auto" and config.visible == "bernoulli" and config.binarisation != "none":
+            rows = max(self.batch_size, self.n_chains)
+            self.dtype, self.precision_note = pick_precision(
+                self.images.shape[1], config.n_hidden, rows, self.device
+            )
+        else:
+            # Real-valued pixels would be rounded to 8 bits in bfloat16; 0/1 ones are exact.
+            self.dtype = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
+            self.precision_note = str(self.dtype).removeprefix("torch.")
+
+    def _build(self, initial: RBM | None) -> None:
+        config, V = self.config, self.images.shape[1]
+        if initial is None:
+            mean = None
+            if config.visible == "gaussian":
+                mean = torch.zeros(V, device=self.device)
+            elif config.data_bias:
+                mean = torch.from_numpy(self.pixel_mean).to(self.device)
+            model = RBM.initial(
+                V,
+                config.n_hidden,
+                Rng(config.seed, "weights", self.device),
+                weight_std=config.weight_std,
+                data_mean=mean,
+                visible=config.visible,
+            )
+        else:
+            if (initial.n_visible, initial.n_hidden) != (V, config.n_hidden):
+                raise ConfigError(
+                    f"the starting model has {initial.n_visible} × {initial.n_hidden} units, "
+                    f"the run {V} × {config.n_hidden}; they must agree"
+                )
+            model = initial.to(self.device, torch.float32)
+        log_var = model.log_var
+        if config.learn_variance and log_var is None:
+            log_var = torch.zeros(V, device=self.device)
+        # Own memory: updates are made in place.
+        self.model = RBM(
+            model.W.clone(),
+            model.vbias.clone(),
+            model.hbias.clone(),
+            config.visible,
+            None if log_var is None else log_var.clone(),
+        )
+        self._parameters = [
+            t for t in (self.model.W, self.model.vbias, self.model.hbias, self.model.log_var) if t is not None
+        ]
+        self._chains_rng = Rng(config.seed, "chains", self.device)
+        self._binarise_rng = Rng(config.seed, "binarise", self.device)
+        self._monitor_rng = Rng(config.seed, "measure", self.device)
+        self.phases = Phases(
+            self.model,
+            self.batch_size,
+            self.n_chains,
+            dtype=self.dtype,
+            rng=self._chains_rng,
+            algorithm=config.algorithm,
+        )
+        # Chains begin as independent pixels at the data's means, the model without any hidden unit.
+        start = Rng(config.seed, "start", self.device).uniform((self.n_chains, V))
+        if config.visible == "gaussian":
+            self.phases.v_chains.copy_(Rng(config.seed, "start", self.device).normal((self.n_chains, V)))
+        else:
+            self.phases.v_chains.copy_(start < torch.from_numpy(self.pixel_mean).to(self.device))
+        begun = gibbs.half_step(
+            self.model, gibbs.from_images(self.model, self.phases.v_chains.float()), self._chains_rng
+        )
+        self.phases.chains_h.copy_(begun.h)
+
+        mean = torch.from_numpy(self.pixel_mean).to(self.device)
+        self._v_offset = torch.zeros_like(mean) if config.visible == "gaussian" else mean
+        self._h_offset = torch.full((config.n_hidden,), 0.5, device=self.device)
+        self._activity = self._h_offset.clone()  # moving mean of hidden probabilities, for the sparsity cost
+        self._velocity = [torch.zeros_like(p) for p in self._parameters] if config.momentum else None
+        self._adam = torch.optim.Adam(self._parameters, lr=config.learning_rate) if config.optimizer == "adam" else None
+        self._average = [p.clone() for p in self._parameters] if config.averaging else None
+        self._before = [p.clone() for p in self._parameters] if self._adam else None
+
+    # Where it stands ---------------------------------------------------------------------------------------------
+
+    @property
+    def epoch(self) -> float:
+        """Passes over the data so far."""
+        return self.step / self.steps_per_epoch
+
+    @property
+    def finished(self) -> bool:
+        return self.step >= self.n_steps
+
+    @property
+    def rbm(self) -> RBM:
+        """The model to show, sample and judge: the averaged parameters where averaging is on. Shares memory."""
+        if self._average is None:
+            return self.model
+        return RBM(self._average[0], self._average[1], self._average[2], self.model.visible, *self._average[3:])
+
+    def learning_rate(self) -> float:
+        """The learning rate of the next update, by the schedule."""
+        config, base = self.config, float(self.settings["learning_rate"])
+        if config.lr_schedule == "linear":
+            return base * max(0.0, 1 - self.step / self.n_steps)
+        if config.lr_schedule == "step":
+            return base * config.lr_gamma ** (int(self.epoch) // config.lr_step_epochs)
+        return base
+
+    def momentum(self) -> float:
+        """The momentum of the next update, on its ramp from 0.5 (Hinton 2010, §9)."""
+        full, ramp = float(self.settings["momentum"]), self.config.momentum_ramp_epochs
+        start = min(0.5, full)
+        return start + (full - start) * min(1.0, self.epoch / ramp) if ramp else full
+
+    def set(self, name: str, value: float) -> None:
+        """Change one of SETTABLE from the next update on. Raises ConfigError for other names and bad values."""
+        if name not in SETTABLE:
+            raise ConfigError(f"{name!r} cannot be changed while training; what can: {', '.join(SETTABLE)}")
+        try:
+            changed = RunConfig.model_validate({**self.config.model_dump(), name: value})
+        except ValueError:
+            from rbm_core.config import make_config
+
+            changed = make_config(**{**self.config.model_dump(), name: value})
+        self.settings[name] = getattr(changed, name)
+        if name == "momentum" and self._velocity is None and changed.momentum:
+            self._velocity = [torch.zeros_like(p) for p in self._parameters]
+
+    def should_log(self) -> bool:
+        """Whether the step just done belongs in the curves: the first few, every log_every-th, and epoch ends."""
+        step = self.step
+        early = step in (0, 1, 2, 5, 10, 20, 50)
+        return early or step % self.config.log_every == 0 or step % self.steps_per_epoch == 0
+
+    # One update --------------------------------------------------------------------------------------------------
+
+    def _rows(self) -> Tensor:
+        """The training cases of the next batch. Every epoch has its own order, from the seed and its number alone."""
+        epoch, position = divmod(self.step, self.steps_per_epoch)
+        if self._epoch_order[0] != epoch:
+            n, rng = len(self.images), Rng(self.config.seed, "order")
+            rng.calls = epoch << 16
+            repeats = -(-self.batch_size // n)  # tiny data sets fill a batch by coming round again
+            order = torch.cat([rng.permutation(n) for _ in range(repeats)])
+            self._epoch_order = (epoch, order.to(self.device))
+        return self._epoch_order[1][position * self.batch_size : (position + 1) * self.batch_size]
+
+    def update(self) -> StepInfo:
+        """One parameter update: batch, chains, gradient, step. Returns what it saw."""
+        phases, config = self.phases, self.config
+        rows = self._rows()
+        if self._bytes:
+            self._binarise_rng.binarise(self.images, rows, phases.v_batch)
+        else:
+            phases.v_batch.copy_(self.images[rows])
+        phases.run(int(self.settings["k"]))
+        if config.centred:
+            grad = phases.gradient(self._v_offset, self._h_offset)
+        else:
+            grad = phases.gradient()
+        data, model = (float(f) for f in phases.free_energies())
+        self._apply(grad)
+        self.step += 1
+        self._loss_total += data - model
+        self._loss_count += 1
+        return StepInfo(self.step, data, model)
+
+    def _apply(self, grad: Gradient) -> None:
+        config, rate, momentum = self.config, self.learning_rate(), self.momentum()
+        h_mean = self.phases.h_total_data / self.batch_size
+        if config.centred:
+            self._h_offset.lerp_(h_mean, config.centring_rate)
+        if config.sparsity_cost:
+            # The derivative of the cross-entropy between target and mean activity, by a unit's input (Hinton 2010, §11).
+            self._activity.lerp_(h_mean, 0.05)
+            pull = config.sparsity_cost * (config.sparsity_target - self._activity)
+            grad.hbias.add_(pull)
+            grad.W.addr_(self.phases.v_total_data / self.batch_size, pull)
+        if self.settings["weight_decay"]:
+            grad.W.add_(self.model.W, alpha=-float(self.settings["weight_decay"]))
+        if config.l1:
+            grad.W.add_(torch.sign(self.model.W), alpha=-config.l1)
+        gradients = grad.tensors()
+        if config.max_grad_norm:
+            norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
+            shrink = torch.clamp(config.max_grad_norm / (norm + 1e-12), max=1.0)
+            for g in gradients:
+                g.mul_(shrink)
+        self._rate = rate
+        if self._adam is not None and self._before is not None:
+            torch._foreach_copy_(self._before, self._parameters)
+            self._adam.param_groups[0]["lr"] = rate
+            for parameter, g in zip(self._parameters, gradients, strict=True):
+                parameter.grad = g.neg()  # torch descends
+            self._adam.step()
+        elif self._velocity is not None:
+            for parameter, velocity, g in zip(self._parameters, self._velocity, gradients, strict=True):
+                parameter.add_(velocity.mul_(momentum).add_(g, alpha=rate))
+        else:
+            for parameter, g in zip(self._parameters, gradients, strict=True):
+                parameter.add_(g, alpha=rate)
+        if self._average is not None and self.step % 10 == 0:
+            window = max(1.0, config.averaging * self.steps_per_epoch / 10)
+            weight = max(1 / window, 1 / (1 + self.step // 10))  # a plain mean until the window is full
+            torch._foreach_lerp_(self._average, self._parameters, min(1.0, weight))
+        self.phases.sync()
+
+    def last_increments(self) -> list[Tensor]:
+        """What the last update added to W, vbias, hbias (and log_var)."""
+        if self.step == 0:
+            return [torch.zeros_like(p) for p in self._parameters]
+        if self._before is not None:
+            return [p - before for p, before in zip(self._parameters, self._before, strict=True)]
+        if self._velocity is not None:
+            return self._velocity
+        return [self._rate * g for g in self.phases.grad.tensors()]
+
+    # What is measured --------------------------------------------------------------------------------------------
+
+    def _hidden_logits(self, v: Tensor) -> Tensor:
+        """Logits (B, H) float32 of the shown model, with the products in the run's precision."""
+        rbm = self.rbm
+        scaled = v if rbm.inverse_var is None else v * rbm.inverse_var
+        return torch.mm(scaled.to(self.dtype), rbm.W.to(self.dtype)).float() + rbm.hbias
+
+    def _free_energy(self, v: Tensor, logits: Tensor) -> Tensor:
+        return self.rbm.visible_energy(v) - softplus(logits).sum(1)
+
+    def metrics(self) -> dict[str, Any]:
+        """One row of the curves, in nats unless the name says otherwise; see the README for every column."""
+        rbm, config = self.rbm, self.config
+        particles = self.phases.v_chains.float()
+        logits = {
+            "train": self._hidden_logits(self.monitor_train),
+            "valid": self._hidden_logits(self.monitor_valid),
+            "fantasy": self._hidden_logits(particles),
+        }
+        cases = {"train": self.monitor_train, "valid": self.monitor_valid, "fantasy": particles}
+        energies = {name: self._free_energy(cases[name], logits[name]) for name in cases}
+        row: dict[str, Any] = {
+            "step": self.step,
+            "epoch": self.epoch,
+            "learning_rate": self.learning_rate(),
+            "momentum": self.momentum(),
+            "k": int(self.settings["k"]),
+        }
+        row |= {f"free_energy_{name}": float(f.mean()) for name, f in energies.items()}
+        row["free_energy_gap"] = row["free_energy_valid"] - row["free_energy_train"]
+        if self._loss_count:
+            row["cd_loss_train"] = self._loss_total / self._loss_count
+            self._loss_total, self._loss_count = 0.0, 0
+        if config.algorithm == "cd" and self.step and self.step % self.steps_per_epoch == 0:
+            row["cd_loss_valid"] = self._validation_loss()
+        if rbm.visible == "bernoulli" and self.config.binarisation != "none":
+            for name in ("train", "valid"):
+                row[f"pseudo_likelihood_{name}"] = self._pseudo_likelihood(
+                    cases[name], logits[name], energies[name]
+                )
+        hidden = torch.sigmoid(logits["train"])
+        h = self._monitor_rng.bernoulli(logits["train"])
+        reconstruction = self._mean_v(h)
+        row["reconstruction_error"] = float(((reconstruction - self.monitor_train) ** 2).mean())
+        increments = self.last_increments()
+        weight_norm = float(torch.linalg.vector_norm(self.model.W))
+        row["weight_norm"] = weight_norm
+        if self.step and weight_norm > 0:
+            row["update_ratio"] = float(torch.linalg.vector_norm(increments[0])) / weight_norm
+        mean_hidden = hidden.mean(0)
+        row["mean_activation"] = float(mean_hidden.mean())
+        row["dead_units"] = int((mean_hidden < _DEAD).sum())
+        row["saturated_units"] = int((mean_hidden > _SATURATED).sum())
+        if rbm.visible == "bernoulli":
+            moved = self._monitor_rng.bernoulli(self._visible_logits(self.phases.chains_h.float()))
+            row["flips_per_sweep"] = float((moved != particles).float().mean())
+        return row
+
+    def _visible_logits(self, h: Tensor) -> Tensor:
+        return torch.mm(h.to(self.dtype), self.rbm.W.to(self.dtype).T).float() + self.rbm.vbias
+
+    def _mean_v(self, h: Tensor) -> Tensor:
+        logits = self._visible_logits(h)
+        return logits if self.rbm.visible == "gaussian" else torch.sigmoid(logits)
+
+    def _pseudo_likelihood(self, v: Tensor, logits: Tensor, energy: Tensor) -> float:
+        """Σᵢ log p(vᵢ | v₋ᵢ), estimated from one random pixel a case; nats, the sum over visible units."""
+        n, units = v.shape
+        flipped = self._monitor_rng.integers(units, (n,))
+        cases = torch.arange(n, device=v.device)
+        change = 1 - 2 * v[cases, flipped]  # +1 or −1: what the flip adds to that pixel
+        rbm = self.rbm
+        after = -softplus(logits + change[:, None] * rbm.W[flipped]).sum(1)
+        difference = (rbm.visible_energy(v) - change * rbm.vbias[flipped] + after) - energy
+        return float(units * logsigmoid(difference).mean())
+
+    def _validation_loss(self) -> float:
+        """Mean F(v) − F(v after k sweeps from v) over all validation cases: the loss CD shows, on unseen data."""
+        losses, rbm = [], self.model
+        prepared = self._prepared(self.dataset.valid)
+        for start in range(0, len(prepared), 1000):
+            v = self._binary(prepared[start : start + 1000], self._monitor_rng)
+            chain = gibbs.sweep(rbm, gibbs.from_images(rbm, v), self._monitor_rng, int(self.settings["k"]))
+            losses.append((rbm.free_energy(v) - rbm.free_energy(chain.v)).sum())
+        return float(torch.stack(losses).sum()) / len(prepared)
+
+    def diverged(self, info: StepInfo | None = None) -> str | None:
+        """Why the run cannot go on, with the way out, in one sentence; None while all is well.
+
+        info: the last update's, for a check that costs nothing; without it the parameters themselves are looked at.
+        """
+        advice = "start again from a snapshot with a smaller learning rate"
+        if info is None:
+            if all(bool(torch.isfinite(p).all()) for p in self._parameters):
+                return None
+            return f"parameters are no longer finite at step {self.step:,}; {advice}"
+        gap = info.free_energy_data - info.free_energy_model
+        if not math.isfinite(gap):
+            return f"the free energies are no longer finite at step {info.step:,}; {advice}"
+        limit = _EXPLODED * self.model.n_visible
+        if abs(gap) > limit:
+            return (
+                f"data and fantasy particles are {abs(gap):,.0f} nats apart at step {info.step:,}, "
+                f"more than the {limit:,.0f} any learning model shows; {advice}"
+            )
+        return None
+
+    def snapshot(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """(arrays, meta) of this moment, in the layout the run folder keeps."""
+        rbm = self.rbm
+        arrays = rbm.to_numpy()
+        arrays["W"] = arrays["W"].astype(np.float16)
+        v, h = self.phases.v_chains.float().cpu().numpy(), self.phases.chains_h.float().cpu().numpy()
+        gaussian = rbm.visible == "gaussian"
+        arrays["particles_v"] = v.astype(np.float16) if gaussian else np.packbits(v.astype(bool), axis=1)
+        arrays["particles_h"] = np.packbits(h.astype(bool), axis=1)
+        probe = torch.sigmoid(self._hidden_logits(self.probe)).cpu().numpy()
+        arrays["probe_hidden"] = np.round(255 * probe).astype(np.uint8)
+        arrays["mean_hidden"] = torch.sigmoid(self._hidden_logits(self.monitor_train)).mean(0).cpu().numpy()
+        counts, edges = zip(*(_histogram(t) for t in self.last_increments()[:3]), strict=True)
+        arrays["increment_counts"], arrays["increment_edges"] = np.stack(counts), np.stack(edges)
+        meta = {
+            "step": self.step,
+            "epoch": self.epoch,
+            "learning_rate": self.learning_rate(),
+            "n_particles": self.n_chains,
+            "visible": rbm.visible,
+        }
+        return arrays, meta
+
+    def probe_arrays(self) -> dict[str, np.ndarray]:
+        """The probe batch as people see it (uint8 grey values), its labels, and how Gaussian pixels were scaled."""
+        arrays = {"v": np.round(255 * self.probe_images).astype(np.uint8)}
+        if self.probe_labels is not None:
+            arrays["labels"] = np.asarray(self.probe_labels, np.int64)
+        if self.config.visible == "gaussian":
+            arrays["pixel_mean"], arrays["pixel_std"] = self.pixel_mean, self.pixel_std
+        return arrays
+
+    # To disk and back --------------------------------------------------------------------------------------------
+
+    def state_dict(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Everything a bit-exact resume needs: (tensors on the CPU, JSON-able rest)."""
+        tensors: dict[str, Tensor] = {
+            "chains_v": self.phases.v_chains,
+            "chains_h": self.phases.chains_h,
+            "h_offset": self._h_offset,
+            "activity": self._activity,
+        }
+        lists = {"parameter": self._parameters, "gradient": self.phases.grad.tensors(), "velocity": self._velocity}
+        lists |= {"average": self._average, "before": self._before}
+        if self._adam is not None and self.step:
+            states = [self._adam.state[p] for p in self._parameters]
+            lists |= {name: [s[name] for s in states] for name in ("exp_avg", "exp_avg_sq", "step")}
+        for name, group in lists.items():
+            tensors |= {f"{name}.{i}": t for i, t in enumerate(group or [])}
+        meta = {
+            "step": self.step,
+            "settings": self.settings,
+            "loss": [self._loss_total, self._loss_count],
+            "rate": getattr(self, "_rate", 0.0),
+            "rngs": {name: rng.state() for name, rng in self._rngs().items()},
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "precision_note": self.precision_note,
+        }
+        return {name: t.detach().cpu().clone() for name, t in tensors.items()}, meta
+
+    def _rngs(self) -> dict[str, Rng]:
+        return {"chains": self._chains_rng, "binarise": self._binarise_rng, "measure": self._monitor_rng}
+
+    def load_state_dict(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
+        """Continue exactly where `state_dict` was taken. Raises ConfigError if it belongs to another model."""
+        shape = tuple(tensors["parameter.0"].shape)
+        if shape != tuple(self.model.W.shape):
+            raise ConfigError(f"the saved state has weights of shape {shape}, this run {tuple(self.model.W.shape)}")
+        if meta["dtype"] != str(self.dtype).removeprefix("torch."):
+            # The timing behind 'auto' may fall the other way today; the run goes on in what it began with.
+            self.dtype = getattr(torch, meta["dtype"])
+            self.precision_note = meta["precision_note"]
+            self.phases = Phases(
+                self.model,
+                self.batch_size,
+                self.n_chains,
+                dtype=self.dtype,
+                rng=self._chains_rng,
+                algorithm=self.config.algorithm,
+            )
+        self.step = int(meta["step"])
+        self.settings = dict(meta["settings"])
+        self._loss_total, self._loss_count = float(meta["loss"][0]), int(meta["loss"][1])
+        self._rate = float(meta["rate"])
+        if any(name.startswith("velocity.") for name in tensors) and self._velocity is None:
+            self._velocity = [torch.zeros_like(p) for p in self._parameters]
+        groups = {"parameter": self._parameters, "gradient": self.phases.grad.tensors()}
+        groups |= {"velocity": self._velocity, "average": self._average, "before": self._before}  # type: ignore[dict-item]
+        for name, group in groups.items():
+            for i, t in enumerate(group or []):
+                t.copy_(tensors[f"{name}.{i}"])
+        self.phases.v_chains.copy_(tensors["chains_v"])
+        self.phases.chains_h.copy_(tensors["chains_h"])
+        self._h_offset.copy_(tensors["h_offset"])
+        self._activity.copy_(tensors["activity"])
+        if self._adam is not None and "step.0" in tensors:
+            for i, p in enumerate(self._parameters):
+                self._adam.state[p] = {
+                    name: tensors[f"{name}.{i}"].to(p.device if name != "step" else "cpu")
+                    for name in ("step", "exp_avg", "exp_avg_sq")
+                }
+        for name, rng in self._rngs().items():
+            restored = Rng.from_state(meta["rngs"][name], self.device)
+            rng.calls, rng.generator = restored.calls, restored.generator
+        self._epoch_order = (-1, self._epoch_order[1])
+        self.phases.sync()
+
+
+def _histogram(t: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """(counts int32 (64,), edges float32 (65,)), symmetric about zero."""
+    values = t.flatten().float()
+    bound = float(values.abs().max()) if values.numel() else 0.0
+    bound = bound if math.isfinite(bound) and bound > 0 else 1.0
+    counts = torch.histc(values, _HISTOGRAM_BINS, -bound, bound)
+    return counts.cpu().numpy().astype(np.int32), np.linspace(-bound, bound, _HISTOGRAM_BINS + 1, dtype=np.float32)
