@@ -7,6 +7,7 @@ import os
 import subprocess
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -97,16 +98,23 @@ def chromium() -> Iterator[Browser]:
 def open_page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
     """open_page(url, width=1280, height=800, scheme="light") -> Page, settled, in a context of its own.
 
-    Uncaught script errors on any of its pages fail the test; a failed test leaves a screenshot of each.
+    Uncaught script errors, and requests to any other machine, fail the test: the app is whole without a network.
+    A failed test leaves a screenshot of each of its pages.
     """
     contexts: list[BrowserContext] = []
     errors: list[str] = []
+    strangers: list[str] = []
+
+    def watch(url: str) -> None:
+        if urlsplit(url).hostname not in (None, "127.0.0.1", "localhost"):  # None: data: and blob:
+            strangers.append(url)
 
     def open_page(url: str, width: int = 1280, height: int = 800, scheme: str = "light") -> Page:
         context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("request", lambda asked: watch(asked.url))
         page.goto(url)
         settle(page)
         return page
@@ -119,6 +127,7 @@ def open_page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Cal
                 shoot(page, f"failed-{request.node.name}-{n}")
         context.close()
     assert errors == [], "uncaught errors in the page"
+    assert strangers == [], "requests to other machines"
 
 
 _FAILED = pytest.StashKey[bool]()
