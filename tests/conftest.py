@@ -98,7 +98,7 @@ def chromium() -> Iterator[Browser]:
 def open_page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
     """open_page(url, width=1280, height=800, scheme="light") -> Page, settled, in a context of its own.
 
-    Uncaught script errors, and requests to any other machine, fail the test: the app is whole without a network.
+    Uncaught script errors and requests to other machines fail the test: the app is whole without a network.
     A failed test leaves a screenshot of each of its pages.
     """
     contexts: list[BrowserContext] = []

@@ -72,7 +72,7 @@ ENGINE_ON_TORCH = (
     *("rbm_core.likelihood", "rbm_core.diagnostics"),
     *("rbm_core.RBM", "rbm_core.Rng", "rbm_core.Training", "rbm_core.BernoulliRBM"),
 )
-HELPERS = ("dashboard.sampler",)  # run as processes of their own
+HELPERS = ("dashboard.sampler_process",)  # run as processes of their own
 
 ARROWS = {
     "the engine knows nothing of the app": (
@@ -107,7 +107,7 @@ ARROWS = {
         ("rbm_core.config",),
         (*TORCH, *ENGINE_ON_TORCH),
     ),
-    "the app's own process holds no torch: that is for the sampler's helper and for trainers": (
+    "the app's own process holds no torch: trainers and the sampler are processes of their own": (
         ("dashboard",),
         (*TORCH, *ENGINE_ON_TORCH),
     ),
