@@ -81,6 +81,8 @@ CURVE_GROUPS = ("energy", "likelihood", "reconstruction", "weights", "activity",
 CURVE_AXES = ("step", "epoch", "time")
 FILTER_ORDERS = ("index", "norm", "activity", "change", "similarity")
 
+GIBBS_STARTS = ("noise", "gaussian", "digits", "particles")
+
 FIELDS: dict[str, Field] = {
     "run": words(),
     # Train: the moment looked at, and how it is drawn.
@@ -88,6 +90,14 @@ FIELDS: dict[str, Field] = {
     "curves": choice("energy", CURVE_GROUPS),
     "axis": choice("step", CURVE_AXES),
     "sort": choice("index", FILTER_ORDERS),
+    # Gibbs: the chains and where they begin.
+    "start": choice("noise", GIBBS_STARTS),
+    "digit": choice("any", ("any", *map(str, range(10)))),
+    "chains": whole(25, 1, 100),
+    "sweeps": whole(200, 1, 2000),
+    "temperature": number(1.0, 0.05, 20.0),
+    "rule": choice("sample", ("sample", "mean")),
+    "seed": whole(7, 0, 2**32 - 1),
 }
 
 

@@ -1,0 +1,716 @@
+// The film player: one bit-packed blob in, everything else happens here, without a rerun of the page.
+//
+// A film of S sweeps has 2S + 1 frames. Frame 0 is the start. Frame 2t − 1 is the first half of sweep t
+// (hidden units drawn from the picture), frame 2t its second half (pixels drawn from the hidden units).
+// States and free energies come from the engine; probabilities are computed here from the very weights
+// the chain was run with: the blob carries them in the snapshot's own half precision.
+
+const SPEED = 8; // half steps a second
+const TEMPLATE = `<div class="film" tabindex="-1" role="group" aria-label="Player of a Gibbs chain">
+  <div class="bar choices">
+    <span class="seg" role="group" aria-label="What to show">
+      <button type="button" data-show="both">grid and one chain</button>
+      <button type="button" data-show="grid">grid</button>
+      <button type="button" data-show="one">one chain</button>
+    </span>
+    <label class="pick">in the grid
+      <select class="layer" aria-label="What each cell of the grid shows">
+        <option value="pv">pixel probabilities p(v|h)</option>
+        <option value="v">sampled pixels v</option>
+        <option value="ph">hidden probabilities p(h|v)</option>
+        <option value="h">sampled hidden units h</option>
+      </select>
+    </label>
+    <span class="scale" aria-hidden="true"><i>0</i><canvas class="ramp v" width="64" height="1"></canvas><i>1 pixels</i>
+      <i class="apart">0</i><canvas class="ramp h" width="64" height="1"></canvas><i>1 hidden units</i></span>
+  </div>
+  <div class="stage">
+    <section class="chains"><canvas class="grid" role="img" aria-label="All chains; click one to see it large"></canvas></section>
+    <section class="cycle">
+      <div class="panel v" data-panel="v"><div class="label"><b><math><mi>v</mi></math></b> picture <span class="count"></span></div><canvas></canvas></div>
+      <div class="arrow right" data-arrow="h"><math><mi>σ</mi><mo>(</mo><mi>c</mi><mo>+</mo><mi>v</mi><mi>W</mi><mo>)</mo></math><svg viewBox="0 0 60 16" aria-hidden="true"><path d="M2 8H52M45 2l7 6-7 6"/></svg><small>look at the picture</small></div>
+      <div class="panel ph" data-panel="ph"><div class="label"><b><math><mi>p</mi><mo>(</mo><mi>h</mi><mo>|</mo><mi>v</mi><mo>)</mo></math></b> <span class="count"></span></div><canvas></canvas></div>
+      <div class="arrow up" data-arrow="v"><svg viewBox="0 0 16 40" aria-hidden="true"><path d="M8 38V6M2 13l6-7 6 7"/></svg><small>draw</small></div>
+      <div class="arrow down" data-arrow="h"><svg viewBox="0 0 16 40" aria-hidden="true"><path d="M8 2v32M2 27l6 7 6-7"/></svg><small>draw</small></div>
+      <div class="panel pv" data-panel="pv"><div class="label"><b><math><mi>p</mi><mo>(</mo><mi>v</mi><mo>|</mo><mi>h</mi><mo>)</mo></math></b> <span class="count"></span></div><canvas></canvas></div>
+      <div class="arrow left" data-arrow="v"><math><mi>σ</mi><mo>(</mo><mi>b</mi><mo>+</mo><mi>h</mi><msup><mi>W</mi><mi>T</mi></msup><mo>)</mo></math><svg viewBox="0 0 60 16" aria-hidden="true"><path d="M58 8H8M15 2L8 8l7 6"/></svg><small>look at the hidden units</small></div>
+      <div class="panel h" data-panel="h"><div class="label"><b><math><mi>h</mi></math></b> hidden units <span class="count"></span></div><canvas></canvas></div>
+    </section>
+  </div>
+  <div class="bar transport">
+    <button type="button" data-do="first" aria-label="First frame (Home)" title="First frame (Home)"><svg viewBox="0 0 24 24"><path d="M5 5h2.5v14H5zM19 5v14L8.5 12z"/></svg></button>
+    <button type="button" data-do="back" aria-label="One half step back (left arrow)" title="One half step back (←)"><svg viewBox="0 0 24 24"><path d="M15 5v14L5.5 12zM16.5 5H19v14h-2.5z"/></svg></button>
+    <button type="button" data-do="play" class="play" aria-label="Play (space)" title="Play or pause (space)"><svg viewBox="0 0 24 24"><path class="icon" d="M7 4.5v15L19.5 12z"/></svg><span class="word">Play</span></button>
+    <button type="button" data-do="forward" aria-label="One half step forward (right arrow)" title="One half step forward (→)"><svg viewBox="0 0 24 24"><path d="M9 5v14l9.5-7zM5 5h2.5v14H5z"/></svg></button>
+    <button type="button" data-do="last" aria-label="Last frame (End)" title="Last frame (End)"><svg viewBox="0 0 24 24"><path d="M16.5 5H19v14h-2.5zM5 5v14l10.5-7z"/></svg></button>
+    <input type="range" class="scrub" min="0" step="1" value="0" aria-label="Frame: half steps since the start">
+    <output class="where"></output>
+    <label class="pick">speed
+      <select class="speed" aria-label="Speed in half steps a second">
+        <option value="1">1/s</option><option value="2">2/s</option><option value="4">4/s</option><option value="8">8/s</option>
+        <option value="16">16/s</option><option value="30">30/s</option><option value="60">60/s</option><option value="120">120/s</option><option value="240">240/s</option>
+      </select>
+    </label>
+  </div>
+  <p class="sentence" aria-live="polite"></p>
+  <div class="curves">
+    <figure class="curve energy"><figcaption></figcaption><canvas></canvas></figure>
+    <figure class="curve distance"><figcaption></figcaption><canvas></canvas></figure>
+  </div>
+  <div class="tip" role="tooltip" hidden><canvas width="84" height="84" hidden></canvas><span></span></div>
+</div>`;
+const HIDDEN_STOPS = ["#000000", "#1B5E92", "#56B4E9", "#FFFFFF"]; // the hidden layer is blue wherever it is drawn
+const clampTo = (x, lo, hi) => Math.min(hi, Math.max(lo, x));
+const rgbOf = (colour) => {
+  const c = document.createElement("canvas").getContext("2d");
+  c.fillStyle = colour.trim();
+  return [1, 3, 5].map((i) => parseInt(c.fillStyle.slice(i, i + 2), 16));
+};
+const sigmoid = (x) => 1 / (1 + Math.exp(-x));
+
+function halfToFloat(halves) {
+  const out = new Float32Array(halves.length);
+  for (let i = 0; i < halves.length; i++) {
+    const bits = halves[i], exponent = (bits >> 10) & 31, fraction = bits & 1023;
+    const size = exponent === 0 ? fraction * 2 ** -24
+      : exponent === 31 ? (fraction ? NaN : Infinity) : (1 + fraction / 1024) * 2 ** (exponent - 15);
+    out[i] = bits & 32768 ? -size : size;
+  }
+  return out;
+}
+
+/** What the engine recorded, and the two conditionals worked out from its weights. */
+class Film {
+  constructor({ header, arrays }) {
+    Object.assign(this, header);
+    this.a = arrays;
+    this.last = 2 * this.n_sweeps;
+    this.W = halfToFloat(arrays.W);
+    this.WT = new Float32Array(this.W.length);
+    for (let i = 0; i < this.n_visible; i++)
+      for (let j = 0; j < this.n_hidden; j++) this.WT[j * this.n_visible + i] = this.W[i * this.n_hidden + j];
+    this.memory = new Map();
+  }
+  layer(bits, halves, first, t, chain, n, out) {
+    if (t === 0 && first) return this.fromHalves(first, chain * n, n, out);
+    if (halves) return this.fromHalves(halves, (t * this.n_chains + chain) * n, n, out);
+    const bytes = (n + 7) >> 3, at = (t * this.n_chains + chain) * bytes;
+    for (let i = 0; i < n; i++) out[i] = (bits[at + (i >> 3)] >> (7 - (i & 7))) & 1;
+    return out;
+  }
+  fromHalves(source, at, n, out) {
+    const values = halfToFloat(source.subarray(at, at + n));
+    out.set(values);
+    return out;
+  }
+  /** v after t sweeps; t = 0 is the start. */
+  v(t, chain, out = new Float32Array(this.n_visible)) {
+    return this.layer(this.a.v_bits, this.a.v_half, this.a.v_start, t, chain, this.n_visible, out);
+  }
+  /** h of sweep t ≥ 1. */
+  h(t, chain, out = new Float32Array(this.n_hidden)) {
+    return this.layer(this.a.h_bits, this.a.h_half, null, t - 1, chain, this.n_hidden, out);
+  }
+  /** p(h|v) that h of sweep t was drawn from. */
+  meanH(t, chain) { return this.remember("h", t, chain, () => this.conditional(this.v(t - 1, chain), this.W, this.a.hbias, this.a.h_gain, t)); }
+  /** p(v|h) that v after sweep t was drawn from; the start was drawn from nothing, so it stands for itself. */
+  meanV(t, chain) {
+    if (t === 0) return this.v(0, chain);
+    return this.remember("v", t, chain, () => {
+      const p = this.conditional(this.h(t, chain), this.WT, this.a.vbias, null, t, this.visible === "gaussian");
+      if (this.a.held) {
+        const start = this.v(0, chain);
+        for (let i = 0; i < p.length; i++) if (this.isHeld(i)) p[i] = start[i];
+      }
+      return p;
+    });
+  }
+  isHeld(i) { return this.a.held && (this.a.held[i >> 3] >> (7 - (i & 7))) & 1; }
+  remember(what, t, chain, work) {
+    const key = (t * this.n_chains + chain) * 2 + (what === "h" ? 1 : 0);
+    let value = this.memory.get(key);
+    if (!value) {
+      if (this.memory.size > 4000) this.memory.clear();
+      value = work();
+      this.memory.set(key, value);
+    }
+    return value;
+  }
+  conditional(source, weights, bias, gain, t, linear = false) {
+    const n = bias.length, out = new Float32Array(bias);
+    for (let i = 0; i < source.length; i++) {
+      const s = gain ? source[i] * gain[i] : source[i];
+      if (s === 0) continue;
+      const at = i * n;
+      if (s === 1) for (let j = 0; j < n; j++) out[j] += weights[at + j];
+      else for (let j = 0; j < n; j++) out[j] += s * weights[at + j];
+    }
+    if (linear) return out;
+    const beta = this.a.beta[t - 1];
+    for (let j = 0; j < n; j++) out[j] = sigmoid(beta * out[j]);
+    return out;
+  }
+  /** What one layer shows at a frame, or null where it has not been drawn yet. */
+  show(what, frame, chain) {
+    const tv = frame >> 1, th = (frame + 1) >> 1;
+    if (what === "v") return this.v(tv, chain);
+    if (what === "pv") return this.meanV(tv, chain);
+    if (th === 0) return null;
+    return what === "h" ? this.h(th, chain) : this.meanH(th, chain);
+  }
+  shape(what) {
+    if (what === "v" || what === "pv") return this.image_shape;
+    const columns = Math.ceil(Math.sqrt(this.n_hidden));
+    return [Math.ceil(this.n_hidden / columns), columns];
+  }
+}
+
+class Player {
+  constructor(root) {
+    const holder = document.createElement("div");
+    holder.innerHTML = TEMPLATE;
+    this.box = holder.firstElementChild;
+    root.append(this.box);
+    this.$ = (s) => this.box.querySelector(s);
+    this.frame = 0;
+    this.chain = 0;
+    this.mode = "both";
+    this.gridLayer = "pv";
+    this.playing = false;
+    this.speed = SPEED;
+    this.hover = null;
+    this.drawn = 0;
+    this.panels = Object.fromEntries([...this.box.querySelectorAll(".panel")].map((p) => [p.dataset.panel, p]));
+    this.listen();
+  }
+
+  // --- input ---------------------------------------------------------------------------------
+  listen() {
+    this.stop = new AbortController();
+    const on = (target, type, f, options = {}) => target.addEventListener(type, f, { signal: this.stop.signal, ...options });
+    for (const b of this.box.querySelectorAll("[data-do]")) on(b, "click", () => this.act(b.dataset.do));
+    for (const b of this.box.querySelectorAll("[data-show]")) on(b, "click", () => { this.mode = b.dataset.show; this.arrange(); });
+    on(this.$(".layer"), "change", (e) => { this.gridLayer = e.target.value; this.arrange(); });
+    this.$(".speed").value = String(this.speed);
+    on(this.$(".speed"), "change", (e) => { this.speed = Number(e.target.value); });
+    on(this.$(".scrub"), "input", (e) => { this.pause(); this.seek(Number(e.target.value)); });
+    on(document, "keydown", (e) => this.key(e));
+    const grid = this.$(".grid");
+    on(grid, "click", (e) => { const c = this.chainAt(e); if (c !== null) this.choose(c); });
+    on(grid, "pointermove", (e) => this.hoverGrid(e));
+    on(grid, "pointerleave", () => this.hoverNothing());
+    for (const [what, panel] of Object.entries(this.panels)) {
+      const canvas = panel.querySelector("canvas");
+      on(canvas, "pointermove", (e) => this.hoverCell(what, canvas, e));
+      on(canvas, "pointerleave", () => this.hoverNothing());
+    }
+    for (const [name, canvas] of this.curveCanvases()) {
+      on(canvas, "pointermove", (e) => this.hoverCurve(name, canvas, e));
+      on(canvas, "pointerleave", () => this.hoverNothing());
+      on(canvas, "pointerdown", (e) => {
+        canvas.setPointerCapture(e.pointerId);
+        this.pause();
+        const { frame, chain } = this.curveAt(name, canvas, e);
+        this.seek(frame);
+        if (chain !== null) this.choose(chain);
+      });
+    }
+    this.watcher = new ResizeObserver(() => this.arrange());
+    this.watcher.observe(this.box);
+    on(window, "resize", () => this.arrange());
+  }
+  key(e) {
+    if (!this.film || e.ctrlKey || e.metaKey || e.altKey || !this.box.isConnected) return;
+    const at = e.composedPath()[0];
+    const tag = at.tagName || "";
+    const ours = this.box.contains(at);
+    const busy = tag === "TEXTAREA" || tag === "SELECT" || at.isContentEditable || (tag === "INPUT" && !ours)
+      || (!ours && at.closest && at.closest('[role="slider"],[role="combobox"],[role="radiogroup"],[role="listbox"],[role="tablist"],[role="dialog"],button,a,canvas'));
+    if (busy || (e.key === " " && tag === "BUTTON")) return;
+    const act = { " ": "play", ArrowRight: e.shiftKey ? "sweepForward" : "forward", ArrowLeft: e.shiftKey ? "sweepBack" : "back", Home: "first", End: "last" }[e.key];
+    if (!act) return;
+    e.preventDefault();
+    this.act(act);
+  }
+  act(what) {
+    if (what === "play") { if (this.playing) this.pause(); else this.play(); return; }
+    this.pause();
+    const to = { first: 0, last: this.film.last, back: this.frame - 1, forward: this.frame + 1, sweepBack: this.frame - 2, sweepForward: this.frame + 2 }[what];
+    this.seek(to);
+  }
+  play() {
+    if (this.frame >= this.film.last) this.seek(0);
+    this.playing = true;
+    this.setPlayButton();
+    let before = performance.now(), owed = 0;
+    const tick = (now) => {
+      if (!this.playing || !this.box.isConnected) return;
+      owed += Math.min(now - before, 250) * this.speed / 1000;
+      before = now;
+      const steps = Math.floor(owed);
+      owed -= steps;
+      if (steps) this.seek(this.frame + steps);
+      if (this.frame >= this.film.last) { this.pause(); return; }
+      requestAnimationFrame(tick);
+    };
+    requestAnimationFrame(tick);
+  }
+  pause() {
+    if (!this.playing) return;
+    this.playing = false;
+    this.setPlayButton();
+    this.say();
+  }
+  setPlayButton() {
+    const button = this.$('[data-do="play"]');
+    button.querySelector("path").setAttribute("d", this.playing ? "M6 5h4v14H6zM14 5h4v14h-4z" : "M7 4.5v15L19.5 12z");
+    button.querySelector(".word").textContent = this.playing ? "Pause" : "Play";
+    button.setAttribute("aria-label", this.playing ? "Pause (space)" : "Play (space)");
+    this.$(".sentence").setAttribute("aria-live", this.playing ? "off" : "polite");
+  }
+  seek(frame) {
+    const to = clampTo(Math.round(frame), 0, this.film.last);
+    if (to === this.frame) return;
+    this.frame = to;
+    this.refresh();
+  }
+  choose(chain) {
+    this.chain = chain;
+    this.curves = null;
+    this.refresh();
+  }
+
+  // --- data and theme ------------------------------------------------------------------------
+  receive(blob) {
+    const film = new Film(blob);
+    this.pause();
+    this.film = film;
+    this.chain = Math.min(this.chain, film.n_chains - 1);
+    this.frame = Math.min(this.frame, film.last);
+    this.$(".scrub").max = String(film.last);
+    this.ranges = new Map();
+    this.hover = null;
+    this.$(".tip").hidden = true;
+  }
+  /** Called by the page's frame whenever data or theme change. */
+  draw() {
+    if (this.themed !== this.dark) this.theme();
+    this.arrange();
+  }
+  theme() {
+    this.themed = this.dark;
+    this.box.classList.toggle("dark", this.dark);
+    const style = getComputedStyle(this.box);
+    this.text = rgbOf(this.ink.text);
+    this.now = rgbOf(style.getPropertyValue("--now"));
+    this.mine = rgbOf(style.getPropertyValue("--layer"));
+    this.lut = { v: colourTable(PALETTE.grey), h: colourTable(HIDDEN_STOPS), weights: colourTable(PALETTE[this.dark ? "dark" : "light"].diverging) };
+    for (const layer of ["v", "h"]) {
+      const canvas = this.$(".ramp." + layer), image = new ImageData(64, 1), out = new Uint32Array(image.data.buffer);
+      for (let i = 0; i < 64; i++) out[i] = this.lut[layer][Math.round(i * 255 / 63)];
+      canvas.getContext("2d").putImageData(image, 0, 0);
+    }
+    this.curves = null;
+  }
+  css(rgb, alpha = 1) { return `rgb(${rgb.join(" ")} / ${alpha})`; }
+
+  // --- layout ---------------------------------------------------------------------------------
+  arrange() {
+    if (!this.film) return;
+    for (const b of this.box.querySelectorAll("[data-show]")) b.setAttribute("aria-pressed", String(b.dataset.show === this.mode));
+    const width = this.box.clientWidth;
+    if (!width) return;
+    this.$(".chains").style.display = this.mode === "one" ? "none" : "";
+    this.$(".cycle").style.display = this.mode === "grid" ? "none" : "";
+    const rem = parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
+    const tall = clampTo(window.innerHeight * (this.mode === "both" ? 0.56 : 0.6), 300, 860);
+    const beside = this.mode === "both" && width > 34 * rem;
+    const across = 4.9 * rem, between = 2.6 * rem + 3.2 * rem;
+    let side = (tall - between) / 2;
+    if (beside) side = Math.min(side, (width - across - between - 3 * rem) / 4);
+    else side = Math.min(side, (width - across - 8) / 2);
+    this.sizes = {};
+    for (const what of ["v", "ph", "pv", "h"]) {
+      const [rows, columns] = this.film.shape(what);
+      this.sizes[what] = this.fit(this.panels[what].querySelector("canvas"), rows, columns, side, 1);
+    }
+    const [rows, columns] = this.film.shape(this.gridLayer);
+    const n = this.film.n_chains;
+    const across_ = Math.ceil(Math.sqrt(n)), down = Math.ceil(n / across_);
+    const room = beside ? Math.min(2 * side + between - 0.6 * rem, width - 2 * side - across - 3 * rem) : Math.min(width, tall);
+    this.grid = { columns: across_, rows: down, w: columns, h: rows, gap: Math.max(1, Math.round(columns / 14)) };
+    this.sizes.grid = this.fit(this.$(".grid"), down * (rows + this.grid.gap) - this.grid.gap, across_ * (columns + this.grid.gap) - this.grid.gap, room, 0);
+    this.curves = null;
+    this.refresh();
+  }
+  /** Sizes a canvas to whole device pixels a cell where there is room for at least two of them. */
+  fit(canvas, rows, columns, side, gapped) {
+    const dpr = window.devicePixelRatio || 1;
+    let cell = side * dpr / Math.max(rows, columns);
+    if (cell >= 2 || gapped) cell = Math.max(1, Math.floor(cell));
+    canvas.width = Math.round(columns * cell);
+    canvas.height = Math.round(rows * cell);
+    canvas.style.width = canvas.width / dpr + "px";
+    canvas.style.height = canvas.height / dpr + "px";
+    return { cell, rows, columns };
+  }
+
+  // --- drawing --------------------------------------------------------------------------------
+  refresh() {
+    if (this.waiting || !this.film) return;
+    this.waiting = requestAnimationFrame(() => { this.waiting = 0; if (this.film && this.sizes) this.paint(); });
+  }
+  paint() {
+    const f = this.film, frame = this.frame;
+    this.box.dataset.frame = String(frame);
+    this.box.dataset.chain = String(this.chain);
+    this.box.dataset.drawn = String(++this.drawn);
+    if (this.mode !== "one") this.paintGrid();
+    if (this.mode !== "grid") for (const what of ["v", "ph", "pv", "h"]) this.paintPanel(what);
+    const half = frame === 0 ? "" : frame % 2 ? "h" : "v";
+    for (const [what, panel] of Object.entries(this.panels)) panel.classList.toggle("lit", half !== "" ? what.endsWith(half) : what === "v");
+    for (const arrow of this.box.querySelectorAll(".arrow")) arrow.classList.toggle("lit", arrow.dataset.arrow === half);
+    const scrub = this.$(".scrub");
+    scrub.value = String(frame);
+    const sweep = (frame + 1) >> 1;
+    const where = frame === 0 ? `start · 0 / ${f.n_sweeps}` : `sweep ${sweep} / ${f.n_sweeps} · half step ${half}`;
+    this.$(".where").textContent = where;
+    scrub.setAttribute("aria-valuetext", where);
+    this.say();
+    this.paintCurves();
+  }
+  lutFor(what) { return what.endsWith("v") ? this.lut.v : this.lut.h; }
+  shade(what, x) {
+    if (this.film.visible === "gaussian" && (what === "v" || what === "pv")) x = (x - this.film.v_range[0]) / (this.film.v_range[1] - this.film.v_range[0]);
+    return x <= 0 ? 0 : x >= 1 ? 255 : (x * 255 + 0.5) | 0;
+  }
+  scratch(name, w, h) {
+    this.boards ??= {};
+    const b = this.boards[name];
+    if (b && b.canvas.width === w && b.canvas.height === h) return b;
+    const canvas = document.createElement("canvas");
+    canvas.width = w; canvas.height = h;
+    const image = new ImageData(w, h);
+    return (this.boards[name] = { canvas, image, pixels: new Uint32Array(image.data.buffer) });
+  }
+  paintGrid() {
+    const f = this.film, g = this.grid, what = this.gridLayer, lut = this.lutFor(what);
+    const canvas = this.$(".grid"), c = canvas.getContext("2d");
+    const w = g.columns * (g.w + g.gap) - g.gap, h = g.rows * (g.h + g.gap) - g.gap;
+    const board = this.scratch("grid", w, h);
+    board.pixels.fill(0);
+    for (let k = 0; k < f.n_chains; k++) {
+      const values = f.show(what, this.frame, k);
+      if (!values) { this.blankCell(board, k, w, lut); continue; }
+      const left = (k % g.columns) * (g.w + g.gap), top = Math.floor(k / g.columns) * (g.h + g.gap);
+      for (let i = 0; i < values.length; i++) board.pixels[(top + Math.floor(i / g.w)) * w + left + (i % g.w)] = lut[this.shade(what, values[i])];
+    }
+    board.canvas.getContext("2d").putImageData(board.image, 0, 0);
+    c.clearRect(0, 0, canvas.width, canvas.height);
+    c.imageSmoothingEnabled = this.sizes.grid.cell < 1;
+    c.drawImage(board.canvas, 0, 0, canvas.width, canvas.height);
+    const scale = canvas.width / w, dpr = window.devicePixelRatio || 1;
+    const frameCell = (k, colour, thick) => {
+      const left = (k % g.columns) * (g.w + g.gap) * scale, top = Math.floor(k / g.columns) * (g.h + g.gap) * scale;
+      c.strokeStyle = colour; c.lineWidth = thick * dpr;
+      c.strokeRect(left + c.lineWidth / 2, top + c.lineWidth / 2, g.w * scale - c.lineWidth, g.h * scale - c.lineWidth);
+    };
+    for (let k = 0; k < f.n_chains; k++) frameCell(k, this.css(this.text, 0.16), 1);
+    if (this.hover?.chain != null) frameCell(this.hover.chain, this.css(this.mine, 0.7), 2);
+    frameCell(this.chain, this.css(this.mine), 3);
+  }
+  blankCell(board, k, w, lut) {
+    const g = this.grid, left = (k % g.columns) * (g.w + g.gap), top = Math.floor(k / g.columns) * (g.h + g.gap);
+    for (let y = 0; y < g.h; y++) for (let x = 0; x < g.w; x++) board.pixels[(top + y) * w + left + x] = lut[0];
+  }
+  paintPanel(what) {
+    const f = this.film, canvas = this.panels[what].querySelector("canvas"), c = canvas.getContext("2d");
+    const { rows, columns } = this.sizes[what], count = this.panels[what].querySelector(".count");
+    c.clearRect(0, 0, canvas.width, canvas.height);
+    const empty = what === "pv" && this.frame < 2;
+    const values = empty ? null : f.show(what, this.frame, this.chain);
+    const lut = this.lutFor(what);
+    if (!values) {
+      c.fillStyle = this.css(this.text, 0.05);
+      c.fillRect(0, 0, canvas.width, canvas.height);
+      c.fillStyle = this.css(this.text, 0.55);
+      c.font = `${12 * (window.devicePixelRatio || 1)}px ${getComputedStyle(this.box).fontFamily}`;
+      c.textAlign = "center";
+      c.fillText("not drawn yet", canvas.width / 2, canvas.height / 2);
+      count.textContent = "";
+      return;
+    }
+    const board = this.scratch(what, columns, rows);
+    board.pixels.fill(0);
+    let sum = 0;
+    for (let i = 0; i < values.length; i++) { board.pixels[i] = lut[this.shade(what, values[i])]; sum += values[i]; }
+    board.canvas.getContext("2d").putImageData(board.image, 0, 0);
+    c.imageSmoothingEnabled = false;
+    c.drawImage(board.canvas, 0, 0, canvas.width, canvas.height);
+    const gaussian = f.visible === "gaussian" && what.endsWith("v");
+    const whole = Number.isInteger(sum);
+    count.textContent = gaussian ? "" : what.startsWith("p") ? `${sum.toFixed(1)} expected on` : `${whole ? sum : sum.toFixed(1)} of ${values.length} on`;
+    if (f.a.held && what.endsWith("v")) this.hatchHeld(c, canvas, rows, columns);
+  }
+  hatchHeld(c, canvas, rows, columns) {
+    const f = this.film, s = canvas.width / columns;
+    c.strokeStyle = this.css(this.now, 0.95);
+    c.lineWidth = Math.max(1, s / 6);
+    c.beginPath();
+    for (let i = 0; i < rows * columns; i++) {
+      if (!f.isHeld(i)) continue;
+      const x = i % columns, y = Math.floor(i / columns);
+      if (x + 1 < columns && !f.isHeld(i + 1)) { c.moveTo((x + 1) * s, y * s); c.lineTo((x + 1) * s, (y + 1) * s); }
+      if (x > 0 && !f.isHeld(i - 1)) { c.moveTo(x * s, y * s); c.lineTo(x * s, (y + 1) * s); }
+      if (y + 1 < rows && !f.isHeld(i + columns)) { c.moveTo(x * s, (y + 1) * s); c.lineTo((x + 1) * s, (y + 1) * s); }
+      if (y > 0 && !f.isHeld(i - columns)) { c.moveTo(x * s, y * s); c.lineTo((x + 1) * s, y * s); }
+    }
+    c.stroke();
+  }
+
+  // --- words ----------------------------------------------------------------------------------
+  changed(before, after) {
+    let n = 0;
+    for (let i = 0; i < after.length; i++) if (Math.abs(after[i] - before[i]) > 0.5) n++;
+    return n;
+  }
+  say() {
+    if (!this.film) return;
+    const f = this.film, t = (this.frame + 1) >> 1, k = this.chain, name = f.n_chains > 1 ? `chain ${k + 1}` : "the chain";
+    const F = (s) => this.number(f.a.free_energy[s * f.n_chains + k], 1);
+    let words;
+    if (this.frame === 0) words = `${f.start_sentence} Free energy of ${name}: ${F(0)} nats. Press play, or → for the first half step.`;
+    else {
+      const beta = f.a.beta[t - 1], heat = Math.abs(beta - 1) > 1e-6 ? ` at temperature ${this.number(1 / beta, 2)}` : "";
+      const h = f.h(t, k), on = h.reduce((a, b) => a + b, 0);
+      if (this.frame % 2) {
+        const news = t > 1 ? `, ${this.changed(f.h(t - 1, k), h)} of them changed` : "";
+        words = f.mean_field
+          ? `Sweep ${t} of ${f.n_sweeps}, first half: no coin is tossed, each hidden unit takes the probability p(h|v)${heat} itself; ${name} expects ${this.number(on, 1)} of ${f.n_hidden} on.`
+          : `Sweep ${t} of ${f.n_sweeps}, first half: each hidden unit looked at the picture v and switched on with probability p(h|v)${heat}. In ${name}, ${on} of ${f.n_hidden} are on${news}.`;
+      } else {
+        const v = f.v(t, k), flips = this.changed(f.v(t - 1, k), v);
+        const held = f.a.held ? " that is not held" : "";
+        words = f.mean_field
+          ? `Sweep ${t} of ${f.n_sweeps}, second half: each pixel${held} took the probability p(v|h)${heat} itself. The free energy of ${name} is ${F(t)} nats.`
+          : f.visible === "gaussian"
+            ? `Sweep ${t} of ${f.n_sweeps}, second half: each pixel${held} looked at the hidden units and was drawn around its mean${heat}. The free energy of ${name} is ${F(t)} nats.`
+            : `Sweep ${t} of ${f.n_sweeps}, second half: each pixel${held} looked at the hidden units and switched on with probability p(v|h)${heat}. In ${name}, ${flips} of ${f.n_visible} pixels flipped; its free energy is ${F(t)} nats.`;
+      }
+    }
+    const p = this.$(".sentence");
+    if (p.textContent !== words) p.textContent = words;
+  }
+  number(x, digits) { return Number.isFinite(x) ? x.toFixed(digits).replace("-", "−") : "not a number"; }
+
+  // --- curves ---------------------------------------------------------------------------------
+  curveCanvases() { return ["energy", "distance"].map((n) => [n, this.$(`.curve.${n} canvas`)]); }
+  series(name) { return name === "energy" ? this.film.a.free_energy : this.film.a.distance; }
+  range(name) {
+    if (this.ranges.has(name)) return this.ranges.get(name);
+    const f = this.film, all = Array.from(this.series(name)).filter(Number.isFinite), band = name === "energy" ? f.band : null;
+    all.sort((a, b) => a - b);
+    let lo = all[0] ?? 0, hi = all[all.length - 1] ?? 1;
+    if (name === "energy") {
+      // A start from noise can lie thousands of nats up: let it come in from above the frame
+      // rather than flatten everything that follows.
+      const settled = Array.from(this.series(name)).slice(f.n_chains * Math.ceil(f.n_sweeps / 4)).filter(Number.isFinite);
+      let a = Infinity, b = -Infinity;
+      for (const x of settled) { a = Math.min(a, x); b = Math.max(b, x); }
+      if (band) { a = Math.min(a, band.low); b = Math.max(b, band.high); }
+      const spread = Math.max(b - a, 1);
+      lo = Math.max(lo, a - 1.2 * spread); hi = Math.min(hi, b + 1.2 * spread);
+      if (band) { lo = Math.min(lo, band.low); hi = Math.max(hi, band.high); }
+    } else lo = 0;
+    if (!(hi > lo)) { hi = lo + 1; }
+    const pad = (hi - lo) * 0.05, r = [name === "energy" ? lo - pad : 0, hi + pad];
+    this.ranges.set(name, r);
+    return r;
+  }
+  ticks(lo, hi, n) {
+    const raw = (hi - lo) / n, power = 10 ** Math.floor(Math.log10(raw)), step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= raw);
+    const out = [];
+    for (let x = Math.ceil(lo / step) * step; x <= hi + step * 1e-6; x += step) out.push(Math.abs(x) < step * 1e-6 ? 0 : x);
+    return out;
+  }
+  frameOf(canvas) {
+    const dpr = window.devicePixelRatio || 1, rem = parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
+    const small = 0.72 * rem;
+    return { dpr, small, left: 3.4 * small, right: 0.8 * small, top: 0.5 * small, bottom: 1.8 * small, w: canvas.clientWidth, h: canvas.clientHeight };
+  }
+  scales(name, canvas) {
+    const m = this.frameOf(canvas), [lo, hi] = this.range(name);
+    return {
+      m, lo, hi,
+      x: (sweep) => m.left + (m.w - m.left - m.right) * sweep / this.film.n_sweeps,
+      y: (value) => m.h - m.bottom - (m.h - m.bottom - m.top) * (value - lo) / (hi - lo),
+    };
+  }
+  paintCurves() {
+    const captions = {
+      energy: ["Free energy F(v)", ` of each chain in nats, at temperature 1${this.film.band ? "; the band holds the middle 90 % of " + this.film.band.label : ""}`],
+      distance: ["Hamming distance", ` to its own start: pixels of ${this.film.n_visible} that differ`],
+    };
+    for (const [name, canvas] of this.curveCanvases()) {
+      const dpr = window.devicePixelRatio || 1;
+      const w = Math.round(canvas.clientWidth * dpr), h = Math.round(canvas.clientHeight * dpr);
+      if (!w || !h) continue;
+      if (canvas.width !== w || canvas.height !== h) { canvas.width = w; canvas.height = h; this.curves = null; }
+      this.curves ??= {};
+      if (!this.curves[name]) {
+        const caption = canvas.parentElement.querySelector("figcaption");
+        const b = document.createElement("b");
+        b.textContent = captions[name][0];
+        caption.replaceChildren(b, captions[name][1]);
+        this.curves[name] = this.stillCurve(name, canvas);
+      }
+      const c = canvas.getContext("2d");
+      c.setTransform(1, 0, 0, 1, 0, 0);
+      c.clearRect(0, 0, w, h);
+      c.drawImage(this.curves[name], 0, 0);
+      this.paintCursor(name, canvas, c);
+    }
+  }
+  stillCurve(name, canvas) {
+    const f = this.film, s = this.scales(name, canvas), { m } = s, data = this.series(name);
+    const still = document.createElement("canvas");
+    still.width = canvas.width; still.height = canvas.height;
+    const c = still.getContext("2d");
+    c.scale(m.dpr, m.dpr);
+    c.font = `${m.small}px ${getComputedStyle(this.box).fontFamily}`;
+    c.fillStyle = this.css(this.text, 0.62); c.strokeStyle = this.css(this.text, 0.1); c.lineWidth = 1;
+    c.textAlign = "right"; c.textBaseline = "middle";
+    for (const y of this.ticks(s.lo, s.hi, 4)) {
+      const at = Math.round(s.y(y)) + 0.5;
+      c.beginPath(); c.moveTo(m.left, at); c.lineTo(m.w - m.right, at); c.stroke();
+      c.fillText(String(+y.toPrecision(6)).replace("-", "−"), m.left - 5, at);
+    }
+    c.textAlign = "center"; c.textBaseline = "alphabetic";
+    const xs = this.ticks(0, f.n_sweeps, Math.max(2, Math.min(8, m.w / 70))).filter(Number.isInteger);
+    for (const x of xs) c.fillText(String(x), s.x(x), m.h - m.small * 0.5);
+    c.textAlign = "right";
+    if (!xs.includes(f.n_sweeps) || xs.length < 2) c.fillText("sweep", m.w - m.right, m.h - m.small * 0.5);
+    else { c.textAlign = "left"; c.fillText("sweep", 2, m.h - m.small * 0.5); }
+    c.save();
+    c.beginPath(); c.rect(m.left, m.top, m.w - m.left - m.right, m.h - m.top - m.bottom); c.clip();
+    if (name === "energy" && f.band) {
+      c.fillStyle = this.css(this.mine, 0.13);
+      c.fillRect(m.left, s.y(f.band.high), m.w - m.left - m.right, s.y(f.band.low) - s.y(f.band.high));
+    }
+    const line = (k, colour, width) => {
+      c.beginPath();
+      for (let t = 0; t <= f.n_sweeps; t++) { const y = s.y(data[t * f.n_chains + k]); if (t) c.lineTo(s.x(t), y); else c.moveTo(s.x(t), y); }
+      c.strokeStyle = colour; c.lineWidth = width; c.lineJoin = "round"; c.stroke();
+    };
+    const alpha = clampTo(4 / f.n_chains, 0.14, 0.5);
+    for (let k = 0; k < f.n_chains; k++) if (k !== this.chain) line(k, this.css(this.text, alpha), 1);
+    line(this.chain, this.css(this.mine), 2.2);
+    c.restore();
+    return still;
+  }
+  paintCursor(name, canvas, c) {
+    const f = this.film, s = this.scales(name, canvas), { m } = s, data = this.series(name), sweep = this.frame / 2, t = this.frame >> 1;
+    c.scale(m.dpr, m.dpr);
+    c.save();
+    c.beginPath(); c.rect(m.left - 5, m.top, m.w - m.left - m.right + 10, m.h - m.top - m.bottom); c.clip();
+    if (this.hover?.chain != null && this.hover.chain !== this.chain) {
+      c.beginPath();
+      for (let k = 0; k <= f.n_sweeps; k++) { const y = s.y(data[k * f.n_chains + this.hover.chain]); if (k) c.lineTo(s.x(k), y); else c.moveTo(s.x(k), y); }
+      c.strokeStyle = this.css(this.text, 0.85); c.lineWidth = 1.5; c.stroke();
+    }
+    c.strokeStyle = this.css(this.now); c.lineWidth = 1.5;
+    c.beginPath(); c.moveTo(s.x(sweep), m.top); c.lineTo(s.x(sweep), m.h - m.bottom); c.stroke();
+    const dot = (k, colour, r) => { c.beginPath(); c.arc(s.x(t), clampTo(s.y(data[t * f.n_chains + k]), m.top + 2, m.h - m.bottom), r, 0, 7); c.fillStyle = colour; c.fill(); };
+    for (let k = 0; k < f.n_chains; k++) if (k !== this.chain) dot(k, this.css(this.text, 0.35), 1.6);
+    dot(this.chain, this.css(this.mine), 4.2);
+    c.restore();
+  }
+  curveAt(name, canvas, e) {
+    const f = this.film, s = this.scales(name, canvas), r = canvas.getBoundingClientRect(), x = e.clientX - r.left, y = e.clientY - r.top;
+    const sweep = clampTo((x - s.m.left) / (s.m.w - s.m.left - s.m.right) * f.n_sweeps, 0, f.n_sweeps);
+    const frame = Math.round(2 * sweep), t = clampTo(Math.round(sweep), 0, f.n_sweeps), data = this.series(name);
+    let chain = null, best = 14;
+    for (let k = 0; k < f.n_chains; k++) {
+      const d = Math.abs(s.y(data[t * f.n_chains + k]) - y);
+      if (d < best) { best = d; chain = k; }
+    }
+    return { frame, t, chain };
+  }
+
+  // --- hover ----------------------------------------------------------------------------------
+  chainAt(e) {
+    const canvas = this.$(".grid"), r = canvas.getBoundingClientRect(), g = this.grid;
+    const w = g.columns * (g.w + g.gap) - g.gap, scale = r.width / w;
+    const x = Math.floor((e.clientX - r.left) / scale / (g.w + g.gap)), y = Math.floor((e.clientY - r.top) / scale / (g.h + g.gap));
+    const k = y * g.columns + x;
+    return x >= 0 && x < g.columns && y >= 0 && k < this.film.n_chains ? k : null;
+  }
+  hoverGrid(e) {
+    const k = this.chainAt(e);
+    if (k === null) return this.hoverNothing();
+    const t = this.frame >> 1, f = this.film;
+    this.setHover(k);
+    this.tip(e, `chain ${k + 1}: F(v) = ${this.number(f.a.free_energy[t * f.n_chains + k], 1)} nats\n${f.a.distance[t * f.n_chains + k]} pixels from its start\nclick to see it large`);
+  }
+  hoverCurve(name, canvas, e) {
+    if (e.buttons) { const { frame } = this.curveAt(name, canvas, e); this.seek(frame); }
+    const { chain, t } = this.curveAt(name, canvas, e), f = this.film;
+    this.setHover(chain);
+    if (chain === null) { this.$(".tip").hidden = true; return; }
+    const value = name === "energy" ? `F(v) = ${this.number(f.a.free_energy[t * f.n_chains + chain], 1)} nats` : `${f.a.distance[t * f.n_chains + chain]} pixels from its start`;
+    this.tip(e, `chain ${chain + 1}, sweep ${t}\n${value}`);
+  }
+  hoverCell(what, canvas, e) {
+    const f = this.film, r = canvas.getBoundingClientRect(), { rows, columns } = this.sizes[what];
+    const x = Math.floor((e.clientX - r.left) / r.width * columns), y = Math.floor((e.clientY - r.top) / r.height * rows), i = y * columns + x;
+    const n = what.endsWith("v") ? f.n_visible : f.n_hidden;
+    const empty = what === "pv" && this.frame < 2;
+    const values = empty ? null : f.show(what, this.frame, this.chain);
+    if (x < 0 || y < 0 || x >= columns || i >= n || !values) return this.hoverNothing();
+    const pixels = what.endsWith("v");
+    const p = pixels ? (this.frame < 2 ? null : f.show("pv", this.frame, this.chain)) : f.show("ph", this.frame, this.chain);
+    const state = f.show(pixels ? "v" : "h", this.frame, this.chain)[i];
+    const name = pixels ? `pixel in row ${y + 1}, column ${x + 1}` : `hidden unit ${i}`;
+    const drawn = state === 1 ? "on" : state === 0 ? "off" : this.number(state, 3);
+    const symbol = pixels ? (f.visible === "gaussian" ? "mean" : "p(v=1|h)") : "p(h=1|v)";
+    const held = pixels && f.isHeld(i) ? "\nheld fixed" : "";
+    const bias = pixels ? f.a.vbias[i] : f.a.hbias[i];
+    this.tip(e, `${name}\n${p ? `${symbol} = ${this.number(p[i], 3)}\n` : ""}drawn: ${drawn}\nbias ${this.number(bias, 2)}${held}${pixels ? "" : "\nits filter: red excites, blue inhibits"}`, pixels ? null : i);
+  }
+  setHover(chain) {
+    if (this.hover?.chain === chain) return;
+    this.hover = { chain };
+    this.refresh();
+  }
+  hoverNothing() {
+    this.$(".tip").hidden = true;
+    if (this.hover) { this.hover = null; this.refresh(); }
+  }
+  tip(e, text, unit = null) {
+    const tip = this.$(".tip"), canvas = tip.querySelector("canvas"), f = this.film;
+    tip.querySelector("span").textContent = text;
+    canvas.hidden = unit === null;
+    if (unit !== null) {
+      const [rows, columns] = f.image_shape;
+      const board = this.scratch("filter", columns, rows);
+      let most = 1e-6;
+      for (let i = 0; i < f.n_visible; i++) most = Math.max(most, Math.abs(f.WT[unit * f.n_visible + i]));
+      for (let i = 0; i < f.n_visible; i++) board.pixels[i] = this.lut.weights[Math.round(127.5 + 127.5 * f.WT[unit * f.n_visible + i] / most)];
+      board.canvas.getContext("2d").putImageData(board.image, 0, 0);
+      const c = canvas.getContext("2d");
+      c.imageSmoothingEnabled = false;
+      c.drawImage(board.canvas, 0, 0, canvas.width, canvas.height);
+    }
+    tip.hidden = false;
+    const r = this.box.getBoundingClientRect(), x = e.clientX - r.left, y = e.clientY - r.top;
+    const left = x + 16 + tip.offsetWidth > r.width ? x - tip.offsetWidth - 12 : x + 16;
+    tip.style.transform = `translate(${Math.max(0, left)}px, ${y + 14}px)`;
+  }
+  close() {
+    this.pause();
+    this.stop.abort();
+    this.watcher.disconnect();
+  }
+}
+
+export default (component) => show(component, Player);

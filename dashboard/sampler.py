@@ -1,0 +1,283 @@
+"""The sampler: a helper process that holds torch and runs Gibbs chains for the pages.
+
+The app itself never imports torch (every script run would then pay for it in garbage collection), so this module
+holds only the near end of a pipe. `SHARED` is the one sampler of all tabs: its process starts at the first request,
+answers in order, is started again if it dies, and ends by itself when the app does.
+"""
+
+import itertools
+import json
+import os
+import queue
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import safetensors.numpy
+
+ROOT = Path(__file__).resolve().parent.parent
+MAX_CHAINS = 100
+MAX_SWEEPS = 2000
+# What a browser is handed at once: 100 chains of 2,000 sweeps of 784 + 500 binary units are 32 MB.
+MAX_FILM_BYTES = 64_000_000
+
+Progress = Callable[[int, int], None]
+"""Called with (sweeps done, sweeps in all) a few times a second while a long film is made."""
+
+
+class SamplerError(ValueError):
+    """Why there is no film, in one sentence."""
+
+
+@dataclass(frozen=True, eq=False)
+class FilmRequest:
+    """All that a film depends on: equal requests give equal films.
+
+    W (V, H), vbias (V,), hbias (H,), log_var (V,) or None: the model. start: "bernoulli", "gaussian", "digits" or
+    "images". images: (n, V) in [0, 1], needed for "images", taken in turn where there are more chains. digit:
+    only that class of "digits". betas: (S,), the inverse temperature of each sweep. probe (P, V) uint8 and
+    probe_labels (P,): the run's fixed cases. held: (V,) bool, pixels that keep their starting value while the
+    rest begins as noise. flipped: the share of pixels inverted in the start.
+    Raises SamplerError for numbers out of bounds and for films too large to send.
+    """
+
+    W: np.ndarray
+    vbias: np.ndarray
+    hbias: np.ndarray
+    start: str
+    n_chains: int
+    betas: np.ndarray
+    seed: int
+    log_var: np.ndarray | None = None
+    visible: str = "bernoulli"
+    images: np.ndarray | None = None
+    images_are: str = ""
+    digit: int | None = None
+    dataset: str = ""
+    binarisation: str = "stochastic"
+    probe: np.ndarray | None = None
+    probe_labels: np.ndarray | None = None
+    mean_field: bool = False
+    held: np.ndarray | None = None
+    flipped: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.n_chains <= MAX_CHAINS:
+            raise SamplerError(f"the number of chains must be from 1 to {MAX_CHAINS}, got {self.n_chains}")
+        if not 1 <= len(self.betas) <= MAX_SWEEPS:
+            raise SamplerError(f"the number of sweeps must be from 1 to {MAX_SWEEPS}, got {len(self.betas)}")
+        if not (np.isfinite(self.betas).all() and (np.asarray(self.betas) >= 0).all()):
+            raise SamplerError("a temperature must be a number above zero")
+        if not 0 <= self.seed < 2**63:
+            raise SamplerError(f"the seed must be from 0 to 2^63 − 1, got {self.seed}")
+        if not 0 <= self.flipped <= 1:
+            raise SamplerError(f"the share of flipped pixels must be from 0 to 1, got {self.flipped}")
+        size = self.film_bytes()
+        if size > MAX_FILM_BYTES:
+            raise SamplerError(
+                f"a film of {self.n_chains} chains and {len(self.betas):,} sweeps would be {size / 1e6:.0f} MB, and "
+                f"the player takes {MAX_FILM_BYTES / 1e6:.0f} MB: choose fewer chains or sweeps"
+            )
+
+    def film_bytes(self) -> int:
+        """The size of the states alone: a bit a binary unit, two bytes a real-valued one."""
+        n_visible, n_hidden = self.W.shape
+        real_v, real_h = self.mean_field or self.visible == "gaussian", self.mean_field
+        v = 2 * n_visible if real_v else -(-n_visible // 8)
+        h = 2 * n_hidden if real_h else -(-n_hidden // 8)
+        return self.n_chains * ((len(self.betas) + 1) * v + len(self.betas) * h)
+
+    def message(self, number: int) -> bytes:
+        """The request as the process reads it; its answers carry the same number."""
+        arrays: dict[str, np.ndarray] = {}
+        meta: dict[str, Any] = {}
+        for name, value in vars(self).items():
+            if isinstance(value, np.ndarray):
+                arrays[name] = np.ascontiguousarray(value)
+            else:
+                meta[name] = value
+        return encode({"kind": "film", "id": number, **meta}, arrays)
+
+
+@dataclass(frozen=True, eq=False)
+class Film:
+    """A finished film: `header` for words and sizes, `arrays` as dashboard/sampler_process.py describes them."""
+
+    header: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+
+
+def encode(meta: dict[str, Any], arrays: dict[str, np.ndarray] | None = None) -> bytes:
+    """One message of the pipe: its length in 8 bytes, then safetensors with `meta` as JSON."""
+    body = safetensors.numpy.save(arrays or {}, {"meta": json.dumps(meta)})
+    return struct.pack("<Q", len(body)) + body
+
+
+def read_message(pipe: IO[bytes]) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
+    """The next message, or None at the end of the pipe."""
+    size = pipe.read(8)
+    if len(size) < 8:
+        return None
+    (length,) = struct.unpack("<Q", size)
+    body = pipe.read(length)
+    if len(body) < length:
+        return None
+    (head,) = struct.unpack_from("<Q", body)
+    meta = json.loads(json.loads(body[8 : 8 + head])["__metadata__"]["meta"])
+    return meta, safetensors.numpy.load(body)
+
+
+@dataclass(eq=False)
+class _Process:
+    """One life of the helper process, and the queues of those who wait for it."""
+
+    popen: subprocess.Popen
+    log: IO[bytes]
+    waiting: dict[int, queue.SimpleQueue] = field(default_factory=dict)
+    writing: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def alive(self) -> bool:
+        return self.popen.poll() is None
+
+    def listen(self) -> None:
+        """Hands each answer to the one who asked; at the end of the pipe tells all who still wait."""
+        assert self.popen.stdout is not None
+        while (message := read_message(self.popen.stdout)) is not None:
+            meta, arrays = message
+            waiter = self.waiting.get(meta["id"])
+            if waiter is not None:
+                waiter.put((meta, arrays))
+        for waiter in list(self.waiting.values()):
+            waiter.put(({"kind": "dead"}, {}))
+
+    def send(self, message: bytes) -> None:
+        assert self.popen.stdin is not None
+        with self.writing:
+            self.popen.stdin.write(message)
+            self.popen.stdin.flush()
+
+    def last_words(self) -> str:
+        """The last line of what the process printed."""
+        self.log.seek(0)
+        lines = self.log.read().decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it left no message"
+
+
+class Sampler:
+    """The near end of the helper process. Safe to use from several threads; answers come in the order asked."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._ids = itertools.count(1)
+        self._process: _Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process now at work, None before the first request."""
+        with self._guard:
+            return self._process.popen.pid if self._process and self._process.alive else None
+
+    def wake(self) -> None:
+        """Starts the process if there is none, without waiting for it: loading torch takes seconds."""
+        self._living()
+
+    def film(self, request: FilmRequest, on_progress: Progress | None = None) -> Film:
+        """The film of this request. Raises SamplerError in one sentence if there is none.
+
+        A process that died is replaced and asked once more. Leaving by an exception (a page that was left, a
+        control that moved) tells the process to drop the work.
+        """
+        for attempt in (1, 2):
+            process = self._living()
+            answer = self._ask(process, request, on_progress)
+            if answer is not None:
+                meta, arrays = answer
+                if meta["kind"] == "error":
+                    raise SamplerError(meta["sentence"])
+                return Film(meta["header"], arrays)
+            if attempt == 2:
+                raise SamplerError(
+                    f"the sampler stopped twice while it made this film ({process.last_words()}); "
+                    "try fewer chains or sweeps"
+                )
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        """Ends the process; the next request starts another."""
+        with self._guard:
+            process, self._process = self._process, None
+        if process is not None:
+            assert process.popen.stdin is not None
+            process.popen.stdin.close()
+            process.popen.wait(timeout=10)
+
+    def _living(self) -> _Process:
+        with self._guard:
+            if self._process is None or not self._process.alive:
+                self._process = _start()
+            return self._process
+
+    def _ask(
+        self, process: _Process, request: FilmRequest, on_progress: Progress | None
+    ) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
+        """The answer, or None if the process died."""
+        number, mine = next(self._ids), queue.SimpleQueue()  # type: ignore[var-annotated]
+        process.waiting[number] = mine
+        finished = False
+        try:
+            try:
+                process.send(request.message(number))
+            except OSError:
+                return None
+            while True:
+                try:
+                    meta, arrays = mine.get(timeout=0.2)
+                except queue.Empty:
+                    if not process.alive and mine.empty():
+                        return None
+                    if on_progress is not None:
+                        on_progress(0, 0)
+                    continue
+                if meta["kind"] == "dead":
+                    return None
+                if meta["kind"] == "progress":
+                    if on_progress is not None:
+                        on_progress(meta["done"], meta["total"])
+                    continue
+                finished = True
+                return meta, arrays
+        finally:
+            del process.waiting[number]
+            if not finished and process.alive:
+                try:
+                    process.send(encode({"kind": "cancel", "id": number}))
+                except OSError:
+                    pass
+
+
+def _start() -> _Process:
+    log = tempfile.TemporaryFile()
+    # Threads that wait must not spin: a trainer may be using the same cores.
+    quiet = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}
+    popen = subprocess.Popen(
+        [sys.executable, "-m", "dashboard.sampler_process"],
+        cwd=ROOT,
+        env={**os.environ, **quiet},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+    )
+    process = _Process(popen, log)
+    threading.Thread(target=process.listen, name="sampler", daemon=True).start()
+    return process
+
+
+SHARED = Sampler()
