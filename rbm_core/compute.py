@@ -17,7 +17,15 @@ from torch import Tensor
 from rbm_core import kernels
 from rbm_core.kernels import DRAW_RESOLUTION
 
-__all__ = ["DRAW_RESOLUTION", "DeviceError", "Rng", "as_array", "device_name", "pick_precision", "resolve_device"]
+__all__ = [
+    "DRAW_RESOLUTION",
+    "DeviceError",
+    "Rng",
+    "as_array",
+    "device_name",
+    "pick_precision",
+    "resolve_device",
+]
 
 _MASK32 = 0xFFFFFFFF
 
@@ -77,7 +85,9 @@ class Rng:
         call = self.calls
         self.calls += 1
         if call >= 2**48:
-            raise OverflowError(f"stream {self.stream!r} has used up its 2^48 calls; start another with a new name")
+            raise OverflowError(
+                f"stream {self.stream!r} has used up its 2^48 calls; start another with a new name"
+            )
         return (
             self.seed & _MASK32,
             self.seed >> 32,
@@ -95,7 +105,11 @@ class Rng:
         itself. Returns out, of logits' dtype.
         """
         out = torch.empty_like(logits) if out is None else out
-        if self.device.type == "cpu" and logits.dtype in (torch.bfloat16, torch.float32) and logits.dim() == 2:
+        if (
+            self.device.type == "cpu"
+            and logits.dtype in (torch.bfloat16, torch.float32)
+            and logits.dim() == 2
+        ):
             shift = torch.zeros(logits.shape[1]) if bias is None else bias.float()
             source = logits.contiguous()
             target = out if out.is_contiguous() else torch.empty_like(source)
@@ -162,7 +176,9 @@ def resolve_device(name: str) -> torch.device:
     if device.type == "cuda" and not torch.cuda.is_available():
         raise DeviceError(f"device {name!r} was asked for, but torch sees no CUDA GPU here; use cpu or auto")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise DeviceError(f"device {name!r} was asked for, but torch sees {torch.cuda.device_count()} CUDA GPU(s)")
+        raise DeviceError(
+            f"device {name!r} was asked for, but torch sees {torch.cuda.device_count()} CUDA GPU(s)"
+        )
     if device.type not in ("cpu", "cuda"):
         raise DeviceError(f"device must be auto, cpu or cuda, got {name!r}")
     return device
@@ -181,7 +197,9 @@ def device_name(device: torch.device) -> str:
     return platform.processor() or platform.machine()
 
 
-def pick_precision(n_visible: int, n_hidden: int, batch: int, device: torch.device) -> tuple[torch.dtype, str]:
+def pick_precision(
+    n_visible: int, n_hidden: int, batch: int, device: torch.device
+) -> tuple[torch.dtype, str]:
     """bfloat16 where its matrix products are faster at these shapes, else float32; and one line that says why.
 
     Processors without bfloat16 instructions emulate it slowly, so it is timed rather than looked up. States are

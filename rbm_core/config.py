@@ -19,37 +19,142 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    dataset: str = Field("mnist", min_length=1, description="What the machine learns to imitate: a data set's name or a folder of images.")
-    n_valid: int = Field(5000, ge=0, le=30000, description="Training images held out to watch for overfitting; 0 watches the test set instead.")
-    binarisation: Literal["stochastic", "threshold", "none"] = Field("stochastic", description="How grey pixels become 0 or 1: a fresh coin toss with the grey value as its odds, a cut at one half, or not at all.")
-    visible: Literal["bernoulli", "gaussian"] = Field("bernoulli", description="The law of the visible units: on/off pixels, or real numbers with Gaussian noise (data standardised).")
-    learn_variance: bool = Field(False, description="Gaussian visible units only: learn each pixel's noise variance instead of fixing it at 1.")
-    n_hidden: int = Field(500, ge=1, le=65536, description="Hidden units: more of them can say finer things about the data, and cost time in proportion.")
-    algorithm: Literal["cd", "pcd"] = Field("pcd", description="Where the chains of the negative phase start: at the data each time (CD), or where they were left last time (persistent CD).")
-    k: int = Field(1, ge=1, le=10000, description="Gibbs sweeps per update: more give a truer gradient, and cost time in proportion.")
-    n_chains: int = Field(100, ge=1, le=100000, description="Persistent chains (fantasy particles) that stand for what the model believes; CD uses one per image of the batch.")
+    dataset: str = Field(
+        "mnist",
+        min_length=1,
+        description="What the machine learns to imitate: a data set's name or a folder of images.",
+    )
+    n_valid: int = Field(
+        5000,
+        ge=0,
+        le=30000,
+        description="Training images held out to watch for overfitting; 0 watches the test set instead.",
+    )
+    binarisation: Literal["stochastic", "threshold", "none"] = Field(
+        "stochastic",
+        description="How grey pixels become 0 or 1: a fresh coin toss with the grey value as its odds, a cut at one half, or not at all.",
+    )
+    visible: Literal["bernoulli", "gaussian"] = Field(
+        "bernoulli",
+        description="The law of the visible units: on/off pixels, or real numbers with Gaussian noise (data standardised).",
+    )
+    learn_variance: bool = Field(
+        False,
+        description="Gaussian visible units only: learn each pixel's noise variance instead of fixing it at 1.",
+    )
+    n_hidden: int = Field(
+        500,
+        ge=1,
+        le=65536,
+        description="Hidden units: more of them can say finer things about the data, and cost time in proportion.",
+    )
+    algorithm: Literal["cd", "pcd"] = Field(
+        "pcd",
+        description="Where the chains of the negative phase start: at the data each time (CD), or where they were left last time (persistent CD).",
+    )
+    k: int = Field(
+        1,
+        ge=1,
+        le=10000,
+        description="Gibbs sweeps per update: more give a truer gradient, and cost time in proportion.",
+    )
+    n_chains: int = Field(
+        100,
+        ge=1,
+        le=100000,
+        description="Persistent chains (fantasy particles) that stand for what the model believes; CD uses one per image of the batch.",
+    )
     batch_size: int = Field(100, ge=1, le=100000, description="Images averaged for one update.")
     epochs: int = Field(20, ge=1, le=100000, description="Passes over the training data.")
-    learning_rate: float = Field(0.05, gt=0, le=100, description="Step size of an update: too small learns slowly, too large blows up.")
-    lr_schedule: Literal["constant", "step", "linear"] = Field("linear", description="How the learning rate changes: never, by a factor every few epochs, or in a straight line down to zero.")
+    learning_rate: float = Field(
+        0.05, gt=0, le=100, description="Step size of an update: too small learns slowly, too large blows up."
+    )
+    lr_schedule: Literal["constant", "step", "linear"] = Field(
+        "linear",
+        description="How the learning rate changes: never, by a factor every few epochs, or in a straight line down to zero.",
+    )
     lr_step_epochs: int = Field(10, ge=1, description="Schedule 'step': epochs between two reductions.")
     lr_gamma: float = Field(0.5, gt=0, le=1, description="Schedule 'step': the factor of each reduction.")
-    optimizer: Literal["sgd", "adam"] = Field("sgd", description="How the gradient becomes a step: plain stochastic gradient (with momentum), or Adam's rescaled one.")
-    momentum: float = Field(0.0, ge=0, lt=1, description="The share of the last step that is carried into the next: smooths the path, and acts like a larger learning rate.")
-    momentum_ramp_epochs: float = Field(0.0, ge=0, description="Epochs over which momentum rises from 0.5 (or its value, if lower) to its full value; 0 starts in full.")
-    weight_decay: float = Field(0.0, ge=0, le=10, description="L2 cost: pulls every weight towards zero in proportion to its size, against overfitting and stuck chains.")
-    l1: float = Field(0.0, ge=0, le=10, description="L1 cost: pulls every weight towards zero by a constant amount, so that most become exactly small.")
-    sparsity_target: float = Field(0.05, gt=0, lt=1, description="How often a hidden unit should be on, when the sparsity cost is above zero.")
-    sparsity_cost: float = Field(0.0, ge=0, le=10, description="How hard hidden units are pushed towards the sparsity target; 0 leaves them alone.")
-    centred: bool = Field(True, description="Subtract running means from both layers in the gradient: learning then does not care whether a pixel is coded 0/1 or 1/0.")
-    centring_rate: float = Field(0.01, gt=0, le=1, description="How fast the hidden means that centring subtracts follow the data's: slow is stable.")
-    averaging: float = Field(0.0, ge=0, le=1000, description="Epochs over which the weights are averaged for what is shown and shipped: smooths the last updates' noise; 0 is off.")
-    max_grad_norm: float = Field(0.0, ge=0, description="Scale an update's gradient down to this norm where it is longer; 0 is off.")
-    weight_std: float = Field(0.01, ge=0, le=10, description="Spread of the first random weights; small ones start every unit undecided.")
-    data_bias: bool = Field(True, description="Start the visible biases at the data's pixel means, so that learning begins with structure instead of brightness.")
-    seed: int = Field(0, ge=0, lt=2**63, description="Where all random numbers come from: the same seed gives the same run.")
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="Where to compute: auto takes a CUDA GPU if there is one.")
-    precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="Number format of the matrix products: auto times both; master weights stay float32.")
+    optimizer: Literal["sgd", "adam"] = Field(
+        "sgd",
+        description="How the gradient becomes a step: plain stochastic gradient (with momentum), or Adam's rescaled one.",
+    )
+    momentum: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="The share of the last step that is carried into the next: smooths the path, and acts like a larger learning rate.",
+    )
+    momentum_ramp_epochs: float = Field(
+        0.0,
+        ge=0,
+        description="Epochs over which momentum rises from 0.5 (or its value, if lower) to its full value; 0 starts in full.",
+    )
+    weight_decay: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        description="L2 cost: pulls every weight towards zero in proportion to its size, against overfitting and stuck chains.",
+    )
+    l1: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        description="L1 cost: pulls every weight towards zero by a constant amount, so that most become exactly small.",
+    )
+    sparsity_target: float = Field(
+        0.05,
+        gt=0,
+        lt=1,
+        description="How often a hidden unit should be on, when the sparsity cost is above zero.",
+    )
+    sparsity_cost: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        description="How hard hidden units are pushed towards the sparsity target; 0 leaves them alone.",
+    )
+    centred: bool = Field(
+        True,
+        description="Subtract running means from both layers in the gradient: learning then does not care whether a pixel is coded 0/1 or 1/0.",
+    )
+    centring_rate: float = Field(
+        0.01,
+        gt=0,
+        le=1,
+        description="How fast the hidden means that centring subtracts follow the data's: slow is stable.",
+    )
+    averaging: float = Field(
+        0.0,
+        ge=0,
+        le=1000,
+        description="Epochs over which the weights are averaged for what is shown and shipped: smooths the last updates' noise; 0 is off.",
+    )
+    max_grad_norm: float = Field(
+        0.0, ge=0, description="Scale an update's gradient down to this norm where it is longer; 0 is off."
+    )
+    weight_std: float = Field(
+        0.01,
+        ge=0,
+        le=10,
+        description="Spread of the first random weights; small ones start every unit undecided.",
+    )
+    data_bias: bool = Field(
+        True,
+        description="Start the visible biases at the data's pixel means, so that learning begins with structure instead of brightness.",
+    )
+    seed: int = Field(
+        0, ge=0, lt=2**63, description="Where all random numbers come from: the same seed gives the same run."
+    )
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        description="Where to compute: auto takes a CUDA GPU if there is one.",
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="Number format of the matrix products: auto times both; master weights stay float32.",
+    )
     log_every: int = Field(100, ge=1, description="Updates between two points of the curves.")
     max_snapshots: int = Field(64, ge=4, le=1000, description="Moments of the run kept for the time slider.")
 
@@ -58,11 +163,15 @@ class RunConfig(BaseModel):
         if self.learn_variance and self.visible != "gaussian":
             raise ValueError("learn_variance needs visible 'gaussian', got 'bernoulli'")
         if self.visible == "gaussian" and self.precision == "bfloat16":
-            raise ValueError("precision bfloat16 rounds real-valued pixels too coarsely; Gaussian units need float32")
+            raise ValueError(
+                "precision bfloat16 rounds real-valued pixels too coarsely; Gaussian units need float32"
+            )
         # Parameters, gradient, optimiser state and snapshots come to about 32 bytes a weight.
         gigabytes = 784 * self.n_hidden * 32 / 2**30
         if gigabytes > 8:
-            raise ValueError(f"n_hidden {self.n_hidden} would need about {gigabytes:.0f} GiB for the weights alone")
+            raise ValueError(
+                f"n_hidden {self.n_hidden} would need about {gigabytes:.0f} GiB for the weights alone"
+            )
         return self
 
 

@@ -12,7 +12,15 @@ from torch import Tensor
 from rbm_core.compute import Rng
 from rbm_core.rbm import RBM, ShapeError
 
-__all__ = ["Chain", "Clamp", "from_bernoulli_noise", "from_gaussian_noise", "from_images", "half_step", "sweep"]
+__all__ = [
+    "Chain",
+    "Clamp",
+    "from_bernoulli_noise",
+    "from_gaussian_noise",
+    "from_images",
+    "half_step",
+    "sweep",
+]
 
 # (which pixels are held, (V,) bool; the values they are held at, (V,) or (B, V))
 Clamp = tuple[Tensor, Tensor]

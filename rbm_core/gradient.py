@@ -157,7 +157,11 @@ class Phases:
             self.v_chains.add_(model.vbias).add_(noise)
         elif self._on_cpu:
             kernels.draw_from_logits(
-                self._np_v_chains, self._np_vbias, np.float32(1.0), self._np_v_chains, *self.rng.next_counter()
+                self._np_v_chains,
+                self._np_vbias,
+                np.float32(1.0),
+                self._np_v_chains,
+                *self.rng.next_counter(),
             )
         else:
             self.rng.bernoulli(self.v_chains, model.vbias, out=self.v_chains)

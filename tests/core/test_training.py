@@ -1,0 +1,233 @@
+"""Learning climbs the likelihood, repeats itself exactly, and says so when it cannot go on."""
+
+import numpy as np
+import pytest
+import torch
+
+from rbm_core.config import ConfigError, RunConfig, make_config
+from rbm_core.datasets import Dataset, load
+from rbm_core.rbm import RBM
+from rbm_core.training import SETTABLE, Training
+from tests import oracles
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dataset:
+    return load("mnist-5k", n_valid=200)
+
+
+def small(**changes: object) -> RunConfig:
+    fields = {
+        "n_hidden": 20,
+        "k": 2,
+        "n_chains": 30,
+        "batch_size": 20,
+        "epochs": 3,
+        "precision": "float32",
+        **changes,
+    }
+    return make_config(**fields)
+
+
+def parameters(training: Training) -> list[np.ndarray]:
+    return list(training.model.to_numpy().values())
+
+
+def run(training: Training, steps: int) -> Training:
+    for _ in range(steps):
+        training.update()
+    return training
+
+
+VARIANTS = [
+    {},
+    {"precision": "bfloat16"},
+    {"algorithm": "cd", "optimizer": "adam", "learning_rate": 1e-3, "centred": False, "binarisation": "none"},
+    {
+        "momentum": 0.9,
+        "momentum_ramp_epochs": 1.0,
+        "weight_decay": 1e-3,
+        "averaging": 0.1,
+        "lr_schedule": "step",
+    },
+    {"sparsity_cost": 0.1, "l1": 1e-4, "max_grad_norm": 1.0, "binarisation": "threshold"},
+    {"visible": "gaussian", "learning_rate": 0.01},
+    {"visible": "gaussian", "learn_variance": True, "learning_rate": 0.01},
+]
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=[", ".join(v) or "plain" for v in VARIANTS])
+def test_the_same_seed_repeats_a_run_and_a_resumed_run_equals_the_uninterrupted_one(
+    digits: Dataset, variant: dict
+) -> None:
+    config = small(**variant)
+    whole = run(Training(config, digits), 260)  # past the end of an epoch
+    again = run(Training(config, digits), 260)
+    half = run(Training(config, digits), 113)
+    half.metrics()
+    tensors, meta = half.state_dict()
+    resumed = Training(config, digits)
+    resumed.load_state_dict(tensors, meta)
+    run(resumed, 147)
+    for a, b, c in zip(parameters(whole), parameters(again), parameters(resumed), strict=True):
+        np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(a, c)
+    assert torch.equal(whole.phases.chains_h, resumed.phases.chains_h)
+    for a, c in zip(whole.last_increments(), resumed.last_increments(), strict=True):
+        assert torch.equal(a, c)
+
+
+def test_another_seed_gives_another_run(digits: Dataset) -> None:
+    a, b = (run(Training(small(seed=seed), digits), 5) for seed in (0, 1))
+    assert np.abs(a.model.to_numpy()["W"] - b.model.to_numpy()["W"]).max() > 0
+
+
+def test_measuring_does_not_disturb_learning(digits: Dataset) -> None:
+    watched, alone = Training(small(), digits), run(Training(small(), digits), 30)
+    for _ in range(30):
+        watched.update()
+        watched.metrics()
+        watched.snapshot()
+    np.testing.assert_array_equal(watched.model.to_numpy()["W"], alone.model.to_numpy()["W"])
+
+
+@pytest.mark.parametrize("centred", [True, False])
+@pytest.mark.parametrize("algorithm", ["cd", "pcd"])
+def test_learning_bars_and_stripes_raises_the_exact_likelihood(algorithm: str, centred: bool) -> None:
+    data = load("bars-and-stripes-3")
+    config = make_config(
+        dataset="bars-and-stripes-3", n_hidden=8, k=5, n_chains=200, batch_size=56, epochs=3000, algorithm=algorithm,
+        centred=centred, learning_rate=0.2, n_valid=0,
+    )  # fmt: skip
+    training = Training(config, data)
+
+    def mean_log_p() -> float:
+        arrays = training.model.to("cpu", torch.float64).to_numpy()
+        v = torch.tensor(np.array(oracles.states(9)), dtype=torch.float64)
+        rbm = RBM.from_numpy(**arrays, dtype=torch.float64)
+        log_z = float(torch.logsumexp(-rbm.free_energy(v), 0))
+        return float(-rbm.free_energy(torch.tensor(data.train, dtype=torch.float64)).mean()) - log_z
+
+    before = mean_log_p()
+    run(training, training.n_steps)
+    # 14 patterns equally likely: no model does better than −log 14 = −2.64; independent pixels manage −6.2.
+    assert before < -6
+    assert -4.2 < mean_log_p() <= -np.log(14)
+    assert training.finished
+
+
+def test_the_curves_measure_what_they_name(digits: Dataset) -> None:
+    training = run(Training(small(learning_rate=0.1), digits), 40)
+    row = training.metrics()
+    rbm = training.rbm
+    f = rbm.free_energy(training.monitor_train)
+    assert row["free_energy_train"] == pytest.approx(float(f.mean()), rel=1e-4)
+    assert row["free_energy_fantasy"] == pytest.approx(
+        float(rbm.free_energy(training.phases.v_chains).mean()), rel=1e-4
+    )
+    assert row["free_energy_gap"] == pytest.approx(row["free_energy_valid"] - row["free_energy_train"])
+    assert row["weight_norm"] == pytest.approx(
+        float(np.linalg.norm(training.model.to_numpy()["W"])), rel=1e-5
+    )
+    # All conditionals, one pixel after the other, against the estimate from one random pixel a case.
+    v = training.monitor_train
+    exact = torch.zeros(len(v))
+    for i in range(v.shape[1]):
+        flipped = v.clone()
+        flipped[:, i] = 1 - flipped[:, i]
+        exact += torch.nn.functional.logsigmoid(rbm.free_energy(flipped) - f)
+    estimates = np.array([training.metrics()["pseudo_likelihood_train"] for _ in range(40)])
+    assert abs(estimates.mean() - float(exact.mean())) < 5 * estimates.std() / np.sqrt(40)
+
+
+def test_the_loss_between_two_rows_is_the_mean_over_every_update_between_them(digits: Dataset) -> None:
+    training = Training(small(), digits)
+    training.metrics()
+    infos = [training.update() for _ in range(7)]
+    expected = np.mean([i.free_energy_data - i.free_energy_model for i in infos])
+    assert training.metrics()["cd_loss_train"] == pytest.approx(expected)
+    assert "cd_loss_train" not in training.metrics()  # nothing happened since
+
+
+def test_increments_are_the_difference_the_last_update_made(digits: Dataset) -> None:
+    for variant in ({}, {"momentum": 0.5}, {"optimizer": "adam", "learning_rate": 1e-3}):
+        training = run(Training(small(**variant), digits), 3)
+        before = parameters(training)
+        training.update()
+        for p, q, increment in zip(parameters(training), before, training.last_increments(), strict=True):
+            np.testing.assert_allclose(p - q, increment.numpy(), atol=1e-6)
+
+
+def test_a_snapshot_holds_the_model_the_particles_and_the_probe(digits: Dataset) -> None:
+    training = run(Training(small(), digits), 10)
+    arrays, meta = training.snapshot()
+    np.testing.assert_allclose(arrays["W"], training.model.to_numpy()["W"], rtol=1e-3, atol=1e-6)
+    v = np.unpackbits(arrays["particles_v"], axis=1, count=784)
+    np.testing.assert_array_equal(v, training.phases.v_chains.numpy())
+    assert arrays["probe_hidden"].shape == (100, 20)
+    assert arrays["increment_counts"].sum(1).tolist() == [784 * 20, 784, 20]
+    assert (meta["step"], meta["n_particles"]) == (10, 30)
+
+
+def test_linear_decay_ends_at_zero_and_steps_fall_by_gamma(digits: Dataset) -> None:
+    linear = Training(small(learning_rate=0.1), digits)
+    assert linear.learning_rate() == 0.1
+    linear.step = linear.n_steps
+    assert linear.learning_rate() == 0.0
+    stepped = Training(small(lr_schedule="step", lr_step_epochs=1, lr_gamma=0.5, learning_rate=0.1), digits)
+    stepped.step = 2 * stepped.steps_per_epoch
+    assert stepped.learning_rate() == pytest.approx(0.025)
+
+
+def test_settings_change_mid_run_and_bad_ones_are_refused(digits: Dataset) -> None:
+    training = run(Training(small(lr_schedule="constant"), digits), 3)
+    training.set("learning_rate", 0.5)
+    training.set("momentum", 0.9)
+    training.set("k", 4)
+    run(training, 3)
+    assert training.learning_rate() == 0.5
+    assert training.metrics()["k"] == 4
+    with pytest.raises(ConfigError, match="learning_rate must be greater than 0, got -1"):
+        training.set("learning_rate", -1)
+    with pytest.raises(ConfigError, match=f"'n_hidden' cannot be changed .* {', '.join(SETTABLE)}"):
+        training.set("n_hidden", 3)
+
+
+def test_an_exploding_run_is_called_diverged(digits: Dataset) -> None:
+    training = Training(small(learning_rate=100.0, lr_schedule="constant"), digits)
+    assert training.diverged() is None
+    reasons = [training.diverged(training.update()) for _ in range(300)]
+    said = next(r for r in reasons if r)
+    assert "smaller learning rate" in said
+    training.model.W[0, 0] = float("nan")
+    assert "no longer finite" in (training.diverged() or "")
+    assert "no longer finite" in (training.diverged(training.update()) or "")
+
+
+def test_a_healthy_run_is_never_called_diverged(digits: Dataset) -> None:
+    training = Training(small(learning_rate=0.1), digits)
+    assert not any(training.diverged(training.update()) for _ in range(300))
+
+
+def test_a_run_can_start_from_another_models_parameters_of_the_same_shape(digits: Dataset) -> None:
+    first = run(Training(small(), digits), 20)
+    fork = Training(small(seed=3), digits, initial=first.rbm)
+    np.testing.assert_array_equal(fork.model.to_numpy()["W"], first.model.to_numpy()["W"])
+    fork.update()
+    assert np.abs(fork.model.to_numpy()["W"] - first.model.to_numpy()["W"]).max() > 0
+    with pytest.raises(ConfigError, match="784 × 20 units, the run 784 × 21"):
+        Training(small(n_hidden=21), digits, initial=first.rbm)
+
+
+def test_averaged_weights_scatter_less_than_the_last_ones(digits: Dataset) -> None:
+    """Two runs that differ in their chains alone end apart; their averages end closer together."""
+    ends = [
+        run(Training(small(seed=s, averaging=1.0, lr_schedule="constant", learning_rate=0.05, weight_std=0.0), digits), 450)
+        for s in (1, 2)
+    ]  # fmt: skip
+    b, c = (np.abs(e.model.to_numpy()["vbias"]) for e in ends)
+    rough = np.linalg.norm(ends[0].model.vbias - ends[1].model.vbias)
+    smooth = np.linalg.norm(ends[0].rbm.vbias - ends[1].rbm.vbias)
+    assert b.max() > 0
+    assert c.max() > 0
+    assert smooth < 0.8 * rough
