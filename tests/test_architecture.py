@@ -113,7 +113,11 @@ ARROWS = {
     ),
     "figures are pure": (
         ("dashboard.figures",),
-        ("streamlit", "rbm_core.runs", "dashboard.data"),
+        ("streamlit", "dashboard.data", "dashboard.trainers", "dashboard.views"),
+    ),
+    "pages reach the run store through one door, dashboard.data": (
+        ("dashboard.app", "dashboard.views", "dashboard.figures", "dashboard.components"),
+        ("rbm_core.runs.reader", "rbm_core.runs.store", "rbm_core.runs.recorder"),
     ),
 }
 
