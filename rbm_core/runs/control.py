@@ -24,7 +24,7 @@ def send(path: Path, command: str, value: Any = None, *, by: str | None = None) 
     that does not exist, a value that cannot be meant, and a run that no trainer is training.
     """
     path = Path(path)
-    _check(command, value)
+    check(command, value)
     status = RunReader(path).status()
     if status["state"] not in LIVE_STATES:
         raise RunError(f"run {path.name!r} is not being trained (it is {status['state']}); resume it first")
@@ -85,7 +85,8 @@ def _locked(path: Path) -> AcquireReturnProxy:
         raise RunError(explain(error, path / "control.lock")) from error
 
 
-def _check(command: str, value: Any) -> None:
+def check(command: str, value: Any) -> None:
+    """RunError in one sentence if there is no such command or its value cannot be meant."""
     if command not in COMMANDS:
         raise RunError(f"no command {command!r}; there are: {', '.join(COMMANDS)}")
     if command == "set":

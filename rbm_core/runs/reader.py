@@ -81,12 +81,15 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Probe:
-    """The fixed probe batch: v (P, V) uint8 = round(255 x), and labels (P,) int64, or None where the data
-    has none.
+    """The fixed probe batch: v (P, V) uint8 = round(255 x), and labels (P,) int64 where the data has any.
+
+    pixel_mean, pixel_std (V,) float32, for Gaussian visible units only: x = mean + std · (the unit's value).
     """
 
     v: np.ndarray
     labels: np.ndarray | None
+    pixel_mean: np.ndarray | None = None
+    pixel_std: np.ndarray | None = None
 
 
 def snapshot_file(run: Path, step: int) -> Path:
@@ -281,8 +284,10 @@ class RunReader:
         """config.json as written: "config" holds the fields of the RunConfig. Shared: do not change it."""
         with self._guard:
             config = self._config.get()
+        if config is None and not self.path.is_dir():
+            raise RunError(f"there is no run {self.name!r} in {self.path.parent}")
         if config is None:
-            raise RunError(f"run {self.name!r} has no config.json, so it cannot be shown; delete {self.path}")
+            raise RunError(f"run {self.name!r} has lost its config.json, so it cannot be shown or trained")
         return config
 
     def status(self) -> dict[str, Any]:
@@ -422,4 +427,4 @@ def _parse_probe(path: Path) -> Probe:
     arrays, _ = read_tensors(path)
     if "v" not in arrays or arrays["v"].ndim != 2:
         raise SnapshotError(f"{of_run(path)} is damaged: it holds no probe batch")
-    return Probe(arrays["v"], arrays.get("labels"))
+    return Probe(arrays["v"], arrays.get("labels"), arrays.get("pixel_mean"), arrays.get("pixel_std"))

@@ -85,9 +85,8 @@ class Recorder:
         path = self.path / "config.json"
         write_json(path, {**read_object(path), **facts})
 
-    def write_probe(self, v: np.ndarray, labels: np.ndarray | None) -> None:
-        """The probe batch, v (P, V) uint8 = round(255 x); labels (P,) int64 or None."""
-        arrays = {"v": v} if labels is None else {"v": v, "labels": labels}
+    def write_probe(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """The probe batch: "v" (P, V) uint8 = round(255 x), and the rest of what reader.Probe holds."""
         write_bytes(self.path / "probe.safetensors", tensor_bytes(arrays, {}))
 
     # --- lines ---
@@ -172,10 +171,9 @@ class Recorder:
         from safetensors.torch import save
 
         self.sync_metrics()
-        # Cloned: safetensors refuses tensors that share their memory, as two halves of one buffer do.
-        own = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+        contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
         # allow_nan: the state must come back as it was, whatever it was.
-        data = save(own, metadata={"meta": json.dumps(meta)})
+        data = save(contiguous, metadata={"meta": json.dumps(meta)})
         write_bytes(self.path / "resume.safetensors", data)
 
     def has_resume(self) -> bool:
