@@ -19,16 +19,17 @@ PAGES = (
     ("compare", "Compare", ":material/compare_arrows:"),
     ("learn", "Learn", ":material/school:"),
 )
-STATE_WORDS = {
-    "starting": "starting",
-    "running": "running",
-    "paused": "paused",
-    "finished": "finished",
-    "stopped": "stopped",
-    "interrupted": "interrupted",
-    "diverged": "diverged",
-    "failed": "failed",
-}
+
+
+# Streamlit leaves 5rem on each side of a wide page and a tall bar above it; pictures need the room.
+# The time slider stays in sight while one scrolls through the pictures it moves.
+LAYOUT = """<style>
+[data-testid="stHeader"] { height: 2.4rem; min-height: 2.4rem; }
+[data-testid="stMainBlockContainer"] { padding: 2.6rem 2rem 3rem; }
+[data-testid="stMainBlockContainer"] [data-testid="stVerticalBlock"] { gap: 0.8rem; }
+.st-key-timeline { position: sticky; top: 2.4rem; z-index: 20; }
+@media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 3rem 1rem; } }
+</style>"""
 
 
 def pick_run() -> None:
@@ -64,12 +65,13 @@ def _picked() -> None:
 
 
 def main() -> None:
-    st.set_page_config(page_title="RBM Observatory", page_icon=":material/blur_on:", layout="wide")
+    st.set_page_config(page_title="RBM Observatory", page_icon="🔭", layout="wide")
     pages = [
         st.Page(HERE / "views" / f"{name}.py", title=title, icon=icon, url_path=name, default=name == "train")
         for name, title, icon in PAGES
         if (HERE / "views" / f"{name}.py").exists()
     ]
+    st.html(LAYOUT)
     page = st.navigation(pages)
     pick_run()
     for sentence in view_state.complaints():

@@ -115,7 +115,9 @@ def field(key: str) -> Any:
     try:
         return spec.parse(text)
     except ValueError:
-        sentence = f"The link says {key}={text[:40]!r}, but {key} must be {spec.expects}; showing {spec.default!r}."
+        sentence = (
+            f"The link says {key}={text[:40]!r}, but {key} must be {spec.expects}; showing {spec.default!r}."
+        )
         st.session_state.setdefault("_view_complaints", []).append(sentence)
         del st.query_params[key]
         return spec.default

@@ -122,10 +122,11 @@ function onResize(view, element) {
 // Numbers as people read them: 12,345 · 0.0123 · 1.2e-5 · with a true minus sign.
 function pretty(x, digits = 4) {
   if (x === null || x === undefined || Number.isNaN(x)) return "–";
+  if (x === 0) return "0";
   const a = Math.abs(x);
   let text;
-  if (a !== 0 && (a < 1e-3 || a >= 1e7)) text = x.toExponential(2).replace("e+", "e");
-  else if (Number.isInteger(x)) text = a >= 10000 ? x.toLocaleString("en-US") : String(x);
+  if (a < 1e-3 || a >= 1e7) text = x.toExponential(2).replace("e+", "e");
+  else if (Number.isInteger(x)) text = x.toLocaleString("en-US");
   else text = a >= 10000 ? Math.round(x).toLocaleString("en-US") : String(Number(x.toPrecision(digits)));
   return text.replace("-", "−");
 }

@@ -32,7 +32,9 @@ def pack(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray] | None = No
         if array.dtype.name == "bool":
             array = array.view(np.uint8)
         if array.dtype.name not in DTYPES:
-            raise TypeError(f"array {name!r} is {array.dtype.name}; a component can be fed {', '.join(DTYPES)}")
+            raise TypeError(
+                f"array {name!r} is {array.dtype.name}; a component can be fed {', '.join(DTYPES)}"
+            )
         entries.append({"name": name, "dtype": array.dtype.name, "shape": array.shape, "offset": offset})
         chunks.append(array.tobytes())
         padding = -array.nbytes % 8

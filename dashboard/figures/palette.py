@@ -23,9 +23,9 @@ OKABE_ITO = {
 LINES_LIGHT = {**OKABE_ITO, "orange": "#C98500", "yellow": "#B8A800", "sky": "#3D9BD6"}
 LINES_DARK = {**OKABE_ITO, "blue": "#4FA8E0", "green": "#2BC496", "vermillion": "#FF7F3A", "grey": "#A0A6B0"}
 
-# Red is negative everywhere, blue positive; zero is the page: white on light paper, black on dark.
-DIVERGING_LIGHT = ("#8E1B2B", "#D6604D", "#F7F7F7", "#4393C3", "#1B4F8A")
-DIVERGING_DARK = ("#FF9C8A", "#C0392B", "#0B0D12", "#2176B8", "#8CCBFF")
+# Blue is negative everywhere, red positive; zero is the page: white on light paper, black on dark.
+DIVERGING_LIGHT = ("#0B4F8A", "#4393C3", "#F7F7F7", "#D6604D", "#9A1B2B")
+DIVERGING_DARK = ("#9CD2FF", "#2176B8", "#0B0D12", "#C0392B", "#FFB0A0")
 GREY_STOPS = ("#000000", "#FFFFFF")
 
 

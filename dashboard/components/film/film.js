@@ -9,33 +9,38 @@ const SPEED = 8; // half steps a second
 const TEMPLATE = `<div class="film" tabindex="-1" role="group" aria-label="Player of a Gibbs chain">
   <div class="bar choices">
     <span class="seg" role="group" aria-label="What to show">
-      <button type="button" data-show="both">grid and one chain</button>
+      <button type="button" data-show="both">both</button>
       <button type="button" data-show="grid">grid</button>
       <button type="button" data-show="one">one chain</button>
     </span>
-    <label class="pick">in the grid
+    <label class="pick">grid of
       <select class="layer" aria-label="What each cell of the grid shows">
-        <option value="pv">pixel probabilities p(v|h)</option>
-        <option value="v">sampled pixels v</option>
-        <option value="ph">hidden probabilities p(h|v)</option>
-        <option value="h">sampled hidden units h</option>
+        <option value="pv">p(v|h), pixel probabilities</option>
+        <option value="v">v, sampled pixels</option>
+        <option value="ph">p(h|v), hidden probabilities</option>
+        <option value="h">h, sampled hidden units</option>
       </select>
     </label>
-    <span class="scale" aria-hidden="true"><i>0</i><canvas class="ramp v" width="64" height="1"></canvas><i>1 pixels</i>
-      <i class="apart">0</i><canvas class="ramp h" width="64" height="1"></canvas><i>1 hidden units</i></span>
+    <span class="scale" aria-hidden="true">pixels <i>0</i><canvas class="ramp v" width="64" height="1"></canvas><i>1</i>
+      <span class="apart">hidden</span> <i>0</i><canvas class="ramp h" width="64" height="1"></canvas><i>1</i></span>
   </div>
   <div class="stage">
     <section class="chains"><canvas class="grid" role="img" aria-label="All chains; click one to see it large"></canvas></section>
     <section class="cycle">
-      <div class="panel v" data-panel="v"><div class="label"><b><math><mi>v</mi></math></b> picture <span class="count"></span></div><canvas></canvas></div>
+      <div class="panel v" data-panel="v"><div class="label"><b><math><mi>v</mi></math></b> <span class="count"></span></div><canvas></canvas></div>
       <div class="arrow right" data-arrow="h"><math><mi>σ</mi><mo>(</mo><mi>c</mi><mo>+</mo><mi>v</mi><mi>W</mi><mo>)</mo></math><svg viewBox="0 0 60 16" aria-hidden="true"><path d="M2 8H52M45 2l7 6-7 6"/></svg><small>look at the picture</small></div>
       <div class="panel ph" data-panel="ph"><div class="label"><b><math><mi>p</mi><mo>(</mo><mi>h</mi><mo>|</mo><mi>v</mi><mo>)</mo></math></b> <span class="count"></span></div><canvas></canvas></div>
       <div class="arrow up" data-arrow="v"><svg viewBox="0 0 16 40" aria-hidden="true"><path d="M8 38V6M2 13l6-7 6 7"/></svg><small>draw</small></div>
       <div class="arrow down" data-arrow="h"><svg viewBox="0 0 16 40" aria-hidden="true"><path d="M8 2v32M2 27l6 7 6-7"/></svg><small>draw</small></div>
       <div class="panel pv" data-panel="pv"><div class="label"><b><math><mi>p</mi><mo>(</mo><mi>v</mi><mo>|</mo><mi>h</mi><mo>)</mo></math></b> <span class="count"></span></div><canvas></canvas></div>
       <div class="arrow left" data-arrow="v"><math><mi>σ</mi><mo>(</mo><mi>b</mi><mo>+</mo><mi>h</mi><msup><mi>W</mi><mi>T</mi></msup><mo>)</mo></math><svg viewBox="0 0 60 16" aria-hidden="true"><path d="M58 8H8M15 2L8 8l7 6"/></svg><small>look at the hidden units</small></div>
-      <div class="panel h" data-panel="h"><div class="label"><b><math><mi>h</mi></math></b> hidden units <span class="count"></span></div><canvas></canvas></div>
+      <div class="panel h" data-panel="h"><div class="label"><b><math><mi>h</mi></math></b> <span class="count"></span></div><canvas></canvas></div>
     </section>
+  </div>
+  <div class="controls">
+  <div class="bar time">
+    <input type="range" class="scrub" min="0" step="1" value="0" aria-label="Frame: half steps since the start">
+    <output class="where"></output>
   </div>
   <div class="bar transport">
     <button type="button" data-do="first" aria-label="First frame (Home)" title="First frame (Home)"><svg viewBox="0 0 24 24"><path d="M5 5h2.5v14H5zM19 5v14L8.5 12z"/></svg></button>
@@ -43,23 +48,22 @@ const TEMPLATE = `<div class="film" tabindex="-1" role="group" aria-label="Playe
     <button type="button" data-do="play" class="play" aria-label="Play (space)" title="Play or pause (space)"><svg viewBox="0 0 24 24"><path class="icon" d="M7 4.5v15L19.5 12z"/></svg><span class="word">Play</span></button>
     <button type="button" data-do="forward" aria-label="One half step forward (right arrow)" title="One half step forward (→)"><svg viewBox="0 0 24 24"><path d="M9 5v14l9.5-7zM5 5h2.5v14H5z"/></svg></button>
     <button type="button" data-do="last" aria-label="Last frame (End)" title="Last frame (End)"><svg viewBox="0 0 24 24"><path d="M16.5 5H19v14h-2.5zM5 5v14l10.5-7z"/></svg></button>
-    <input type="range" class="scrub" min="0" step="1" value="0" aria-label="Frame: half steps since the start">
-    <output class="where"></output>
-    <label class="pick">speed
+    <label class="pick" title="Half steps a second">speed
       <select class="speed" aria-label="Speed in half steps a second">
         <option value="1">1/s</option><option value="2">2/s</option><option value="4">4/s</option><option value="8">8/s</option>
         <option value="16">16/s</option><option value="30">30/s</option><option value="60">60/s</option><option value="120">120/s</option><option value="240">240/s</option>
       </select>
     </label>
+    <p class="sentence" aria-live="polite"></p>
   </div>
-  <p class="sentence" aria-live="polite"></p>
+  </div>
   <div class="curves">
     <figure class="curve energy"><figcaption></figcaption><canvas></canvas></figure>
     <figure class="curve distance"><figcaption></figcaption><canvas></canvas></figure>
   </div>
   <div class="tip" role="tooltip" hidden><canvas width="84" height="84" hidden></canvas><span></span></div>
 </div>`;
-const HIDDEN_STOPS = ["#000000", "#1B5E92", "#56B4E9", "#FFFFFF"]; // the hidden layer is blue wherever it is drawn
+const HIDDEN_STOPS = ["#000000", "#14507F", "#4FA8E0", "#C9E8FF"]; // the hidden layer is blue wherever it is drawn
 const clampTo = (x, lo, hi) => Math.min(hi, Math.max(lo, x));
 const rgbOf = (colour) => {
   const c = document.createElement("canvas").getContext("2d");
@@ -259,7 +263,7 @@ class Player {
     if (!this.playing) return;
     this.playing = false;
     this.setPlayButton();
-    this.say();
+    this.tell();
   }
   setPlayButton() {
     const button = this.$('[data-do="play"]');
@@ -325,29 +329,32 @@ class Player {
     const rem = parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
     const tall = clampTo(window.innerHeight * (this.mode === "both" ? 0.56 : 0.6), 300, 860);
     const beside = this.mode === "both" && width > 34 * rem;
-    const across = 4.9 * rem, between = 2.6 * rem + 3.2 * rem;
+    const across = 5.4 * rem, between = 2.6 * rem + 3.2 * rem;
     let side = (tall - between) / 2;
     if (beside) side = Math.min(side, (width - across - between - 3 * rem) / 4);
     else side = Math.min(side, (width - across - 8) / 2);
+    side = Math.max(side, 84);
+    this.$(".stage").style.flexWrap = beside ? "nowrap" : "wrap";
     this.sizes = {};
     for (const what of ["v", "ph", "pv", "h"]) {
       const [rows, columns] = this.film.shape(what);
-      this.sizes[what] = this.fit(this.panels[what].querySelector("canvas"), rows, columns, side, 1);
+      this.panels[what].style.width = side + "px";
+      this.sizes[what] = this.fit(this.panels[what].querySelector("canvas"), rows, columns, side, true);
     }
     const [rows, columns] = this.film.shape(this.gridLayer);
     const n = this.film.n_chains;
     const across_ = Math.ceil(Math.sqrt(n)), down = Math.ceil(n / across_);
     const room = beside ? Math.min(2 * side + between - 0.6 * rem, width - 2 * side - across - 3 * rem) : Math.min(width, tall);
     this.grid = { columns: across_, rows: down, w: columns, h: rows, gap: Math.max(1, Math.round(columns / 14)) };
-    this.sizes.grid = this.fit(this.$(".grid"), down * (rows + this.grid.gap) - this.grid.gap, across_ * (columns + this.grid.gap) - this.grid.gap, room, 0);
+    this.sizes.grid = this.fit(this.$(".grid"), down * (rows + this.grid.gap) - this.grid.gap, across_ * (columns + this.grid.gap) - this.grid.gap, room, false);
     this.curves = null;
     this.refresh();
   }
-  /** Sizes a canvas to whole device pixels a cell where there is room for at least two of them. */
-  fit(canvas, rows, columns, side, gapped) {
+  /** Sizes a canvas to rows × columns cells, each a whole number of device pixels if asked. */
+  fit(canvas, rows, columns, side, whole) {
     const dpr = window.devicePixelRatio || 1;
     let cell = side * dpr / Math.max(rows, columns);
-    if (cell >= 2 || gapped) cell = Math.max(1, Math.floor(cell));
+    if (whole) cell = Math.max(1, Math.floor(cell));
     canvas.width = Math.round(columns * cell);
     canvas.height = Math.round(rows * cell);
     canvas.style.width = canvas.width / dpr + "px";
@@ -376,7 +383,7 @@ class Player {
     const where = frame === 0 ? `start · 0 / ${f.n_sweeps}` : `sweep ${sweep} / ${f.n_sweeps} · half step ${half}`;
     this.$(".where").textContent = where;
     scrub.setAttribute("aria-valuetext", where);
-    this.say();
+    this.tell();
     this.paintCurves();
   }
   lutFor(what) { return what.endsWith("v") ? this.lut.v : this.lut.h; }
@@ -407,8 +414,13 @@ class Player {
     }
     board.canvas.getContext("2d").putImageData(board.image, 0, 0);
     c.clearRect(0, 0, canvas.width, canvas.height);
-    c.imageSmoothingEnabled = this.sizes.grid.cell < 1;
-    c.drawImage(board.canvas, 0, 0, canvas.width, canvas.height);
+    // Blown up to whole pixels first, then smoothed down: every cell comes out equally wide.
+    const up = Math.ceil(canvas.width / w), large = this.scratch("large", w * up, h * up).canvas, l = large.getContext("2d");
+    l.imageSmoothingEnabled = false;
+    l.clearRect(0, 0, w * up, h * up);
+    l.drawImage(board.canvas, 0, 0, w * up, h * up);
+    c.imageSmoothingQuality = "high";
+    c.drawImage(large, 0, 0, canvas.width, canvas.height);
     const scale = canvas.width / w, dpr = window.devicePixelRatio || 1;
     const frameCell = (k, colour, thick) => {
       const left = (k % g.columns) * (g.w + g.gap) * scale, top = Math.floor(k / g.columns) * (g.h + g.gap) * scale;
@@ -449,7 +461,7 @@ class Player {
     c.drawImage(board.canvas, 0, 0, canvas.width, canvas.height);
     const gaussian = f.visible === "gaussian" && what.endsWith("v");
     const whole = Number.isInteger(sum);
-    count.textContent = gaussian ? "" : what.startsWith("p") ? `${sum.toFixed(1)} expected on` : `${whole ? sum : sum.toFixed(1)} of ${values.length} on`;
+    count.textContent = gaussian ? "" : what.startsWith("p") ? `${sum.toFixed(0)} expected` : `${whole ? sum : sum.toFixed(1)} of ${values.length} on`;
     if (f.a.held && what.endsWith("v")) this.hatchHeld(c, canvas, rows, columns);
   }
   hatchHeld(c, canvas, rows, columns) {
@@ -474,7 +486,7 @@ class Player {
     for (let i = 0; i < after.length; i++) if (Math.abs(after[i] - before[i]) > 0.5) n++;
     return n;
   }
-  say() {
+  tell() {
     if (!this.film) return;
     const f = this.film, t = (this.frame + 1) >> 1, k = this.chain, name = f.n_chains > 1 ? `chain ${k + 1}` : "the chain";
     const F = (s) => this.number(f.a.free_energy[s * f.n_chains + k], 1);
@@ -536,7 +548,7 @@ class Player {
   frameOf(canvas) {
     const dpr = window.devicePixelRatio || 1, rem = parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
     const small = 0.72 * rem;
-    return { dpr, small, left: 3.4 * small, right: 0.8 * small, top: 0.5 * small, bottom: 1.8 * small, w: canvas.clientWidth, h: canvas.clientHeight };
+    return { dpr, small, left: 3.6 * small, right: 1.3 * small, top: 0.5 * small, bottom: 1.8 * small, w: canvas.clientWidth, h: canvas.clientHeight };
   }
   scales(name, canvas) {
     const m = this.frameOf(canvas), [lo, hi] = this.range(name);
@@ -587,10 +599,10 @@ class Player {
     }
     c.textAlign = "center"; c.textBaseline = "alphabetic";
     const xs = this.ticks(0, f.n_sweeps, Math.max(2, Math.min(8, m.w / 70))).filter(Number.isInteger);
-    for (const x of xs) c.fillText(String(x), s.x(x), m.h - m.small * 0.5);
-    c.textAlign = "right";
-    if (!xs.includes(f.n_sweeps) || xs.length < 2) c.fillText("sweep", m.w - m.right, m.h - m.small * 0.5);
-    else { c.textAlign = "left"; c.fillText("sweep", 2, m.h - m.small * 0.5); }
+    for (const x of xs) {
+      c.textAlign = x ? "center" : "right"; // the first tick also names the axis
+      c.fillText(x ? String(x) : "sweep 0", s.x(x) + (x ? 0 : m.small * 0.35), m.h - m.small * 0.5);
+    }
     c.save();
     c.beginPath(); c.rect(m.left, m.top, m.w - m.left - m.right, m.h - m.top - m.bottom); c.clip();
     if (name === "energy" && f.band) {

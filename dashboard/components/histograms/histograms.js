@@ -1,0 +1,58 @@
+// Small histograms side by side. header: {version, same, panels: [{title, unit}]}
+// arrays: counts0 int32 (bins), edges0 float32 (bins + 1), counts1, ...
+
+class Histograms {
+  constructor(root) {
+    this.root = root;
+    this.grid = el("div", { class: "grid" });
+    this.root.append(this.grid);
+    this.observer = onResize(this, this.root);
+  }
+  close() { this.observer.disconnect(); }
+
+  receive({ header, arrays }) {
+    if (stale(this, header) || header.same) return;
+    const fresh = !this.h || this.h.panels.length !== header.panels.length;
+    this.h = header;
+    this.a = arrays;
+    if (fresh) this.grid.replaceChildren(...header.panels.map((p) => el("div", { class: "cell" }, el("div", { class: "name" }, p.title), el("canvas", { role: "img" }))));
+  }
+
+  draw() {
+    if (!this.ink || !this.h) return;
+    this.h.panels.forEach((panel, i) => this.one(this.grid.children[i], panel, this.a[`counts${i}`], this.a[`edges${i}`]));
+  }
+
+  one(cell, panel, counts, edges) {
+    const canvas = cell.lastChild, width = Math.floor(cell.clientWidth), high = 74, bottom = 30;
+    if (!width) return;
+    const ctx = sharpen(canvas, width, high + bottom), bins = counts.length;
+    const low = edges[0], span = edges[bins] - low, top = Math.max(...counts, 1), total = counts.reduce((a, b) => a + b, 0);
+    // Square root of the count: the tails, which say most, stay visible.
+    ctx.fillStyle = this.ink.lines[panel.colour];
+    for (let b = 0; b < bins; b++) {
+      const x0 = ((edges[b] - low) / span) * width, x1 = ((edges[b + 1] - low) / span) * width;
+      const y = Math.sqrt(counts[b] / top) * (high - 4);
+      ctx.fillRect(x0, high - y, Math.max(0.7, x1 - x0 - 0.4), y);
+    }
+    ctx.strokeStyle = this.ink.line;
+    ctx.beginPath();
+    ctx.moveTo(0, high + 0.5);
+    ctx.lineTo(width, high + 0.5);
+    if (low < 0 && low + span > 0) { ctx.moveTo((-low / span) * width, 0); ctx.lineTo((-low / span) * width, high); }
+    ctx.stroke();
+    ctx.fillStyle = this.ink.text;
+    ctx.globalAlpha = 0.75;
+    ctx.font = `11px ${this.ink.font}`;
+    ctx.textAlign = "left";
+    ctx.fillText(pretty(low, 2), 0, high + 14);
+    ctx.textAlign = "right";
+    ctx.fillText(pretty(low + span, 2), width, high + 14);
+    ctx.textAlign = "center";
+    ctx.fillText(panel.unit, width / 2, high + 14);
+    ctx.globalAlpha = 1;
+    canvas.setAttribute("aria-label", `${panel.title}: ${total} values from ${pretty(low, 2)} to ${pretty(low + span, 2)}`);
+  }
+}
+
+export default function (component) { return show(component, Histograms); }

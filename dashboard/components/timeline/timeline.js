@@ -1,0 +1,216 @@
+// One time slider for the page. header: {steps, n_steps, steps_per_epoch, shown, follows, alive, events}
+// It answers at once in the browser (the knob and the curves' cursor move), and tells the server the step wanted.
+
+const PLAY = "M8 5v14l11-7z", PAUSE = "M6 5h4v14H6zm8 0h4v14h-4z";
+const PREVIOUS = "M6 6h2v12H6zm3.5 6 8.5 6V6z", NEXT = "M16 6h2v12h-2zM6 18l8.5-6L6 6z";
+const PAD = 12;
+
+class Timeline {
+  constructor(root) {
+    this.root = root;
+    this.wanted = null;  // the step last asked of the server, until it is shown
+    this.playing = false;
+    this.rate = 8;
+    this.build();
+  }
+
+  build() {
+    const button = (path, label, act) => el("button", { title: label, "aria-label": label, onclick: act }, icon(path));
+    this.playButton = button(PLAY, "Play the training as a film", () => this.toggle());
+    this.speed = el("select", { "aria-label": "Film speed", title: "Film speed", onchange: () => { this.rate = Number(this.speed.value); } });
+    for (const rate of [2, 4, 8, 16]) this.speed.append(el("option", { value: rate }, `${rate}/s`));
+    this.speed.value = this.rate;
+    this.liveButton = el("button", { class: "live", onclick: () => this.go("live") });
+    this.canvas = el("canvas", { role: "slider", tabindex: "0", "aria-label": "Moment of the training shown on this page" });
+    this.tip = el("div", { class: "tip", hidden: "" });
+    this.stage = el("div", { class: "stage" }, this.canvas, this.tip);
+    this.root.append(el("div", { class: "bar" },
+      this.playButton, button(PREVIOUS, "One snapshot back", () => this.shift(-1)), button(NEXT, "One snapshot on", () => this.shift(1)),
+      this.stage, this.speed, this.liveButton));
+    this.observer = onResize(this, this.root);
+    this.onGoto = (event) => this.go(this.nearest(event.detail.step));
+    window.addEventListener("rbm-goto", this.onGoto);
+    this.listen();
+  }
+
+  close() {
+    this.observer.disconnect();
+    window.removeEventListener("rbm-goto", this.onGoto);
+    clearTimeout(this.timer);
+  }
+
+  receive({ header }) {
+    this.h = header;
+    if (this.asked !== undefined) {
+      // An answer to the newest question, or a reader elsewhere (a link, another control) moved the page.
+      if (header.answers !== this.asked) return;
+      this.asked = undefined;
+      if (this.next !== undefined) { const step = this.next; this.next = undefined; this.send(step); return; }
+    }
+    this.wanted = null;
+    if (this.playing) this.schedule();
+  }
+
+  get step() { return this.wanted !== null && this.wanted !== "live" ? this.wanted : this.h.shown; }
+  get follows() { return this.wanted !== null ? this.wanted === "live" : this.h.follows; }
+
+  // Ask the server for a moment; while it answers, only the newest further wish is kept.
+  send(step) {
+    this.wanted = step;
+    if (this.asked !== undefined) { this.next = step; return; }
+    this.asked = (this.count = (this.count || 0) + 1);
+    this.asked = `${step}#${this.count}`;
+    this.say("at", { step, nonce: this.asked, playing: this.playing });
+    clearTimeout(this.lost);
+    this.lost = setTimeout(() => { this.asked = undefined; this.wanted = null; this.playing = false; this.draw(); }, 5000);
+  }
+  go(step, keepPlaying) {
+    if (!this.h || !this.h.steps.length) return;
+    if (!keepPlaying) this.playing = false;
+    this.send(step);
+    window.dispatchEvent(new CustomEvent("rbm-moment", { detail: { step: step === "live" ? this.h.newest : step } }));
+    this.draw();
+  }
+  index() {
+    const { steps } = this.h;
+    let i = 0;
+    while (i + 1 < steps.length && steps[i + 1] <= this.step) i++;
+    return i;
+  }
+  shift(by) {
+    const { steps } = this.h, i = this.index();
+    // Between two snapshots (the live state), one back is the snapshot before it.
+    const to = by < 0 && steps[i] < this.step ? i : i + by;
+    if (to >= 0 && to < steps.length) this.go(steps[to]);
+  }
+  nearest(step) {
+    return this.h.steps.reduce((best, s) => (Math.abs(this.place(s) - this.place(step)) < Math.abs(this.place(best) - this.place(step)) ? s : best), this.h.steps[0]);
+  }
+  toggle() {
+    this.playing = !this.playing;
+    clearTimeout(this.timer);
+    if (this.playing) {
+      const { steps } = this.h;
+      if (this.index() >= steps.length - 1 || this.follows) this.go(steps[0], true); else this.schedule();
+    }
+    this.draw();
+  }
+  schedule() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      if (!this.playing) return;
+      const i = this.index(), { steps } = this.h;
+      if (i + 1 >= steps.length) { this.playing = false; this.go("live"); } else this.go(steps[i + 1], true);
+    }, 1000 / this.rate);
+  }
+
+  // Early steps change most, and snapshots are dense there: the cube root spreads them evenly,
+  // and positions stay where they are while the run grows, because they depend on its planned length.
+  place(step) {
+    const span = Math.max(this.h.n_steps || 0, this.h.newest || 0, 1);
+    return PAD + Math.cbrt(Math.max(0, step) / span) * (this.width - 2 * PAD);
+  }
+
+  draw() {
+    if (!this.ink || !this.h) return;
+    const { h, ink } = this;
+    const word = h.alive ? "live" : "end";
+    this.liveButton.replaceChildren(el("span", { class: h.alive ? "dot on" : "dot" }), word);
+    this.liveButton.title = h.alive ? "Follow the newest state" : "Go to the last state of this run";
+    this.liveButton.setAttribute("aria-pressed", String(this.follows));
+    this.playButton.replaceChildren(icon(this.playing ? PAUSE : PLAY));
+    const label = this.playing ? "Pause the film" : "Play the training as a film";
+    this.playButton.title = label;
+    this.playButton.setAttribute("aria-label", label);
+    this.playButton.setAttribute("aria-pressed", String(this.playing));
+    this.width = Math.floor(this.stage.clientWidth);
+    if (!this.width) return;
+    const height = 46, y = 18, ctx = sharpen(this.canvas, this.width, height);
+    const bar = (from, to, colour, alpha) => {
+      ctx.globalAlpha = alpha;
+      ctx.strokeStyle = colour;
+      ctx.lineWidth = 4;
+      ctx.lineCap = "round";
+      ctx.beginPath();
+      ctx.moveTo(from, y);
+      ctx.lineTo(to, y);
+      ctx.stroke();
+      ctx.globalAlpha = 1;
+    };
+    bar(PAD, this.width - PAD, ink.line, 1);
+    bar(PAD, this.place(h.newest), ink.accent, 0.45);
+    ctx.fillStyle = ink.accent;
+    for (const s of h.steps) { ctx.beginPath(); ctx.arc(this.place(s), y, 2.4, 0, 7); ctx.fill(); }
+    for (const event of h.events) {
+      const x = this.place(event.step);
+      ctx.fillStyle = ink.lines.purple;
+      ctx.beginPath();
+      ctx.moveTo(x - 4, 3);
+      ctx.lineTo(x + 4, 3);
+      ctx.lineTo(x, 10);
+      ctx.fill();
+    }
+    ctx.font = `11px ${ink.font}`;
+    ctx.fillStyle = ink.text;
+    ctx.textAlign = "center";
+    ctx.globalAlpha = 0.7;
+    let edge = -1e9;
+    const unit = h.steps_per_epoch || 1, span = Math.max(h.n_steps || 0, h.newest || 0, 1);
+    const epochs = [0, 0.1, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].filter((e) => e * unit < span * 0.93).concat(span / unit);
+    for (const e of epochs) {
+      const x = this.place(e * unit), text = e === 0 ? "start" : `epoch ${pretty(e, 3)}`, half = ctx.measureText(text).width / 2;
+      const at = Math.min(Math.max(x, half), this.width - half);
+      if (at - half < edge + 10 || (e !== epochs[epochs.length - 1] && at + half > this.width - 70)) continue;
+      ctx.fillText(text, at, 42);
+      edge = at + half;
+    }
+    ctx.globalAlpha = 1;
+    if (this.step !== null && this.step !== undefined) {
+      const x = this.place(this.step);
+      ctx.fillStyle = ink.paper;
+      ctx.strokeStyle = ink.accent;
+      ctx.lineWidth = 3;
+      ctx.beginPath();
+      ctx.arc(x, y, 8, 0, 7);
+      ctx.fill();
+      ctx.stroke();
+    }
+    this.canvas.setAttribute("aria-valuemin", "0");
+    this.canvas.setAttribute("aria-valuemax", String(h.newest));
+    this.canvas.setAttribute("aria-valuenow", String(this.step));
+    this.canvas.setAttribute("aria-valuetext", `step ${this.step}${this.follows ? ", " + word : ""}`);
+  }
+
+  listen() {
+    const at = (event) => {
+      const x = event.clientX - this.canvas.getBoundingClientRect().left;
+      return this.h.steps.reduce((best, s) => (Math.abs(this.place(s) - x) < Math.abs(this.place(best) - x) ? s : best), this.h.steps[0]);
+    };
+    const beyond = (event) => event.clientX - this.canvas.getBoundingClientRect().left > this.place(this.h.newest) + 6;
+    this.canvas.addEventListener("pointerdown", (event) => {
+      if (!this.h || !this.h.steps.length || event.button) return;
+      this.canvas.setPointerCapture(event.pointerId);
+      this.dragging = true;
+      this.go(beyond(event) ? "live" : at(event));
+    });
+    this.canvas.addEventListener("pointermove", (event) => {
+      if (!this.h || !this.h.steps.length) return;
+      const step = at(event);
+      if (this.dragging && step !== this.step) this.go(beyond(event) ? "live" : step);
+      this.tip.textContent = `step ${pretty(step)} · epoch ${pretty(step / (this.h.steps_per_epoch || 1), 3)}` +
+        this.h.events.filter((e) => Math.abs(this.place(e.step) - this.place(step)) < 5).map((e) => `\n${e.label}`).join("");
+      this.tip.hidden = false;
+      this.tip.style.left = `${Math.min(Math.max(this.place(step) - 60, 0), this.width - 150)}px`;
+    });
+    this.canvas.addEventListener("pointerup", () => { this.dragging = false; });
+    this.canvas.addEventListener("pointerleave", () => { this.tip.hidden = true; });
+    this.canvas.addEventListener("keydown", (event) => {
+      const { steps } = this.h;
+      const act = { ArrowLeft: () => this.shift(-1), ArrowRight: () => this.shift(1), Home: () => this.go(steps[0]),
+        End: () => this.go("live"), " ": () => this.toggle() }[event.key];
+      if (act) { event.preventDefault(); act(); }
+    });
+  }
+}
+
+export default function (component) { return show(component, Timeline); }

@@ -1,0 +1,163 @@
+"""The sidebar's form for a new run: a preset first, the data set, a few settings, the rest folded."""
+
+from typing import Any, Literal, get_args, get_origin
+
+import streamlit as st
+
+from dashboard import trainers
+from dashboard.words import sentence
+from rbm_core import datasets
+from rbm_core.config import PRESET_NOTES, PRESETS, ConfigError, RunConfig, make_config
+
+MAIN = ("n_hidden", "epochs", "learning_rate", "k")
+FOLDED = tuple(name for name in RunConfig.model_fields if name not in MAIN and name != "dataset")
+LABELS = {
+    "n_hidden": "Hidden units",
+    "k": "Gibbs sweeps per update (k)",
+    "n_valid": "Validation images",
+    "lr_schedule": "Learning-rate schedule",
+    "lr_step_epochs": "Schedule: epochs per step",
+    "lr_gamma": "Schedule: factor per step",
+    "n_chains": "Fantasy particles (chains)",
+    "l1": "L1 cost",
+    "weight_decay": "Weight decay (L2)",
+    "weight_std": "Initial weight spread",
+    "data_bias": "Visible biases from the data",
+    "log_every": "Updates between points of the curves",
+    "max_snapshots": "Snapshots kept",
+    "max_grad_norm": "Largest gradient norm",
+    "centred": "Centred gradient",
+}
+OWN_FOLDER = "a folder of images"
+
+
+def label(field: str) -> str:
+    return LABELS.get(field, field.replace("_", " ").capitalize())
+
+
+def sidebar() -> None:
+    """Draws the form; a press of Start leaves the new run chosen and reruns the page."""
+    with (
+        st.sidebar,
+        st.expander("New run", icon=":material/add:", expanded=st.session_state.get("run") is None),
+    ):
+        preset = st.selectbox(
+            "Preset",
+            list(PRESETS),
+            index=list(PRESETS).index("quick") if "quick" in PRESETS else 0,
+            key="new_preset",
+            help="A complete recipe that is known to work; every setting below starts from it.",
+        )
+        st.caption(PRESET_NOTES.get(preset, ""))
+        dataset = _dataset()
+        fields: dict[str, Any] = {"dataset": dataset}
+        for name in MAIN:
+            fields[name] = _control(preset, name)
+        with st.popover("All settings", icon=":material/tune:", width="stretch"):
+            for name in FOLDED:
+                fields[name] = _control(preset, name)
+        st.button(
+            "Start",
+            key="new_start",
+            type="primary",
+            icon=":material/play_arrow:",
+            width="stretch",
+            disabled=dataset is None,
+            on_click=_start,
+            args=(preset, fields),
+            help="Train in a process of its own; closing this page does not stop it.",
+        )
+        if st.session_state.get("new_error"):
+            st.error(st.session_state.pop("new_error"))
+
+
+def _dataset() -> str | None:
+    """The chosen data set's name, or None while it is not on this machine."""
+    names = [*datasets.NAMES, OWN_FOLDER]
+    first = "mnist" if datasets.available("mnist") else "mnist-5k"
+    chosen = st.selectbox(
+        "Data set",
+        names,
+        index=names.index(first),
+        key="new_dataset",
+        help=RunConfig.model_fields["dataset"].description,
+    )
+    if chosen == OWN_FOLDER:
+        folder = st.text_input(
+            "Folder", key="new_folder", help="A folder on this machine with the images to learn from."
+        ).strip()
+        if not folder:
+            return None
+        try:
+            st.caption(datasets.describe(folder))
+        except datasets.DatasetError as error:
+            st.warning(sentence(error))
+            return None
+        return folder
+    st.caption(datasets.describe(chosen))
+    if datasets.available(chosen):
+        return chosen
+    st.info(f"{chosen} is not on this machine yet: download it once, or choose mnist-5k, which is bundled.")
+    if st.button("Download", key="new_download", icon=":material/download:", width="stretch"):
+        _download(chosen)
+    return None
+
+
+def _download(name: str) -> None:
+    bar = st.progress(0.0, text="Connecting …")
+
+    def progress(file: str, so_far: int, total: int) -> None:
+        share = min(1.0, so_far / total) if total else 0.0
+        bar.progress(
+            share, text=f"{file}: {so_far / 1e6:.1f} MB" + (f" of {total / 1e6:.1f}" if total else "")
+        )
+
+    try:
+        datasets.load(name, download=True, progress=progress)
+    except datasets.DatasetError as error:
+        st.error(sentence(error))
+    else:
+        st.rerun()
+
+
+def _control(preset: str, name: str) -> Any:
+    """The widget for one field of RunConfig, starting at the preset's value; its help is the field's sentence.
+
+    Each preset has widgets of its own, so that choosing another one shows its values.
+    """
+    field = RunConfig.model_fields[name]
+    value, key, kind = getattr(PRESETS[preset], name), f"new_{preset}_{name}", field.annotation
+    if get_origin(kind) is Literal:
+        options = list(get_args(kind))
+        return st.selectbox(label(name), options, index=options.index(value), key=key, help=field.description)
+    if kind is bool:
+        return st.checkbox(label(name), value=value, key=key, help=field.description)
+    if kind is int:
+        return st.number_input(label(name), value=value, step=1, key=key, help=field.description)
+    if kind is float:
+        return st.number_input(
+            label(name), value=value, step=_stride(value), format="%g", key=key, help=field.description
+        )
+    return st.text_input(label(name), value=value, key=key, help=field.description)
+
+
+def _stride(value: float) -> float:
+    """A step of the arrows that suits the size of the value: a tenth of its power of ten."""
+    return float(f"1e{int(f'{value:e}'.split('e')[1]) - 1}") if value > 0 else 0.001
+
+
+def _start(preset: str, fields: dict[str, Any]) -> None:
+    try:
+        config = make_config(**fields)
+        changed = any(
+            getattr(config, name) != getattr(PRESETS[preset], name)
+            for name in RunConfig.model_fields
+            if name != "dataset"
+        )
+        name = trainers.start(config, preset=None if changed else preset)
+    except (ConfigError, ValueError) as error:
+        st.session_state.new_error = sentence(error)
+        return
+    st.session_state.run = name
+    st.query_params.clear()
+    st.query_params["run"] = name

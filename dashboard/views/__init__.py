@@ -1,0 +1,1 @@
+"""The pages: widgets, then data, then pictures; no mathematics."""

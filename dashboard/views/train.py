@@ -1,0 +1,521 @@
+"""Train: start a run, watch it learn, and scrub through what it has learned."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from dashboard import components, data, new_run, trainers, view_state
+from dashboard.components import activity, curves, histograms, mosaic, timeline
+from dashboard.components.blob import pack
+from dashboard.figures import curves as curve_rows
+from dashboard.figures import moment as pictures
+from dashboard.words import duration, plain, sentence
+from rbm_core.runs import RunError, RunReader, Snapshot, SnapshotError
+
+LIVE_PERIOD_S = 0.5
+REST_PERIOD_S = 2.0
+STATE_COLOURS = {
+    "starting": "orange",
+    "running": "green",
+    "paused": "orange",
+    "finished": "blue",
+    "stopped": "grey",
+    "interrupted": "red",
+    "diverged": "red",
+    "failed": "red",
+}
+# What a command should lead to, and how to say that it is on its way.
+UNDERWAY = {
+    "pause": ("paused", "pausing"),
+    "resume": ("running", "resuming"),
+    "stop": ("stopped", "stopping"),
+    "restart": ("running", "starting again"),
+}
+UNDERWAY_FOR_S = 20.0
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What the page shows: a snapshot, a key that changes exactly when the picture does, and how it came."""
+
+    snapshot: Snapshot
+    key: str
+    note: str = ""
+
+
+def main() -> None:
+    components.feed_afresh()
+    name = st.session_state.get("run")
+    new_run.sidebar()
+    if name is None:
+        st.title("RBM Observatory")
+        st.markdown(
+            "There is no run to show yet. **Start one in the sidebar**: the *quick* preset shows recognisable "
+            "digits in well under a minute."
+        )
+        return
+    if st.session_state.get("watched") != name:
+        st.session_state.watched = name
+        st.session_state.moment = view_state.field("step")
+        st.session_state.answers = None
+        st.session_state.order = {}
+        st.session_state.filter_base = "0"
+        st.session_state.filter_sort = view_state.field("sort")
+        st.session_state.underway = None
+    alive = _alive(name)
+    st.session_state.watched_alive = alive
+    st.fragment(run_every=LIVE_PERIOD_S if alive else REST_PERIOD_S)(watch)(name)
+    about()
+
+
+def _alive(name: str) -> bool:
+    try:
+        return data.reader(name).status()["state"] in data.LIVE_STATES
+    except RunError:
+        return False
+
+
+def watch(name: str) -> None:
+    """One refresh of everything that follows the run. What cannot be read says so, and the rest stays."""
+    try:
+        reader = data.reader(name)
+        config, status = reader.config(), reader.status()
+    except RunError as error:
+        st.error(f"{sentence(error)} Choose another run in the sidebar.")
+        return
+    alive = status["state"] in data.LIVE_STATES
+    if alive != st.session_state.watched_alive:
+        st.rerun()  # the refresh period belongs to the whole page
+    header(name, config, status)
+    try:
+        steps = reader.snapshot_steps()
+        shown = current_moment(name, reader, steps, alive)
+    except RunError as error:
+        steps, shown = [], None
+        st.warning(sentence(error))
+    events = _events(reader)
+    time_slider(reader, steps, shown, status, alive, events)
+    caption(shown, status)
+    left, right = st.columns([5, 3], gap="medium")
+    with left:
+        draw_curves(name, reader, shown, status, events)
+    if shown is None:
+        with right:
+            st.info("The first pictures appear as soon as the trainer has written its first state.")
+        return
+    shape = pictures.image_shape(shown.snapshot.W.shape[0], (config.get("data") or {}).get("image_shape"))
+    with right:
+        draw_particles(shown, shape)
+    order = _order(name, steps, shown)
+    draw_filters(name, steps, shown, shape, order)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        draw_activity(reader, shown, order)
+    with right:
+        draw_histograms(shown)
+
+
+# Header and controls
+
+
+def header(name: str, config: dict[str, Any], status: dict[str, Any]) -> None:
+    state, underway = status["state"], _underway(status["state"])
+    words = underway or state
+    badge = f":{STATE_COLOURS.get(state, 'grey')}-badge[● {words}]"
+    left, right = st.columns([2, 1], vertical_alignment="center")
+    with left:
+        st.markdown(f"**{plain(name)}** &nbsp; {badge} &nbsp; {progress_words(status)}")
+    with right, st.container(horizontal=True, horizontal_alignment="right", gap="small"):
+        controls(name, status, disabled=underway is not None)
+    if status["message"] and state in ("diverged", "failed", "interrupted"):
+        st.warning(sentence(status["message"]))
+
+
+def progress_words(status: dict[str, Any]) -> str:
+    """`epoch 7.2 of 40 · step 4,210 · 312 steps/s · 1 min 20 s left`."""
+    words = [f"epoch **{status['epoch']:.3g}** of {status['n_epochs']:g}"]
+    words.append(f"step **{int(status['step']):,}**")
+    if status["state"] == "running" and status["steps_per_s"] > 0:
+        words.append(f"{status['steps_per_s']:,.0f} steps/s")
+        words.append(f"{duration((status['n_steps'] - status['step']) / status['steps_per_s'])} left")
+    else:
+        words.append(f"trained {duration(status['seconds'])}")
+    return " · ".join(words)
+
+
+def controls(name: str, status: dict[str, Any], disabled: bool) -> None:
+    state = status["state"]
+
+    def button(label: str, icon: str, command: str, value: Any = None, help: str = "", **look: Any) -> None:
+        st.button(
+            label,
+            key=f"do_{command}_{value['n'] if value else ''}",
+            icon=f":material/{icon}:",
+            help=help,
+            disabled=disabled,
+            on_click=_command,
+            args=(name, command, value),
+            **look,
+        )
+
+    if state == "running":
+        button("Pause", "pause", "pause", help="Hold after the current update; nothing is lost.")
+        button("Stop", "stop", "stop", help="End the run here and save its state; it can be resumed later.")
+    elif state == "paused":
+        epoch = max(1, int(status["steps_per_epoch"] or 1))
+        button("Resume", "play_arrow", "resume", help="Go on training.", type="primary")
+        button("1", "skip_next", "step", {"n": 1}, help="Make one parameter update, then hold again.")
+        button("10", "fast_forward", "step", {"n": 10}, help="Make ten updates, then hold again.")
+        button("Epoch", "redo", "step", {"n": epoch}, help="Train one pass over the data, then hold again.")
+        button("Stop", "stop", "stop", help="End the run here and save its state; it can be resumed later.")
+    elif state in ("stopped", "interrupted"):
+        button(
+            "Resume", "play_arrow", "restart", help="Start a trainer that goes on from the last saved state."
+        )
+    if state in ("running", "paused"):
+        change_settings(name, status)
+
+
+def change_settings(name: str, status: dict[str, Any]) -> None:
+    with st.popover(
+        "Change", icon=":material/tune:", help="Change a setting while it trains; the curves mark when."
+    ):
+        what = st.selectbox(
+            "Setting",
+            ("learning_rate", "momentum", "weight_decay", "k"),
+            format_func=lambda field: field.replace("_", " "),
+            key="change_what",
+            help="The change is written into the run's record, so that it stays true to what was done.",
+        )
+        settings = data.reader(name).config()["config"]
+        current = float((status["learning_rate"] if what == "learning_rate" else settings.get(what)) or 0)
+        new = st.number_input("New value", value=current, format="%g", key=f"change_{what}")
+        value = int(new) if what == "k" else new
+        st.button(
+            "Set it", key="change_do", on_click=_command, args=(name, "set", {"name": what, "value": value})
+        )
+
+
+def _command(name: str, command: str, value: Any) -> None:
+    """A button was pressed: pass it on, and remember it so that the page shows at once that it was heard."""
+    try:
+        if command == "restart":
+            trainers.resume(name)
+        else:
+            trainers.send(name, command, value)
+    except ValueError as error:
+        st.session_state.complaint = sentence(error)
+        return
+    if command in UNDERWAY:
+        st.session_state.underway = (command, time.monotonic())
+    if command in ("step", "resume", "restart"):
+        _go("live")
+
+
+def _underway(state: str) -> str | None:
+    """What was asked and has not happened yet, as a word; also shows a command that was refused."""
+    if st.session_state.get("complaint"):
+        st.error(st.session_state.pop("complaint"))
+    asked = st.session_state.get("underway")
+    if not asked:
+        return None
+    target, word = UNDERWAY[asked[0]]
+    if (
+        state == target
+        or state in ("finished", "failed", "diverged")
+        or time.monotonic() - asked[1] > UNDERWAY_FOR_S
+    ):
+        st.session_state.underway = None
+        return None
+    return f"{word} …"
+
+
+# The moment
+
+
+def current_moment(name: str, reader: RunReader, steps: list[int], alive: bool) -> Moment | None:
+    """The snapshot at the slider, or the newest state; None before the first. RunError if it cannot be read."""
+    wanted = st.session_state.moment
+    if wanted != "live":
+        return _kept(name, reader, steps, int(wanted))
+    live = reader.live() if alive or not steps else None
+    if live is not None and (not steps or live.step >= steps[-1]):
+        return Moment(live, f"{name} live {live.step} {live.meta.get('seconds')}")
+    if not steps:
+        return None
+    for step in reversed(steps):  # a damaged newest snapshot does not hide the others
+        try:
+            note = (
+                ""
+                if step == steps[-1]
+                else f"The snapshot at step {steps[-1]:,} cannot be read; showing step {step:,}."
+            )
+            return Moment(data.snapshot(name, step), f"{name} {step}", note)
+        except SnapshotError as error:
+            failure = error
+    raise failure
+
+
+def _kept(name: str, reader: RunReader, steps: list[int], wanted: int) -> Moment | None:
+    try:
+        return Moment(data.snapshot(name, wanted), f"{name} {wanted}")
+    except SnapshotError as error:
+        others = sorted((s for s in steps if s != wanted), key=lambda s: (abs(s - wanted), s))
+        for step in others[:3]:
+            try:
+                note = f"{sentence(error)} Showing step {step:,} instead."
+                return Moment(data.snapshot(name, step), f"{name} {step}", note)
+            except SnapshotError:
+                continue
+        raise
+
+
+def time_slider(
+    reader: RunReader,
+    steps: list[int],
+    shown: Moment | None,
+    status: dict[str, Any],
+    alive: bool,
+    events: list[dict[str, Any]],
+) -> None:
+    newest = max([status["step"], *steps[-1:], shown.snapshot.step if shown else 0])
+    header = {
+        "steps": steps,
+        "newest": newest,
+        "n_steps": status["n_steps"],
+        "steps_per_epoch": _steps_per_epoch(status, shown),
+        "shown": shown.snapshot.step if shown else None,
+        "follows": st.session_state.moment == "live",
+        "alive": alive,
+        "events": events,
+        "answers": st.session_state.answers,
+    }
+    timeline.mount(key="timeline", data=pack(header), on_at_change=_moved)
+
+
+def _moved() -> None:
+    """The reader moved the slider, or the film did."""
+    at = st.session_state["timeline"].get("at") or {}
+    step = at.get("step")
+    if step == "live" or (isinstance(step, int) and not isinstance(step, bool) and step >= 0):
+        _go(step)
+        st.session_state.answers = at.get("nonce")
+        st.session_state.moved = time.monotonic()
+
+
+def _go(step: int | str) -> None:
+    st.session_state.moment = step
+
+
+def caption(shown: Moment | None, status: dict[str, Any]) -> None:
+    """Which moment every picture below belongs to; once the slider rests, the link holds it too."""
+    if shown is None:
+        return
+    if time.monotonic() - st.session_state.get("moved", 0.0) > 0.4:
+        view_state.remember("step", st.session_state.moment)
+    if shown.note:
+        st.warning(shown.note)
+    meta = shown.snapshot.meta
+    words = [f"Everything below: step **{shown.snapshot.step:,}**"]
+    if isinstance(meta.get("epoch"), (int, float)):
+        words.append(f"epoch {meta['epoch']:.3g}")
+    if isinstance(meta.get("seconds"), (int, float)):
+        words.append(f"after {duration(meta['seconds'])} of training")
+    st.caption(" · ".join(words))
+
+
+# The pictures
+
+
+def draw_curves(
+    name: str, reader: RunReader, shown: Moment | None, status: dict[str, Any], events: list[dict[str, Any]]
+) -> None:
+    """Sends the rows that this tab has not had yet; the chart keeps the others, its zoom and its legend."""
+    try:
+        metrics = reader.metrics()
+    except RunError as error:
+        st.warning(sentence(error))
+        metrics = {}
+    steps = metrics.get("step", ())
+    version = f"{name} {int(steps[0]) if len(steps) else ''}"
+    fed = st.session_state["_fed"].get("curves")
+    start = fed[1] if fed and fed[0] == version and fed[1] <= len(steps) else 0
+    st.session_state["_fed"]["curves"] = (version, len(steps))
+    header = {
+        "version": version,
+        "from": start,
+        "columns": curve_rows.COLUMNS,
+        "cursor": shown.snapshot.step if shown else None,
+        "events": events,
+        "steps_per_epoch": _steps_per_epoch(status, shown),
+        "view": {"group": view_state.field("curves"), "axis": view_state.field("axis")},
+    }
+    try:
+        band = curve_rows.estimates(reader.likelihood())
+    except RunError:
+        band = curve_rows.estimates([])
+    arrays = {"rows": curve_rows.rows_of(metrics, start), "band": band}
+    curves.mount(
+        key="curves", data=pack(header, arrays), on_view_change=_curves_chosen, on_need_change=_curves_needed
+    )
+
+
+def _curves_needed() -> None:
+    st.session_state["_fed"].pop("curves", None)
+
+
+def _curves_chosen() -> None:
+    view = st.session_state["curves"].get("view") or {}
+    if view.get("group") in view_state.CURVE_GROUPS:
+        view_state.remember("curves", view["group"])
+    if view.get("axis") in view_state.CURVE_AXES:
+        view_state.remember("axis", view["axis"])
+
+
+def _order(name: str, steps: list[int], shown: Moment) -> Any:
+    """The units' order, worked out once for a choice and then kept, so that each unit keeps its place in time."""
+    sort = st.session_state.filter_sort
+    kept = st.session_state.order
+    units = shown.snapshot.W.shape[1]
+    if kept.get("sort") != sort or kept.get("units") != units:
+        earlier = None
+        before = [step for step in steps if step < shown.snapshot.step]
+        if sort == "change" and before:
+            try:
+                earlier = data.snapshot(name, before[-1])
+            except SnapshotError:
+                earlier = None
+        order = pictures.order_of_units(sort, shown.snapshot, earlier)
+        st.session_state.order = kept = {"sort": sort, "units": units, "order": order, "made": shown.key}
+    return kept["order"]
+
+
+def draw_filters(
+    name: str, steps: list[int], shown: Moment, shape: tuple[int, int], order: Any
+) -> None:
+    base, chosen = None, st.session_state.filter_base
+    if chosen != "0":
+        try:
+            base = data.snapshot(name, int(chosen.removeprefix("since ")))
+        except SnapshotError as error:
+            st.warning(sentence(error))
+    version = f"{shown.key} {st.session_state.order['made']} {st.session_state.filter_sort} {chosen} {shape}"
+
+    def build() -> bytes:
+        header, arrays = pictures.filters(shown.snapshot, shape, order, base)
+        few = steps if len(steps) <= 12 else [steps[round(i * (len(steps) - 1) / 11)] for i in range(12)]
+        header |= {
+            "version": version,
+            "sort": st.session_state.filter_sort,
+            "sorts": pictures.SORTS,
+            "bases": few,
+            "base": chosen if base is not None else "0",
+        }
+        return pack(header, arrays)
+
+    components.feed(
+        mosaic.mount, "filters", version, build, on_sort_change=_sort_chosen, on_base_change=_base_chosen
+    )
+
+
+def _sort_chosen() -> None:
+    sort = st.session_state["filters"].get("sort")
+    if sort in view_state.FILTER_ORDERS:
+        st.session_state.filter_sort = sort
+        st.session_state.order = {}
+        view_state.remember("sort", sort)
+
+
+def _base_chosen() -> None:
+    base = str(st.session_state["filters"].get("base"))
+    st.session_state.filter_base = base if base.removeprefix("since ").isdigit() else "0"
+
+
+def draw_particles(shown: Moment, shape: tuple[int, int]) -> None:
+    version = f"{shown.key} {shape}"
+
+    def build() -> bytes:
+        header, arrays = pictures.particles(shown.snapshot, shape)
+        return pack({**header, "version": version}, arrays)
+
+    components.feed(mosaic.mount, "particles", version, build)
+
+
+def draw_activity(reader: RunReader, shown: Moment, order: Any) -> None:
+    version = f"{shown.key} {st.session_state.order['made']} {st.session_state.filter_sort}"
+
+    def build() -> bytes:
+        try:
+            probe = reader.probe()
+        except RunError:
+            probe = None
+        labels = probe.labels if probe is not None else None
+        header, arrays = pictures.activity(shown.snapshot, order, labels)
+        return pack({**header, "version": version}, arrays)
+
+    components.feed(activity.mount, "activity", version, build)
+
+
+def draw_histograms(shown: Moment) -> None:
+    def build() -> bytes:
+        header, arrays = pictures.histograms(shown.snapshot)
+        return pack({**header, "version": shown.key}, arrays)
+
+    components.feed(histograms.mount, "histograms", shown.key, build)
+
+
+# Small things
+
+
+def _events(reader: RunReader) -> list[dict[str, Any]]:
+    try:
+        return curve_rows.marks(reader.events())
+    except RunError:
+        return []
+
+
+def _steps_per_epoch(status: dict[str, Any], shown: Moment | None) -> float:
+    if status["steps_per_epoch"]:
+        return float(status["steps_per_epoch"])
+    if shown is not None and shown.snapshot.meta.get("epoch"):
+        return shown.snapshot.step / float(shown.snapshot.meta["epoch"])
+    return 1.0
+
+
+def about() -> None:
+    with st.expander("About these pictures"):
+        left, right = st.columns(2, gap="large")
+        with left:
+            st.markdown(
+                "**The model.** A restricted Boltzmann machine joins visible units $v$ (the pixels) and hidden "
+                "units $h$ by weights $W$, with biases $b$ and $c$. It gives every pair an energy, and finds an "
+                "image the more probable the lower its free energy is:"
+            )
+            st.latex(r"E(v,h) = -b^\top v - c^\top h - v^\top W h")
+            st.latex(
+                r"F(v) = -b^\top v - \sum_j \log\bigl(1 + e^{\,c_j + (vW)_j}\bigr), \quad p(v) = e^{-F(v)} / Z"
+            )
+            st.markdown(
+                "**Learning** lowers the free energy of the data and raises that of the model's own fantasies, "
+                "which Gibbs chains draw:"
+            )
+            st.latex(
+                r"\Delta W \propto \langle v\,h^\top\rangle_{\text{data}} - \langle v\,h^\top\rangle_{\text{fantasies}}"
+            )
+        with right:
+            st.markdown(
+                "**Filters.** One tile is a hidden unit's weights, a column of $W$: red pixels switch it on, blue "
+                "ones off. All tiles share one scale, so that a weak unit looks weak.\n\n"
+                "**Fantasies.** $p(v{=}1\\mid h) = \\sigma(b + W h)$ for each chain's hidden state.\n\n"
+                "**Hidden units on probe images.** $p(h{=}1\\mid v) = \\sigma(c + v W)$ for the same images "
+                "throughout the run, sorted by class.\n\n"
+                "**Histograms.** Bar heights are square roots of counts, so that the tails stay visible. Updates "
+                "about a thousandth of the weights are a healthy pace.\n\n"
+                "Displays after G. Hinton, *A Practical Guide to Training Restricted Boltzmann Machines* (2010), "
+                "§§ 5–15."
+            )
+
+
+main()

@@ -1,0 +1,23 @@
+"""Small ways of putting things into words that several pages share."""
+
+
+def sentence(error: object) -> str:
+    """An error's message as a sentence: a capital first, a full stop last."""
+    text = str(error).strip()
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else text + "."
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `1 min 20 s`, `2 h 5 min`."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def plain(text: str) -> str:
+    """The text with every character that Markdown would read as a sign escaped."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!:$~<>|" else c for c in text)
