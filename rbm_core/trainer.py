@@ -1,5 +1,4 @@
-"""A run as a process: `python -m rbm_core.trainer FOLDER` trains the run there, records it, obeys its
-commands.
+"""A run as a process: `python -m rbm_core.trainer FOLDER` trains the run there and obeys its commands.
 
 Training is in rbm_core.training and knows nothing of files; the record is in rbm_core.runs and knows nothing
 of training. Here both meet, together with what happens to a process: signals, a full disk, an end without
@@ -168,7 +167,7 @@ class _Trainer:
         if known and known["fingerprint"] != dataset.fingerprint:
             raise RunError(
                 f"the data {dataset.name!r} have changed since this run began (fingerprint "
-                f"{known['fingerprint']}, now {dataset.fingerprint}); put the old data back or start a new run"
+                f"{known['fingerprint']}, now {dataset.fingerprint}); put them back or start a new run"
             )
 
     def _origin(self, config: "RunConfig") -> "RBM | None":
@@ -231,6 +230,7 @@ class _Trainer:
         schedule = snapshot_schedule(training.n_steps, training.config.max_snapshots)
         due = [step for step in reversed(schedule) if step > training.step]
         self.clock.start()
+        self.next_show = 0.0
         if self.fresh:
             self._log(training)
             self._keep(training)
@@ -383,7 +383,7 @@ class _Trainer:
             self.message = f"Not done: {one_line(error)}."
             return
         self.recorder.append_event(training.step, command, value, by)
-        if command == "set":
+        if command == "set" and not self._unsound(training):
             self._save_anyway(training)
 
     def _pause(self, training: "Training") -> str | None:
