@@ -374,7 +374,7 @@ def test_damaged_snapshot_is_one_sentence_and_the_others_still_read(run: Path) -
     file = reader.snapshot_file(run, 5)
     for bad in rot(file.read_bytes()):
         file.write_bytes(bad)
-        with pytest.raises(SnapshotError, match="000000005.safetensors of run 'demo' is damaged") as error:
+        with pytest.raises(SnapshotError, match=r"000000005\.safetensors of run 'demo' is damaged") as error:
             read.snapshot(5)
         assert one_sentence(str(error.value))
         assert read.snapshot(0).step == 0
@@ -684,10 +684,10 @@ def test_plain_names_are_taken(runs_root: Path, name: str) -> None:
 
 
 def test_unknown_run_is_told_with_the_runs_there_are(runs_root: Path) -> None:
-    with pytest.raises(RunError, match="no run 'x' in .*; there are: none yet"):
+    with pytest.raises(RunError, match=r"no run 'x' in .*; there are: none yet"):
         resolve(runs_root, "x")
     create_run(runs_root, "mnist-500", CONFIG)
-    with pytest.raises(RunError, match="no run 'x' in .*; there are: mnist-500"):
+    with pytest.raises(RunError, match=r"no run 'x' in .*; there are: mnist-500"):
         resolve(runs_root, "x")
     for n in range(12):
         create_run(runs_root, f"r{n}", CONFIG)
@@ -860,7 +860,7 @@ def test_schedule_is_dense_early_sparse_late_and_bounded(n_steps: int, bound: in
     assert (gaps > 0).all()
     # Rounding to whole steps moves a gap by at most one.
     assert (np.diff(gaps) >= -1).all()
-    if n_steps >= 600 and bound >= 12:
+    if 12 <= bound <= n_steps / 50:
         assert gaps[-1] > 5 * gaps[0]
 
 
