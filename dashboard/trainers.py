@@ -1,0 +1,141 @@
+"""Start, resume and command trainer processes; each is detached, and is found again by its run alone.
+
+A trainer outlives the page, the tab and the app that started it: it has a session of its own, no input, and
+writes to a log in the run's folder. Nobody waits for it here: the page reads "starting" until it speaks. The
+run's lock says whether it lives (rbm_core.runs), so an app started anew knows as much as the one before.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rbm_core.runs import RunError, RunReader, control, store
+from rbm_core.runs.files import explain, hold_lock
+from rbm_core.runs.reader import LIVE_STATES
+from rbm_core.runs.recorder import Recorder
+
+REPO = Path(__file__).resolve().parents[1]
+LOG_FILE = "trainer.log"
+# Threads of OpenMP that spin while they wait take the cores from the page's server and browser, and from
+# themselves: two of them beside another busy process fell from 400 to 5 updates a second.
+QUIET = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}
+
+
+def start(
+    config: Any,
+    name: str | None = None,
+    *,
+    preset: str | None = None,
+    origin: Mapping[str, Any] | None = None,
+    download: bool = False,
+) -> str:
+    """Makes a run and starts its trainer; returns the run's name at once, before the trainer has done anything.
+
+    config: a RunConfig. origin: {"run", "step"}, a snapshot whose parameters it starts from. download: let the
+    trainer fetch the data set. RunError in one sentence if the run cannot be made; what goes wrong after that
+    stands in the run's status.
+    """
+    root = store.runs_root()
+    name = store.new_name(config, preset, root) if name is None else name
+    path = store.create_run(root, name, config, preset=preset, origin=origin)
+    _launch(path, download)
+    return name
+
+
+def resume(name: str) -> None:
+    """Starts a trainer on a run that was stopped or cut off, from its last saved state.
+
+    RunError in one sentence where there is nothing to go on with: the run is being trained, is finished, or
+    has diverged (it would again, bit for bit).
+    """
+    path = store.resolve(store.runs_root(), name)
+    RunReader(path).config()
+    status = RunReader(path).status()
+    state = status["state"]
+    if state in LIVE_STATES:
+        raise RunError(f"run {name!r} is already being trained (it is {state})")
+    if state in ("finished", "diverged"):
+        done = "is finished" if state == "finished" else "has diverged"
+        raise RunError(f"run {name!r} {done}; to train on, start a new run from one of its snapshots")
+    lock = hold_lock(path, timeout=0.2)
+    if lock is None:
+        raise RunError(f"run {name!r} is already being trained")
+    try:
+        Recorder(path).write_status(
+            {**status, "state": "starting", "heartbeat": time.time(), "message": "Starting."}
+        )
+    finally:
+        lock.release()
+    _launch(path, download=False)
+
+
+def send(name: str, command: str, value: Any = None) -> None:
+    """Leaves a command for the run's trainer: see rbm_core.runs.control.send. It obeys within a second."""
+    control.send(store.resolve(store.runs_root(), name), command, value, by="page")
+
+
+def _launch(path: Path, download: bool) -> None:
+    """Starts the process, detached, and a thread that does nothing but wait for its end."""
+    command = [sys.executable, "-m", "rbm_core.trainer", str(path), *(["--download"] if download else [])]
+    # The working directory stays as it is: a data folder may be named relative to it.
+    places = [str(REPO), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, **QUIET, "PYTHONPATH": os.pathsep.join(filter(None, places))}
+    try:
+        with open(path / LOG_FILE, "ab") as log:
+            child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                **_detached(),
+            )
+    except OSError as error:
+        sentence = explain(error, path / LOG_FILE)
+        _say_failed(path, f"The trainer could not be started: {sentence}.")
+        raise RunError(f"the trainer could not be started: {sentence}") from error
+    threading.Thread(target=_wait, args=(child, path), name=f"trainer-{path.name}", daemon=True).start()
+
+
+def _detached() -> dict[str, Any]:
+    """What keeps an interrupt of the server, or the end of its terminal, from reaching the trainer."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}
+
+
+def _wait(child: subprocess.Popen[bytes], path: Path) -> None:
+    """Takes the ended child off the process table; speaks for it if it could not say a word itself."""
+    code = child.wait()
+    try:
+        if RunReader(path).status()["state"] == "starting":
+            _say_failed(path, f"The trainer ended before it began (exit code {code}): {_last_words(path)}")
+    except RunError:
+        pass  # the folder is gone or damaged: nobody is left to tell
+
+
+def _say_failed(path: Path, message: str) -> None:
+    """Writes a failed status unless a living trainer has the say."""
+    lock = hold_lock(path, timeout=0.2)
+    if lock is None:
+        return
+    try:
+        status = RunReader(path).status()
+        Recorder(path).write_status({**status, "state": "failed", "message": message}, durable=True)
+    finally:
+        lock.release()
+
+
+def _last_words(path: Path) -> str:
+    """The last line of the trainer's log, where Python puts the reason."""
+    try:
+        lines = (path / LOG_FILE).read_text(encoding="utf-8", errors="replace").split("\n")
+    except OSError:
+        return "it left no log."
+    words = [line.strip() for line in lines if line.strip()]
+    return f"{words[-1][:300]} (details in {LOG_FILE})." if words else "its log is empty."
