@@ -1,0 +1,173 @@
+"""Exact quantities of models small enough to enumerate: log Z, p(v), samples, the likelihood's gradient.
+
+All in float64 and in log space. The smaller layer is enumerated in chunks, so memory stays flat; time doubles
+with every unit: 784 visible and 20 hidden units take a second or two on one core, 25 a minute.
+"""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rbm_core.compute import Rng
+from rbm_core.gradient import Gradient
+from rbm_core.likelihood.kernels import enumerate_rows
+from rbm_core.rbm import RBM
+
+__all__ = [
+    "MAX_UNITS",
+    "NotTractableError",
+    "exact_gradient",
+    "exact_log_likelihood",
+    "exact_log_z",
+    "exact_probabilities",
+    "exact_samples",
+]
+
+MAX_UNITS = 28
+_LOW_BITS = 8  # states of the first half; each thread takes one block of the second half at a time
+_BLOCK = 64
+_TABLE_UNITS = 16  # layers whose states' probabilities are kept as one table
+_LOG_2PI = float(np.log(2 * np.pi))
+
+
+class NotTractableError(ValueError):
+    """A model too large to enumerate."""
+
+
+def exact_log_z(rbm: RBM, *, progress: Callable[[int, int], None] | None = None) -> float:
+    """log Z in nats, by enumerating the smaller layer (of Gaussian visible units: the hidden layer).
+
+    progress: called with (states done, states in all). Raises NotTractableError beyond 28 units.
+    """
+    log_z = -np.inf
+    for block in _blocks(rbm, progress):
+        log_z = np.logaddexp(log_z, _logsumexp(block))
+    return float(log_z)
+
+
+def exact_log_likelihood(rbm: RBM, v: Tensor, log_z: float | None = None) -> Tensor:
+    """log p(v) = −F(v) − log Z in nats (a density for Gaussian units). v: (B, V). Returns (B,) float64."""
+    wide = rbm.to("cpu", torch.float64)
+    return -wide.free_energy(v.to("cpu", torch.float64)) - (exact_log_z(rbm) if log_z is None else log_z)
+
+
+def exact_probabilities(rbm: RBM) -> tuple[Tensor, Tensor]:
+    """Every state of the smaller layer (the hidden one where visible units are Gaussian) and its probability.
+
+    Returns states (2ⁿ, n) and probabilities (2ⁿ,), float64. Raises NotTractableError beyond 16 units.
+    """
+    n = min(rbm.n_visible, rbm.n_hidden) if rbm.visible == "bernoulli" else rbm.n_hidden
+    if n > _TABLE_UNITS:
+        raise NotTractableError(
+            f"a table of all states needs a layer of at most {_TABLE_UNITS} units, "
+            f"got {rbm.n_visible} visible and {rbm.n_hidden} hidden"
+        )
+    # (high, low) in blocks of high states: the flat order has the low bits fastest.
+    log_p = np.concatenate([block.T.ravel() for block in _blocks(rbm, None, threads=1)])
+    p = np.exp(log_p - _logsumexp(log_p))
+    return torch.from_numpy(_states(n, 0, 1 << n)), torch.from_numpy(p / p.sum())
+
+
+def exact_samples(rbm: RBM, n: int, rng: Rng) -> Tensor:
+    """n independent draws from p(v) itself, (n, V) in the model's dtype. Raises NotTractableError beyond 16 units."""
+    states, p = exact_probabilities(rbm)
+    picked = torch.searchsorted(p.cumsum(0), rng.uniform((n,), dtype=torch.float64).cpu())
+    chosen = states[picked.clamp(max=len(p) - 1)].to(rbm.device, rbm.dtype)
+    if rbm.visible == "bernoulli" and rbm.n_visible <= rbm.n_hidden:
+        return chosen
+    return rbm.sample_v_from_h(chosen, rng)
+
+
+def exact_gradient(rbm: RBM, v_data: Tensor) -> Gradient:
+    """The gradient of the mean log p over v_data, without sampling noise, in float64.
+
+    The model's expectations are sums over all states of the smaller layer, at most 16 units. v_data: (B, V).
+    """
+    wide = rbm.to("cpu", torch.float64)
+    v = v_data.to("cpu", torch.float64)
+    inverse_var = torch.ones_like(wide.vbias) if wide.inverse_var is None else wide.inverse_var
+    h = wide.mean_h_from_v(v)
+    states, p = exact_probabilities(rbm)
+    if wide.visible == "bernoulli" and wide.n_visible <= wide.n_hidden:
+        v_states, h_states = states, wide.mean_h_from_v(states)
+    else:
+        v_states, h_states = wide.mean_v_from_h(states), states
+    log_var = None
+    if wide.log_var is not None:
+        data = ((v - wide.vbias) ** 2 / 2 - v * (h @ wide.W.T)).mean(0)
+        # Under the model ⟨(v − b)²/2 − v·hWᵀ⟩ given h is σ²/2 + (Wh)²/2 − (b + Wh)·Wh.
+        field = states @ wide.W.T
+        model = p @ (torch.exp(wide.log_var) / 2 + field**2 / 2 - (wide.vbias + field) * field)
+        log_var = (data - model) * inverse_var
+    return Gradient(
+        inverse_var[:, None] * (v.T @ h / len(v) - (v_states * p[:, None]).T @ h_states),
+        inverse_var * (v.mean(0) - p @ v_states),
+        h.mean(0) - p @ h_states,
+        log_var,
+    )
+
+
+def _states(n: int, start: int, stop: int) -> np.ndarray:
+    """States number start … stop − 1 of n binary units, (stop − start, n) float64; unit 0 is the lowest bit."""
+    return ((np.arange(start, stop)[:, None] >> np.arange(n)) & 1).astype(np.float64)
+
+
+def _logsumexp(x: np.ndarray) -> float:
+    top = float(x.max())
+    return top + float(np.log(np.exp(x - top).sum())) if np.isfinite(top) else top
+
+
+def _blocks(rbm: RBM, progress: Callable[[int, int], None] | None, threads: int | None = None):  # type: ignore[no-untyped-def]
+    """log of the unnormalised probability of every state of the smaller layer, as blocks (low, high)."""
+    wide = {name: array.astype(np.float64) for name, array in rbm.to("cpu", torch.float64).to_numpy().items()}
+    W, b, c = wide["W"], wide["vbias"], wide["hbias"]
+    gaussian = rbm.visible == "gaussian"
+    if not gaussian and rbm.n_visible < rbm.n_hidden:
+        W, b, c = W.T, c, b
+    n = len(c)
+    if n > MAX_UNITS:
+        raise NotTractableError(
+            f"exact enumeration needs a layer of at most {MAX_UNITS} units, "
+            f"got {rbm.n_visible} visible and {rbm.n_hidden} hidden; use AIS"
+        )
+    low_bits = min(n, _LOW_BITS)
+    high_bits = n - low_bits
+    low = _states(low_bits, 0, 1 << low_bits)
+    total = 1 << high_bits
+    edges = range(0, total, _BLOCK)
+
+    def bernoulli(start: int) -> np.ndarray:
+        high = _states(high_bits, start, min(start + _BLOCK, total))
+        out = np.empty((len(low), len(high)))
+        enumerate_rows(
+            low @ W.T[:low_bits] + b, high @ W.T[low_bits:], low @ c[:low_bits], high @ c[low_bits:], out
+        )
+        return out
+
+    inverse_var = np.exp(-wide["log_var"]) if "log_var" in wide else np.ones(len(b))
+    volume = 0.5 * float(np.sum(_LOG_2PI - np.log(inverse_var))) if gaussian else 0.0
+    scaled = W * inverse_var[:, None] if gaussian else W
+    linear, quadratic = c + b @ scaled, W.T @ scaled
+
+    def normal(start: int) -> np.ndarray:
+        """∫ exp(−E) dv = exp(volume + c·h + b·Wh/σ² + ‖Wh/σ‖²/2)."""
+        out = np.empty((len(low), min(_BLOCK, total - start)))
+        for j, high in enumerate(_states(high_bits, start, start + out.shape[1])):
+            h = np.concatenate([low, np.broadcast_to(high, (len(low), high_bits))], axis=1)
+            out[:, j] = volume + h @ linear + 0.5 * np.einsum("si,ij,sj->s", h, quadratic, h, optimize=True)
+        return out
+
+    work = normal if gaussian else bernoulli
+    done = 0
+    with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+        # Batches of a few blocks a thread keep the queue short and the memory flat.
+        for first in range(0, len(edges), 64):
+            for block in pool.map(work, edges[first : first + 64]):
+                done += block.size
+                yield block
+            if progress is not None:
+                progress(done, 1 << n)

@@ -1,0 +1,126 @@
+"""Compiled CPU kernels of annealing: a draw and the log-weight it implies, in one pass over the logits.
+
+Like `rbm_core.kernels`, from which the random numbers and the elementary functions come: row-major (B, N) arrays,
+bfloat16 as uint16 bit patterns, float32 as it is.
+"""
+
+import math
+
+import numpy as np
+from llvmlite import ir
+from numba import float32, float64, int64, njit, types, uint32
+from numba.extending import intrinsic
+
+from rbm_core.kernels import _clip, _exp, _FAST, _LANES, _load, _log1p_unit, _philox_row, _store, _unit
+
+__all__ = ["anneal_hidden", "anneal_visible", "enumerate_rows", "softplus_rows"]
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+def anneal_hidden(x, bias, beta, beta_next, weights, h, key0, key1, c1, c2, c3):
+    """weights[b] += Σⱼ softplus(β′z) − softplus(βz) with z = x[b, j] + bias[j], then h[b, j] ~ Bernoulli(σ(β′z)).
+
+    The first moves a chain's log-weight from temperature β to β′, the second is the first half of the sweep at β′:
+    both need the same logits. h may be x itself.
+    """
+    rows, n = x.shape
+    padded = (n + _LANES - 1) // _LANES * _LANES
+    random = np.empty(padded, np.uint32)
+    hot = np.empty(n, np.float32)
+    step = beta_next - beta
+    for b in range(rows):
+        _philox_row(random, uint32(b * (padded // 4)), key0, key1, c1, c2, c3)
+        total = float32(0.0)
+        for i in range(n):
+            z = _load(x[b, i]) + bias[i]
+            size = -abs(z)
+            e = _exp(max(beta_next * size, float32(-80.0)))
+            total += step * max(z, float32(0.0)) + (
+                _log1p_unit(e) - _log1p_unit(_exp(max(beta * size, float32(-80.0))))
+            )
+            # u < σ(β′z), with the exponential that is already there.
+            u = _unit(random[i])
+            fires = u + u * e < (float32(1.0) if z >= float32(0.0) else e)
+            hot[i] = float32(1.0) if fires else float32(0.0)
+        for i in range(n):
+            h[b, i] = _store(h[b, i], hot[i])
+        weights[b] += float64(total)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+def anneal_visible(y, bias, beta, slope, v, field, key0, key1, c1, c2, c3):
+    """v[b, i] ~ Bernoulli(σ(β y[b, i] + bias[i])) and field[b] = Σᵢ slope[i] v[b, i]. v may be y itself."""
+    rows, n = y.shape
+    padded = (n + _LANES - 1) // _LANES * _LANES
+    random = np.empty(padded, np.uint32)
+    hot = np.empty(n, np.float32)
+    for b in range(rows):
+        _philox_row(random, uint32(b * (padded // 4)), key0, key1, c1, c2, c3)
+        for i in range(n):
+            z = _clip(beta * _load(y[b, i]) + bias[i])
+            u = _unit(random[i])
+            hot[i] = float32(1.0) if u + u * _exp(-z) < float32(1.0) else float32(0.0)
+        total = float32(0.0)
+        for i in range(n):
+            total += slope[i] * hot[i]
+        for i in range(n):
+            v[b, i] = _store(v[b, i], hot[i])
+        field[b] = float64(total)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+def softplus_rows(x, bias, out):
+    """out[b] = Σⱼ softplus(x[b, j] + bias[j])."""
+    rows, n = x.shape
+    for b in range(rows):
+        total = float32(0.0)
+        for i in range(n):
+            z = _load(x[b, i]) + bias[i]
+            total += max(z, float32(0.0)) + _log1p_unit(_exp(max(-abs(z), float32(-80.0))))
+        out[b] = float64(total)
+
+
+@intrinsic
+def _double_from_bits(typing_context, x):
+    """The float64 with this int64 bit pattern."""
+
+    def codegen(context, builder, signature, args):
+        return builder.bitcast(args[0], ir.DoubleType())
+
+    return types.float64(types.int64), codegen
+
+
+@njit(inline="always")
+def _exp64(y):
+    """exp(y) for −700 ≤ y ≤ 0, relative error below 1e-15 (Cephes exp), in a form that LLVM vectorises."""
+    k = np.floor(y * 1.4426950408889634 + 0.5)
+    g = (y - k * 6.93145751953125e-1) - k * 1.42860682030941723212e-6
+    g2 = g * g
+    # exp(g) = 1 + 2 g P(g²) / (Q(g²) − g P(g²)).
+    p = g * ((1.26177193074810590878e-4 * g2 + 3.02994407707441961300e-2) * g2 + 1.0)
+    q = (
+        (3.00198505138664455042e-6 * g2 + 2.52448340349684104192e-3) * g2 + 2.27265548208155028766e-1
+    ) * g2 + 2.0
+    return (1.0 + 2.0 * p / (q - p)) * _double_from_bits((int64(k) + int64(1023)) << int64(52))
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "nsz"})
+def enumerate_rows(low, high, low_bias, high_bias, out):
+    """out[a, b] = low_bias[a] + high_bias[b] + Σⱼ softplus(low[a, j] + high[b, j]), all float64.
+
+    low (A, N) and high (B, N) are the logits that two halves of the enumerated layer give to the other layer.
+    """
+    n = low.shape[1]
+    for a in range(low.shape[0]):
+        for b in range(high.shape[0]):
+            total = 0.0
+            product = 1.0
+            for start in range(0, n, 512):
+                # One logarithm for 512 factors of at most 2.
+                part, product = 0.0, 1.0
+                for j in range(start, min(start + 512, n)):
+                    z = low[a, j] + high[b, j]
+                    part += max(z, 0.0)
+                    product *= 1.0 + _exp64(max(-abs(z), -700.0))
+                total += part + math.log(product)
+            out[a, b] = low_bias[a] + high_bias[b] + total
