@@ -1,0 +1,7 @@
+"""python -m rbm_core."""
+
+import sys
+
+from rbm_core.cli import main
+
+sys.exit(main())

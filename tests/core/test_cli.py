@@ -1,0 +1,111 @@
+"""The command line does what its help says, and answers mistakes in one line with exit code 2."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rbm_core.cli import app, main
+from rbm_core.runs import store
+from rbm_core.runs.reader import RunReader
+
+TINY = ["--preset", "quick", "--dataset", "bars-and-stripes", "--n-hidden", "8", "--epochs", "30"]
+
+
+@pytest.fixture
+def run(runs_root: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(["train", *TINY, "--name", "bars", "--set", "n_chains=20"]) == 0
+    capsys.readouterr()
+    return "bars"
+
+
+def test_train_leaves_a_finished_run_with_the_settings_asked_for(run: str, runs_root: Path) -> None:
+    reader = RunReader(store.resolve(runs_root, run))
+    assert reader.status()["state"] == "finished"
+    config = reader.config()["config"]
+    assert (config["n_hidden"], config["n_chains"], config["epochs"]) == (8, 20, 30)
+    assert reader.metrics()["step"][-1] == 30
+
+
+def test_sample_writes_a_grid_of_the_chains_asked_for(run: str, tmp_path: Path) -> None:
+    out = tmp_path / "grid.png"
+    assert main(["sample", run, "--chains", "9", "--sweeps", "3", "--states", "--out", str(out)]) == 0
+    grid = np.asarray(Image.open(out))
+    assert grid.shape == (3 * 5 + 1, 3 * 5 + 1)  # 4 × 4 tiles, one grey pixel apart
+    assert set(np.unique(grid)) <= {0, 128, 255}
+    again = tmp_path / "again.png"
+    assert main(["sample", run, "--chains", "9", "--sweeps", "3", "--states", "--out", str(again)]) == 0
+    assert again.read_bytes() == out.read_bytes()
+
+
+@pytest.mark.parametrize("start", ["gaussian", "data", "particles"])
+def test_sample_starts_where_it_is_told(run: str, tmp_path: Path, start: str) -> None:
+    out = tmp_path / f"{start}.png"
+    assert main(["sample", run, "--chains", "4", "--sweeps", "1", "--start", start, "--out", str(out)]) == 0
+    assert out.is_file()
+
+
+def test_export_writes_the_parameters_of_the_snapshot(run: str, runs_root: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model.npz"
+    assert main(["export", run, "--step", "0", "--out", str(out)]) == 0
+    with np.load(out) as arrays:
+        expected = RunReader(store.resolve(runs_root, run)).snapshot(0)
+        np.testing.assert_array_equal(arrays["W"], expected.W)
+        assert set(arrays) == {"W", "vbias", "hbias"}
+
+
+def test_runs_lists_every_run_with_its_state(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["runs"]) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith(run))
+    assert "finished" in line
+    assert "bars-and-stripes" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["train", "--learning-rate", "-1"], "learning_rate must be greater than 0, got -1"),
+        (["train", "--n-hidden", "0"], "n_hidden must be at least 1, got 0"),
+        (["train", "--preset", "best-ever"], "there is no preset 'best-ever'; the presets are: "),
+        (["train", "--set", "momentum"], "--set takes NAME=VALUE, got 'momentum'"),
+        (["train", "--set", "speed=9"], "there is no setting 'speed'; the settings are: dataset"),
+        (["train", "--dataset", "no/such/folder"], "no dataset 'no/such/folder'"),
+        (["train", "--device", "abacus"], "device must be auto, cpu, cuda or cuda:N, got 'abacus'"),
+        (["train", "--epochs", "many"], "--epochs"),
+        (["train", "--resume", "ghost"], "no run 'ghost'"),
+        (["train", *TINY, "--name", "../escape"], "'../escape'"),
+        (["sample", "ghost"], "no run 'ghost'"),
+        (["sample", "bars", "--start", "tea"], "--start must be noise, gaussian, data or particles, got 'tea'"),
+        (["sample", "bars", "--chains", "0"], "--chains"),
+        (["sample", "bars", "--step", "7777"], "7,?777"),
+        (["export", "bars", "--out", "model.exe"], "--out must end in .npz or .safetensors, got 'model.exe'"),
+        (["fly"], "No such command 'fly'"),
+    ],
+)
+def test_a_mistake_gets_one_line_on_stderr_and_exit_code_2(
+    run: str, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str], runs_root: Path
+) -> None:
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert re.search(said, captured.err.replace("\n", " "))
+    assert captured.err.count("Error") == 1
+    assert "Traceback" not in captured.err
+    assert [p.name for p in runs_root.iterdir() if not p.name.startswith(".")] == ["bars"]  # nothing half-made
+
+
+def test_every_command_has_help_with_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    names = [command.name or command.callback.__name__ for command in app.registered_commands]  # type: ignore[union-attr]
+    assert {"train", "sample", "runs", "export"} <= set(names)
+    for name in names:
+        assert main([name, "--help"]) == 0
+        shown = capsys.readouterr().out
+        assert f"python -m rbm_core {name}" in shown, f"{name} --help shows no example"
+
+
+def test_the_readme_documents_every_command() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    for command in app.registered_commands:
+        name = command.name or command.callback.__name__  # type: ignore[union-attr]
+        assert f"python -m rbm_core {name}" in readme, f"README does not show {name}"
