@@ -5,6 +5,7 @@ holds only the near end of a pipe. `SHARED` is the one sampler of all tabs: its 
 answers in order, is started again if it dies, and ends by itself when the app does.
 """
 
+import contextlib
 import itertools
 import json
 import os
@@ -142,6 +143,7 @@ class _Process:
     log: IO[bytes]
     waiting: dict[int, queue.SimpleQueue] = field(default_factory=dict)
     writing: threading.Lock = field(default_factory=threading.Lock)
+    listener: threading.Thread | None = None
 
     @property
     def alive(self) -> bool:
@@ -164,8 +166,20 @@ class _Process:
             self.popen.stdin.write(message)
             self.popen.stdin.flush()
 
+    def end(self) -> None:
+        """Lets the process go, dead or alive, and everything that was open to it."""
+        assert self.popen.stdin is not None and self.popen.stdout is not None and self.listener is not None
+        with contextlib.suppress(OSError):
+            self.popen.stdin.close()
+        self.popen.wait(timeout=10)
+        self.listener.join(timeout=10)
+        self.popen.stdout.close()
+        self.log.close()
+
     def last_words(self) -> str:
         """The last line of what the process printed."""
+        if self.log.closed:
+            return "it left no message"
         self.log.seek(0)
         lines = self.log.read().decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else "it left no message"
@@ -203,6 +217,8 @@ class Sampler:
                 if meta["kind"] == "error":
                     raise SamplerError(meta["sentence"])
                 return Film(meta["header"], arrays)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.popen.wait(timeout=5)  # its pipe can end a moment before it does
             if attempt == 2:
                 raise SamplerError(
                     f"the sampler stopped twice while it made this film ({process.last_words()}); "
@@ -215,13 +231,14 @@ class Sampler:
         with self._guard:
             process, self._process = self._process, None
         if process is not None:
-            assert process.popen.stdin is not None
-            process.popen.stdin.close()
-            process.popen.wait(timeout=10)
+            process.end()
 
     def _living(self) -> _Process:
         with self._guard:
-            if self._process is None or not self._process.alive:
+            if self._process is not None and not self._process.alive:
+                self._process.end()
+                self._process = None
+            if self._process is None:
                 self._process = _start()
             return self._process
 
@@ -235,7 +252,7 @@ class Sampler:
         try:
             try:
                 process.send(request.message(number))
-            except OSError:
+            except (OSError, ValueError):  # ValueError: the pipe was closed under our hands
                 return None
             while True:
                 try:
@@ -257,10 +274,8 @@ class Sampler:
         finally:
             del process.waiting[number]
             if not finished and process.alive:
-                try:
+                with contextlib.suppress(OSError):
                     process.send(encode({"kind": "cancel", "id": number}))
-                except OSError:
-                    pass
 
 
 def _start() -> _Process:
@@ -276,7 +291,8 @@ def _start() -> _Process:
         stderr=log,
     )
     process = _Process(popen, log)
-    threading.Thread(target=process.listen, name="sampler", daemon=True).start()
+    process.listener = threading.Thread(target=process.listen, name="sampler", daemon=True)
+    process.listener.start()
     return process
 
 

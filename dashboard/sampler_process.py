@@ -39,7 +39,9 @@ class Cancelled(Exception):
     """Nobody waits for this film any more."""
 
 
-def film(meta: dict[str, Any], arrays: Arrays, report: Report = lambda done, total: None) -> tuple[dict, Arrays]:
+def film(
+    meta: dict[str, Any], arrays: Arrays, report: Report = lambda done, total: None
+) -> tuple[dict, Arrays]:
     """The film of a FilmRequest: header and arrays. A function of the request alone.
 
     The chain uses the random stream "gibbs page" of the request's seed and the start the stream "gibbs start", so
@@ -55,7 +57,10 @@ def film(meta: dict[str, Any], arrays: Arrays, report: Report = lambda done, tot
     betas, mean_field = arrays["betas"], meta["mean_field"]
     n_sweeps, n_chains = len(betas), len(v)
     real_v, real_h = mean_field or rbm.visible == "gaussian", mean_field
-    vs, hs = _Layer(n_sweeps + 1, n_chains, rbm.n_visible, real_v), _Layer(n_sweeps, n_chains, rbm.n_hidden, real_h)
+    vs, hs = (
+        _Layer(n_sweeps + 1, n_chains, rbm.n_visible, real_v),
+        _Layer(n_sweeps, n_chains, rbm.n_hidden, real_h),
+    )
     free_energy = np.empty((n_sweeps + 1, n_chains), np.float32)
     distance = np.empty((n_sweeps + 1, n_chains), np.uint16)
 
@@ -132,7 +137,9 @@ class _Layer:
         """Black and white of a picture of real numbers: all but the outermost hundredths."""
         if not self.real:
             return 0.0, 1.0
-        low, high = np.quantile(self.states[:: max(1, len(self.states) // 20)].astype(np.float32), [0.005, 0.995])
+        low, high = np.quantile(
+            self.states[:: max(1, len(self.states) // 20)].astype(np.float32), [0.005, 0.995]
+        )
         return float(low), float(max(high, low + 1e-3))
 
 
@@ -176,7 +183,7 @@ def _binary(images: Tensor, binarisation: str, rng: Rng) -> Tensor:
     """Images as the run saw them in training: grey pixels tossed, cut at one half, or left grey."""
     if binarisation == "stochastic":
         return (rng.uniform(tuple(images.shape)) < images).to(images.dtype)
-    return (images > 0.5).to(images.dtype) if binarisation == "threshold" else images
+    return (images >= 0.5).to(images.dtype) if binarisation == "threshold" else images
 
 
 def _digits(meta: dict[str, Any], arrays: Arrays) -> tuple[np.ndarray, str]:
@@ -217,7 +224,12 @@ def _band(rbm: RBM, meta: dict[str, Any], arrays: Arrays) -> dict[str, Any] | No
         return None
     v = _binary(torch.from_numpy(images), meta["binarisation"], Rng(0, "gibbs band"))
     low, middle, high = np.quantile(rbm.free_energy(v).numpy(), [0.05, 0.5, 0.95])
-    return {"low": float(low), "middle": float(middle), "high": float(high), "label": f"{len(v)} images of the data"}
+    return {
+        "low": float(low),
+        "middle": float(middle),
+        "high": float(high),
+        "label": f"{len(v)} images of the data",
+    }
 
 
 def main() -> None:
@@ -266,9 +278,19 @@ def _answer(meta: dict[str, Any], arrays: Arrays, answers: Any, cancelled: set[i
     except Cancelled:
         return
     except (ValueError, MemoryError) as error:
-        send({"kind": "error", "sentence": " ".join(str(error).split()) or "there was not enough memory for this film"})
+        send(
+            {
+                "kind": "error",
+                "sentence": " ".join(str(error).split()) or "there was not enough memory for this film",
+            }
+        )
     except Exception as error:  # the process must outlive a request it cannot serve
-        send({"kind": "error", "sentence": f"the sampler could not make this film: {type(error).__name__}: {error}"})
+        send(
+            {
+                "kind": "error",
+                "sentence": f"the sampler could not make this film: {type(error).__name__}: {error}",
+            }
+        )
         traceback.print_exception(error)
     finally:
         cancelled.discard(number)

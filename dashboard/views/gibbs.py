@@ -15,12 +15,12 @@ from rbm_core.runs.files import RunError
 STARTS = {
     "noise": "Noise",
     "gaussian": "Gaussian noise",
-    "digits": "Digits of the data",
-    "particles": "Fantasy particles",
+    "digits": "Digits",
+    "particles": "Particles",
 }
 START_HELP = (
     "Where the chains begin. *Noise*: every pixel on or off by a fair coin. *Gaussian noise*: N(0, 1), as the notebook "
-    "this began from does. *Digits of the data*: test images. *Fantasy particles*: the chains that trained the run, "
+    "this began from does. *Digits*: test images of the data. *Particles*: the fantasy particles, the chains that trained the run, "
     "where training left them."
 )
 _FILM_BYTES_KEPT = 96_000_000
@@ -61,7 +61,11 @@ def _begin(name: str) -> str:
     key = f"gibbs-{name}"
     if key not in st.session_state:
         kept = st.session_state.get("gibbs-kept", {})
-        st.session_state[key] = view_state.field(name) if name in st.query_params else kept.get(name, view_state.FIELDS[name].default)
+        st.session_state[key] = (
+            view_state.field(name)
+            if name in st.query_params
+            else kept.get(name, view_state.FIELDS[name].default)
+        )
     return key
 
 
@@ -79,7 +83,9 @@ def _choose_snapshot(reader: Any) -> Any:
     live = reader.live() if reader.status()["state"] in data.LIVE_STATES else None
     newest = max(live.step if live else 0, steps[-1] if steps else 0)
     if not steps and live is None:
-        st.info("This run has no snapshot yet. Its first one comes within seconds of the start; then press R.")
+        st.info(
+            "This run has no snapshot yet. Its first one comes within seconds of the start; then press R."
+        )
         st.stop()
     if asked != "live" and asked not in steps:
         nearest = reader.nearest_step(asked)
@@ -171,7 +177,13 @@ def _chain_settings() -> dict[str, Any]:
             help="Where all chance comes from: the same seed gives the same film, frame for frame.",
         ),
     )
-    right.button("Next", icon=":material/casino:", on_click=_next_seed, help="The next seed: other chances, all else equal.", width="stretch")
+    right.button(
+        "Next",
+        icon=":material/casino:",
+        on_click=_next_seed,
+        help="The next seed: other chances, all else equal.",
+        width="stretch",
+    )
     return settings
 
 
@@ -182,12 +194,11 @@ def _next_seed() -> None:
 def _choose_start(has_particles: bool, classes: list[int], place: Any) -> dict[str, Any]:
     """Where the chains begin: the row above the player."""
     options = [start for start in STARTS if start != "particles" or has_particles]
-    left, right = place
     key = _begin("start")
     if st.session_state[key] not in options:
-        left.warning("This snapshot holds no fantasy particles; starting from noise instead.")
+        place.warning("This snapshot holds no fantasy particles; starting from noise instead.")
         st.session_state[key] = "noise"
-    start = left.segmented_control(
+    start = place.segmented_control(
         "Start from", options, required=True, key=key, format_func=STARTS.get, help=START_HELP
     )
     _end("start", start)
@@ -196,8 +207,12 @@ def _choose_start(has_particles: bool, classes: list[int], place: Any) -> dict[s
         key = _begin("digit")
         if st.session_state[key] != "any" and int(st.session_state[key]) not in classes:
             st.session_state[key] = "any"
-        digit = right.selectbox(
-            "Class", ["any", *map(str, classes)], key=key, help="Only pictures with this label, or all of them."
+        digit = place.selectbox(
+            "Class",
+            ["any", *map(str, classes)],
+            key=key,
+            width=110,
+            help="Only pictures with this label, or all of them.",
         )
         _end("digit", digit)
     return {"start": start, "digit": digit}
@@ -219,7 +234,9 @@ def _film(reader: Any, snapshot: Any, settings: dict[str, Any], place: Any) -> b
     return blob
 
 
-def _request(reader: Any, config: dict[str, Any], snapshot: Any, settings: dict[str, Any]) -> sampler.FilmRequest:
+def _request(
+    reader: Any, config: dict[str, Any], snapshot: Any, settings: dict[str, Any]
+) -> sampler.FilmRequest:
     probe = reader.probe()
     fields = config["config"]
     particles = settings["start"] == "particles"
@@ -254,7 +271,9 @@ def _show_progress(place: Any) -> sampler.Progress:
         if not done:
             place.progress(0.0, "The sampler is waking up: about 3 s, once.")
         else:
-            place.progress(done / total, f"Sweep {done:,} of {total:,}, {passed * (total - done) / done:.0f} s left")
+            place.progress(
+                done / total, f"Sweep {done:,} of {total:,}, {passed * (total - done) / done:.0f} s left"
+            )
 
     return show
 
@@ -289,13 +308,14 @@ def main() -> None:
     try:
         reader = data.reader(name)
         snapshot = _choose_snapshot(reader)
-        with top:
-            left, middle, right = st.columns([6, 1.4, 3], vertical_alignment="bottom")
+        row = top.container(horizontal=True, vertical_alignment="bottom")
         probe = reader.probe()
-        classes = [] if probe is None or probe.labels is None else sorted({int(label) for label in probe.labels})
-        settings = _choose_start(len(snapshot.particles_v) > 0, classes, (left, middle))
+        classes = (
+            [] if probe is None or probe.labels is None else sorted({int(label) for label in probe.labels})
+        )
+        settings = _choose_start(len(snapshot.particles_v) > 0, classes, row)
         settings |= _chain_settings()
-        blob = _film(reader, snapshot, settings, right.empty())
+        blob = _film(reader, snapshot, settings, row.empty())
     except RunError as error:
         st.error(_sentence(error))
         return

@@ -1,0 +1,372 @@
+"""The Gibbs page and the sampler behind it: films are the engine's chains, and bad input costs one sentence."""
+
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from dashboard import sampler, sampler_process
+from dashboard.components.blob import unpack
+from dashboard.sampler import FilmRequest, Sampler, SamplerError
+from rbm_core import gibbs
+from rbm_core.compute import Rng
+from rbm_core.rbm import RBM
+from tests.live import REPO
+from tests.small_run import train_small
+
+V, H = 20, 7
+
+
+def request(**changes: Any) -> FilmRequest:
+    """A film of a 20 × 7 machine with weights of size 1, where probabilities are far from one half."""
+    draws = np.random.default_rng(3)
+    fields: dict[str, Any] = {
+        "W": draws.normal(0, 1, (V, H)).astype(np.float16).astype(np.float32),
+        "vbias": draws.normal(0, 1, V).astype(np.float32),
+        "hbias": draws.normal(0, 1, H).astype(np.float32),
+        "start": "bernoulli",
+        "n_chains": 5,
+        "betas": np.ones(12),
+        "seed": 4,
+    }
+    return FilmRequest(**{**fields, **changes})
+
+
+def in_process(film: FilmRequest) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The film as the helper process would make it, made here."""
+    given = vars(film)
+    arrays = {name: x for name, x in given.items() if isinstance(x, np.ndarray)}
+    return sampler_process.film({name: x for name, x in given.items() if name not in arrays}, arrays)
+
+
+def bits(packed: np.ndarray, units: int) -> np.ndarray:
+    return np.unpackbits(packed, axis=-1, count=units)
+
+
+@pytest.fixture(scope="module")
+def helper() -> Any:
+    one = Sampler()
+    yield one
+    one.close()
+
+
+def test_film_holds_the_engine_s_chain() -> None:
+    film = request(betas=np.linspace(0.5, 2, 12))
+    header, arrays = in_process(film)
+    rbm = RBM.from_numpy(film.W, film.vbias, film.hbias)
+    chain = gibbs.from_bernoulli_noise(rbm, 5, Rng(4, "gibbs start"))
+    rng = Rng(4, "gibbs page")
+    vs, hs = [chain.v], []
+    for beta in film.betas:
+        chain = gibbs.half_step(rbm, chain, rng, beta=float(beta))
+        hs.append(chain.h)
+        chain = gibbs.half_step(rbm, chain, rng, beta=float(beta))
+        vs.append(chain.v)
+    v, h = torch.stack(vs), torch.stack(hs)
+    assert np.array_equal(bits(arrays["v_bits"], V), v.numpy()), (
+        "visible states differ from the engine's chain"
+    )
+    assert np.array_equal(bits(arrays["h_bits"], H), h.numpy()), (
+        "hidden states differ from the engine's chain"
+    )
+    energies = torch.stack([rbm.free_energy(x) for x in v])
+    assert np.allclose(arrays["free_energy"], energies, rtol=1e-6), (
+        "free energies are not those of the states"
+    )
+    assert np.array_equal(arrays["distance"], (v != v[0]).sum(2)), "distances are not counted from the start"
+    assert header["n_sweeps"] == 12 and header["n_chains"] == 5
+
+
+def test_same_request_gives_the_same_film_through_the_process(helper: Sampler) -> None:
+    _, here = in_process(request())
+    there = helper.film(request()).arrays
+    again = helper.film(request()).arrays
+    other = helper.film(request(seed=5)).arrays
+    for name in here:
+        assert np.array_equal(here[name], there[name]), f"{name} depends on where the film is made"
+        assert np.array_equal(there[name], again[name]), f"{name} differs between two films of one seed"
+    assert not np.array_equal(other["v_bits"], here["v_bits"]), "another seed gave the same film"
+
+
+def test_weights_reach_the_player_without_loss() -> None:
+    film = request()
+    _, arrays = in_process(film)
+    assert np.array_equal(arrays["W"].view(np.float16).astype(np.float32), film.W)
+
+
+def test_dead_sampler_is_replaced(helper: Sampler) -> None:
+    helper.film(request())
+    first = helper.pid
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    film = helper.film(request())
+    assert film.header["n_chains"] == 5
+    assert helper.pid not in (None, first), "the film came from the process that was killed"
+
+
+def test_sampler_that_dies_at_work_is_asked_once_more(helper: Sampler) -> None:
+    helper.film(request())
+    victim = helper.pid
+    assert victim is not None
+    killed = threading.Event()
+
+    def kill_once(done: int, total: int) -> None:
+        if done and not killed.is_set():
+            killed.set()
+            os.kill(victim, signal.SIGKILL)
+
+    film = helper.film(
+        request(
+            n_chains=100,
+            betas=np.ones(2000),
+            W=np.zeros((784, 300), np.float32),
+            vbias=np.zeros(784, np.float32),
+            hbias=np.zeros(300, np.float32),
+        ),
+        kill_once,
+    )
+    assert killed.is_set(), "the film was done before its process could be killed: make it longer"
+    assert film.header["n_sweeps"] == 2000
+
+
+def test_a_film_nobody_waits_for_is_dropped(helper: Sampler) -> None:
+    class Left(Exception):
+        pass
+
+    def leave(done: int, total: int) -> None:
+        if done:
+            raise Left
+
+    long = request(
+        n_chains=100,
+        betas=np.ones(2000),
+        W=np.zeros((784, 300), np.float32),
+        vbias=np.zeros(784, np.float32),
+        hbias=np.zeros(300, np.float32),
+    )
+    helper.film(request())
+    pid = helper.pid
+    with pytest.raises(Left):
+        helper.film(long, leave)
+    assert helper.film(request()).header["n_sweeps"] == 12, "the next film did not come"
+    assert helper.pid == pid, "the process was replaced rather than told"
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"n_chains": 0}, "number of chains must be from 1 to 100, got 0"),
+        ({"n_chains": 101}, "number of chains must be from 1 to 100, got 101"),
+        ({"betas": np.ones(0)}, "number of sweeps must be from 1 to 2000, got 0"),
+        ({"betas": np.array([np.nan])}, "temperature must be a number above zero"),
+        ({"betas": np.array([np.inf])}, "temperature must be a number above zero"),
+        ({"seed": -1}, "seed must be"),
+        (
+            {
+                "mean_field": True,
+                "betas": np.ones(2000),
+                "n_chains": 100,
+                "W": np.zeros((784, 500), np.float32),
+            },
+            "MB",
+        ),
+    ],
+)
+def test_what_cannot_be_filmed_costs_one_sentence(changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(SamplerError, match=sentence):
+        request(**changes)
+
+
+def test_weights_that_are_not_numbers_cost_one_sentence(helper: Sampler) -> None:
+    with pytest.raises(SamplerError, match="not finite"):
+        helper.film(request(hbias=np.full(H, np.nan, np.float32)))
+
+
+def test_gaussian_start_is_kept_and_seen_by_the_first_half_step_alone() -> None:
+    film = request(start="gaussian")
+    _, arrays = in_process(film)
+    start = arrays["v_start"].view(np.float16).astype(np.float64)
+    assert abs(start.std() - 1) < 5 / np.sqrt(2 * start.size), "the start is not N(0, 1)"
+    assert set(np.unique(bits(arrays["v_bits"], V))) <= {0, 1}
+
+
+def test_mean_field_is_free_of_chance() -> None:
+    _, one = in_process(
+        request(mean_field=True, start="images", images=np.ones((1, V), np.float32), n_chains=2)
+    )
+    film = request()
+    rbm = RBM.from_numpy(film.W, film.vbias, film.hbias)
+    v = torch.ones(2, V)
+    for t in range(12):
+        h = rbm.mean_h_from_v(v)
+        v = rbm.mean_v_from_h(h)
+        kept = one["v_half"][t + 1].view(np.float16).astype(np.float32)
+        assert np.allclose(kept, v, atol=5e-4), f"sweep {t + 1} is not the mean-field map"
+
+
+def test_flipped_share_and_held_pixels_are_what_was_asked() -> None:
+    images = np.zeros((1, 784), np.float32)
+    big = {
+        "W": np.zeros((784, 3), np.float32),
+        "vbias": np.zeros(784, np.float32),
+        "hbias": np.zeros(3, np.float32),
+    }
+    _, arrays = in_process(request(**big, start="images", images=images, flipped=0.2, n_chains=50))
+    flips = arrays["distance"][0]
+    expected, spread = 784 * 0.2, np.sqrt(784 * 0.2 * 0.8 / 50)
+    assert abs(flips.mean() - expected) < 5 * spread, "the share of flipped pixels is not the one asked for"
+    held = np.arange(784) < 300
+    _, arrays = in_process(
+        request(**big, start="images", images=np.ones((1, 784), np.float32), held=held, n_chains=50)
+    )
+    v = bits(arrays["v_bits"], 784)
+    assert v[:, :, :300].all(), "a held pixel moved"
+    assert abs(v[0, :, 300:].mean() - 0.5) < 5 * 0.5 / np.sqrt(50 * 484), (
+        "the free pixels do not start as noise"
+    )
+
+
+# --- the page ---
+
+
+@pytest.fixture(scope="module")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_small(tmp_path_factory.mktemp("gibbs") / "checkpoints")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _end_shared_sampler() -> Iterator[None]:
+    yield
+    sampler.SHARED.close()
+
+
+@pytest.fixture
+def open_gibbs(small_run: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+    monkeypatch.setenv("RBM_RUNS_DIR", str(small_run.parent))
+
+    def open_it(**query: str) -> AppTest:
+        app = AppTest.from_file(str(REPO / "dashboard" / "app.py"), default_timeout=60)
+        for name, value in query.items():
+            app.query_params[name] = value
+        return app.switch_page("views/gibbs.py").run()
+
+    return open_it
+
+
+def film_of(app: AppTest) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What the player was fed."""
+    assert not app.exception, [e.message for e in app.exception]
+    fed = [element.proto for element in app.main if element.type == "bidi_component"]
+    assert len(fed) == 1, f"the page holds {len(fed)} players: {[e.value for e in app.error]}"
+    return unpack(fed[0].bytes)
+
+
+def test_page_shows_the_newest_snapshot_s_chain(open_gibbs: Callable[..., AppTest], small_run: Path) -> None:
+    from rbm_core.runs.reader import RunReader
+
+    header, arrays = film_of(open_gibbs())
+    reader = RunReader(small_run)
+    newest = reader.snapshot(reader.snapshot_steps()[-1])
+    assert np.array_equal(arrays["W"].view(np.float16).astype(np.float32), newest.W), (
+        "another snapshot's weights"
+    )
+    assert (header["n_chains"], header["n_sweeps"]) == (25, 200)
+    rbm = RBM.from_numpy(newest.W, newest.vbias, newest.hbias)
+    last = torch.from_numpy(bits(arrays["v_bits"][-1], 784)).float()
+    assert np.allclose(arrays["free_energy"][-1], rbm.free_energy(last), rtol=1e-5), (
+        "not this model's free energies"
+    )
+
+
+def test_link_reproduces_the_film(open_gibbs: Callable[..., AppTest], small_run: Path) -> None:
+    link = {
+        "chains": "3",
+        "sweeps": "10",
+        "temperature": "1.5",
+        "seed": "11",
+        "start": "digits",
+        "digit": "4",
+    }
+    header, arrays = film_of(open_gibbs(**link))
+    again = film_of(open_gibbs(**link))[1]
+    assert (header["n_chains"], header["n_sweeps"]) == (3, 10)
+    assert np.allclose(arrays["beta"], 1 / 1.5)
+    assert "class 4" in header["start_sentence"]
+    assert np.array_equal(arrays["v_bits"], again["v_bits"])
+
+
+def test_controls_change_the_film_and_the_link(open_gibbs: Callable[..., AppTest]) -> None:
+    app = open_gibbs(chains="4", sweeps="8")
+    before = film_of(app)[1]["v_bits"]
+    app.number_input(key="gibbs-seed").set_value(99).run()
+    after = film_of(app)[1]["v_bits"]
+    assert not np.array_equal(before, after), "a new seed changed nothing"
+    assert app.query_params["seed"] == "99"
+    app.number_input(key="gibbs-chains").set_value(2).run()
+    assert film_of(app)[0]["n_chains"] == 2
+
+
+@pytest.mark.parametrize("start", ["noise", "gaussian", "digits", "particles"])
+def test_every_start_starts(open_gibbs: Callable[..., AppTest], start: str) -> None:
+    header, _ = film_of(open_gibbs(start=start, chains="3", sweeps="5"))
+    assert header["start_sentence"].startswith("Start: 3 chains start from ")
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ({"chains": "0"}, "chains must be a whole number from 1 to 100"),
+        ({"temperature": "nan"}, "temperature must be a number"),
+        ({"sweeps": "many"}, "sweeps must be a whole number"),
+        ({"start": "moon"}, "start must be one of"),
+        ({"step": "999999"}, "no snapshot at step 999,999"),
+    ],
+)
+def test_bad_link_falls_back_and_says_so(
+    open_gibbs: Callable[..., AppTest], query: dict[str, str], words: str
+) -> None:
+    app = open_gibbs(**query)
+    assert any(words in warning.value for warning in app.warning), [w.value for w in app.warning]
+    film_of(app)
+
+
+def test_unknown_run_in_the_link_shows_another_and_says_so(open_gibbs: Callable[..., AppTest]) -> None:
+    app = open_gibbs(run="nobody")
+    assert any("nobody" in warning.value for warning in app.warning)
+    film_of(app)
+
+
+def test_no_run_is_told_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RBM_RUNS_DIR", str(tmp_path))
+    app = (
+        AppTest.from_file(str(REPO / "dashboard" / "app.py"), default_timeout=60)
+        .switch_page("views/gibbs.py")
+        .run()
+    )
+    assert not app.exception
+    assert any("no run yet" in info.value for info in app.info)
+
+
+def test_corrupt_snapshot_costs_one_sentence(
+    open_gibbs: Callable[..., AppTest], small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torn = shutil.copytree(small_run, tmp_path / "checkpoints" / "torn")
+    newest = sorted((torn / "snapshots").iterdir())[-1]
+    newest.write_bytes(newest.read_bytes()[:1000])
+    monkeypatch.setenv("RBM_RUNS_DIR", str(torn.parent))
+    app = open_gibbs(chains="2", sweeps="3")
+    assert not app.exception
+    assert len(app.error) == 1 and newest.name in app.error[0].value, [e.value for e in app.error]
+
+
+def test_the_shared_sampler_starts_no_process_before_it_is_asked() -> None:
+    assert Sampler().pid is None
+    assert isinstance(sampler.SHARED, Sampler)
