@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import trainers
 from dashboard.words import sentence
 from rbm_core import datasets
-from rbm_core.config import PRESET_NOTES, PRESETS, ConfigError, RunConfig, make_config
+from rbm_core.config import PRESET_NOTES, PRESETS, RunConfig, make_config
 
 MAIN = ("n_hidden", "epochs", "learning_rate", "k")
 FOLDED = tuple(name for name in RunConfig.model_fields if name not in MAIN and name != "dataset")
@@ -29,6 +29,10 @@ LABELS = {
     "centred": "Centred gradient",
 }
 OWN_FOLDER = "a folder of images"
+# Presets are made for MNIST's 55,000 training images. On a smaller set the same number of epochs would be
+# too few updates to learn anything, so the form offers as many epochs as make about as many updates.
+UPDATES_PER_EPOCH = {"mnist-5k": 40, "bars-and-stripes": 1, "bars-and-stripes-3": 1}
+MNIST_UPDATES_PER_EPOCH = 550
 
 
 def label(field: str) -> str:
@@ -52,10 +56,10 @@ def sidebar() -> None:
         dataset = _dataset()
         fields: dict[str, Any] = {"dataset": dataset}
         for name in MAIN:
-            fields[name] = _control(preset, name)
+            fields[name] = _control(preset, name, dataset)
         with st.popover("All settings", icon=":material/tune:", width="stretch"):
             for name in FOLDED:
-                fields[name] = _control(preset, name)
+                fields[name] = _control(preset, name, dataset)
         st.button(
             "Start",
             key="new_start",
@@ -72,7 +76,7 @@ def sidebar() -> None:
 
 
 def _dataset() -> str | None:
-    """The chosen data set's name, or None while it is not on this machine."""
+    """The chosen data set's name or folder; None while no usable folder is named."""
     names = [*datasets.NAMES, OWN_FOLDER]
     first = "mnist" if datasets.available("mnist") else "mnist-5k"
     chosen = st.selectbox(
@@ -97,36 +101,22 @@ def _dataset() -> str | None:
     st.caption(datasets.describe(chosen))
     if datasets.available(chosen):
         return chosen
-    st.info(f"{chosen} is not on this machine yet: download it once, or choose mnist-5k, which is bundled.")
-    if st.button("Download", key="new_download", icon=":material/download:", width="stretch"):
-        _download(chosen)
-    return None
+    st.info(
+        f"{chosen} is not on this machine yet: Start downloads it first, once, into "
+        f"{datasets.data_dir()}; or choose mnist-5k, which is bundled."
+    )
+    return chosen
 
 
-def _download(name: str) -> None:
-    bar = st.progress(0.0, text="Connecting …")
-
-    def progress(file: str, so_far: int, total: int) -> None:
-        share = min(1.0, so_far / total) if total else 0.0
-        bar.progress(
-            share, text=f"{file}: {so_far / 1e6:.1f} MB" + (f" of {total / 1e6:.1f}" if total else "")
-        )
-
-    try:
-        datasets.load(name, download=True, progress=progress)
-    except datasets.DatasetError as error:
-        st.error(sentence(error))
-    else:
-        st.rerun()
-
-
-def _control(preset: str, name: str) -> Any:
-    """The widget for one field of RunConfig, starting at the preset's value; its help is the field's sentence.
+def _control(preset: str, name: str, dataset: str | None) -> Any:
+    """The widget for one field of RunConfig, at first at the preset's value; its help is the field's own.
 
     Each preset has widgets of its own, so that choosing another one shows its values.
     """
     field = RunConfig.model_fields[name]
     value, key, kind = getattr(PRESETS[preset], name), f"new_{preset}_{name}", field.annotation
+    if name == "epochs" and dataset in UPDATES_PER_EPOCH:
+        value, key = value * MNIST_UPDATES_PER_EPOCH // UPDATES_PER_EPOCH[dataset], f"{key}_{dataset}"
     if get_origin(kind) is Literal:
         options = list(get_args(kind))
         return st.selectbox(label(name), options, index=options.index(value), key=key, help=field.description)
@@ -149,13 +139,10 @@ def _stride(value: float) -> float:
 def _start(preset: str, fields: dict[str, Any]) -> None:
     try:
         config = make_config(**fields)
-        changed = any(
-            getattr(config, name) != getattr(PRESETS[preset], name)
-            for name in RunConfig.model_fields
-            if name != "dataset"
-        )
-        name = trainers.start(config, preset=None if changed else preset)
-    except (ConfigError, ValueError) as error:
+        changed = config != PRESETS[preset].model_copy(update={"dataset": config.dataset})
+        download = not datasets.available(config.dataset)
+        name = trainers.start(config, preset=None if changed else preset, download=download)
+    except ValueError as error:  # ConfigError, DatasetError and RunError are all one sentence
         st.session_state.new_error = sentence(error)
         return
     st.session_state.run = name

@@ -42,7 +42,7 @@ def rows_of(metrics: Mapping[str, np.ndarray], start: int = 0) -> np.ndarray:
 
 
 def estimates(likelihood: Sequence[Mapping[str, Any]]) -> np.ndarray:
-    """(m, 4) float64: step, train nats, validation nats, standard error of every recorded estimate of log Z."""
+    """(m, 4) float64: step, train nats, validation nats, standard error, of every estimate recorded."""
     rows = []
     for row in likelihood:
         values = [row.get("step"), row.get("train_nats"), row.get("valid_nats"), row.get("stderr")]

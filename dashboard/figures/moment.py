@@ -1,4 +1,4 @@
-"""What the Train page draws of one recorded moment, as plain arrays: filters, particles, activity, histograms.
+"""What the Train page draws of one recorded moment: filters, particles, activity, histograms.
 
 Pure: a snapshot in, (header, arrays) for a canvas component out. Every image is on one common scale, which
 the header names.
@@ -34,7 +34,7 @@ def image_shape(n_visible: int, recorded: Sequence[int] | None) -> tuple[int, in
 
 
 def common_scale(values: np.ndarray) -> float:
-    """The value at which the colours saturate: 99.5 % of all weights lie within it, whichever unit they are of."""
+    """The value at which the colours saturate: 99.5 % of all weights lie within it, of whichever unit."""
     magnitudes = np.abs(values).ravel()
     if len(magnitudes) > 50_000:
         magnitudes = magnitudes[:: len(magnitudes) // 50_000]
@@ -115,7 +115,7 @@ def filters(
 
 
 def mean_visible(snapshot: Snapshot) -> np.ndarray:
-    """(N, V) float32: p(v=1|h) of the fantasy particles' hidden states; the mean for Gaussian visible units."""
+    """(N, V) float32: p(v=1|h) of the particles' hidden states; the mean for Gaussian visible units."""
     logits = snapshot.particles_h.astype(np.float32) @ snapshot.W.T + snapshot.vbias
     if snapshot.meta.get("visible") == "gaussian":
         return logits

@@ -52,8 +52,8 @@ def main() -> None:
     if name is None:
         st.title("RBM Observatory")
         st.markdown(
-            "There is no run to show yet. **Start one in the sidebar**: the *quick* preset shows recognisable "
-            "digits in well under a minute."
+            "There is no run to show yet. **Start one in the sidebar**: the *quick* preset shows "
+            "recognisable digits in well under a minute."
         )
         return
     if st.session_state.get("watched") != name:
@@ -96,14 +96,20 @@ def watch(name: str) -> None:
         steps, shown = [], None
         st.warning(sentence(error))
     events = _events(reader)
-    time_slider(reader, steps, shown, status, alive, events)
-    caption(shown, status)
+    left, right = st.columns([5, 4], vertical_alignment="center")
+    with left:
+        st.markdown(progress_words(status))
+    with right:
+        caption(shown)
+    time_slider(steps, shown, status, alive, events)
+    if shown is not None and shown.note:
+        st.warning(shown.note)
     left, right = st.columns([5, 3], gap="medium")
     with left:
         draw_curves(name, reader, shown, status, events)
     if shown is None:
         with right:
-            st.info("The first pictures appear as soon as the trainer has written its first state.")
+            st.caption("The first pictures appear as soon as the trainer has written its first state.")
         return
     shape = pictures.image_shape(shown.snapshot.W.shape[0], (config.get("data") or {}).get("image_shape"))
     with right:
@@ -124,10 +130,10 @@ def header(name: str, config: dict[str, Any], status: dict[str, Any]) -> None:
     state, underway = status["state"], _underway(status["state"])
     words = underway or state
     badge = f":{STATE_COLOURS.get(state, 'grey')}-badge[● {words}]"
-    left, right = st.columns([2, 1], vertical_alignment="center")
+    left, right = st.columns([1, 2], vertical_alignment="center")
     with left:
-        st.markdown(f"**{plain(name)}** &nbsp; {badge} &nbsp; {progress_words(status)}")
-    with right, st.container(horizontal=True, horizontal_alignment="right", gap="small"):
+        st.markdown(f"**{plain(name)}** &nbsp; {badge}")
+    with right, st.container(horizontal=True, horizontal_alignment="right", gap="small", key="controls"):
         controls(name, status, disabled=underway is not None)
     if status["message"] and state in ("diverged", "failed", "interrupted"):
         st.warning(sentence(status["message"]))
@@ -135,6 +141,8 @@ def header(name: str, config: dict[str, Any], status: dict[str, Any]) -> None:
 
 def progress_words(status: dict[str, Any]) -> str:
     """`epoch 7.2 of 40 · step 4,210 · 312 steps/s · 1 min 20 s left`."""
+    if not status["n_steps"]:
+        return sentence(status["message"] or "The trainer is waking up")
     words = [f"epoch **{status['epoch']:.3g}** of {status['n_epochs']:g}"]
     words.append(f"step **{int(status['step']):,}**")
     if status["state"] == "running" and status["steps_per_s"] > 0:
@@ -236,7 +244,7 @@ def _underway(state: str) -> str | None:
 
 
 def current_moment(name: str, reader: RunReader, steps: list[int], alive: bool) -> Moment | None:
-    """The snapshot at the slider, or the newest state; None before the first. RunError if it cannot be read."""
+    """The snapshot at the slider, or the newest state; None before the first. RunError if unreadable."""
     wanted = st.session_state.moment
     if wanted != "live":
         return _kept(name, reader, steps, int(wanted))
@@ -273,7 +281,6 @@ def _kept(name: str, reader: RunReader, steps: list[int], wanted: int) -> Moment
 
 
 def time_slider(
-    reader: RunReader,
     steps: list[int],
     shown: Moment | None,
     status: dict[str, Any],
@@ -309,21 +316,19 @@ def _go(step: int | str) -> None:
     st.session_state.moment = step
 
 
-def caption(shown: Moment | None, status: dict[str, Any]) -> None:
+def caption(shown: Moment | None) -> None:
     """Which moment every picture below belongs to; once the slider rests, the link holds it too."""
     if shown is None:
         return
     if time.monotonic() - st.session_state.get("moved", 0.0) > 0.4:
         view_state.remember("step", st.session_state.moment)
-    if shown.note:
-        st.warning(shown.note)
     meta = shown.snapshot.meta
-    words = [f"Everything below: step **{shown.snapshot.step:,}**"]
+    words = [f"Shown below: step **{shown.snapshot.step:,}**"]
     if isinstance(meta.get("epoch"), (int, float)):
         words.append(f"epoch {meta['epoch']:.3g}")
     if isinstance(meta.get("seconds"), (int, float)):
-        words.append(f"after {duration(meta['seconds'])} of training")
-    st.caption(" · ".join(words))
+        words.append(f"after {duration(meta['seconds'])}")
+    st.caption(" · ".join(words), text_alignment="right")
 
 
 # The pictures
@@ -338,7 +343,7 @@ def draw_curves(
     except RunError as error:
         st.warning(sentence(error))
         metrics = {}
-    steps = metrics.get("step", ())
+    steps: Any = metrics.get("step", ())
     version = f"{name} {int(steps[0]) if len(steps) else ''}"
     fed = st.session_state["_fed"].get("curves")
     start = fed[1] if fed and fed[0] == version and fed[1] <= len(steps) else 0
@@ -375,7 +380,7 @@ def _curves_chosen() -> None:
 
 
 def _order(name: str, steps: list[int], shown: Moment) -> Any:
-    """The units' order, worked out once for a choice and then kept, so that each unit keeps its place in time."""
+    """The units' order, worked out once for a choice and then kept: each unit keeps its place in time."""
     sort = st.session_state.filter_sort
     kept = st.session_state.order
     units = shown.snapshot.W.shape[1]
@@ -392,9 +397,7 @@ def _order(name: str, steps: list[int], shown: Moment) -> Any:
     return kept["order"]
 
 
-def draw_filters(
-    name: str, steps: list[int], shown: Moment, shape: tuple[int, int], order: Any
-) -> None:
+def draw_filters(name: str, steps: list[int], shown: Moment, shape: tuple[int, int], order: Any) -> None:
     base, chosen = None, st.session_state.filter_base
     if chosen != "0":
         try:
@@ -484,38 +487,44 @@ def _steps_per_epoch(status: dict[str, Any], shown: Moment | None) -> float:
     return 1.0
 
 
+ABOUT_MODEL = r"""
+**The model.** A restricted Boltzmann machine joins visible units $v$ (the pixels) and hidden units $h$ by
+weights $W$, with biases $b$ and $c$. Every pair has an energy, and an image is the more probable the lower
+its free energy:
+
+$$E(v,h) = -b^\top v - c^\top h - v^\top W h$$
+
+$$F(v) = -b^\top v - \sum_j \log\bigl(1 + e^{\,c_j + (vW)_j}\bigr), \qquad p(v) = e^{-F(v)} / Z$$
+
+**Learning** lowers the free energy of the data and raises that of the model's own fantasies, which Gibbs
+chains draw:
+
+$$\Delta W \propto \langle v\,h^\top\rangle_{\text{data}} - \langle v\,h^\top\rangle_{\text{fantasies}}$$
+"""
+ABOUT_PICTURES = r"""
+**Filters.** One tile is a hidden unit's weights, a column of $W$: red pixels switch the unit on, blue ones
+off. All tiles share one scale, so that a weak unit looks weak.
+
+**Fantasies.** $p(v{=}1\mid h) = \sigma(b + W h)$ for each chain's hidden state.
+
+**Hidden units on probe images.** $p(h{=}1\mid v) = \sigma(c + v W)$ for the same images throughout the run,
+sorted by class.
+
+**Histograms.** Bar heights are square roots of counts, so that the tails stay visible. Updates of about a
+thousandth of the weights are a healthy pace.
+
+**Curves.** Free energies and reconstruction error of a fixed subset of the training images and as many
+validation images. The pseudo-likelihood is $\sum_i \log p(v_i \mid v_{-i})$, from one pixel drawn at a time.
+
+Displays after G. Hinton, *A Practical Guide to Training Restricted Boltzmann Machines* (2010), §§ 5–15.
+"""
+
+
 def about() -> None:
     with st.expander("About these pictures"):
         left, right = st.columns(2, gap="large")
-        with left:
-            st.markdown(
-                "**The model.** A restricted Boltzmann machine joins visible units $v$ (the pixels) and hidden "
-                "units $h$ by weights $W$, with biases $b$ and $c$. It gives every pair an energy, and finds an "
-                "image the more probable the lower its free energy is:"
-            )
-            st.latex(r"E(v,h) = -b^\top v - c^\top h - v^\top W h")
-            st.latex(
-                r"F(v) = -b^\top v - \sum_j \log\bigl(1 + e^{\,c_j + (vW)_j}\bigr), \quad p(v) = e^{-F(v)} / Z"
-            )
-            st.markdown(
-                "**Learning** lowers the free energy of the data and raises that of the model's own fantasies, "
-                "which Gibbs chains draw:"
-            )
-            st.latex(
-                r"\Delta W \propto \langle v\,h^\top\rangle_{\text{data}} - \langle v\,h^\top\rangle_{\text{fantasies}}"
-            )
-        with right:
-            st.markdown(
-                "**Filters.** One tile is a hidden unit's weights, a column of $W$: red pixels switch it on, blue "
-                "ones off. All tiles share one scale, so that a weak unit looks weak.\n\n"
-                "**Fantasies.** $p(v{=}1\\mid h) = \\sigma(b + W h)$ for each chain's hidden state.\n\n"
-                "**Hidden units on probe images.** $p(h{=}1\\mid v) = \\sigma(c + v W)$ for the same images "
-                "throughout the run, sorted by class.\n\n"
-                "**Histograms.** Bar heights are square roots of counts, so that the tails stay visible. Updates "
-                "about a thousandth of the weights are a healthy pace.\n\n"
-                "Displays after G. Hinton, *A Practical Guide to Training Restricted Boltzmann Machines* (2010), "
-                "§§ 5–15."
-            )
+        left.markdown(ABOUT_MODEL)
+        right.markdown(ABOUT_PICTURES)
 
 
 main()

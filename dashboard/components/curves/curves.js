@@ -428,7 +428,8 @@ class Curves {
     };
     for (const event of this.events) rule(Math.round(sx.to(this.xOfStep(event.step))) + 0.5, this.ink.lines.purple, [2, 4], 1);
     if (this.cursor !== null && this.cursor !== undefined) {
-      const x = sx.to(this.xOfStep(this.cursor));
+      // The state shown may be a little newer than the last recorded row.
+      const x = this.zoom ? sx.to(this.xOfStep(this.cursor)) : Math.min(sx.to(this.xOfStep(this.cursor)), right);
       rule(x, this.ink.accent, [], 1.5);
       if (x >= left - 1 && x <= right + 1) {
         ctx.fillStyle = this.ink.accent;

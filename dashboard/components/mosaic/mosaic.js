@@ -20,12 +20,12 @@ class Mosaic {
     this.tools = el("div", { class: "row tools" });
     this.canvas = el("canvas", { role: "img", tabindex: "0" });
     this.tip = el("div", { class: "tip", hidden: "" });
-    this.stage = el("div", { class: "stage" }, this.canvas, this.tip);
-    this.scaleBar = el("canvas", { class: "scale" });
     this.card = el("div", { class: "card", hidden: "" });
+    this.stage = el("div", { class: "stage" }, this.canvas, this.card, this.tip);
+    this.scaleBar = el("canvas", { class: "scale", role: "img" });
     this.note = el("div", { class: "note" });
     this.root.append(el("div", { class: "row spread" }, this.title, this.tools), this.stage,
-      el("div", { class: "row spread foot" }, this.note, this.scaleBar), this.card);
+      el("div", { class: "row spread foot" }, this.note, this.scaleBar));
     this.off = document.createElement("canvas");
     this.observer = onResize(this, this.root);
     this.listen();
@@ -205,7 +205,7 @@ class Mosaic {
   drawCard() {
     this.card.hidden = this.chosen === null;
     if (this.chosen === null) return;
-    const [th, tw] = this.h.shape, size = Math.max(1, Math.floor(196 / tw)), unit = this.chosen;
+    const [th, tw] = this.h.shape, size = Math.max(1, Math.floor(196 / Math.max(th, tw))), unit = this.chosen;
     if (!this.cardCanvas) {
       this.cardCanvas = el("canvas", { role: "img" });
       this.cardText = el("div", { class: "facts" });
@@ -221,6 +221,10 @@ class Mosaic {
       ctx.fillRect((p % tw) * size, Math.floor(p / tw) * size, size, size);
     }
     this.cardCanvas.setAttribute("aria-label", `${this.name(unit)}, enlarged`);
+    // Over the half of the mosaic that the chosen tile is not in.
+    const right = (this.chosenPlace() % this.grid.columns) < this.grid.columns / 2;
+    this.card.style.left = right ? "" : "0";
+    this.card.style.right = right ? "0" : "";
     this.cardText.replaceChildren(el("div", { class: "title" }, this.name(unit)), ...this.facts(unit).map((f) => el("div", {}, f)));
   }
   pick(place) {

@@ -58,8 +58,9 @@ class Timeline {
   send(step) {
     this.wanted = step;
     if (this.asked !== undefined) { this.next = step; return; }
-    this.asked = (this.count = (this.count || 0) + 1);
+    this.count = (this.count || 0) + 1;
     this.asked = `${step}#${this.count}`;
+    this.sent = performance.now();
     this.say("at", { step, nonce: this.asked, playing: this.playing });
     clearTimeout(this.lost);
     this.lost = setTimeout(() => { this.asked = undefined; this.wanted = null; this.playing = false; this.draw(); }, 5000);
@@ -101,7 +102,7 @@ class Timeline {
       if (!this.playing) return;
       const i = this.index(), { steps } = this.h;
       if (i + 1 >= steps.length) { this.playing = false; this.go("live"); } else this.go(steps[i + 1], true);
-    }, 1000 / this.rate);
+    }, Math.max(0, 1000 / this.rate - (performance.now() - (this.sent || 0))));
   }
 
   // Early steps change most, and snapshots are dense there: the cube root spreads them evenly,
