@@ -13,12 +13,22 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from rbm_core.runs.files import SCHEMA, RunError, SnapshotError, explain, write_json
+from rbm_core.runs.files import (
+    SCHEMA,
+    RunError,
+    SnapshotError,
+    explain,
+    hold_lock,
+    read_object,
+    write_json,
+)
 from rbm_core.runs.reader import LIVE_STATES, RunReader, read_snapshot, snapshot_file
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 # Windows keeps these names for devices, with any ending.
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+# What someone who opens the app for the first time is shown: it comes with the packages.
+SHIPPED_RUN = "mnist-default"
 _CONTENT = ("config.json", "status.json", "metrics.jsonl", "snapshots")
 
 
@@ -164,6 +174,71 @@ def resolve(root: Path, name: str) -> Path:
         there = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
         raise RunError(f"no run {name!r} in {shown(Path(root))}; there are: {there or 'none yet'}")
     return path
+
+
+def rename_run(root: Path, name: str, new: str) -> Path:
+    """Gives the run another name and returns its folder; its record is otherwise untouched.
+
+    RunError in one sentence if the new name is taken or no good, if a trainer is at the run, and for the
+    shipped run.
+    """
+    root, path = Path(root), resolve(root, name)
+    target = root / check_name(new)
+    if target.exists() and not _same_folder(path, target):
+        raise RunError(f"there is already a run {new!r} in {shown(root)}; choose another name")
+    _take_away(path, target, "renamed")
+    try:
+        described = read_object(target / "config.json")
+        write_json(target / "config.json", {**described, "name": new})
+    except (RunError, FileNotFoundError):
+        pass  # the folder's name is what counts; a damaged config.json stays as it is
+    return target
+
+
+def delete_run(root: Path, name: str) -> None:
+    """Removes the run and everything recorded in it, for good.
+
+    It leaves the list in one step, whatever happens while its files go. RunError in one sentence if a
+    trainer is at it, for the shipped run, and where files cannot be removed.
+    """
+    path = resolve(root, name)
+    aside = path.with_name(f".deleted-{name}-{secrets.token_hex(4)}")
+    _take_away(path, aside, "deleted")
+    try:
+        shutil.rmtree(aside)
+    except OSError as error:
+        raise RunError(
+            f"run {name!r} is gone from the list, but {aside} could not be removed: {error.strerror or error}"
+        ) from error
+
+
+def _take_away(path: Path, target: Path, done: str) -> None:
+    """Renames a run's folder while its lock is held, so that no trainer can begin on it meanwhile."""
+    if path.name == SHIPPED_RUN:
+        raise RunError(
+            f"run {path.name!r} comes with RBM Observatory and cannot be {done}: "
+            "it is what a first visit shows"
+        )
+    try:
+        living = RunReader(path).status()["state"] in LIVE_STATES
+    except RunError:  # a damaged run can be renamed and deleted like any other
+        living = False
+    lock = None if living else hold_lock(path, timeout=0.2)
+    if lock is None:
+        raise RunError(f"run {path.name!r} is being trained, so it cannot be {done}; stop it first")
+    try:
+        if os.name == "nt":  # Windows does not rename a folder that holds an open file
+            lock.release()
+        os.rename(path, target)
+    except OSError as error:
+        raise RunError(explain(error, path / "config.json")) from error
+    finally:
+        lock.release()
+
+
+def _same_folder(path: Path, target: Path) -> bool:
+    """Whether both are one folder: `demo` and `Demo` are, on a disk that does not tell them apart."""
+    return path.name != target.name and path.samefile(target)
 
 
 def _is_run(path: Path) -> bool:

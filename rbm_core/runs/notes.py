@@ -1,0 +1,50 @@
+"""What people write about a run: tags and a note, in notes.json of its folder. Training never reads it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rbm_core.runs.files import RunError, read_object, write_json
+
+MOST_TAGS = 12
+LONGEST_TAG = 40
+LONGEST_NOTE = 4000
+
+
+@dataclass(frozen=True)
+class Notes:
+    """tags: short words to find runs by, each once, in the order given. note: any text."""
+
+    tags: tuple[str, ...] = ()
+    note: str = ""
+
+
+def read_notes(run: Path) -> Notes:
+    """What was written about the run; empty where nothing was. RunError if notes.json is damaged."""
+    try:
+        found = read_object(Path(run) / "notes.json")
+    except FileNotFoundError:
+        return Notes()
+    tags, note = found.get("tags", []), found.get("note", "")
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise RunError(f"notes.json of run {Path(run).name!r} is damaged: its tags are not a list of words")
+    if not isinstance(note, str):
+        raise RunError(f"notes.json of run {Path(run).name!r} is damaged: its note is not text")
+    return Notes(tuple(tags), note)
+
+
+def write_notes(run: Path, notes: Notes) -> Notes:
+    """Replaces what was written about the run, whole, and returns it as kept; a trainer may be at work.
+
+    RunError in one sentence for too many or too long tags, and for a note that is too long.
+    """
+    tags = tuple(dict.fromkeys(" ".join(tag.split()) for tag in notes.tags if tag.strip()))
+    if len(tags) > MOST_TAGS:
+        raise RunError(f"a run can have at most {MOST_TAGS} tags, got {len(tags)}")
+    long = next((tag for tag in tags if len(tag) > LONGEST_TAG), None)
+    if long is not None:
+        raise RunError(f"a tag can have at most {LONGEST_TAG} characters, got {len(long)}: {long[:20]!r} …")
+    if len(notes.note) > LONGEST_NOTE:
+        raise RunError(f"a note can have at most {LONGEST_NOTE:,} characters, got {len(notes.note):,}")
+    kept = Notes(tags, notes.note.strip())
+    write_json(Path(run) / "notes.json", {"tags": list(kept.tags), "note": kept.note})
+    return kept
