@@ -228,8 +228,11 @@ def _film(reader: Any, snapshot: Any, settings: dict[str, Any], place: Any) -> b
         film = sampler.SHARED.film(_request(reader, config, snapshot, settings), _show_progress(place))
         place.empty()
         shape = (config.get("data") or {}).get("image_shape") or [1, len(snapshot.vbias)]
-        caption = f"run {reader.name} · step {snapshot.step:,} · seed {settings['seed']}"
-        blob = pack({**film.header, "image_shape": shape, "caption": caption}, film.arrays)
+        caption = (
+            f"run {reader.name} · step {snapshot.step:,} · {settings['chains']} chains · {settings['sweeps']:,} sweeps"
+            f" · temperature {settings['temperature']:g} · seed {settings['seed']}"
+        )
+        blob = pack({**film.header, "image_shape": shape, "caption": caption, "seed": settings["seed"]}, film.arrays)
         _films().put(key, blob)
     return blob
 

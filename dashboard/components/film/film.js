@@ -61,6 +61,7 @@ const TEMPLATE = `<div class="film" tabindex="-1" role="group" aria-label="Playe
     <figure class="curve energy"><figcaption></figcaption><canvas></canvas></figure>
     <figure class="curve distance"><figcaption></figcaption><canvas></canvas></figure>
   </div>
+  <p class="note caption"></p>
   <div class="tip" role="tooltip" hidden><canvas width="84" height="84" hidden></canvas><span></span></div>
 </div>`;
 const HIDDEN_STOPS = ["#000000", "#14507F", "#4FA8E0", "#C9E8FF"]; // the hidden layer is blue wherever it is drawn
@@ -338,6 +339,7 @@ class Player {
     this.chain = Math.min(this.chain, film.n_chains - 1);
     this.frame = Math.min(this.frame, film.last);
     this.$(".scrub").max = String(film.last);
+    this.$(".caption").textContent = film.caption;
     this.ranges = new Map();
     this.hover = null;
     this.$(".tip").hidden = true;

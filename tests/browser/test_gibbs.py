@@ -1,0 +1,183 @@
+"""The Gibbs player in a real browser: its frames, its probabilities, its pace."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from playwright.sync_api import Page, expect
+
+from rbm_core.rbm import RBM
+from rbm_core.runs.reader import RunReader
+from tests.live import App, settle, shoot
+from tests.small_run import train_small
+
+# The player, reached through the shadow root that Streamlit mounts components in.
+PLAYER = """const host = [...document.querySelectorAll('*')].find((e) => e.shadowRoot?.querySelector('.film'));
+const player = host.shadowRoot.__view;"""
+PIXELS = "(canvas) => canvas.toDataURL()"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_small(tmp_path_factory.mktemp("gibbs-browser") / "checkpoints")
+
+
+@pytest.fixture(scope="module")
+def app(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    one = App(tmp_path_factory.mktemp("app") / "app.log", {"RBM_RUNS_DIR": str(trained.parent)})
+    one.wait_until_it_answers()
+    yield one
+    one.end()
+
+
+@pytest.fixture
+def open_film(app: App, open_page: Callable[..., Page]) -> Callable[..., Page]:
+    def open_it(query: str = "", **window: object) -> Page:
+        page = open_page(f"{app.url}/gibbs?{query}", **window)
+        page.wait_for_selector(".film[data-frame]", timeout=30_000)
+        settle(page)
+        return page
+
+    return open_it
+
+
+def at_frame(page: Page, frame: int) -> None:
+    expect(page.locator(f".film[data-frame='{frame}']")).to_be_attached()
+
+
+def pictures(page: Page) -> list[str]:
+    """What every canvas of the stage shows."""
+    return [canvas.evaluate(PIXELS) for canvas in page.locator(".stage canvas").all()]
+
+
+def test_stepping_forward_and_back_returns_to_the_same_pictures(open_film: Callable[..., Page]) -> None:
+    page = open_film("chains=9&sweeps=20")
+    seen = [pictures(page)]
+    for frame in (1, 2, 3):
+        page.get_by_label("One half step forward").click()
+        at_frame(page, frame)
+        seen.append(pictures(page))
+    assert len({str(s) for s in seen}) == 4, "a half step changed no picture"
+    expect(page.locator(".sentence")).to_contain_text("Sweep 2 of 20, first half: each hidden unit looked")
+    shoot(page, "gibbs-half-step")
+    for frame in (2, 1, 0):
+        page.get_by_label("One half step back").click()
+        at_frame(page, frame)
+        assert pictures(page) == seen[frame], f"frame {frame} looks different on the way back"
+    expect(page.locator(".sentence")).to_contain_text("Start: 9 chains start from noise")
+
+
+def test_lit_half_step_is_the_one_just_made(open_film: Callable[..., Page]) -> None:
+    page = open_film("chains=4&sweeps=10")
+    lit = ".panel.lit"
+    page.keyboard.press("ArrowRight")
+    at_frame(page, 1)
+    assert [p.get_attribute("data-panel") for p in page.locator(lit).all()] == ["ph", "h"]
+    page.keyboard.press("ArrowRight")
+    at_frame(page, 2)
+    assert [p.get_attribute("data-panel") for p in page.locator(lit).all()] == ["v", "pv"]
+
+
+def test_keyboard_reaches_every_frame(open_film: Callable[..., Page]) -> None:
+    page = open_film("chains=4&sweeps=10")
+    for key, frame in (("End", 20), ("ArrowLeft", 19), ("Shift+ArrowLeft", 17), ("Home", 0), ("ArrowRight", 1)):
+        page.keyboard.press(key)
+        at_frame(page, frame)
+    page.keyboard.press("Space")
+    expect(page.get_by_label("Pause (space)")).to_be_visible()
+    page.keyboard.press("Space")
+    expect(page.get_by_label("Play (space)")).to_be_visible()
+
+
+def test_dragging_shows_any_frame(open_film: Callable[..., Page]) -> None:
+    page = open_film("chains=4&sweeps=10")
+    page.locator(".scrub").fill("7")
+    at_frame(page, 7)
+    page.locator(".curve.energy canvas").scroll_into_view_if_needed()
+    box = page.locator(".curve.energy canvas").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 80)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 3, box["y"] + 80, steps=4)
+    page.mouse.up()
+    at_frame(page, 20)
+
+
+def test_clicking_a_cell_of_the_grid_enlarges_that_chain(open_film: Callable[..., Page]) -> None:
+    page = open_film("chains=9&sweeps=10&start=digits")
+    before = page.locator(".panel.v canvas").evaluate(PIXELS)
+    box = page.locator(".grid").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5)
+    expect(page.locator(".film[data-chain='4']")).to_be_attached()
+    assert page.locator(".panel.v canvas").evaluate(PIXELS) != before, "the large chain is still the first one"
+
+
+def test_probabilities_in_the_browser_are_the_engine_s(open_film: Callable[..., Page], trained: Path) -> None:
+    """Exact ones of the large chain to 1e-4, table look-ups of the grid to one shade in 255."""
+    page = open_film("chains=3&sweeps=12&temperature=1.3")
+    reader = RunReader(trained)
+    newest = reader.snapshot(reader.snapshot_steps()[-1])
+    rbm = RBM.from_numpy(newest.W, newest.vbias, newest.hbias)
+    seen = page.evaluate(
+        f"""() => {{ {PLAYER}
+        const f = player.film;
+        return {{ before: [...f.v(8, 2)], ph: [...f.meanH(9, 2)], h: [...f.h(9, 2)], pv: [...f.meanV(9, 2)],
+                 grey: [...f.shades("pv", 18, 2)], energy: f.a.free_energy[8 * 3 + 2] }} }}"""
+    )
+    v, h = torch.tensor([seen["before"]]).float(), torch.tensor([seen["h"]]).float()
+    expected_v = rbm.mean_v_from_h(h, 1 / 1.3).numpy()[0]
+    assert np.allclose(seen["ph"], rbm.mean_h_from_v(v, 1 / 1.3).numpy()[0], atol=1e-4), "p(h|v)"
+    assert np.allclose(seen["pv"], expected_v, atol=1e-4), "p(v|h)"
+    assert np.abs(np.array(seen["grey"]) - 255 * expected_v).max() <= 1.01, "p(v|h) in the grid"
+    assert np.isclose(seen["energy"], rbm.free_energy(v).item(), rtol=1e-5), "the film's free energy"
+
+
+def test_plays_a_hundred_chains_at_speed_without_a_rerun(open_film: Callable[..., Page]) -> None:
+    """60 frames a second is the aim on a quiet machine; a shared one still has to keep up half of it."""
+    page = open_film("chains=100&sweeps=200")
+    rate = page.evaluate(
+        f"""async () => {{ {PLAYER}
+        player.speed = 60;
+        const from = player.drawn, began = performance.now();
+        player.play();
+        await new Promise((done) => setTimeout(done, 2000));
+        player.pause();
+        return {{ frames: (player.drawn - from) / (performance.now() - began) * 1000, at: player.frame }} }}"""
+    )
+    shoot(page, "gibbs-hundred-chains")
+    print(f"100 chains: {rate['frames']:.1f} frames/s drawn, frame {rate['at']} after 2 s at 60 half steps/s")
+    assert rate["frames"] > 30, "too few frames are drawn"
+    assert rate["at"] > 90, "playing lags behind the speed asked for"
+    assert page.evaluate("window.__rbmMounts") == 1, "the player was mounted again"
+
+
+def test_new_film_keeps_player_and_place(open_film: Callable[..., Page]) -> None:
+    page = open_film("chains=9&sweeps=20")
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    at_frame(page, 3)
+    before = pictures(page)
+    page.get_by_role("button", name="Next").click()
+    page.wait_for_url("**seed=8**")
+    settle(page)
+    page.wait_for_function(f"() => {{ {PLAYER} return player.film.seed === 8 }}")
+    at_frame(page, 3)
+    page.wait_for_timeout(200)
+    assert pictures(page) != before, "the new seed shows the old film"
+    assert page.evaluate("window.__rbmMounts") == 1, "the player was mounted again"
+
+
+@pytest.mark.parametrize(("scheme", "width", "height"), [("light", 1280, 800), ("dark", 1920, 1080), ("light", 480, 900)])
+def test_player_fits_its_window(open_film: Callable[..., Page], scheme: str, width: int, height: int) -> None:
+    page = open_film("chains=25&sweeps=200&start=gaussian", width=width, height=height, scheme=scheme)
+    page.locator(".scrub").fill("121")
+    at_frame(page, 121)
+    shoot(page, f"gibbs-{scheme}-{width}")
+    sizes = page.evaluate(f"() => {{ {PLAYER} return [player.box.scrollWidth, player.box.clientWidth] }}")
+    assert sizes[0] <= sizes[1], "the player is wider than its place"
+    play = page.get_by_label("Play (space)").bounding_box()
+    assert play is not None
+    assert play["y"] + play["height"] <= height, "the play button lies below the window"
