@@ -5,7 +5,7 @@ with every unit: 784 visible and 20 hidden units take a second or two on one cor
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -25,6 +25,7 @@ __all__ = [
     "exact_log_z",
     "exact_probabilities",
     "exact_samples",
+    "smaller_layer",
 ]
 
 MAX_UNITS = 28
@@ -36,6 +37,11 @@ _LOG_2PI = float(np.log(2 * np.pi))
 
 class NotTractableError(ValueError):
     """A model too large to enumerate."""
+
+
+def smaller_layer(rbm: RBM) -> int:
+    """How many units enumeration runs over: the smaller layer's, of Gaussian models the hidden one's."""
+    return min(rbm.n_visible, rbm.n_hidden) if rbm.visible == "bernoulli" else rbm.n_hidden
 
 
 def exact_log_z(rbm: RBM, *, progress: Callable[[int, int], None] | None = None) -> float:
@@ -60,7 +66,7 @@ def exact_probabilities(rbm: RBM) -> tuple[Tensor, Tensor]:
 
     Returns states (2ⁿ, n) and probabilities (2ⁿ,), float64. Raises NotTractableError beyond 16 units.
     """
-    n = min(rbm.n_visible, rbm.n_hidden) if rbm.visible == "bernoulli" else rbm.n_hidden
+    n = smaller_layer(rbm)
     if n > _TABLE_UNITS:
         raise NotTractableError(
             f"a table of all states needs a layer of at most {_TABLE_UNITS} units, "
@@ -73,7 +79,7 @@ def exact_probabilities(rbm: RBM) -> tuple[Tensor, Tensor]:
 
 
 def exact_samples(rbm: RBM, n: int, rng: Rng) -> Tensor:
-    """n independent draws from p(v) itself, (n, V) in the model's dtype. Raises NotTractableError beyond 16 units."""
+    """n independent draws from p(v) itself, (n, V). Raises NotTractableError beyond 16 units."""
     states, p = exact_probabilities(rbm)
     picked = torch.searchsorted(p.cumsum(0), rng.uniform((n,), dtype=torch.float64).cpu())
     chosen = states[picked.clamp(max=len(p) - 1)].to(rbm.device, rbm.dtype)
@@ -112,7 +118,7 @@ def exact_gradient(rbm: RBM, v_data: Tensor) -> Gradient:
 
 
 def _states(n: int, start: int, stop: int) -> np.ndarray:
-    """States number start … stop − 1 of n binary units, (stop − start, n) float64; unit 0 is the lowest bit."""
+    """States number start … stop − 1 of n binary units, (stop − start, n); unit 0 is the lowest bit."""
     return ((np.arange(start, stop)[:, None] >> np.arange(n)) & 1).astype(np.float64)
 
 
@@ -121,7 +127,9 @@ def _logsumexp(x: np.ndarray) -> float:
     return top + float(np.log(np.exp(x - top).sum())) if np.isfinite(top) else top
 
 
-def _blocks(rbm: RBM, progress: Callable[[int, int], None] | None, threads: int | None = None):  # type: ignore[no-untyped-def]
+def _blocks(
+    rbm: RBM, progress: Callable[[int, int], None] | None, threads: int | None = None
+) -> Iterator[np.ndarray]:
     """log of the unnormalised probability of every state of the smaller layer, as blocks (low, high)."""
     wide = {name: array.astype(np.float64) for name, array in rbm.to("cpu", torch.float64).to_numpy().items()}
     W, b, c = wide["W"], wide["vbias"], wide["hbias"]

@@ -1,7 +1,7 @@
 """Compiled CPU kernels of annealing: a draw and the log-weight it implies, in one pass over the logits.
 
-Like `rbm_core.kernels`, from which the random numbers and the elementary functions come: row-major (B, N) arrays,
-bfloat16 as uint16 bit patterns, float32 as it is.
+Like `rbm_core.kernels`, from which the random numbers and the elementary functions come: row-major (B, N)
+arrays, bfloat16 as uint16 bit patterns, float32 as it is.
 """
 
 import math
@@ -11,17 +11,18 @@ from llvmlite import ir
 from numba import float32, float64, int64, njit, types, uint32
 from numba.extending import intrinsic
 
-from rbm_core.kernels import _clip, _exp, _FAST, _LANES, _load, _log1p_unit, _philox_row, _store, _unit
+from rbm_core.kernels import _FAST, _LANES, _clip, _exp, _load, _log1p_unit, _philox_row, _store, _unit
 
 __all__ = ["anneal_hidden", "anneal_visible", "enumerate_rows", "softplus_rows"]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def anneal_hidden(x, bias, beta, beta_next, weights, h, key0, key1, c1, c2, c3):
-    """weights[b] += Σⱼ softplus(β′z) − softplus(βz) with z = x[b, j] + bias[j], then h[b, j] ~ Bernoulli(σ(β′z)).
+    """weights[b] += Σⱼ softplus(β′z) − softplus(βz) with z = x[b, j] + bias[j], then h[b, j] ~
+    Bernoulli(σ(β′z)).
 
-    The first moves a chain's log-weight from temperature β to β′, the second is the first half of the sweep at β′:
-    both need the same logits. h may be x itself.
+    The first moves a chain's log-weight from temperature β to β′, the second is the first half of the sweep
+    at β′: both need the same logits. h may be x itself.
     """
     rows, n = x.shape
     padded = (n + _LANES - 1) // _LANES * _LANES
