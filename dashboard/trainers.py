@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from rbm_core.runs import RunError, RunReader, control, store
-from rbm_core.runs.files import explain, hold_lock
+from rbm_core.runs.files import LOG_FILE, explain, hold_lock
 from rbm_core.runs.reader import LIVE_STATES
 from rbm_core.runs.recorder import Recorder
 
 REPO = Path(__file__).resolve().parents[1]
-LOG_FILE = "trainer.log"
 # Threads of OpenMP that spin while they wait take the cores from the page's server and browser, and from
 # themselves: two of them beside another busy process fell from 400 to 5 updates a second.
 QUIET = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}
@@ -34,11 +33,11 @@ def start(
     origin: Mapping[str, Any] | None = None,
     download: bool = False,
 ) -> str:
-    """Makes a run and starts its trainer; returns the run's name at once, before the trainer has done anything.
+    """Makes a run and starts its trainer; returns the run's name at once, before the trainer has spoken.
 
-    config: a RunConfig. origin: {"run", "step"}, a snapshot whose parameters it starts from. download: let the
-    trainer fetch the data set. RunError in one sentence if the run cannot be made; what goes wrong after that
-    stands in the run's status.
+    config: a RunConfig. origin: {"run", "step"}, a snapshot whose parameters it starts from. download: let
+    the trainer fetch the data set. RunError in one sentence if the run cannot be made; what goes wrong after
+    that stands in the run's status.
     """
     root = store.runs_root()
     name = store.new_name(config, preset, root) if name is None else name

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import rbm_core
 from rbm_core.config import make_config
 from rbm_core.runs import control
-from rbm_core.runs.files import RunError, SnapshotError, hold_lock, one_line
+from rbm_core.runs.files import LOG_FILE, RunError, SnapshotError, hold_lock, one_line
 from rbm_core.runs.reader import LIVE_STATES, RunReader, read_snapshot
 from rbm_core.runs.recorder import Recorder, snapshot_schedule
 
@@ -40,7 +40,6 @@ OnProgress = Callable[[dict[str, Any], dict[str, Any]], None]
 POLL_S = 0.05  # how often commands and clocks are looked at: a command waits this long and an update at most
 SHOW_S = 0.5  # how often status.json and live.safetensors are replaced
 SAVE_S = 30.0  # how often the state is saved: as much as a killed run computes again
-LOG_FILE = "trainer.log"
 
 
 def run(path: Path | str, on_progress: OnProgress | None = None, *, download: bool = False) -> str:

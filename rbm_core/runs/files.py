@@ -25,6 +25,7 @@ if sys.platform != "win32":
 
 SCHEMA = 1
 RUN_LOCK = "run.lock"
+LOG_FILE = "trainer.log"  # what the trainer's process prints, and the tracebacks behind its sentences
 # Two writes within one tick of the file system's clock (4 ms on Linux) can leave the same time stamp, so
 # what was read this soon after a change is read again.
 _SETTLED_NS = 50_000_000
