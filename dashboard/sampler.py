@@ -45,7 +45,8 @@ class FilmRequest:
     "images". images: (n, V) in [0, 1], needed for "images", taken in turn where there are more chains. digit:
     only that class of "digits". betas: (S,), the inverse temperature of each sweep. probe (P, V) uint8 and
     probe_labels (P,): the run's fixed cases. held: (V,) bool, pixels that keep their starting value while the
-    rest begins as noise. flipped: the share of pixels inverted in the start.
+    rest begins as noise. flipped: the share of pixels inverted in the start. pixel_mean, pixel_std (V,): how a
+    Gaussian unit stands for a pixel, x = mean + std · v.
     Raises SamplerError for numbers out of bounds and for films too large to send.
     """
 
@@ -68,6 +69,8 @@ class FilmRequest:
     mean_field: bool = False
     held: np.ndarray | None = None
     flipped: float = 0.0
+    pixel_mean: np.ndarray | None = None
+    pixel_std: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.n_chains <= MAX_CHAINS:

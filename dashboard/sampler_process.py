@@ -6,6 +6,7 @@ A film of S sweeps of B chains (V visible, H hidden units) holds
   v_start (B, V): the start in half precision where it is not made of zeros and ones
   free_energy (S + 1, B): F(v) in nats at temperature 1
   distance (S + 1, B): pixels that differ from `reference`, cut at one half where they are not 0/1
+  clean (V,) uint8: the picture that the first chain starts from, before anything was inverted or let loose
   W (V, H) in half precision; vbias, hbias; beta (S,); held (⌈V/8⌉,) where pixels are held
 Half precision travels as its uint16 bit pattern, which a browser can read.
 """
@@ -65,12 +66,13 @@ def film(
     distance = np.empty((n_sweeps + 1, n_chains), np.uint16)
 
     chain = gibbs.from_images(rbm, v)
-    reference = clean > 0.5
+    scale = _Scale(rbm, arrays)
+    reference = scale.picture(clean) > 0.5
 
     def keep(t: int, v: Tensor) -> None:
         vs.keep(t, v)
         free_energy[t] = rbm.free_energy(v).numpy()
-        distance[t] = ((v > 0.5) != reference).sum(1).numpy()
+        distance[t] = ((scale.picture(v) > 0.5) != reference).sum(1).numpy()
 
     keep(0, chain.v)
     for t, beta in enumerate(betas.tolist()):
@@ -94,6 +96,8 @@ def film(
         "W": arrays["W"].astype(np.float16).view(np.uint16),
         "vbias": arrays["vbias"].astype(np.float32),
         "hbias": arrays["hbias"].astype(np.float32),
+        "clean": np.round(255 * scale.picture(clean[:1])[0].clamp(0, 1).numpy()).astype(np.uint8),
+        **scale.arrays,
     }
     if not real_v and not bool(((v_start := vs.first) == (v_start > 0.5)).all()):
         out["v_start"] = _half(v_start)
@@ -110,7 +114,6 @@ def film(
         "mean_field": mean_field,
         "start_sentence": sentence,
         "band": _band(rbm, meta, arrays),
-        "v_range": vs.range(),
         "reference": "the clean picture" if (held is not None or meta["flipped"] > 0) else "its own start",
     }
     return header, out
@@ -133,14 +136,21 @@ class _Layer:
     def named(self, layer: str) -> Arrays:
         return {f"{layer}_half": self.states.view(np.uint16)} if self.real else {f"{layer}_bits": self.states}
 
-    def range(self) -> tuple[float, float]:
-        """Black and white of a picture of real numbers: all but the outermost hundredths."""
-        if not self.real:
-            return 0.0, 1.0
-        low, high = np.quantile(
-            self.states[:: max(1, len(self.states) // 20)].astype(np.float32), [0.005, 0.995]
-        )
-        return float(low), float(max(high, low + 1e-3))
+
+class _Scale:
+    """How visible units stand for grey values: as they are, or standardised where they are Gaussian."""
+
+    def __init__(self, rbm: RBM, arrays: Arrays) -> None:
+        known = rbm.visible == "gaussian" and "pixel_mean" in arrays and "pixel_std" in arrays
+        self.arrays = {k: arrays[k].astype(np.float32) for k in ("pixel_mean", "pixel_std")} if known else {}
+        self.mean = torch.from_numpy(self.arrays["pixel_mean"]) if known else torch.zeros(rbm.n_visible)
+        self.std = torch.from_numpy(self.arrays["pixel_std"]) if known else torch.ones(rbm.n_visible)
+
+    def picture(self, v: Tensor) -> Tensor:
+        return v * self.std + self.mean
+
+    def units(self, picture: Tensor) -> Tensor:
+        return (picture - self.mean) / self.std
 
 
 def _half(x: Tensor) -> np.ndarray:
@@ -150,33 +160,36 @@ def _half(x: Tensor) -> np.ndarray:
 def _start(rbm: RBM, meta: dict[str, Any], arrays: Arrays) -> tuple[Tensor, Tensor, str]:
     """(the start (B, V), what distances are measured from (B, V), one sentence about it)."""
     rng, n = Rng(meta["seed"], "gibbs start"), meta["n_chains"]
+    scale = _Scale(rbm, arrays)
     chains = "one chain starts" if n == 1 else f"{n} chains start"
-    if meta["start"] == "bernoulli":
-        v = gibbs.from_bernoulli_noise(rbm, n, rng).v
-        return v, v, f"Start: {chains} from noise, each pixel on or off by the toss of a fair coin."
     if meta["start"] == "gaussian":
         v = gibbs.from_gaussian_noise(rbm, n, rng).v
-        return v, v, f"Start: {chains} from Gaussian noise N(0, 1), which only the first half step sees."
+        seen = (
+            "which only the first half step sees" if rbm.visible == "bernoulli" else "a value for each unit"
+        )
+        return v, v, f"Start: {chains} from Gaussian noise N(0, 1), {seen}."
+    if meta["start"] == "bernoulli":
+        v = scale.units(gibbs.from_bernoulli_noise(rbm, n, rng).v)
+        return v, v, f"Start: {chains} from noise, each pixel on or off by the toss of a fair coin."
     if meta["start"] == "digits":
         images, source = _digits(meta, arrays)
         order = rng.permutation(len(images))[torch.arange(n) % len(images)]
-        clean = _binary(torch.from_numpy(images[order.numpy()]), meta["binarisation"], rng)
-        sentence = f"Start: {chains} from {source}."
+        picture, sentence = torch.from_numpy(images[order.numpy()]), f"Start: {chains} from {source}."
     else:
         images = arrays["images"]
-        clean = torch.from_numpy(images[np.arange(n) % len(images)].astype(np.float32))
-        clean = _binary(clean, meta["binarisation"], rng)
+        picture = torch.from_numpy(images[np.arange(n) % len(images)].astype(np.float32))
         sentence = f"Start: {chains} from {meta['images_are']}."
-    v = clean
+    binarisation = "none" if rbm.visible == "gaussian" else meta["binarisation"]
+    picture = clean = _binary(picture, binarisation, rng)
     if meta["flipped"] > 0:
         flips = rng.uniform(tuple(clean.shape)) < meta["flipped"]
-        v = torch.where(flips, 1 - clean, clean)
+        picture = torch.where(flips, 1 - clean, clean)
         sentence = sentence[:-1] + f", with {100 * meta['flipped']:.0f} % of the pixels inverted at random."
     if "held" in arrays:
         held = torch.from_numpy(arrays["held"])
-        v = torch.where(held, v, (rng.uniform(tuple(clean.shape)) < 0.5).to(v.dtype))
+        picture = torch.where(held, picture, (rng.uniform(tuple(clean.shape)) < 0.5).to(picture.dtype))
         sentence = sentence[:-1] + f"; {int(held.sum())} pixels are held fixed, the others begin as noise."
-    return v, clean, sentence
+    return scale.units(picture), scale.units(clean), sentence
 
 
 def _binary(images: Tensor, binarisation: str, rng: Rng) -> Tensor:

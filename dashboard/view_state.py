@@ -6,6 +6,7 @@ and `complaints()` holds one sentence about it for the page to show.
 """
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -77,11 +78,33 @@ def _step(text: str) -> int | str:
     return value
 
 
+def _base64(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{0,8192}", text):
+        raise ValueError(text)
+    return text
+
+
+def place(word: str) -> Field:
+    """A number from 0 on, or the word for the one the page chooses."""
+
+    def parse(text: str) -> int | str:
+        if text == word:
+            return text
+        value = int(text)
+        if not 0 <= value < 2**31:
+            raise ValueError(text)
+        return value
+
+    return Field(word, parse, f"{word} or a whole number from 0")
+
+
 CURVE_GROUPS = ("energy", "likelihood", "reconstruction", "weights", "activity", "pace")
 CURVE_AXES = ("step", "epoch", "time")
 FILTER_ORDERS = ("index", "norm", "activity", "change", "similarity")
 
-GIBBS_STARTS = ("noise", "gaussian", "digits", "particles")
+GIBBS_STARTS = ("noise", "gaussian", "digits", "particles", "drawing")
+
+LOOKS = ("unit", "pixel", "image")
 
 FIELDS: dict[str, Field] = {
     "run": words(),
@@ -95,9 +118,21 @@ FIELDS: dict[str, Field] = {
     "digit": choice("any", ("any", *map(str, range(10)))),
     "chains": whole(25, 1, 100),
     "sweeps": whole(200, 1, 2000),
+    "drawing": Field("", _base64, "a picture as base64"),
+    "held": Field("", _base64, "pixels as base64"),
+    "corrupt": whole(0, 0, 100),
     "temperature": number(1.0, 0.05, 20.0),
+    "hot": number(0.0, 0.0, 20.0),
     "rule": choice("sample", ("sample", "mean")),
     "seed": whole(7, 0, 2**32 - 1),
+    # Inspect: what is opened.
+    "look": choice("unit", LOOKS),
+    "unit": place("strongest"),
+    "pixel": place("middle"),
+    "image": place("first"),
+    # Compare: the runs side by side, names joined by commas, and the curve laid over one another.
+    "runs": words(),
+    "metric": words("free_energy_gap"),
 }
 
 

@@ -162,8 +162,8 @@ class Film {
     if (what !== "pv" || t === 0 || !this.a.h_bits || this.visible === "gaussian") {
       const values = this.show(what, frame, chain);
       if (!values) return null;
-      const out = this.spare(values.length), [low, high] = what.endsWith("v") ? this.v_range : [0, 1];
-      for (let i = 0; i < out.length; i++) out[i] = clampTo((values[i] - low) / (high - low), 0, 1) * 255 + 0.5;
+      const out = this.spare(values.length);
+      for (let i = 0; i < out.length; i++) out[i] = clampTo(values[i], 0, 1) * 255 + 0.5;
       return out;
     }
     const key = t * this.n_chains + chain;
@@ -204,10 +204,15 @@ class Film {
   /** What one layer shows at a frame, or null where it has not been drawn yet. */
   show(what, frame, chain) {
     const tv = frame >> 1, th = (frame + 1) >> 1;
-    if (what === "v") return this.v(tv, chain);
-    if (what === "pv") return this.meanV(tv, chain);
+    if (what === "v") return this.picture(this.v(tv, chain));
+    if (what === "pv") return this.picture(this.meanV(tv, chain));
     if (th === 0) return null;
     return what === "h" ? this.h(th, chain) : this.meanH(th, chain);
+  }
+  /** Grey values from the values of Gaussian units, which stand for standardised pixels. */
+  picture(v) {
+    const { pixel_mean: mean, pixel_std: std } = this.a;
+    return mean ? v.map((x, i) => mean[i] + std[i] * x) : v;
   }
   shape(what) {
     if (what === "v" || what === "pv") return this.image_shape;
@@ -428,15 +433,15 @@ class Player {
     const scrub = this.$(".scrub");
     scrub.value = String(frame);
     const sweep = (frame + 1) >> 1;
-    const where = frame === 0 ? `start · 0 / ${f.n_sweeps}` : `sweep ${sweep} / ${f.n_sweeps} · half step ${half}`;
+    const beta = f.a.beta[Math.max(0, sweep - 1)], cooled = f.a.beta[0] !== f.a.beta[f.n_sweeps - 1];
+    const where = frame === 0 ? `start · 0 / ${f.n_sweeps}` : `sweep ${sweep} / ${f.n_sweeps} · half step ${half}${cooled ? ` · T ${this.number(1 / beta, 2)}` : ""}`;
     this.$(".where").textContent = where;
     scrub.setAttribute("aria-valuetext", where);
     this.tell();
     this.paintCurves();
   }
   lutFor(what) { return what.endsWith("v") ? this.lut.v : this.lut.h; }
-  shade(what, x) {
-    if (this.film.visible === "gaussian" && (what === "v" || what === "pv")) x = (x - this.film.v_range[0]) / (this.film.v_range[1] - this.film.v_range[0]);
+  shade(x) {
     return x <= 0 ? 0 : x >= 1 ? 255 : (x * 255 + 0.5) | 0;
   }
   scratch(name, w, h) {
@@ -499,7 +504,7 @@ class Player {
     const board = this.scratch(what, columns, rows);
     board.pixels.fill(0);
     let sum = 0;
-    for (let i = 0; i < values.length; i++) { board.pixels[i] = lut[this.shade(what, values[i])]; sum += values[i]; }
+    for (let i = 0; i < values.length; i++) { board.pixels[i] = lut[this.shade(values[i])]; sum += values[i]; }
     board.canvas.getContext("2d").putImageData(board.image, 0, 0);
     c.imageSmoothingEnabled = false;
     c.drawImage(board.canvas, 0, 0, canvas.width, canvas.height);
@@ -554,6 +559,12 @@ class Player {
             : `Sweep ${t} of ${f.n_sweeps}, second half: each pixel${held} looked at the hidden units and switched on with probability p(v|h)${heat}. In ${name}, ${flips} of ${f.n_visible} pixels flipped; its free energy is ${F(t)} nats.`;
       }
     }
+    if (f.reference !== "its own start" && this.frame % 2 === 0) {
+      const d = f.a.distance, all = (s) => d.subarray(s * f.n_chains, (s + 1) * f.n_chains).reduce((a, b) => a + b, 0);
+      const share = (from, to) => (from ? `${Math.round(100 * (1 - to / from))} %`.replace("-", "−") : "nothing to repair");
+      if (t === 0) words = words.replace("Press play", `${d[k]} of its pixels are wrong. Press play`);
+      else words += ` ${share(d[k], d[t * f.n_chains + k])} of what was wrong is repaired${f.n_chains > 1 ? `, ${share(all(0), all(t))} over all chains` : ""}.`;
+    }
     const p = this.$(".sentence");
     if (p.textContent !== words) p.textContent = words;
   }
@@ -605,7 +616,7 @@ class Player {
   paintCurves() {
     const captions = {
       energy: ["Free energy F(v)", ` of each chain in nats, at temperature 1${this.film.band ? "; the band holds the middle 90 % of " + this.film.band.label : ""}`],
-      distance: ["Hamming distance", ` to its own start: pixels of ${this.film.n_visible} that differ`],
+      distance: ["Hamming distance", ` to ${this.film.reference}: pixels of ${this.film.n_visible} that differ`],
     };
     for (const [name, canvas] of this.curveCanvases()) {
       const dpr = window.devicePixelRatio || 1;
@@ -706,14 +717,14 @@ class Player {
     if (k === null) return this.hoverNothing();
     const t = this.frame >> 1, f = this.film;
     this.setHover(k);
-    this.tip(e, `chain ${k + 1}: F(v) = ${this.number(f.a.free_energy[t * f.n_chains + k], 1)} nats\n${f.a.distance[t * f.n_chains + k]} pixels from its start\nclick to see it large`);
+    this.tip(e, `chain ${k + 1}: F(v) = ${this.number(f.a.free_energy[t * f.n_chains + k], 1)} nats\n${f.a.distance[t * f.n_chains + k]} pixels from ${f.reference}\nclick to see it large`);
   }
   hoverCurve(name, canvas, e) {
     if (e.buttons) { const { frame } = this.curveAt(name, canvas, e); this.seek(frame); }
     const { chain, t } = this.curveAt(name, canvas, e), f = this.film;
     this.setHover(chain);
     if (chain === null) { this.$(".tip").hidden = true; return; }
-    const value = name === "energy" ? `F(v) = ${this.number(f.a.free_energy[t * f.n_chains + chain], 1)} nats` : `${f.a.distance[t * f.n_chains + chain]} pixels from its start`;
+    const value = name === "energy" ? `F(v) = ${this.number(f.a.free_energy[t * f.n_chains + chain], 1)} nats` : `${f.a.distance[t * f.n_chains + chain]} pixels from ${f.reference}`;
     this.tip(e, `chain ${chain + 1}, sweep ${t}\n${value}`);
   }
   hoverCell(what, canvas, e) {
