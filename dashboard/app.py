@@ -75,9 +75,12 @@ def main() -> None:
     st.html(LAYOUT)
     page = st.navigation(pages)
     pick_run()
-    for sentence in view_state.complaints():
-        st.warning(sentence)
-    page.run()
+    notices = st.container()
+    try:
+        page.run()
+    finally:  # what the page could not read of its link is said above it, even if it stopped early
+        for sentence in view_state.complaints():
+            notices.warning(sentence)
 
 
 main()

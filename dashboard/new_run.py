@@ -108,6 +108,11 @@ def _dataset() -> str | None:
     return chosen
 
 
+def _epochs(preset: str, dataset: str) -> int:
+    epochs = PRESETS[preset].epochs
+    return epochs * MNIST_UPDATES_PER_EPOCH // UPDATES_PER_EPOCH.get(dataset, MNIST_UPDATES_PER_EPOCH)
+
+
 def _control(preset: str, name: str, dataset: str | None) -> Any:
     """The widget for one field of RunConfig, at first at the preset's value; its help is the field's own.
 
@@ -116,7 +121,7 @@ def _control(preset: str, name: str, dataset: str | None) -> Any:
     field = RunConfig.model_fields[name]
     value, key, kind = getattr(PRESETS[preset], name), f"new_{preset}_{name}", field.annotation
     if name == "epochs" and dataset in UPDATES_PER_EPOCH:
-        value, key = value * MNIST_UPDATES_PER_EPOCH // UPDATES_PER_EPOCH[dataset], f"{key}_{dataset}"
+        value, key = _epochs(preset, dataset), f"{key}_{dataset}"
     if get_origin(kind) is Literal:
         options = list(get_args(kind))
         return st.selectbox(label(name), options, index=options.index(value), key=key, help=field.description)
@@ -139,7 +144,8 @@ def _stride(value: float) -> float:
 def _start(preset: str, fields: dict[str, Any]) -> None:
     try:
         config = make_config(**fields)
-        changed = config != PRESETS[preset].model_copy(update={"dataset": config.dataset})
+        offered = {"dataset": config.dataset, "epochs": _epochs(preset, config.dataset)}
+        changed = config != PRESETS[preset].model_copy(update=offered)
         download = not datasets.available(config.dataset)
         name = trainers.start(config, preset=None if changed else preset, download=download)
     except ValueError as error:  # ConfigError, DatasetError and RunError are all one sentence

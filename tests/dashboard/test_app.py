@@ -1,0 +1,127 @@
+"""The app through its own entry: every page opens, shows the run's own numbers, survives bad runs."""
+
+import ast
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from rbm_core.runs import RunReader
+from tests.live import REPO
+from tests.small_run import train_small
+
+PAGES = sorted(path.stem for path in (REPO / "dashboard" / "views").glob("[a-z]*.py"))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_small(tmp_path_factory.mktemp("app") / "checkpoints", "small-run")
+
+
+@pytest.fixture
+def store(trained: Path, runs_root: Path) -> Path:
+    """A store with one finished run of one's own to damage."""
+    shutil.copytree(trained, runs_root / trained.name)
+    return runs_root
+
+
+def open_app(page: str | None = None, **query: str) -> AppTest:
+    app = AppTest.from_file(str(REPO / "dashboard" / "app.py"), default_timeout=60)
+    for name, value in query.items():
+        app.query_params[name] = value
+    return app.switch_page(f"views/{page}.py").run() if page else app.run()
+
+
+def text(app: AppTest) -> str:
+    return "\n".join(element.value for kind in ("title", "markdown", "caption") for element in app.get(kind))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_opens_on_a_run(store: Path, page: str) -> None:
+    app = open_app(page)
+    assert not app.exception
+    assert not app.error
+    assert app.selectbox(key="run_picker").value == "small-run"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_says_so_when_there_is_no_run(runs_root: Path, page: str) -> None:
+    app = open_app(page)
+    assert not app.exception
+    assert text(app) + "".join(element.value for element in app.info), "an empty page"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_survives_a_run_that_cannot_be_read(store: Path, page: str) -> None:
+    (store / "small-run" / "config.json").write_text("{")
+    app = open_app(page, run="small-run")
+    assert not app.exception
+    assert app.error or app.warning or app.info, "not a word about the damage"
+
+
+def test_the_first_page_shows_the_runs_own_numbers(store: Path) -> None:
+    reader = RunReader(store / "small-run")
+    step = reader.status()["step"]
+    app = open_app()
+    assert f"step **{step:,}**" in text(app)
+    assert "finished" in text(app)
+
+
+def test_a_run_the_link_names_but_nobody_knows_is_named_with_those_there_are(store: Path) -> None:
+    app = open_app(run="no-such-run")
+    assert not app.exception
+    assert "no run 'no-such-run'" in app.warning[0].value
+    assert "small-run" in app.warning[0].value
+    assert app.selectbox(key="run_picker").value == "small-run"
+
+
+@pytest.mark.parametrize("name", ["../../etc", "a/b", "", "%00", "x" * 300, "<b>"])
+def test_names_that_are_no_names_cost_one_sentence(store: Path, name: str) -> None:
+    app = open_app(run=name)
+    assert not app.exception
+    assert app.selectbox(key="run_picker").value == "small-run"
+
+
+def test_the_picker_prefers_the_shipped_run_to_other_finished_ones(store: Path) -> None:
+    shutil.copytree(store / "small-run", store / "mnist-default")
+    described = json.loads((store / "mnist-default" / "config.json").read_text())
+    described["created"] = "2001-01-01T00:00:00+00:00"
+    (store / "mnist-default" / "config.json").write_text(json.dumps(described))
+    assert open_app().selectbox(key="run_picker").value == "mnist-default"
+
+
+def test_choosing_another_run_shows_it_and_the_link_says_so(store: Path) -> None:
+    shutil.copytree(store / "small-run", store / "other")
+    app = open_app(run="small-run", step="10")
+    app.selectbox(key="run_picker").set_value("other").run()
+    assert app.query_params["run"] == "other"
+    assert "step" not in app.query_params, "the other run opens at a step of this one"
+    assert "**other**" in text(app)
+
+
+def test_no_view_reaches_past_its_door() -> None:
+    """Views draw: they neither open files nor load the engine."""
+    for path in (REPO / "dashboard" / "views").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not {"torch", "safetensors", "os"} & {name.split(".")[0] for name in names}, path.name
+
+
+def test_showing_a_run_does_not_load_the_engine(store: Path) -> None:
+    script = (
+        "import sys\n"
+        "from streamlit.testing.v1 import AppTest\n"
+        "app = AppTest.from_file('dashboard/app.py', default_timeout=60).run()\n"
+        "assert not app.exception, app.exception\n"
+        "print(sorted({'torch', 'torchvision', 'sklearn'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=REPO, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().splitlines()[-1] == "[]"

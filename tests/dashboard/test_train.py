@@ -1,0 +1,323 @@
+"""The Train page: the moment it shows is the one recorded, and what cannot be read costs one sentence."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard import trainers
+from dashboard.components.blob import unpack
+from rbm_core.config import RunConfig
+from rbm_core.runs import RunReader, control
+from rbm_core.runs.files import hold_lock
+from tests.live import REPO
+from tests.small_run import train_small
+
+RUN = "small-run"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_small(tmp_path_factory.mktemp("train") / "checkpoints", RUN)
+
+
+@pytest.fixture
+def run(trained: Path, runs_root: Path) -> Path:
+    shutil.copytree(trained, runs_root / RUN)
+    return runs_root / RUN
+
+
+def open_train(**query: str) -> AppTest:
+    app = AppTest.from_file(str(REPO / "dashboard" / "app.py"), default_timeout=60)
+    for name, value in query.items():
+        app.query_params[name] = value
+    return app.run()
+
+
+def fed(app: AppTest, name: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What the component called `name` was sent."""
+    for element in app.get("bidi_component"):
+        if element.proto.component_name == f"rbm_{name}" or element.proto.id.endswith(f"-{name}"):
+            header, arrays = unpack(element.proto.bytes)
+            if name not in ("filters", "particles") or header.get("kind") == name:
+                return header, arrays
+    raise AssertionError(f"no component {name!r} among {[e.proto.id for e in app.get('bidi_component')]}")
+
+
+def text(app: AppTest) -> str:
+    return "\n".join(element.value for kind in ("title", "markdown", "caption") for element in app.get(kind))
+
+
+def live(run: Path, **status: Any) -> Any:
+    """The run as a living trainer would leave it; returns the lock that says so."""
+    now = json.loads((run / "status.json").read_text())
+    (run / "status.json").write_text(json.dumps({**now, "heartbeat": time.time(), **status}))
+    return hold_lock(run)
+
+
+def test_every_picture_belongs_to_the_moment_the_link_names(run: Path) -> None:
+    reader = RunReader(run)
+    step = reader.snapshot_steps()[-2]
+    snapshot = reader.snapshot(step)
+    app = open_train(run=RUN, step=str(step))
+    assert not app.exception
+    assert f"step **{step:,}**" in text(app)
+    _, arrays = fed(app, "filters")
+    assert np.allclose(arrays["facts"][:, 1], snapshot.hbias)
+    assert fed(app, "particles")[1]["bits"].shape == snapshot.particles_v[:100].shape
+    assert np.array_equal(fed(app, "particles")[1]["bits"] > 0, snapshot.particles_v[:100] > 0)
+    assert np.array_equal(fed(app, "activity")[1]["mean"], snapshot.mean_hidden)
+    assert fed(app, "histograms")[1]["counts3"].sum() == snapshot.increment_counts[0].sum()
+    assert fed(app, "curves")[0]["cursor"] == step
+    assert fed(app, "timeline")[0]["shown"] == step
+
+
+def test_curves_are_the_recorded_rows(run: Path) -> None:
+    metrics = RunReader(run).metrics()
+    header, arrays = fed(open_train(run=RUN), "curves")
+    assert header["from"] == 0
+    for name in ("step", "free_energy_train", "free_energy_valid", "reconstruction_error"):
+        assert np.array_equal(arrays["rows"][:, header["columns"].index(name)], metrics[name]), name
+
+
+def test_a_finished_run_is_shown_at_its_end(run: Path) -> None:
+    reader = RunReader(run)
+    header, _ = fed(open_train(run=RUN), "timeline")
+    assert header["shown"] == reader.snapshot_steps()[-1]
+    assert header["steps"] == reader.snapshot_steps()
+    assert header["follows"]
+    assert not header["alive"]
+
+
+def test_new_data_do_not_move_a_page_that_looks_at_the_past(run: Path) -> None:
+    _, second, *_ = RunReader(run).snapshot_steps()
+    late = RunReader(run).snapshot_steps()[-1]
+    hidden = run / "snapshots" / f"{late:09d}.safetensors"
+    aside = run / "aside"
+    hidden.rename(aside)
+    app = open_train(run=RUN, step=str(second))
+    aside.rename(hidden)
+    app.run()
+    header, _ = fed(app, "timeline")
+    assert header["steps"][-1] == late, "the slider does not know the new snapshot"
+    assert header["shown"] == second
+
+
+def test_a_refresh_sends_only_what_is_new(run: Path) -> None:
+    """A whole run of the script sends everything; so this counts what a refresh alone would send."""
+    app = open_train(run=RUN)
+    assert "same" not in fed(app, "filters")[0]
+    assert len(fed(app, "curves")[1]["rows"]) == len(RunReader(run).metrics()["step"])
+
+
+@pytest.mark.parametrize("step", ["soon", "-4", "1e3", "∞"])
+def test_a_step_that_is_none_falls_back_and_says_so(run: Path, step: str) -> None:
+    app = open_train(run=RUN, step=step)
+    assert not app.exception
+    assert "must be live or a step" in app.warning[0].value
+    assert fed(app, "timeline")[0]["follows"]
+
+
+def test_a_step_without_a_snapshot_shows_the_nearest_and_says_so(run: Path) -> None:
+    steps = RunReader(run).snapshot_steps()
+    app = open_train(run=RUN, step=str(steps[-1] - 1))
+    assert not app.exception
+    assert f"Showing step {steps[-1]:,} instead" in app.warning[0].value
+    assert fed(app, "timeline")[0]["shown"] == steps[-1]
+
+
+def test_a_snapshot_removed_under_the_slider_leaves_the_page_alive(run: Path) -> None:
+    steps = RunReader(run).snapshot_steps()
+    app = open_train(run=RUN, step=str(steps[1]))
+    (run / "snapshots" / f"{steps[1]:09d}.safetensors").unlink()
+    shutil.copytree(run, run.parent / "copy")  # a run not yet cached
+    app = open_train(run="copy", step=str(steps[1]))
+    assert not app.exception
+    assert "instead" in app.warning[0].value
+
+
+def test_a_damaged_newest_snapshot_does_not_hide_the_others(run: Path) -> None:
+    steps = RunReader(run).snapshot_steps()
+    (run / "snapshots" / f"{steps[-1]:09d}.safetensors").write_bytes(b"half a snapsh")
+    app = open_train(run=RUN)
+    assert not app.exception
+    assert fed(app, "timeline")[0]["shown"] == steps[-2]
+    assert f"snapshot at step {steps[-1]:,} cannot be read" in app.warning[0].value
+
+
+def test_a_run_without_snapshots_still_shows_its_curves(run: Path) -> None:
+    shutil.rmtree(run / "snapshots")
+    (run / "live.safetensors").unlink(missing_ok=True)
+    app = open_train(run=RUN)
+    assert not app.exception
+    assert len(fed(app, "curves")[1]["rows"])
+    assert "first pictures" in text(app)
+
+
+def test_one_snapshot_is_enough(run: Path) -> None:
+    for step in RunReader(run).snapshot_steps()[1:]:
+        (run / "snapshots" / f"{step:09d}.safetensors").unlink()
+    app = open_train(run=RUN)
+    assert not app.exception
+    assert fed(app, "timeline")[0]["shown"] == 0
+
+
+def test_damaged_curves_leave_the_pictures(run: Path) -> None:
+    (run / "metrics.jsonl").write_text('{"step": 0}\nnonsense\n{"step": 1}\n')
+    app = open_train(run=RUN)
+    assert not app.exception
+    assert "damaged at line 2" in app.warning[0].value
+    assert fed(app, "filters")[1]["tiles"].any()
+
+
+def test_a_run_deleted_while_watched_costs_one_sentence(run: Path) -> None:
+    shutil.copytree(run, run.parent / "other")
+    app = open_train(run=RUN)
+    shutil.rmtree(run)
+    app.run()
+    assert not app.exception
+    assert f"There is no run '{RUN}'" in app.warning[0].value
+    assert app.selectbox(key="run_picker").value == "other"
+
+
+def test_buttons_are_those_the_state_allows(run: Path) -> None:
+    def buttons(app: AppTest) -> set[str]:
+        return {button.key for button in app.button if str(button.key).startswith("do_")}
+
+    assert buttons(open_train(run=RUN)) == set()
+    lock = live(run, state="running", steps_per_s=100.0)
+    assert buttons(open_train(run=RUN)) == {"do_pause_", "do_stop_"}
+    lock.release()
+    assert buttons(open_train(run=RUN)) == {"do_restart_"}, "interrupted: nobody holds the lock"
+    lock = live(run, state="paused", steps_per_epoch=40)
+    assert buttons(open_train(run=RUN)) == {"do_resume_", "do_step_1", "do_step_10", "do_step_40", "do_stop_"}
+    lock.release()
+
+
+def test_a_pressed_button_reaches_the_trainer_and_shows_at_once(run: Path) -> None:
+    lock = live(run, state="running", steps_per_s=100.0)
+    app = open_train(run=RUN)
+    app.button(key="do_pause_").click().run()
+    assert "pausing" in text(app)
+    assert app.button(key="do_pause_").disabled
+    assert [c["command"] for c in control.take(run)] == ["pause"]
+    live(run, state="paused")
+    app.run()
+    assert "pausing" not in text(app)
+    app.button(key="do_step_10").click().run()
+    (command,) = control.take(run)
+    assert command["command"] == "step"
+    assert command["value"] == {"n": 10}
+    lock.release()
+
+
+def test_a_setting_changed_while_it_trains_is_sent_with_its_name(run: Path) -> None:
+    lock = live(run, state="running", steps_per_s=100.0)
+    app = open_train(run=RUN)
+    app.selectbox(key="change_what").set_value("momentum").run()
+    app.number_input(key="change_momentum").set_value(0.7).run()
+    app.button(key="change_do").click().run()
+    (command,) = control.take(run)
+    assert command["command"] == "set"
+    assert command["value"] == {"name": "momentum", "value": 0.7}
+    lock.release()
+
+
+def test_a_command_nobody_can_obey_costs_one_sentence(run: Path) -> None:
+    lock = live(run, state="running", steps_per_s=100.0)
+    app = open_train(run=RUN)
+    lock.release()
+    app.button(key="do_stop_").click().run()
+    assert not app.exception
+    assert any("not being trained" in error.value for error in app.error)
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[RunConfig, dict[str, Any]]]:
+    """What the form would have started, instead of a process."""
+    calls: list[tuple[RunConfig, dict[str, Any]]] = []
+
+    def start(config: RunConfig, **options: Any) -> str:
+        calls.append((config, options))
+        return RUN
+
+    monkeypatch.setattr(trainers, "start", start)
+    return calls
+
+
+def test_the_form_starts_what_it_shows(run: Path, started: list[tuple[RunConfig, dict[str, Any]]]) -> None:
+    app = open_train(run=RUN)
+    app.selectbox(key="new_dataset").set_value("bars-and-stripes").run()
+    app.number_input(key="new_quick_n_hidden").set_value(12).run()
+    app.button(key="new_start").click().run()
+    ((config, options),) = started
+    assert not app.exception
+    assert (config.dataset, config.n_hidden) == ("bars-and-stripes", 12)
+    assert options["preset"] is None, "a changed preset is no longer that preset"
+    assert app.query_params["run"] == RUN
+
+
+def test_choosing_a_preset_shows_its_values(
+    run: Path, started: list[tuple[RunConfig, dict[str, Any]]]
+) -> None:
+    app = open_train(run=RUN)
+    app.selectbox(key="new_preset").set_value("reference").run()
+    assert app.number_input(key="new_reference_n_hidden").value == 250
+    assert app.selectbox(key="new_reference_optimizer").value == "adam"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("learning_rate", -1.0, "Learning_rate must be greater than 0, got -1.0."),
+        ("n_hidden", 0, "N_hidden must be at least 1, got 0."),
+        ("epochs", 0, "Epochs must be at least 1, got 0."),
+    ],
+)
+def test_values_that_cannot_be_trained_cost_one_sentence(
+    run: Path, started: list[tuple[RunConfig, dict[str, Any]]], field: str, value: float, sentence: str
+) -> None:
+    app = open_train(run=RUN)
+    app.selectbox(key="new_dataset").set_value("mnist").run()
+    app.number_input(key=f"new_quick_{field}").set_value(value).run()
+    app.button(key="new_start").click().run()
+    assert not app.exception
+    assert [error.value for error in app.error] == [sentence]
+    assert not started
+
+
+def test_every_control_of_the_form_teaches_with_its_fields_own_sentence(run: Path) -> None:
+    app = open_train(run=RUN)
+    app.selectbox(key="new_dataset").set_value("mnist").run()
+    for name, field in RunConfig.model_fields.items():
+        kinds = ("selectbox", "number_input", "checkbox", "text_input")
+        widgets = [
+            w for kind in kinds for w in app.get(kind) if w.key in (f"new_quick_{name}", f"new_{name}")
+        ]
+        assert [w.help for w in widgets] == [field.description], name
+
+
+def test_data_not_on_this_machine_are_offered_with_a_sentence(
+    run: Path,
+    started: list[tuple[RunConfig, dict[str, Any]]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("RBM_DATA_DIR", str(tmp_path / "nothing"))
+    app = open_train(run=RUN)
+    app.selectbox(key="new_dataset").set_value("mnist").run()
+    assert "not on this machine yet" in app.info[0].value
+    assert "mnist-5k" in app.info[0].value
+    app.button(key="new_start").click().run()
+    assert started[0][1]["download"] is True
+
+
+def test_a_small_data_set_gets_as_many_updates_as_the_preset_means(run: Path) -> None:
+    app = open_train(run=RUN)
+    app.selectbox(key="new_dataset").set_value("mnist-5k").run()
+    assert app.number_input(key="new_quick_epochs_mnist-5k").value == 5 * 550 // 40
