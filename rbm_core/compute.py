@@ -112,7 +112,9 @@ class Rng:
         ):
             shift = torch.zeros(logits.shape[1]) if bias is None else bias.float()
             source = logits.contiguous()
-            target = out if out.is_contiguous() else torch.empty_like(source)
+            # Drawn in place, the kernel would not be vectorised.
+            apart = out.is_contiguous() and out.data_ptr() != source.data_ptr()
+            target = out if apart else torch.empty_like(source)
             kernels.draw_from_logits(
                 as_array(source), shift.numpy(), np.float32(scale), as_array(target), *self.next_counter()
             )

@@ -142,7 +142,7 @@ def _philox_row(out, first, key0, key1, c1, c2, c3):
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def draw_from_logits(x, bias, scale, out, key0, key1, c1, c2, c3):
-    """out[b, n] = 1 with probability σ(scale · (x[b, n] + bias[n])), else 0. out may be x itself."""
+    """out[b, n] = 1 with probability σ(scale · (x[b, n] + bias[n])), else 0. out must not overlap x."""
     rows, n = x.shape
     padded = (n + _LANES - 1) // _LANES * _LANES
     random = np.empty(padded, np.uint32)

@@ -14,6 +14,10 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.live import CHROMIUM, CHROMIUM_FLAGS, REPO, App, settle, shoot
 
+# Before torch loads: spinning threads of a trainer and of the tests would starve each other on two cores.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
 UNPACK_MNIST = REPO.parent / "shared" / "data" / "unpack-mnist"
 
 

@@ -1,0 +1,1 @@
+"""Timings, never assertions: `make bench` prints them."""
