@@ -1,0 +1,205 @@
+"""Trainers started from the app: detached, obedient within a second, and found again by their run alone."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard import trainers
+from rbm_core.config import make_config
+from rbm_core.runs import RunError, RunReader, files, list_runs
+from rbm_core.runs.recorder import Recorder
+
+# About an hour of updates, so that it is still running whenever a test looks.
+ENDLESS = {
+    "dataset": "bars-and-stripes",
+    "n_hidden": 16,
+    "n_chains": 20,
+    "batch_size": 1,
+    "epochs": 100_000,
+    "log_every": 500,
+    "learning_rate": 1e-3,
+    "precision": "float32",
+}
+
+
+def wait_for(what: Callable[[], Any], seconds: float) -> float:
+    """The seconds until it was so; fails after the time."""
+    begin = time.monotonic()
+    while time.monotonic() < begin + seconds:
+        if what():
+            return time.monotonic() - begin
+        time.sleep(0.01)
+    raise AssertionError(f"still not so after {seconds} s")
+
+
+@pytest.fixture
+def started(runs_root: Path) -> Iterator[list[str]]:
+    """Names of runs whose trainers are ended with the test."""
+    names: list[str] = []
+    yield names
+    for name in names:
+        read = RunReader(runs_root / name)
+        if files.lock_is_held(read.path) and (pid := read.status()["pid"]):
+            os.kill(pid, signal.SIGKILL)
+            wait_for(lambda read=read: not files.lock_is_held(read.path), 10)
+
+
+def is_state(read: RunReader, *states: str) -> Callable[[], bool]:
+    return lambda: read.status()["state"] in states
+
+
+def test_trainer_obeys_within_a_second_and_is_found_again(runs_root: Path, started: list[str]) -> None:
+    begin = time.monotonic()
+    name = trainers.start(make_config(**ENDLESS), preset="quick")
+    assert time.monotonic() - begin < 1.0, "nothing is waited for"
+    started.append(name)
+    read = RunReader(runs_root / name)
+    assert read.status()["state"] == "starting"
+    assert [info.name for info in list_runs(runs_root) if info.live] == [name]
+    wait_for(is_state(read, "running"), 60)
+    status = read.status()
+
+    # Detached: a session of its own, no input, OpenMP told not to spin.
+    pid = status["pid"]
+    assert pid != os.getpid()
+    assert os.getsid(pid) == pid
+    assert os.readlink(f"/proc/{pid}/fd/0") == "/dev/null"
+    environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    assert {b"OMP_WAIT_POLICY=passive", b"GOMP_SPINCOUNT=0"} <= set(environment)
+
+    with pytest.raises(RunError, match=f"run {name!r} is already being trained"):
+        trainers.resume(name)
+    second = subprocess.run(
+        [sys.executable, "-m", "rbm_core.trainer", str(read.path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert second.returncode == 2
+    assert second.stderr == (
+        f"run {name!r} is already being trained by process {pid}; watch that one, or stop it first\n"
+    )
+
+    trainers.send(name, "pause")
+    assert wait_for(is_state(read, "paused"), 5) < 1.0
+    step = read.status()["step"]
+    live = read.live()
+    assert live is not None
+    assert live.step == step
+    trainers.send(name, "step", {"n": 10})
+    assert wait_for(lambda: read.status()["step"] == step + 10, 5) < 1.0
+    trainers.send(name, "resume")
+    assert wait_for(lambda: read.status()["step"] > step + 10, 5) < 1.0
+    trainers.send(name, "set", {"name": "learning_rate", "value": 2e-3})
+    assert wait_for(lambda: read.status()["learning_rate"] > 1.5e-3, 5) < 1.0
+    trainers.send(name, "stop")
+    assert wait_for(is_state(read, "stopped"), 5) < 1.0
+    assert {event.get("by") for event in read.events()} >= {"page"}
+    wait_for(lambda: not Path(f"/proc/{pid}").exists(), 10)  # no zombie is left behind
+
+    step = read.status()["step"]
+    trainers.resume(name)
+    assert read.status()["state"] == "starting"
+    assert read.status()["step"] == step
+    wait_for(is_state(read, "running"), 60)
+    wait_for(lambda: read.status()["step"] > step, 10)
+    assert read.events()[-1]["command"] == "continue"
+    trainers.send(name, "stop")
+    wait_for(is_state(read, "stopped"), 10)
+
+
+def test_trainer_outlives_the_process_that_started_it(runs_root: Path, started: list[str]) -> None:
+    """Killed with its whole process group, as by Ctrl-C on the server, the starter takes no trainer along."""
+    program = (
+        "import time; from dashboard import trainers; from rbm_core.config import make_config\n"
+        f"print(trainers.start(make_config(**{ENDLESS!r})), flush=True)\n"
+        "time.sleep(60)"
+    )
+    app = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert app.stdout is not None
+    name = app.stdout.readline().strip()
+    started.append(name)
+    read = RunReader(runs_root / name)
+    wait_for(lambda: files.lock_is_held(read.path), 30)
+    os.killpg(app.pid, signal.SIGINT)
+    app.wait(10)
+    app.stdout.close()
+    wait_for(is_state(read, "running"), 60)
+    os.kill(read.status()["pid"], signal.SIGKILL)
+    wait_for(is_state(read, "interrupted"), 10)
+    assert "Resume goes on from the last saved state" in read.status()["message"]
+
+
+def test_failure_while_starting_is_told_in_the_status(runs_root: Path, started: list[str]) -> None:
+    name = trainers.start(make_config(**{**ENDLESS, "dataset": str(runs_root / "no-pictures")}), "hopeless")
+    started.append(name)
+    read = RunReader(runs_root / name)
+    wait_for(is_state(read, "failed"), 60)
+    message = read.status()["message"]
+    assert "no-pictures" in message
+    assert "\n" not in message
+
+
+def test_trainer_that_could_not_say_a_word_is_spoken_for(
+    runs_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainers, "REPO", runs_root)  # where there is no rbm_core to import
+    monkeypatch.chdir(runs_root)
+    name = trainers.start(make_config(**ENDLESS), "mute")
+    read = RunReader(runs_root / name)
+    wait_for(is_state(read, "failed"), 30)
+    message = read.status()["message"]
+    assert message.startswith("The trainer ended before it began (exit code 1):")
+    assert "No module named" in message
+    assert "\n" not in message
+
+
+def test_program_that_cannot_be_run_is_one_sentence(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainers.sys, "executable", "/nowhere/python")
+    with pytest.raises(RunError, match="the trainer could not be started") as error:
+        trainers.start(make_config(**ENDLESS), "unborn")
+    assert "\n" not in str(error.value)
+    assert RunReader(runs_root / "unborn").status()["state"] == "failed"
+
+
+def test_taken_name_is_refused_before_anything_starts(
+    runs_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (runs_root / "taken").mkdir()
+    monkeypatch.setattr(trainers, "_launch", lambda *_: pytest.fail("must not start"))
+    with pytest.raises(RunError, match="there is already a run 'taken'"):
+        trainers.start(make_config(**ENDLESS), "taken")
+    with pytest.raises(RunError, match=r"a run cannot be called '\.\./out'"):
+        trainers.start(make_config(**ENDLESS), "../out")
+
+
+@pytest.mark.parametrize("state", ["finished", "diverged"])
+def test_run_with_nothing_to_go_on_with_is_not_resumed(
+    runs_root: Path, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    monkeypatch.setattr(trainers, "_launch", lambda *_, **__: None)
+    name = trainers.start(make_config(**ENDLESS), "ended")
+    Recorder(runs_root / name).write_status({"state": state})
+    with pytest.raises(RunError, match="start a new run from one of its snapshots"):
+        trainers.resume(name)
+
+
+def test_commands_to_a_run_that_nobody_trains_are_refused(
+    runs_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainers, "_launch", lambda *_, **__: None)
+    name = trainers.start(make_config(**ENDLESS), "quiet")
+    Recorder(runs_root / name).write_status({"state": "stopped"})
+    with pytest.raises(RunError, match="resume it first"):
+        trainers.send(name, "pause")
+    with pytest.raises(RunError, match="no run 'other'"):
+        trainers.send("other", "pause")
