@@ -47,7 +47,8 @@ def pick_run() -> None:
     if run is None:
         return
     view_state.remember("run", run)
-    described = {info.name: f"{info.name} · {'unreadable' if info.error else info.state}" for info in infos}
+    # States that change by themselves stand on the page, which refreshes; here only what stays true.
+    described = {info.name: f"{info.name} (unreadable)" for info in infos if info.error}
     st.session_state.run_picker = run
     st.sidebar.selectbox(
         "Run",

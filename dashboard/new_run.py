@@ -57,9 +57,7 @@ def sidebar() -> None:
         fields: dict[str, Any] = {"dataset": dataset}
         for name in MAIN:
             fields[name] = _control(preset, name, dataset)
-        with st.popover("All settings", icon=":material/tune:", width="stretch"):
-            for name in FOLDED:
-                fields[name] = _control(preset, name, dataset)
+        fields |= _folded(preset, dataset)
         st.button(
             "Start",
             key="new_start",
@@ -108,12 +106,26 @@ def _dataset() -> str | None:
     return chosen
 
 
+def _folded(preset: str, dataset: str | None) -> dict[str, Any]:
+    """The other settings. Their widgets are made only while they are looked at: 28 of them would cost every
+    run of the page 40 % of its time. What was set stays set while they are folded away.
+    """
+    kept = st.session_state.setdefault("new_kept", {}).setdefault(preset, {})
+    with st.popover(
+        "All settings", icon=":material/tune:", width="stretch", key="new_all", on_change="rerun"
+    ) as folded:
+        if folded.open:
+            for name in FOLDED:
+                kept[name] = _control(preset, name, dataset, kept.get(name))
+    return {name: kept.get(name, getattr(PRESETS[preset], name)) for name in FOLDED}
+
+
 def _epochs(preset: str, dataset: str) -> int:
     epochs = PRESETS[preset].epochs
     return epochs * MNIST_UPDATES_PER_EPOCH // UPDATES_PER_EPOCH.get(dataset, MNIST_UPDATES_PER_EPOCH)
 
 
-def _control(preset: str, name: str, dataset: str | None) -> Any:
+def _control(preset: str, name: str, dataset: str | None, kept: Any = None) -> Any:
     """The widget for one field of RunConfig, at first at the preset's value; its help is the field's own.
 
     Each preset has widgets of its own, so that choosing another one shows its values.
@@ -122,6 +134,7 @@ def _control(preset: str, name: str, dataset: str | None) -> Any:
     value, key, kind = getattr(PRESETS[preset], name), f"new_{preset}_{name}", field.annotation
     if name == "epochs" and dataset in UPDATES_PER_EPOCH:
         value, key = _epochs(preset, dataset), f"{key}_{dataset}"
+    value = value if kept is None else kept
     if get_origin(kind) is Literal:
         options = list(get_args(kind))
         return st.selectbox(label(name), options, index=options.index(value), key=key, help=field.description)

@@ -14,6 +14,8 @@ from rbm_core.runs import RunReader
 from tests.live import REPO
 from tests.small_run import train_small
 
+# The page Learn trains its own tiny machines, and Compare shows every run, so neither speaks of the chosen one.
+OF_NO_RUN = {"learn", "compare"}
 PAGES = sorted(path.stem for path in (REPO / "dashboard" / "views").glob("[a-z]*.py"))
 
 
@@ -60,7 +62,8 @@ def test_every_page_survives_a_run_that_cannot_be_read(store: Path, page: str) -
     (store / "small-run" / "config.json").write_text("{")
     app = open_app(page, run="small-run")
     assert not app.exception
-    assert app.error or app.warning or app.info, "not a word about the damage"
+    said = app.error or app.warning or app.info
+    assert said or page in OF_NO_RUN, "not a word about the damage"
 
 
 def test_the_first_page_shows_the_runs_own_numbers(store: Path) -> None:

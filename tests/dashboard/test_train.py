@@ -267,8 +267,23 @@ def test_choosing_a_preset_shows_its_values(
 ) -> None:
     app = open_train(run=RUN)
     app.selectbox(key="new_preset").set_value("reference").run()
+    app.session_state["new_all"] = True
+    app.run()
     assert app.number_input(key="new_reference_n_hidden").value == 250
     assert app.selectbox(key="new_reference_optimizer").value == "adam"
+
+
+def test_a_setting_stays_set_when_its_control_is_folded_away(
+    run: Path, started: list[tuple[RunConfig, dict[str, Any]]]
+) -> None:
+    app = open_train(run=RUN)
+    app.session_state["new_all"] = True
+    app.run()
+    app.number_input(key="new_quick_momentum").set_value(0.5).run()
+    app.session_state["new_all"] = False
+    app.run()
+    app.button(key="new_start").click().run()
+    assert started[0][0].momentum == 0.5
 
 
 @pytest.mark.parametrize(
@@ -294,6 +309,8 @@ def test_values_that_cannot_be_trained_cost_one_sentence(
 def test_every_control_of_the_form_teaches_with_its_fields_own_sentence(run: Path) -> None:
     app = open_train(run=RUN)
     app.selectbox(key="new_dataset").set_value("mnist").run()
+    app.session_state["new_all"] = True
+    app.run()
     for name, field in RunConfig.model_fields.items():
         kinds = ("selectbox", "number_input", "checkbox", "text_input")
         widgets = [
