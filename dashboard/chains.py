@@ -3,7 +3,8 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from dashboard.components.blob import pack
 from rbm_core.runs.reader import RunReader, Snapshot
 
 _FILM_BYTES_KEPT = 96_000_000
+AGES = 6  # snapshots side by side
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,8 @@ class ChainSettings:
     """What a reader chose. hot: the temperature to cool down from, 0 for none. corrupt: per cent of the pixels.
 
     drawing, held: bits as base64, the picture drawn and the pixels held fixed; empty for none.
+    beside: "nothing", "ages" (the same start and chance in snapshots of other ages), or "whatif": from sweep `fork`
+    on at if_temperature, with other random numbers if if_seed, in the machine of if_step unless that is None.
     """
 
     start: str
@@ -32,6 +36,11 @@ class ChainSettings:
     temperature: float = 1.0
     hot: float = 0.0
     rule: str = "sample"
+    beside: str = "nothing"
+    fork: int = 0
+    if_temperature: float = 1.5
+    if_seed: bool = False
+    if_step: int | None = None
 
     def betas(self) -> np.ndarray:
         """(sweeps,): 1/T of each sweep; from hot to cold by equal factors."""
@@ -77,21 +86,131 @@ class Films:
         return shown
 
 
+def ages(steps: list[int], chosen: int) -> list[int]:
+    """At most AGES of the kept steps up to the chosen one, evenly spaced among them: the first, ..., the chosen."""
+    until = [step for step in steps if step < chosen] + [chosen]
+    return [until[k] for k in sorted({round(k) for k in np.linspace(0, len(until) - 1, AGES)})]
+
+
 def make_film(
     reader: RunReader,
     snapshot: Snapshot,
     settings: ChainSettings,
+    snapshot_at: Callable[[int], Snapshot],
     on_progress: sampler.Progress | None = None,
 ) -> Shown:
-    """The film of these settings in the machine of this snapshot. Raises SamplerError or DrawingError."""
-    film = sampler.SHARED.film(request(reader, snapshot, settings), on_progress)
-    header = {
-        **film.header,
+    """The film of these settings in the machine of this snapshot, and of what is to run beside it.
+
+    snapshot_at: reads the run's snapshot of a step. Raises SamplerError, DrawingError or RunError.
+    """
+    if settings.beside == "ages":
+        steps = ages(reader.snapshot_steps(), snapshot.step)
+        count = min(settings.chains, sampler.MAX_FILM_CHAINS // len(steps))
+        same = replace(request(reader, snapshot, settings), n_chains=count)
+        parts = []
+        for step in steps:
+            aged = snapshot if step == snapshot.step else snapshot_at(step)
+            machine: dict[str, Any] = {
+                "W": aged.W,
+                "vbias": aged.vbias,
+                "hbias": aged.hbias,
+                "log_var": aged.log_var,
+            }
+            parts.append((f"step {step:,}", replace(same, **machine)))
+    else:
+        parts = [("as it was", request(reader, snapshot, settings))]
+        if settings.beside == "whatif":
+            parts.append(("what if", _what_if(parts[0][1], snapshot, settings, snapshot_at)))
+    size = sum(part.film_bytes() for _, part in parts)
+    if size > sampler.MAX_FILM_BYTES:
+        raise sampler.SamplerError(
+            f"{len(parts)} films side by side would be {size / 1e6:.0f} MB, and the player takes "
+            f"{sampler.MAX_FILM_BYTES / 1e6:.0f} MB: choose fewer chains or sweeps"
+        )
+    films = []
+    for done, (_, part) in enumerate(parts):
+        films.append(sampler.SHARED.film(part, _share(on_progress, done, len(parts))))
+    header, arrays = _side_by_side([label for label, _ in parts], [part for _, part in parts], films)
+    header |= {
         "image_shape": image_shape(reader, snapshot),
         "caption": settings.caption(reader.name, snapshot.step),
         "seed": settings.seed,
+        "fork": settings.fork if settings.beside == "whatif" else None,
     }
-    return Shown(pack(header, film.arrays), film.arrays["clean"])
+    return Shown(pack(header, arrays), films[-1 if settings.beside == "ages" else 0].arrays["clean"])
+
+
+def _what_if(
+    was: sampler.FilmRequest,
+    snapshot: Snapshot,
+    settings: ChainSettings,
+    snapshot_at: Callable[[int], Snapshot],
+) -> sampler.FilmRequest:
+    """The same film with other circumstances from sweep `fork` on."""
+    betas = was.betas.copy()
+    betas[settings.fork :] = 1 / settings.if_temperature
+    changed = replace(was, betas=betas, fork_at=settings.fork)
+    if settings.if_seed:
+        changed = replace(changed, fork_seed=settings.seed + 1)
+    if settings.if_step is not None and settings.if_step != snapshot.step:
+        other = snapshot_at(settings.if_step)
+        machine: dict[str, Any] = {"fork_W": other.W, "fork_vbias": other.vbias, "fork_hbias": other.hbias}
+        changed = replace(changed, **machine, fork_log_var=other.log_var)
+    return changed
+
+
+def _share(on_progress: sampler.Progress | None, done: int, parts: int) -> sampler.Progress | None:
+    """Progress through all parts, told while one of them is made."""
+    if on_progress is None:
+        return None
+    return lambda sweep, total: on_progress(done * total + sweep if sweep or done else 0, parts * total)
+
+
+def _side_by_side(
+    labels: list[str], requests: list[sampler.FilmRequest], films: list[sampler.Film]
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Several films of equal size as one: the groups' chains one after another.
+
+    W (M, V, H), vbias (M, V) and hbias (M, H) hold the machines met; machine (G, S) says which of them made each
+    sweep of each group, beta (G, S) at which inverse temperature.
+    """
+    first = films[0]
+    arrays: dict[str, np.ndarray] = {
+        name: np.concatenate([film.arrays[name] for film in films], axis=0 if name == "v_start" else 1)
+        for name in ("v_bits", "v_half", "v_start", "h_bits", "h_half", "free_energy", "distance")
+        if name in first.arrays
+    }
+    arrays |= {
+        name: first.arrays[name] for name in ("held", "pixel_mean", "pixel_std") if name in first.arrays
+    }
+    machines: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]] = []
+
+    def number(W: np.ndarray, vbias: np.ndarray, hbias: np.ndarray, log_var: np.ndarray | None) -> int:
+        for k, known in enumerate(machines):
+            if known[0] is W:
+                return k
+        machines.append((W, vbias, hbias, log_var))
+        return len(machines) - 1
+
+    schedule = np.zeros((len(films), len(requests[0].betas)), np.uint8)
+    for g, part in enumerate(requests):
+        schedule[g] = number(part.W, part.vbias, part.hbias, part.log_var)
+        if part.fork_W is not None and part.fork_vbias is not None and part.fork_hbias is not None:
+            schedule[g, part.fork_at :] = number(
+                part.fork_W, part.fork_vbias, part.fork_hbias, part.fork_log_var
+            )
+    arrays["W"] = np.stack([m[0].astype(np.float16).view(np.uint16) for m in machines])
+    arrays["vbias"] = np.stack([m[1].astype(np.float32) for m in machines])
+    arrays["hbias"] = np.stack([m[2].astype(np.float32) for m in machines])
+    if all(m[3] is not None for m in machines):
+        arrays["h_gain"] = np.stack([np.exp(-m[3]).astype(np.float32) for m in machines if m[3] is not None])
+    arrays["machine"] = schedule
+    arrays["beta"] = np.stack([film.arrays["beta"] for film in films])
+    header = {**first.header, "groups": labels if len(labels) > 1 else [""]}
+    header["n_chains"] = len(films) * first.header["n_chains"]
+    if len(machines) > 1:
+        header["band"] = None  # free energies of different machines differ by their log Z
+    return header, arrays
 
 
 def image_shape(reader: RunReader, snapshot: Snapshot) -> tuple[int, int]:

@@ -26,6 +26,7 @@ import safetensors.numpy
 ROOT = Path(__file__).resolve().parent.parent
 MAX_CHAINS = 100
 MAX_SWEEPS = 2000
+MAX_FILM_CHAINS = 200  # side by side in one player
 # What a browser is handed at once: 100 chains of 2,000 sweeps of 784 + 500 binary units are 32 MB.
 MAX_FILM_BYTES = 64_000_000
 
@@ -46,7 +47,8 @@ class FilmRequest:
     only that class of "digits". betas: (S,), the inverse temperature of each sweep. probe (P, V) uint8 and
     probe_labels (P,): the run's fixed cases. held: (V,) bool, pixels that keep their starting value while the
     rest begins as noise. flipped: the share of pixels inverted in the start. pixel_mean, pixel_std (V,): how a
-    Gaussian unit stands for a pixel, x = mean + std · v.
+    Gaussian unit stands for a pixel, x = mean + std · v. fork_at: the sweeps after which another seed, or the
+    machine of fork_W, fork_vbias and fork_hbias, takes over.
     Raises SamplerError for numbers out of bounds and for films too large to send.
     """
 
@@ -71,6 +73,12 @@ class FilmRequest:
     flipped: float = 0.0
     pixel_mean: np.ndarray | None = None
     pixel_std: np.ndarray | None = None
+    fork_at: int = 0
+    fork_seed: int | None = None
+    fork_W: np.ndarray | None = None
+    fork_vbias: np.ndarray | None = None
+    fork_hbias: np.ndarray | None = None
+    fork_log_var: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.n_chains <= MAX_CHAINS:

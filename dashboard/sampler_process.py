@@ -7,7 +7,7 @@ A film of S sweeps of B chains (V visible, H hidden units) holds
   free_energy (S + 1, B): F(v) in nats at temperature 1
   distance (S + 1, B): pixels that differ from `reference`, cut at one half where they are not 0/1
   clean (V,) uint8: the picture that the first chain starts from, before anything was inverted or let loose
-  W (V, H) in half precision; vbias, hbias; beta (S,); held (⌈V/8⌉,) where pixels are held
+  beta (S,); held (⌈V/8⌉,) where pixels are held; pixel_mean, pixel_std (V,) of Gaussian visible units
 Half precision travels as its uint16 bit pattern, which a browser can read.
 """
 
@@ -51,7 +51,7 @@ def film(
     rbm = RBM.from_numpy(
         arrays["W"], arrays["vbias"], arrays["hbias"], visible=meta["visible"], log_var=arrays.get("log_var")
     )
-    rng = Rng(meta["seed"], "gibbs page")
+    first, rng = rbm, Rng(meta["seed"], "gibbs page")
     v, clean, sentence = _start(rbm, meta, arrays)
     held = torch.from_numpy(arrays["held"]) if "held" in arrays else None
     clamp = None if held is None else (held, v)
@@ -71,11 +71,14 @@ def film(
 
     def keep(t: int, v: Tensor) -> None:
         vs.keep(t, v)
-        free_energy[t] = rbm.free_energy(v).numpy()
+        free_energy[t] = rbm.free_energy(v).numpy()  # of the machine that drew v
         distance[t] = ((scale.picture(v) > 0.5) != reference).sum(1).numpy()
 
     keep(0, chain.v)
     for t, beta in enumerate(betas.tolist()):
+        if t == meta["fork_at"]:
+            rng = rng if meta["fork_seed"] is None else Rng(meta["fork_seed"], "gibbs page")
+            rbm = _forked(rbm, arrays)
         if mean_field:
             h = rbm.mean_h_from_v(chain.v, beta)
             v = rbm.mean_v_from_h(h, beta)
@@ -93,9 +96,6 @@ def film(
         "free_energy": free_energy,
         "distance": distance,
         "beta": betas.astype(np.float32),
-        "W": arrays["W"].astype(np.float16).view(np.uint16),
-        "vbias": arrays["vbias"].astype(np.float32),
-        "hbias": arrays["hbias"].astype(np.float32),
         "clean": np.round(255 * scale.picture(clean[:1])[0].clamp(0, 1).numpy()).astype(np.uint8),
         **scale.arrays,
     }
@@ -103,8 +103,6 @@ def film(
         out["v_start"] = _half(v_start)
     if held is not None:
         out["held"] = np.packbits(held.numpy())
-    if rbm.inverse_var is not None:
-        out["h_gain"] = rbm.inverse_var.numpy().astype(np.float32)
     header = {
         "n_chains": n_chains,
         "n_sweeps": n_sweeps,
@@ -113,10 +111,18 @@ def film(
         "visible": rbm.visible,
         "mean_field": mean_field,
         "start_sentence": sentence,
-        "band": _band(rbm, meta, arrays),
+        "band": _band(first, meta, arrays),
         "reference": "the clean picture" if (held is not None or meta["flipped"] > 0) else "its own start",
     }
     return header, out
+
+
+def _forked(rbm: RBM, arrays: Arrays) -> RBM:
+    """The machine that takes over at a fork: the same one where no other is given."""
+    if "fork_W" not in arrays:
+        return rbm
+    W, vbias, hbias = (arrays[f"fork_{name}"] for name in ("W", "vbias", "hbias"))
+    return RBM.from_numpy(W, vbias, hbias, visible=rbm.visible, log_var=arrays.get("fork_log_var"))
 
 
 class _Layer:

@@ -69,6 +69,13 @@ def switch(default: bool) -> Field:
     return Field(default, parse, "0 or 1")
 
 
+def automatic(field: Field) -> Field:
+    """The same field, by default left to what it depends on."""
+    return Field(
+        "auto", lambda text: text if text == "auto" else field.parse(text), f"auto or {field.expects}"
+    )
+
+
 def _step(text: str) -> int | str:
     if text == "live":
         return text
@@ -106,6 +113,10 @@ GIBBS_STARTS = ("noise", "gaussian", "digits", "particles", "drawing")
 
 LOOKS = ("unit", "pixel", "image")
 
+LEARN_MACHINES = ("pair", "3x3", "4x4")
+LEARN_METHODS = ("exact", "cd1", "cd10", "pcd")
+LEARN_VIEWS = ("distribution", "update", "gradients", "landscape")
+
 FIELDS: dict[str, Field] = {
     "run": words(),
     # Train: the moment looked at, and how it is drawn.
@@ -125,6 +136,11 @@ FIELDS: dict[str, Field] = {
     "hot": number(0.0, 0.0, 20.0),
     "rule": choice("sample", ("sample", "mean")),
     "seed": whole(7, 0, 2**32 - 1),
+    "beside": choice("nothing", ("nothing", "ages", "whatif")),
+    "fork": whole(0, 0, 2000),
+    "if_temperature": number(1.5, 0.05, 20.0),
+    "if_seed": switch(False),
+    "if_step": Field("same", lambda text: text if text == "same" else _step(text), "same or a step"),
     # Inspect: what is opened.
     "look": choice("unit", LOOKS),
     "unit": place("strongest"),
@@ -133,6 +149,14 @@ FIELDS: dict[str, Field] = {
     # Compare: the runs side by side, names joined by commas, and the curve laid over one another.
     "runs": words(),
     "metric": words("free_energy_gap"),
+    # Learn: the tiny machine, how it learns, and where in its learning one looks.
+    "machine": choice("pair", LEARN_MACHINES),
+    "method": choice("exact", LEARN_METHODS),
+    "hidden": automatic(whole(1, 1, 12)),
+    "rate": automatic(number(0.5, 0.01, 5.0)),
+    "view": choice("distribution", LEARN_VIEWS),
+    "update": whole(0, 0, 2000),
+    "lesson": whole(1, 1, 10),
 }
 
 

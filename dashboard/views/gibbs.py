@@ -29,7 +29,8 @@ PICTURED = (
     "particles",
     "drawing",
 )  # starts that are pictures: these can be spoilt, and held in part
-RULES = {"sample": "tosses a coin", "mean": "takes its mean"}
+BESIDE = {"nothing": "nothing", "ages": "other ages", "whatif": "what if"}
+RULES = {"sample": "a sample", "mean": "its mean"}
 
 film_player = components.load("film")
 pad = components.load("drawing")
@@ -126,7 +127,9 @@ def _choose_start(options: list[str], classes: list[int], place: Any) -> dict[st
         "Class",
         ["any", *map(str, classes)],
         key=key,
-        width=110,
+        width=130,
+        label_visibility="collapsed",
+        format_func=lambda name: "any class" if name == "any" else f"class {name}",
         help="Only pictures with this label, or all of them.",
     )
     return {"start": start, "digit": _end("digit", digit)}
@@ -135,6 +138,7 @@ def _choose_start(options: list[str], classes: list[int], place: Any) -> dict[st
 def _draw(shape: tuple[int, int]) -> str:
     """The pad and the upload in the sidebar; returns the drawing's bits as base64."""
     kept = _kept("drawing")
+    pad_place, place = st.sidebar.container(), st.sidebar.container()
     uploaded = st.sidebar.file_uploader(
         "Or a picture of yours",
         type=["png", "jpg", "jpeg", "webp", "bmp", "gif"],
@@ -142,7 +146,6 @@ def _draw(shape: tuple[int, int]) -> str:
         help="Dark strokes on light paper or the reverse. It is shrunk and centred as MNIST's digits are.",
         on_change=_forget_upload,
     )
-    place = st.sidebar.container()
     if uploaded is not None:
         content = uploaded.getvalue()
         mark = hashlib.sha256(content).hexdigest()[:12]
@@ -177,7 +180,7 @@ def _draw(shape: tuple[int, int]) -> str:
     if header["version"] not in first:
         first.clear()
         first[header["version"]] = pack(header, {"marks": marks})
-    with st.sidebar:
+    with pad_place:
         pad(key="gibbs-pad", data=first[header["version"]], on_picture_change=_drawn(shape))
     if complaint := st.session_state.get("gibbs-pad-complaint"):
         place.warning(_sentence(complaint))
@@ -264,6 +267,77 @@ def _held() -> None:
     _end("held", text)
 
 
+# --- what runs beside them ---
+
+
+def _choose_beside(reader: RunReader, n_sweeps: int, place: Any, bar: Any) -> dict[str, Any]:
+    """Above the player: what to compare with; in the sidebar: what is otherwise in the other world."""
+    key = _begin("beside")
+    beside = place.segmented_control(
+        "Beside it",
+        list(BESIDE),
+        required=True,
+        key=key,
+        format_func=lambda name: BESIDE[name],
+        help="*Other ages*: the same start and the same random numbers in snapshots from early to late, a film of "
+        "learning. *What if*: the same chains, but from some sweep on at another temperature, with other random "
+        "numbers or in another snapshot.",
+    )
+    chosen: dict[str, Any] = {"beside": _end("beside", beside)}
+    if beside != "whatif":
+        return chosen
+    bar = st.sidebar.container(border=True)
+    bar.markdown(
+        "**What if**", help="Everything not changed here stays the same, down to the random numbers."
+    )
+    key = _begin("fork")
+    st.session_state[key] = min(st.session_state[key], n_sweeps - 1)
+    fork = bar.number_input(
+        "from sweep",
+        0,
+        n_sweeps - 1,
+        key=key,
+        help="Until this sweep both are the same; the player can set it.",
+    )
+    temperature = bar.number_input(
+        "at temperature",
+        0.05,
+        20.0,
+        step=0.1,
+        format="%.2f",
+        key=_begin("if_temperature"),
+        help="The temperature of the other chains from then on.",
+    )
+    steps: list[Any] = ["same", *reader.snapshot_steps()]
+    key = _begin("if_step")
+    if st.session_state[key] not in steps:
+        st.session_state[key] = "same"
+    step = bar.selectbox(
+        "in snapshot",
+        steps,
+        key=key,
+        format_func=lambda step: "the same" if step == "same" else f"{step:,}",
+        help="The machine that runs the other chains from then on.",
+    )
+    seed = bar.toggle(
+        "with other random numbers", key=_begin("if_seed"), help="From then on, those of the next seed."
+    )
+    chosen["fork"] = _end("fork", fork)
+    chosen["if_temperature"] = _end("if_temperature", temperature)
+    chosen["if_step"] = None if _end("if_step", step) == "same" else step
+    chosen["if_seed"] = _end("if_seed", seed)
+    return chosen
+
+
+def _fork_here() -> None:
+    """The player's button: fork the chains at the sweep it shows."""
+    sweep = st.session_state["film"].get("fork")
+    if isinstance(sweep, int) and 0 <= sweep < sampler.MAX_SWEEPS:
+        for name, value in (("beside", "whatif"), ("fork", sweep)):
+            st.session_state[f"gibbs-{name}"] = value
+            _end(name, value)
+
+
 # --- how the chains run ---
 
 
@@ -298,12 +372,12 @@ def _chain_settings() -> dict[str, Any]:
         "pictures; hotter, it wanders and blurs into noise.",
     )
     rule = bar.segmented_control(
-        "Each unit",
+        "Each unit takes",
         list(RULES),
         required=True,
         key=_begin("rule"),
         format_func=lambda name: RULES[name],
-        help="*Tosses a coin*: on with its probability; this is Gibbs sampling. *Takes its mean*: the "
+        help="*A sample*: on with its probability; this is Gibbs sampling. *Its mean*: the "
         "probability itself is passed on; no chance is left, and the chain falls into the nearest valley "
         "(mean field).",
     )
@@ -402,6 +476,7 @@ def _page(reader: RunReader, top: Any) -> None:
         )
         return
     row = top.container(horizontal=True, vertical_alignment="bottom")
+    beside_place = st.sidebar.container()
     probe = reader.probe()
     classes = [] if probe is None or probe.labels is None else sorted({int(k) for k in probe.labels})
     particles = len(snapshot.particles_v) > 0
@@ -412,17 +487,20 @@ def _page(reader: RunReader, top: Any) -> None:
     if chosen["start"] in PICTURED:
         chosen |= _spoil(shape)
     hold_place = st.sidebar.container()
-    settings = chains.ChainSettings(**chosen, **_chain_settings())
+    chosen |= _chain_settings()
+    settings = chains.ChainSettings(**chosen, **_choose_beside(reader, chosen["sweeps"], row, beside_place))
     place = row.empty()
     born = (reader.path / "config.json").stat().st_mtime_ns
     shown = _films().get(
         (str(reader.path), born, snapshot.step, settings),
-        lambda: chains.make_film(reader, snapshot, settings, _show_progress(place)),
+        lambda: chains.make_film(
+            reader, snapshot, settings, lambda step: data.snapshot(reader.name, step), _show_progress(place)
+        ),
     )
     place.empty()
     if settings.held:
         _hold_pad(hold_place, shape, settings.held, shown.clean)
-    film_player(key="film", data=shown.blob)
+    film_player(key="film", data=shown.blob, on_fork_change=_fork_here)
     with st.expander("About this picture", icon=":material/info:"):
         st.markdown(ABOUT)
 

@@ -1,5 +1,6 @@
 """The Gibbs page and the sampler behind it: films are the engine's chains, and bad input costs one sentence."""
 
+import io
 import os
 import shutil
 import signal
@@ -11,14 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from dashboard import sampler, sampler_process
+from dashboard import chains, drawn, sampler, sampler_process
 from dashboard.components.blob import unpack
 from dashboard.sampler import FilmRequest, Sampler, SamplerError
 from rbm_core import gibbs
 from rbm_core.compute import Rng
 from rbm_core.rbm import RBM
+from rbm_core.runs.reader import RunReader
 from tests.live import REPO
 from tests.small_run import train_small
 
@@ -94,12 +97,6 @@ def test_same_request_gives_the_same_film_through_the_process(helper: Sampler) -
         assert np.array_equal(here[name], there[name]), f"{name} depends on where the film is made"
         assert np.array_equal(there[name], again[name]), f"{name} differs between two films of one seed"
     assert not np.array_equal(other["v_bits"], here["v_bits"]), "another seed gave the same film"
-
-
-def test_weights_reach_the_player_without_loss() -> None:
-    film = request()
-    _, arrays = in_process(film)
-    assert np.array_equal(arrays["W"].view(np.float16).astype(np.float32), film.W)
 
 
 def test_dead_sampler_is_replaced(helper: Sampler) -> None:
@@ -270,12 +267,10 @@ def film_of(app: AppTest) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 
 def test_page_shows_the_newest_snapshot_s_chain(open_gibbs: Callable[..., AppTest], small_run: Path) -> None:
-    from rbm_core.runs.reader import RunReader
-
     header, arrays = film_of(open_gibbs())
     reader = RunReader(small_run)
     newest = reader.snapshot(reader.snapshot_steps()[-1])
-    assert np.array_equal(arrays["W"].view(np.float16).astype(np.float32), newest.W), (
+    assert np.array_equal(arrays["W"][0].view(np.float16).astype(np.float32), newest.W), (
         "another snapshot's weights"
     )
     assert (header["n_chains"], header["n_sweeps"]) == (25, 200)
@@ -336,6 +331,143 @@ def test_bad_link_falls_back_and_says_so(
     app = open_gibbs(**query)
     assert any(words in warning.value for warning in app.warning), [w.value for w in app.warning]
     film_of(app)
+
+
+def test_ages_run_the_same_chance_through_every_snapshot(
+    open_gibbs: Callable[..., AppTest], small_run: Path
+) -> None:
+    reader = RunReader(small_run)
+    header, arrays = film_of(open_gibbs(beside="ages", chains="3", sweeps="5"))
+    steps = reader.snapshot_steps()
+    shown = [int(label.removeprefix("step ").replace(",", "")) for label in header["groups"]]
+    assert shown == chains.ages(steps, steps[-1])
+    assert (shown[0], shown[-1]) == (steps[0], steps[-1])
+    v, h = bits(arrays["v_bits"], 784), bits(arrays["h_bits"], 64)
+    for g, step in enumerate(shown):
+        aged = reader.snapshot(step)
+        assert np.array_equal(v[0, 3 * g : 3 * g + 3], v[0, :3]), "the groups do not start alike"
+        rbm = RBM.from_numpy(aged.W, aged.vbias, aged.hbias)
+        first = gibbs.half_step(
+            rbm, gibbs.from_images(rbm, torch.from_numpy(v[0, :3]).float()), Rng(7, "gibbs page")
+        )
+        assert np.array_equal(h[0, 3 * g : 3 * g + 3], first.h.numpy()), (
+            f"step {step} met other random numbers"
+        )
+        weights = arrays["W"][arrays["machine"][g, 0]].view(np.float16).astype(np.float32)
+        assert np.array_equal(weights, aged.W), f"the player has other weights for step {step}"
+
+
+def test_what_if_is_the_same_film_until_the_fork(open_gibbs: Callable[..., AppTest]) -> None:
+    link = {"chains": "3", "sweeps": "20", "beside": "whatif", "fork": "8"}
+    alone = film_of(open_gibbs(chains="3", sweeps="20"))[1]["v_bits"]
+    for changes in (
+        {"if_temperature": "3"},
+        {"if_temperature": "1", "if_seed": "1"},
+        {"if_temperature": "1", "if_step": "0"},
+    ):
+        v = film_of(open_gibbs(**link, **changes))[1]["v_bits"]
+        assert np.array_equal(v[:, :3], alone), "the chains as they were are not the film alone"
+        assert np.array_equal(v[:9, 3:], alone[:9]), f"{changes} changed the time before the fork"
+        assert not np.array_equal(v[9, 3:], alone[9]), f"{changes} changed nothing at the fork"
+    v = film_of(open_gibbs(**link, if_temperature="1"))[1]["v_bits"]
+    assert np.array_equal(v[:, 3:], alone), "with nothing changed the fork leads elsewhere"
+
+
+def test_cooling_ends_at_the_temperature_asked_for(open_gibbs: Callable[..., AppTest]) -> None:
+    beta = film_of(open_gibbs(sweeps="10", chains="2", hot="8", temperature="0.5"))[1]["beta"][0]
+    assert np.allclose(beta[[0, -1]], [1 / 8, 2])
+    assert np.allclose(beta[1:] / beta[:-1], 16 ** (1 / 9)), "the steps of cooling are not equal factors"
+
+
+def test_corrupted_digits_start_as_far_off_as_asked(open_gibbs: Callable[..., AppTest]) -> None:
+    header, arrays = film_of(open_gibbs(start="digits", corrupt="20", chains="50", sweeps="2"))
+    assert header["reference"] == "the clean picture"
+    wrong = arrays["distance"][0].mean()
+    assert abs(wrong - 0.2 * 784) < 5 * np.sqrt(784 * 0.2 * 0.8 / 50)
+
+
+def test_held_pixels_in_the_link_stay(open_gibbs: Callable[..., AppTest]) -> None:
+    held = np.arange(784) % 28 < 14
+    app = open_gibbs(start="digits", chains="4", sweeps="6", held=drawn.bits_to_text(held))
+    v = bits(film_of(app)[1]["v_bits"], 784)
+    assert (v[:, :, held] == v[0][:, held]).all(), "a held pixel moved"
+    assert (v[1:, :, ~held] != v[0][:, ~held]).any(), "the free pixels did not move"
+
+
+def test_empty_drawing_is_said_and_plays(open_gibbs: Callable[..., AppTest]) -> None:
+    header, arrays = film_of(open_gibbs(start="drawing", chains="2", sweeps="3"))
+    assert "nothing is drawn yet" in header["start_sentence"]
+    assert not bits(arrays["v_bits"][0], 784).any()
+
+
+def test_drawing_in_the_link_starts_every_chain(open_gibbs: Callable[..., AppTest]) -> None:
+    bar = (np.arange(784) % 28 > 12) & (np.arange(784) % 28 < 16)
+    header, arrays = film_of(
+        open_gibbs(start="drawing", chains="2", sweeps="3", drawing=drawn.bits_to_text(bar))
+    )
+    assert "your drawing" in header["start_sentence"]
+    assert (bits(arrays["v_bits"][0], 784) == bar).all()
+
+
+def test_damaged_drawing_in_the_link_costs_one_sentence(open_gibbs: Callable[..., AppTest]) -> None:
+    app = open_gibbs(start="drawing", drawing="AAAA", chains="2", sweeps="3")
+    film_of(app)
+    assert any("784 pixels" in w.value for w in app.sidebar.warning), [w.value for w in app.warning]
+
+
+# --- drawings ---
+
+
+def strokes() -> np.ndarray:
+    picture = np.zeros((140, 140), np.float32)
+    picture[20:60, 90:100] = 1
+    picture[50:60, 60:100] = 1
+    return picture
+
+
+def test_drawing_is_centred_as_mnist_is() -> None:
+    image = drawn.placed(strokes(), (28, 28)).reshape(28, 28)
+    rows, columns = np.nonzero(image)
+    assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20, "the ink does not fill 20 pixels"
+    assert abs(rows.mean() - 13.5) < 1, "the centre of mass lies off the middle row"
+    assert abs(columns.mean() - 13.5) < 1, "the centre of mass lies off the middle column"
+    moved = np.roll(strokes(), (30, -40), (0, 1))
+    assert np.array_equal(drawn.placed(moved, (28, 28)), image.ravel()), "the place on the pad matters"
+
+
+@pytest.mark.parametrize("ink", [0, 255])
+def test_upload_reads_dark_on_light_and_light_on_dark(ink: int) -> None:
+    picture = np.where(strokes() > 0, ink, 255 - ink).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
+    seen = drawn.placed(drawn.picture_from_file(file.getvalue()), (28, 28))
+    assert (seen != drawn.placed(strokes(), (28, 28))).mean() < 0.02
+
+
+def test_uploads_that_are_no_picture_cost_one_sentence() -> None:
+    def png(image: Image.Image) -> bytes:
+        file = io.BytesIO()
+        image.save(file, "PNG")
+        return file.getvalue()
+
+    for content, words in (
+        (b"not an image", "not an image"),
+        (png(Image.new("1", (20_000, 20_000))), "pixels"),
+        (png(Image.new("L", (7_000, 7_000))), "pixels"),
+        (png(Image.new("L", (50, 50), 200)), "all of one shade"),
+    ):
+        with pytest.raises(drawn.DrawingError, match=words):
+            drawn.picture_from_file(content)
+    with pytest.raises(drawn.DrawingError, match="empty"):
+        drawn.placed(np.zeros((140, 140), np.float32), (28, 28))
+
+
+def test_upload_twenty_thousand_pixels_wide_is_read() -> None:
+    picture, file = np.zeros((300, 20_000), np.uint8), io.BytesIO()
+    picture[50:250, 6_000:14_000] = 255
+    Image.fromarray(picture).save(file, "PNG")
+    image = drawn.placed(drawn.picture_from_file(file.getvalue()), (28, 28)).reshape(28, 28)
+    assert image.sum(1).max() == 20, "a broad stroke does not fill the box"
 
 
 def test_unknown_run_in_the_link_shows_another_and_says_so(open_gibbs: Callable[..., AppTest]) -> None:

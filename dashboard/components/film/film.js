@@ -25,7 +25,7 @@ const TEMPLATE = `<div class="film" tabindex="-1" role="group" aria-label="Playe
       <span class="apart">hidden</span> <i>0</i><canvas class="ramp h" width="64" height="1"></canvas><i>1</i></span>
   </div>
   <div class="stage">
-    <section class="chains"><canvas class="grid" role="img" aria-label="All chains; click one to see it large"></canvas></section>
+    <section class="chains"><div class="labels"></div><canvas class="grid" role="img" aria-label="All chains; click one to see it large"></canvas></section>
     <section class="cycle">
       <div class="panel v" data-panel="v"><div class="label"><b><math><mi>v</mi></math></b> <span class="count"></span></div><canvas></canvas></div>
       <div class="arrow right" data-arrow="h"><math><mi>σ</mi><mo>(</mo><mi>c</mi><mo>+</mo><mi>v</mi><mi>W</mi><mo>)</mo></math><svg viewBox="0 0 60 16" aria-hidden="true"><path d="M2 8H52M45 2l7 6-7 6"/></svg><small>look at the picture</small></div>
@@ -41,6 +41,12 @@ const TEMPLATE = `<div class="film" tabindex="-1" role="group" aria-label="Playe
   <div class="bar time">
     <input type="range" class="scrub" min="0" step="1" value="0" aria-label="Frame: half steps since the start">
     <output class="where"></output>
+    <label class="pick" title="Half steps a second">speed
+      <select class="speed" aria-label="Speed in half steps a second">
+        <option value="1">1/s</option><option value="2">2/s</option><option value="4">4/s</option><option value="8">8/s</option>
+        <option value="16">16/s</option><option value="30">30/s</option><option value="60">60/s</option><option value="120">120/s</option><option value="240">240/s</option>
+      </select>
+    </label>
   </div>
   <div class="bar transport">
     <button type="button" data-do="first" aria-label="First frame (Home)" title="First frame (Home)"><svg viewBox="0 0 24 24"><path d="M5 5h2.5v14H5zM19 5v14L8.5 12z"/></svg></button>
@@ -48,12 +54,7 @@ const TEMPLATE = `<div class="film" tabindex="-1" role="group" aria-label="Playe
     <button type="button" data-do="play" class="play" aria-label="Play (space)" title="Play or pause (space)"><svg viewBox="0 0 24 24"><path class="icon" d="M7 4.5v15L19.5 12z"/></svg><span class="word">Play</span></button>
     <button type="button" data-do="forward" aria-label="One half step forward (right arrow)" title="One half step forward (→)"><svg viewBox="0 0 24 24"><path d="M9 5v14l9.5-7zM5 5h2.5v14H5z"/></svg></button>
     <button type="button" data-do="last" aria-label="Last frame (End)" title="Last frame (End)"><svg viewBox="0 0 24 24"><path d="M16.5 5H19v14h-2.5zM5 5v14l10.5-7z"/></svg></button>
-    <label class="pick" title="Half steps a second">speed
-      <select class="speed" aria-label="Speed in half steps a second">
-        <option value="1">1/s</option><option value="2">2/s</option><option value="4">4/s</option><option value="8">8/s</option>
-        <option value="16">16/s</option><option value="30">30/s</option><option value="60">60/s</option><option value="120">120/s</option><option value="240">240/s</option>
-      </select>
-    </label>
+    <button type="button" data-do="fork" title="Run these chains a second time beside themselves, from this sweep on at another temperature, seed or snapshot">what if…</button>
     <p class="sentence" aria-live="polite"></p>
   </div>
   </div>
@@ -90,12 +91,26 @@ class Film {
     Object.assign(this, header);
     this.a = arrays;
     this.last = 2 * this.n_sweeps;
-    this.W = halfToFloat(arrays.W);
-    this.WT = new Float32Array(this.W.length);
-    for (let i = 0; i < this.n_visible; i++)
-      for (let j = 0; j < this.n_hidden; j++) this.WT[j * this.n_visible + i] = this.W[i * this.n_hidden + j];
+    this.per = this.n_chains / this.groups.length;
+    this.machines = new Map();
     this.memory = new Map();
     this.greys = new Map();
+  }
+  /** The group of chains that a chain belongs to: groups run side by side, from the same start. */
+  groupOf(chain) { return Math.floor(chain / this.per); }
+  betaOf(chain, t) { return this.a.beta[this.groupOf(chain) * this.n_sweeps + Math.max(0, t - 1)]; }
+  /** The weights that made sweep t of a chain, both ways round; half precision is exact in single. */
+  machineOf(chain, t) {
+    const number = this.a.machine[this.groupOf(chain) * this.n_sweeps + Math.max(0, t - 1)];
+    let machine = this.machines.get(number);
+    if (!machine) {
+      const { n_visible: V, n_hidden: H } = this, cut = (x, n) => x.subarray(number * n, (number + 1) * n);
+      const W = halfToFloat(cut(this.a.W, V * H)), WT = new Float32Array(V * H);
+      for (let i = 0; i < V; i++) for (let j = 0; j < H; j++) WT[j * V + i] = W[i * H + j];
+      machine = { W, WT, vbias: cut(this.a.vbias, V), hbias: cut(this.a.hbias, H), gain: this.a.h_gain && cut(this.a.h_gain, V) };
+      this.machines.set(number, machine);
+    }
+    return machine;
   }
   layer(bits, halves, first, t, chain, n, out) {
     if (t === 0 && first) return this.fromHalves(first, chain * n, n, out);
@@ -118,12 +133,18 @@ class Film {
     return this.layer(this.a.h_bits, this.a.h_half, null, t - 1, chain, this.n_hidden, out);
   }
   /** p(h|v) that h of sweep t was drawn from. */
-  meanH(t, chain) { return this.remember("h", t, chain, () => this.conditional(this.v(t - 1, chain), this.W, this.a.hbias, this.a.h_gain, t)); }
+  meanH(t, chain) { 
+    return this.remember("h", t, chain, () => {
+      const m = this.machineOf(chain, t);
+      return this.conditional(this.v(t - 1, chain), m.W, m.hbias, m.gain, this.betaOf(chain, t));
+    });
+  }
   /** p(v|h) that v after sweep t was drawn from; the start was drawn from nothing, so it stands for itself. */
   meanV(t, chain) {
     if (t === 0) return this.v(0, chain);
     return this.remember("v", t, chain, () => {
-      const p = this.conditional(this.h(t, chain), this.WT, this.a.vbias, null, t, this.visible === "gaussian");
+      const m = this.machineOf(chain, t);
+      const p = this.conditional(this.h(t, chain), m.WT, m.vbias, null, this.betaOf(chain, t), this.visible === "gaussian");
       if (this.a.held) {
         const start = this.v(0, chain);
         for (let i = 0; i < p.length; i++) if (this.isHeld(i)) p[i] = start[i];
@@ -142,7 +163,7 @@ class Film {
     }
     return value;
   }
-  conditional(source, weights, bias, gain, t, linear = false) {
+  conditional(source, weights, bias, gain, beta, linear = false) {
     const n = bias.length, out = new Float32Array(bias);
     for (let i = 0; i < source.length; i++) {
       const s = gain ? source[i] * gain[i] : source[i];
@@ -152,7 +173,6 @@ class Film {
       else for (let j = 0; j < n; j++) out[j] += s * weights[at + j];
     }
     if (linear) return out;
-    const beta = this.a.beta[t - 1];
     for (let j = 0; j < n; j++) out[j] = sigmoid(beta * out[j]);
     return out;
   }
@@ -179,24 +199,25 @@ class Film {
       as many rows as it has hidden units, whichever of them are on. */
   quickMeanV(t, chain) {
     const n = this.n_visible, groups = Math.ceil(this.n_hidden / 4), bytes = (this.n_hidden + 7) >> 3;
-    if (!this.sums) {
-      this.sums = new Float32Array(groups * 16 * n);
+    const machine = this.machineOf(chain, t);
+    if (!machine.sums) {
+      const sums = (machine.sums = new Float32Array(groups * 16 * n));
       for (let g = 0; g < groups; g++) for (let k = 1; k < 16; k++) {
         const at = (g * 16 + k) * n, low = k & -k, rest = (g * 16 + (k ^ low)) * n, row = (g * 4 + 3 - Math.log2(low)) * n;
-        if (row < this.WT.length) for (let i = 0; i < n; i++) this.sums[at + i] = this.sums[rest + i] + this.WT[row + i];
+        if (row < machine.WT.length) for (let i = 0; i < n; i++) sums[at + i] = sums[rest + i] + machine.WT[row + i];
       }
-      // σ in 4,096 steps of 1/128 of a logit: finer than a shade.
-      this.sigmoids = Uint8Array.from({ length: 4096 }, (_, i) => 255 * sigmoid((i - 2048) / 128) + 0.5);
-      this.logits = new Float32Array(n);
     }
-    const { sums, logits, sigmoids } = this, bits = this.a.h_bits, from = ((t - 1) * this.n_chains + chain) * bytes;
+    // σ in 4,096 steps of 1/128 of a logit: finer than a shade.
+    this.sigmoids ??= Uint8Array.from({ length: 4096 }, (_, i) => 255 * sigmoid((i - 2048) / 128) + 0.5);
+    this.logits ??= new Float32Array(n);
+    const { sums } = machine, { logits, sigmoids } = this, bits = this.a.h_bits, from = ((t - 1) * this.n_chains + chain) * bytes;
     const row = (g) => (g < groups ? g * 16 + (g & 1 ? bits[from + (g >> 1)] & 15 : bits[from + (g >> 1)] >> 4) : 0) * n;
-    logits.set(this.a.vbias);
+    logits.set(machine.vbias);
     for (let g = 0; g < groups; g += 4) {
       const a = row(g), b = row(g + 1), c = row(g + 2), d = row(g + 3);
       for (let i = 0; i < n; i++) logits[i] += sums[a + i] + sums[b + i] + sums[c + i] + sums[d + i];
     }
-    const out = new Uint8Array(n), scale = 128 * this.a.beta[t - 1];
+    const out = new Uint8Array(n), scale = 128 * this.betaOf(chain, t);
     for (let i = 0; i < n; i++) out[i] = sigmoids[clampTo((logits[i] * scale + 2048.5) | 0, 0, 4095)];
     if (this.a.held) for (let i = 0; i < n; i++) if (this.isHeld(i)) out[i] = this.v(0, chain)[i] * 255;
     return out;
@@ -281,7 +302,7 @@ class Player {
     const tag = at.tagName || "";
     const ours = this.box.contains(at);
     const busy = tag === "TEXTAREA" || tag === "SELECT" || at.isContentEditable || (tag === "INPUT" && !ours)
-      || (!ours && at.closest && at.closest('[role="slider"],[role="combobox"],[role="radiogroup"],[role="listbox"],[role="tablist"],[role="dialog"],button,a,canvas'));
+      || (!ours && at.closest && at.closest('[role="slider"],[role="combobox"],[role="radiogroup"],[role="listbox"],[role="tablist"],[role="dialog"],button,a'));
     if (busy || (e.key === " " && tag === "BUTTON")) return;
     const act = { " ": "play", ArrowRight: e.shiftKey ? "sweepForward" : "forward", ArrowLeft: e.shiftKey ? "sweepBack" : "back", Home: "first", End: "last" }[e.key];
     if (!act) return;
@@ -289,6 +310,7 @@ class Player {
     this.act(act);
   }
   act(what) {
+    if (what === "fork") { this.pause(); this.ask("fork", Math.min(this.frame >> 1, this.film.n_sweeps - 1)); return; }
     if (what === "play") { if (this.playing) this.pause(); else this.play(); return; }
     this.pause();
     const to = { first: 0, last: this.film.last, back: this.frame - 1, forward: this.frame + 1, sweepBack: this.frame - 2, sweepForward: this.frame + 2 }[what];
@@ -345,6 +367,7 @@ class Player {
     this.frame = Math.min(this.frame, film.last);
     this.$(".scrub").max = String(film.last);
     this.$(".caption").textContent = film.caption;
+    this.$(".labels").replaceChildren(...(film.groups.length > 1 ? film.groups.map((name, g) => el("span", { title: name }, g && film.groups.length > 3 ? name.replace("step ", "") : name)) : []));
     this.ranges = new Map();
     this.hover = null;
     this.$(".tip").hidden = true;
@@ -367,6 +390,7 @@ class Player {
       for (let i = 0; i < 64; i++) out[i] = this.lut[layer][Math.round(i * 255 / 63)];
       canvas.getContext("2d").putImageData(image, 0, 0);
     }
+    this.groupInks = ["blue", "vermillion", "green", "purple", "orange", "grey"].map((name) => rgbOf(this.ink.lines[name]));
     this.curves = null;
   }
   css(rgb, alpha = 1) { return `rgb(${rgb.join(" ")} / ${alpha})`; }
@@ -395,13 +419,29 @@ class Player {
       this.sizes[what] = this.fit(this.panels[what].querySelector("canvas"), rows, columns, side, true);
     }
     const [rows, columns] = this.film.shape(this.gridLayer);
-    const n = this.film.n_chains;
-    const across_ = Math.ceil(Math.sqrt(n)), down = Math.ceil(n / across_);
+    const f = this.film;
     const room = beside ? Math.min(2 * side + between - 0.6 * rem, width - 2 * side - across - 3 * rem) : Math.min(width, tall);
-    this.grid = { columns: across_, rows: down, w: columns, h: rows, gap: Math.max(1, Math.round(columns / 14)) };
-    this.sizes.grid = this.fit(this.$(".grid"), down * (rows + this.grid.gap) - this.grid.gap, across_ * (columns + this.grid.gap) - this.grid.gap, room, false);
+    this.grid = this.blocks(rows, columns, f.groups.length);
+    const labels = f.groups.length > 1 ? 1.5 * rem : 0;
+    this.sizes.grid = this.fit(this.$(".grid"), this.grid.height, this.grid.width, room - labels, false);
+    this.$(".labels").style.width = this.$(".grid").style.width;
+    [...this.$(".labels").children].forEach((span, g) => { span.style.borderColor = this.css(this.groupInks[g]); });
     this.curves = null;
     this.refresh();
+  }
+  /** Where each chain's cell lies, in cells' own pixels: a block a group, as near to a square in all as can be. */
+  blocks(h, w, groups) {
+    const n = this.film.per, gap = Math.max(1, Math.round(w / 14)), apart = groups > 1 ? 4 * gap : 0;
+    let best = null;
+    for (let columns = 1; columns <= n; columns++) {
+      const block = columns * (w + gap) - gap, width = groups * (block + apart) - apart, height = Math.ceil(n / columns) * (h + gap) - gap;
+      if (!best || Math.max(width, height) < Math.max(best.width, best.height)) best = { columns, block: block + apart, width, height };
+    }
+    return { ...best, w, h, gap };
+  }
+  cellAt(k) {
+    const g = this.grid, i = k % this.film.per;
+    return [this.film.groupOf(k) * g.block + (i % g.columns) * (g.w + g.gap), Math.floor(i / g.columns) * (g.h + g.gap)];
   }
   /** Sizes a canvas to rows × columns cells, each a whole number of device pixels if asked. */
   fit(canvas, rows, columns, side, whole) {
@@ -433,7 +473,7 @@ class Player {
     const scrub = this.$(".scrub");
     scrub.value = String(frame);
     const sweep = (frame + 1) >> 1;
-    const beta = f.a.beta[Math.max(0, sweep - 1)], cooled = f.a.beta[0] !== f.a.beta[f.n_sweeps - 1];
+    const beta = f.betaOf(this.chain, sweep), cooled = f.betaOf(this.chain, 1) !== f.betaOf(this.chain, f.n_sweeps);
     const where = frame === 0 ? `start · 0 / ${f.n_sweeps}` : `sweep ${sweep} / ${f.n_sweeps} · half step ${half}${cooled ? ` · T ${this.number(1 / beta, 2)}` : ""}`;
     this.$(".where").textContent = where;
     scrub.setAttribute("aria-valuetext", where);
@@ -456,12 +496,13 @@ class Player {
   paintGrid() {
     const f = this.film, g = this.grid, what = this.gridLayer, lut = this.lutFor(what);
     const canvas = this.$(".grid"), c = canvas.getContext("2d");
-    const w = g.columns * (g.w + g.gap) - g.gap, h = g.rows * (g.h + g.gap) - g.gap;
+    const w = g.width, h = g.height;
     const board = this.scratch("grid", w, h);
     board.pixels.fill(0);
     for (let k = 0; k < f.n_chains; k++) {
       const shades = f.shades(what, this.frame, k);
-      let at = Math.floor(k / g.columns) * (g.h + g.gap) * w + (k % g.columns) * (g.w + g.gap);
+      const [left, top] = this.cellAt(k);
+      let at = top * w + left;
       for (let y = 0, i = 0; y < g.h; y++, at += w)
         for (let x = 0; x < g.w; x++, i++) board.pixels[at + x] = shades && i >= shades.length ? 0 : lut[shades ? shades[i] : 0];
     }
@@ -476,14 +517,17 @@ class Player {
     c.drawImage(large, 0, 0, canvas.width, canvas.height);
     const scale = canvas.width / w, dpr = window.devicePixelRatio || 1;
     const frameCell = (k, colour, thick) => {
-      const left = (k % g.columns) * (g.w + g.gap) * scale, top = Math.floor(k / g.columns) * (g.h + g.gap) * scale;
+      const [left, top] = this.cellAt(k);
       c.strokeStyle = colour; c.lineWidth = thick * dpr;
-      c.strokeRect(left + c.lineWidth / 2, top + c.lineWidth / 2, g.w * scale - c.lineWidth, g.h * scale - c.lineWidth);
+      c.strokeRect(left * scale + c.lineWidth / 2, top * scale + c.lineWidth / 2, g.w * scale - c.lineWidth, g.h * scale - c.lineWidth);
     };
     for (let k = 0; k < f.n_chains; k++) frameCell(k, this.css(this.text, 0.16), 1);
     if (this.hover?.chain != null) frameCell(this.hover.chain, this.css(this.mine, 0.7), 2);
-    frameCell(this.chain, this.css(this.mine), 3);
+    for (const k of this.twins()) frameCell(k, this.css(this.colourOf(k)), 3);
   }
+  /** The chosen chain and those of other groups that began as it did. */
+  twins() { return this.film.groups.map((_, g) => g * this.film.per + (this.chain % this.film.per)).sort((a, b) => (a === this.chain) - (b === this.chain)); }
+  colourOf(chain) { return this.film.groups.length > 1 ? this.groupInks[this.film.groupOf(chain)] : this.mine; }
   paintPanel(what) {
     const f = this.film, canvas = this.panels[what].querySelector("canvas"), c = canvas.getContext("2d");
     const { rows, columns } = this.sizes[what], count = this.panels[what].querySelector(".count");
@@ -506,6 +550,8 @@ class Player {
     let sum = 0;
     for (let i = 0; i < values.length; i++) { board.pixels[i] = lut[this.shade(values[i])]; sum += values[i]; }
     board.canvas.getContext("2d").putImageData(board.image, 0, 0);
+    c.fillStyle = this.css(this.text, 0.2); // cells beyond the last unit
+    c.fillRect(0, 0, canvas.width, canvas.height);
     c.imageSmoothingEnabled = false;
     c.drawImage(board.canvas, 0, 0, canvas.width, canvas.height);
     const gaussian = f.visible === "gaussian" && what.endsWith("v");
@@ -530,6 +576,11 @@ class Player {
   }
 
   // --- words ----------------------------------------------------------------------------------
+  nameOf(chain) {
+    const { n_chains: n, per, groups } = this.film;
+    const name = n > 1 ? `chain ${(chain % per) + 1}` : "the chain";
+    return groups.length > 1 ? `${name} (${groups[this.film.groupOf(chain)]})` : name;
+  }
   changed(before, after) {
     let n = 0;
     for (let i = 0; i < after.length; i++) if (Math.abs(after[i] - before[i]) > 0.5) n++;
@@ -537,12 +588,12 @@ class Player {
   }
   tell() {
     if (!this.film) return;
-    const f = this.film, t = (this.frame + 1) >> 1, k = this.chain, name = f.n_chains > 1 ? `chain ${k + 1}` : "the chain";
+    const f = this.film, t = (this.frame + 1) >> 1, k = this.chain, name = this.nameOf(k);
     const F = (s) => this.number(f.a.free_energy[s * f.n_chains + k], 1);
     let words;
     if (this.frame === 0) words = `${f.start_sentence} Free energy of ${name}: ${F(0)} nats. Press play, or → for the first half step.`;
     else {
-      const beta = f.a.beta[t - 1], heat = Math.abs(beta - 1) > 1e-6 ? ` at temperature ${this.number(1 / beta, 2)}` : "";
+      const beta = f.betaOf(k, t), heat = Math.abs(beta - 1) > 1e-6 ? ` at temperature ${this.number(1 / beta, 2)}` : "";
       const h = f.h(t, k), on = h.reduce((a, b) => a + b, 0);
       if (this.frame % 2) {
         const news = t > 1 ? `, ${this.changed(f.h(t - 1, k), h)} of them changed` : "";
@@ -556,14 +607,20 @@ class Player {
           ? `Sweep ${t} of ${f.n_sweeps}, second half: each pixel${held} took the probability p(v|h)${heat} itself. The free energy of ${name} is ${F(t)} nats.`
           : f.visible === "gaussian"
             ? `Sweep ${t} of ${f.n_sweeps}, second half: each pixel${held} looked at the hidden units and was drawn around its mean${heat}. The free energy of ${name} is ${F(t)} nats.`
-            : `Sweep ${t} of ${f.n_sweeps}, second half: each pixel${held} looked at the hidden units and switched on with probability p(v|h)${heat}. In ${name}, ${flips} of ${f.n_visible} pixels flipped; its free energy is ${F(t)} nats.`;
+            : `Sweep ${t} of ${f.n_sweeps}, second half: each pixel${held} looked at the hidden units and switched on with probability p(v|h)${heat}. In ${name}, ${flips} of ${f.n_visible} flipped: F(v) = ${F(t)} nats.`;
       }
     }
     if (f.reference !== "its own start" && this.frame % 2 === 0) {
-      const d = f.a.distance, all = (s) => d.subarray(s * f.n_chains, (s + 1) * f.n_chains).reduce((a, b) => a + b, 0);
-      const share = (from, to) => (from ? `${Math.round(100 * (1 - to / from))} %`.replace("-", "−") : "nothing to repair");
-      if (t === 0) words = words.replace("Press play", `${d[k]} of its pixels are wrong. Press play`);
-      else words += ` ${share(d[k], d[t * f.n_chains + k])} of what was wrong is repaired${f.n_chains > 1 ? `, ${share(all(0), all(t))} over all chains` : ""}.`;
+      const d = f.a.distance, first = f.groupOf(k) * f.per;
+      const all = (s) => d.subarray(s * f.n_chains + first, s * f.n_chains + first + f.per).reduce((a, b) => a + b, 0);
+      const share = (from, to) => (from ? `${Math.round(100 * (1 - to / from))} %`.replace("-", "−") : "0 %");
+      if (t === 0) words = words.replace("Press play", `${d[k]} pixels are wrong. Press play`);
+      else if (all(t) >= all(0)) words += " The chains are now as far from the clean pictures as they began.";
+      else words += ` ${share(d[k], d[t * f.n_chains + k])} of the damage is repaired${f.per > 1 ? `, ${share(all(0), all(t))} over all chains` : ""}.`;
+    }
+    if (f.groups.length > 1 && this.frame > 1 && this.frame % 2 === 0) {
+      const other = this.twins().find((twin) => twin !== k && (f.groupOf(twin) === 0 || f.groups.length === 2)) ?? this.twins()[0];
+      if (other !== k) words += ` It differs from its twin (${f.groups[f.groupOf(other)]}) in ${this.changed(f.v(t, other), f.v(t, k))}.`;
     }
     const p = this.$(".sentence");
     if (p.textContent !== words) p.textContent = words;
@@ -615,7 +672,7 @@ class Player {
   }
   paintCurves() {
     const captions = {
-      energy: ["Free energy F(v)", ` of each chain in nats, at temperature 1${this.film.band ? "; the band holds the middle 90 % of " + this.film.band.label : ""}`],
+      energy: ["Free energy F(v)", `${new Set(this.film.a.machine).size > 1 ? " of each chain in nats, in its own machine: levels of different machines do not compare" : " of each chain in nats, at temperature 1"}${this.film.band ? "; the band holds the middle 90 % of " + this.film.band.label : ""}`],
       distance: ["Hamming distance", ` to ${this.film.reference}: pixels of ${this.film.n_visible} that differ`],
     };
     for (const [name, canvas] of this.curveCanvases()) {
@@ -670,8 +727,14 @@ class Player {
       c.strokeStyle = colour; c.lineWidth = width; c.lineJoin = "round"; c.stroke();
     };
     const alpha = clampTo(4 / f.n_chains, 0.14, 0.5);
-    for (let k = 0; k < f.n_chains; k++) if (k !== this.chain) line(k, this.css(this.text, alpha), 1);
-    line(this.chain, this.css(this.mine), 2.2);
+    if (f.fork !== null) {
+      c.strokeStyle = this.css(this.groupInks[1], 0.8); c.setLineDash([3, 3]);
+      c.beginPath(); c.moveTo(s.x(f.fork), m.top); c.lineTo(s.x(f.fork), m.h - m.bottom); c.stroke();
+      c.setLineDash([]);
+    }
+    const many = f.groups.length > 1;
+    for (let k = 0; k < f.n_chains; k++) if (k !== this.chain) line(k, this.css(many ? this.colourOf(k) : this.text, alpha), 1);
+    for (const k of this.twins()) line(k, this.css(this.colourOf(k)), k === this.chain ? 2.4 : 1.5);
     c.restore();
     return still;
   }
@@ -689,7 +752,7 @@ class Player {
     c.beginPath(); c.moveTo(s.x(sweep), m.top); c.lineTo(s.x(sweep), m.h - m.bottom); c.stroke();
     const dot = (k, colour, r) => { c.beginPath(); c.arc(s.x(t), clampTo(s.y(data[t * f.n_chains + k]), m.top + 2, m.h - m.bottom), r, 0, 7); c.fillStyle = colour; c.fill(); };
     for (let k = 0; k < f.n_chains; k++) if (k !== this.chain) dot(k, this.css(this.text, 0.35), 1.6);
-    dot(this.chain, this.css(this.mine), 4.2);
+    for (const k of this.twins()) dot(k, this.css(this.colourOf(k)), k === this.chain ? 4.2 : 3);
     c.restore();
   }
   curveAt(name, canvas, e) {
@@ -706,18 +769,20 @@ class Player {
 
   // --- hover ----------------------------------------------------------------------------------
   chainAt(e) {
-    const canvas = this.$(".grid"), r = canvas.getBoundingClientRect(), g = this.grid;
-    const w = g.columns * (g.w + g.gap) - g.gap, scale = r.width / w;
-    const x = Math.floor((e.clientX - r.left) / scale / (g.w + g.gap)), y = Math.floor((e.clientY - r.top) / scale / (g.h + g.gap));
-    const k = y * g.columns + x;
-    return x >= 0 && x < g.columns && y >= 0 && k < this.film.n_chains ? k : null;
+    const r = this.$(".grid").getBoundingClientRect(), g = this.grid, scale = r.width / g.width;
+    const x = (e.clientX - r.left) / scale, y = (e.clientY - r.top) / scale;
+    for (let k = 0; k < this.film.n_chains; k++) {
+      const [left, top] = this.cellAt(k);
+      if (x >= left && x < left + g.w + g.gap && y >= top && y < top + g.h + g.gap) return k;
+    }
+    return null;
   }
   hoverGrid(e) {
     const k = this.chainAt(e);
     if (k === null) return this.hoverNothing();
     const t = this.frame >> 1, f = this.film;
     this.setHover(k);
-    this.tip(e, `chain ${k + 1}: F(v) = ${this.number(f.a.free_energy[t * f.n_chains + k], 1)} nats\n${f.a.distance[t * f.n_chains + k]} pixels from ${f.reference}\nclick to see it large`);
+    this.tip(e, `${this.nameOf(k)}: F(v) = ${this.number(f.a.free_energy[t * f.n_chains + k], 1)} nats\n${f.a.distance[t * f.n_chains + k]} pixels from ${f.reference}\nclick to see it large`);
   }
   hoverCurve(name, canvas, e) {
     if (e.buttons) { const { frame } = this.curveAt(name, canvas, e); this.seek(frame); }
@@ -725,7 +790,7 @@ class Player {
     this.setHover(chain);
     if (chain === null) { this.$(".tip").hidden = true; return; }
     const value = name === "energy" ? `F(v) = ${this.number(f.a.free_energy[t * f.n_chains + chain], 1)} nats` : `${f.a.distance[t * f.n_chains + chain]} pixels from ${f.reference}`;
-    this.tip(e, `chain ${chain + 1}, sweep ${t}\n${value}`);
+    this.tip(e, `${this.nameOf(chain)}, sweep ${t}\n${value}`);
   }
   hoverCell(what, canvas, e) {
     const f = this.film, r = canvas.getBoundingClientRect(), { rows, columns } = this.sizes[what];
@@ -741,7 +806,7 @@ class Player {
     const drawn = state === 1 ? "on" : state === 0 ? "off" : this.number(state, 3);
     const symbol = pixels ? (f.visible === "gaussian" ? "mean" : "p(v=1|h)") : "p(h=1|v)";
     const held = pixels && f.isHeld(i) ? "\nheld fixed" : "";
-    const bias = pixels ? f.a.vbias[i] : f.a.hbias[i];
+    const machine = f.machineOf(this.chain, (this.frame + 1) >> 1), bias = pixels ? machine.vbias[i] : machine.hbias[i];
     this.tip(e, `${name}\n${p ? `${symbol} = ${this.number(p[i], 3)}\n` : ""}drawn: ${drawn}\nbias ${this.number(bias, 2)}${held}${pixels ? "" : "\nits filter: red excites, blue inhibits"}`, pixels ? null : i);
   }
   setHover(chain) {
@@ -760,9 +825,10 @@ class Player {
     if (unit !== null) {
       const [rows, columns] = f.image_shape;
       const board = this.scratch("filter", columns, rows);
+      const { WT } = f.machineOf(this.chain, (this.frame + 1) >> 1);
       let most = 1e-6;
-      for (let i = 0; i < f.n_visible; i++) most = Math.max(most, Math.abs(f.WT[unit * f.n_visible + i]));
-      for (let i = 0; i < f.n_visible; i++) board.pixels[i] = this.lut.weights[Math.round(127.5 + 127.5 * f.WT[unit * f.n_visible + i] / most)];
+      for (let i = 0; i < f.n_visible; i++) most = Math.max(most, Math.abs(WT[unit * f.n_visible + i]));
+      for (let i = 0; i < f.n_visible; i++) board.pixels[i] = this.lut.weights[Math.round(127.5 + 127.5 * WT[unit * f.n_visible + i] / most)];
       board.canvas.getContext("2d").putImageData(board.image, 0, 0);
       const c = canvas.getContext("2d");
       c.imageSmoothingEnabled = false;
