@@ -14,7 +14,7 @@ from rbm_core.runs import RunReader
 from tests.live import REPO
 from tests.small_run import train_small
 
-# The page Learn trains its own tiny machines, and Compare shows every run, so neither speaks of the chosen one.
+# Learn trains its own tiny machines and Compare shows every run, so neither speaks of the chosen one.
 OF_NO_RUN = {"learn", "compare"}
 PAGES = sorted(path.stem for path in (REPO / "dashboard" / "views").glob("[a-z]*.py"))
 
