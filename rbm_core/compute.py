@@ -167,6 +167,23 @@ class Rng:
         return torch.from_numpy(self._numpy().permutation(n))
 
 
+def means_and_softplus(logits: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+    """σ(logits + bias), (B, N) float32, and Σₙ softplus(logits + bias), (B,) float64, in one pass on the CPU.
+
+    logits: (B, N) float32 or bfloat16. bias: (N,) float32.
+    """
+    if logits.device.type != "cpu":
+        z = logits.float() + bias
+        return torch.sigmoid(z), torch.nn.functional.softplus(z).sum(1, dtype=torch.float64)
+    rows, n = logits.shape
+    means, softplus = np.empty((rows, n), np.float32), np.empty(rows)
+    nothing, totals = np.zeros(n, np.float32), np.empty(n, np.float32)
+    kernels.hidden_statistics(
+        as_array(logits.contiguous()), bias.numpy(), nothing, np.float32(1.0), means, totals, softplus
+    )
+    return torch.from_numpy(means), torch.from_numpy(softplus)
+
+
 def resolve_device(name: str) -> torch.device:
     """The torch device for auto, cpu, cuda or cuda:N. Raises DeviceError, one sentence, if it is not there."""
     if name == "auto":

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import logsigmoid, softplus
+from torch.nn.functional import logsigmoid
 
 from rbm_core import gibbs
-from rbm_core.compute import Rng, pick_precision, resolve_device
+from rbm_core.compute import Rng, means_and_softplus, pick_precision, resolve_device
 from rbm_core.config import ConfigError, RunConfig
 from rbm_core.datasets import Dataset
 from rbm_core.gradient import Gradient, Phases
@@ -333,25 +333,23 @@ class Training:
     # What is measured --------------------------------------------------------------------------------------------
 
     def _hidden_logits(self, v: Tensor) -> Tensor:
-        """Logits (B, H) float32 of the shown model, with the products in the run's precision."""
+        """vW (B, H) of the shown model, before the bias, in the run's precision."""
         rbm = self.rbm
         scaled = v if rbm.inverse_var is None else v * rbm.inverse_var
-        return torch.mm(scaled.to(self.dtype), rbm.W.to(self.dtype)).float() + rbm.hbias
+        return torch.mm(scaled.to(self.dtype), rbm.W.to(self.dtype))
 
-    def _free_energy(self, v: Tensor, logits: Tensor) -> Tensor:
-        return self.rbm.visible_energy(v) - softplus(logits).sum(1)
+    def _free_energy(self, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """F (B,) of the shown model, with what it was made from: vW and p(h = 1 | v), both (B, H)."""
+        logits = self._hidden_logits(v)
+        means, softplus = means_and_softplus(logits, self.rbm.hbias)
+        return self.rbm.visible_energy(v) - softplus.float(), logits, means
 
     def metrics(self) -> dict[str, Any]:
         """One row of the curves, in nats unless the name says otherwise; see the README for every column."""
         rbm, config = self.rbm, self.config
         particles = self.phases.v_chains.float()
-        logits = {
-            "train": self._hidden_logits(self.monitor_train),
-            "valid": self._hidden_logits(self.monitor_valid),
-            "fantasy": self._hidden_logits(particles),
-        }
         cases = {"train": self.monitor_train, "valid": self.monitor_valid, "fantasy": particles}
-        energies = {name: self._free_energy(cases[name], logits[name]) for name in cases}
+        seen = {name: self._free_energy(v) for name, v in cases.items()}
         row: dict[str, Any] = {
             "step": self.step,
             "epoch": self.epoch,
@@ -359,42 +357,40 @@ class Training:
             "momentum": self.momentum(),
             "k": int(self.settings["k"]),
         }
-        row |= {f"free_energy_{name}": float(f.mean()) for name, f in energies.items()}
+        row |= {f"free_energy_{name}": float(f.mean()) for name, (f, _, _) in seen.items()}
         row["free_energy_gap"] = row["free_energy_valid"] - row["free_energy_train"]
         if self._loss_count:
             row["cd_loss_train"] = self._loss_total / self._loss_count
             self._loss_total, self._loss_count = 0.0, 0
         if config.algorithm == "cd" and self.step and self.step % self.steps_per_epoch == 0:
             row["cd_loss_valid"] = self._validation_loss()
-        if rbm.visible == "bernoulli" and self.config.binarisation != "none":
+        if rbm.visible == "bernoulli" and config.binarisation != "none":
             for name in ("train", "valid"):
-                row[f"pseudo_likelihood_{name}"] = self._pseudo_likelihood(
-                    cases[name], logits[name], energies[name]
-                )
-        hidden = torch.sigmoid(logits["train"])
-        h = self._monitor_rng.bernoulli(logits["train"])
-        reconstruction = self._mean_v(h)
-        row["reconstruction_error"] = float(((reconstruction - self.monitor_train) ** 2).mean())
-        increments = self.last_increments()
+                f, logits, _ = seen[name]
+                row[f"pseudo_likelihood_{name}"] = self._pseudo_likelihood(cases[name], logits, f)
+        _, logits, hidden = seen["train"]
+        h = self._monitor_rng.bernoulli(logits, rbm.hbias)
+        row["reconstruction_error"] = float(((self._mean_v(h) - self.monitor_train) ** 2).mean())
         weight_norm = float(torch.linalg.vector_norm(self.model.W))
         row["weight_norm"] = weight_norm
         if self.step and weight_norm > 0:
-            row["update_ratio"] = float(torch.linalg.vector_norm(increments[0])) / weight_norm
+            row["update_ratio"] = float(torch.linalg.vector_norm(self.last_increments()[0])) / weight_norm
         mean_hidden = hidden.mean(0)
         row["mean_activation"] = float(mean_hidden.mean())
         row["dead_units"] = int((mean_hidden < _DEAD).sum())
         row["saturated_units"] = int((mean_hidden > _SATURATED).sum())
         if rbm.visible == "bernoulli":
-            moved = self._monitor_rng.bernoulli(self._visible_logits(self.phases.chains_h.float()))
-            row["flips_per_sweep"] = float((moved != particles).float().mean())
+            moved = self._monitor_rng.bernoulli(self._visible_logits(self.phases.chains_h), rbm.vbias)
+            row["flips_per_sweep"] = float((moved.float() != particles).float().mean())
         return row
 
     def _visible_logits(self, h: Tensor) -> Tensor:
-        return torch.mm(h.to(self.dtype), self.rbm.W.to(self.dtype).T).float() + self.rbm.vbias
+        """hWᵀ (B, V) of the shown model, before the bias, in the run's precision."""
+        return torch.mm(h.to(self.dtype), self.rbm.W.to(self.dtype).T)
 
     def _mean_v(self, h: Tensor) -> Tensor:
-        logits = self._visible_logits(h)
-        return logits if self.rbm.visible == "gaussian" else torch.sigmoid(logits)
+        logits = self._visible_logits(h).float() + self.rbm.vbias
+        return logits if self.rbm.visible == "gaussian" else logits.sigmoid_()
 
     def _pseudo_likelihood(self, v: Tensor, logits: Tensor, energy: Tensor) -> float:
         """Σᵢ log p(vᵢ | v₋ᵢ), estimated from one random pixel a case; nats, the sum over visible units."""
@@ -403,8 +399,10 @@ class Training:
         cases = torch.arange(n, device=v.device)
         change = 1 - 2 * v[cases, flipped]  # +1 or −1: what the flip adds to that pixel
         rbm = self.rbm
-        after = -softplus(logits + change[:, None] * rbm.W[flipped]).sum(1)
-        difference = (rbm.visible_energy(v) - change * rbm.vbias[flipped] + after) - energy
+        _, softplus = means_and_softplus(
+            torch.addcmul(logits.float(), change[:, None], rbm.W[flipped]), rbm.hbias
+        )
+        difference = rbm.visible_energy(v) - change * rbm.vbias[flipped] - softplus - energy
         return float(units * logsigmoid(difference).mean())
 
     def _validation_loss(self) -> float:
@@ -447,9 +445,9 @@ class Training:
         gaussian = rbm.visible == "gaussian"
         arrays["particles_v"] = v.astype(np.float16) if gaussian else np.packbits(v.astype(bool), axis=1)
         arrays["particles_h"] = np.packbits(h.astype(bool), axis=1)
-        probe = torch.sigmoid(self._hidden_logits(self.probe)).cpu().numpy()
+        probe = self._free_energy(self.probe)[2].cpu().numpy()
         arrays["probe_hidden"] = np.round(255 * probe).astype(np.uint8)
-        arrays["mean_hidden"] = torch.sigmoid(self._hidden_logits(self.monitor_train)).mean(0).cpu().numpy()
+        arrays["mean_hidden"] = self._free_energy(self.monitor_train)[2].mean(0).cpu().numpy()
         counts, edges = zip(*(_histogram(t) for t in self.last_increments()[:3]), strict=True)
         arrays["increment_counts"], arrays["increment_edges"] = np.stack(counts), np.stack(edges)
         meta = {
