@@ -1,6 +1,6 @@
 """Canvas components: each a folder with its script and style, drawn in the browser from one blob of bytes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +25,22 @@ def load(name: str) -> Callable[..., Any]:
 
 
 def feed(
-    mount: Callable[..., Any], key: str, version: str, build: Callable[[], bytes], **callbacks: Any
+    mount: Callable[..., Any],
+    key: str,
+    version: str,
+    build: Callable[[], bytes],
+    note: Mapping[str, Any] | None = None,
+    **callbacks: Any,
 ) -> Any:
     """Mount a component with a payload that is sent only when its version is new to this browser tab.
 
     `build()` makes the whole payload, whose header must carry the same version. Otherwise a few bytes
     say "same"; a view that was mounted afresh, or missed a message, answers "need" and gets the whole.
+    `note` goes with either: what the page has to tell the view besides its payload.
     """
     sent = st.session_state.setdefault("_fed", {})
     if sent.get(key) == version:
-        data = pack({"same": True, "version": version})
+        data = pack({**(note or {}), "same": True, "version": version})
     else:
         data = build()
         sent[key] = version

@@ -1,0 +1,140 @@
+"""Ten short lessons for the Learn page, from a probability to persistent chains; each has a button."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One step of the tour. Its button says `press`, sets machine and method, and plays the command."""
+
+    title: str
+    text: str
+    formula: str
+    press: str
+    machine: str
+    method: str
+    command: dict[str, Any] = field(default_factory=dict)
+
+
+LESSONS = (
+    Lesson(
+        "A chance for every picture",
+        r"""Two pixels, each off or on, make four pictures. The data (orange) show some of them more often
+than others: the two pixels mostly agree. A machine (blue) has its own probability $p(v)$ for each picture
+$v$, and at first it finds all four about equally likely. **To learn is to bring the blue bars to the orange
+ones.**""",
+        r"\sum_v p(v) = 1",
+        "Let it learn",
+        "pair",
+        "exact",
+        {"view": "distribution", "at": 0, "speed": 50, "play": True},
+    ),
+    Lesson(
+        "Energy: the lower, the likelier",
+        r"""Four probabilities can be listed; those of all pictures with a thousand pixels cannot. So the
+machine works out a *free energy* $F(v)$ for a picture, in nats: one nat lower is $e \approx 2.7$ times
+likelier, and $Z$ makes the probabilities sum to one. **Learning digs valleys where the data are.**""",
+        r"p(v) = \frac{e^{-F(v)}}{Z}, \qquad Z = \sum_{v'} e^{-F(v')}",
+        "Watch the valleys form",
+        "pair",
+        "exact",
+        {"view": "landscape", "at": 0, "speed": 50, "hop": 0, "play": True},
+    ),
+    Lesson(
+        "Hidden units carry the agreement",
+        r"""No pixel is joined to another. Each is joined, by a weight $w_{ij}$, to *hidden* units, which
+are on or off as well. A positive weight makes it cheap for both of its ends to be on; a bias $b_i$ or $c_j$
+makes its own unit likelier. **Watch one hidden unit tie the two pixels together.**""",
+        r"E(v,h) = -\sum_i b_i v_i - \sum_j c_j h_j - \sum_{i,j} v_i\, w_{ij}\, h_j, \qquad "
+        r"e^{-F(v)} = \sum_h e^{-E(v,h)}",
+        "Watch the weights grow",
+        "pair",
+        "exact",
+        {"view": "distribution", "at": 0, "speed": 50, "play": True},
+    ),
+    Lesson(
+        "How good is it?",
+        r"""Score the machine by the mean of $\log p(v)$ over the data, its *log-likelihood*. What is
+missing to the best possible score is the divergence KL. Now nine pixels: of 512 pictures the data use 14,
+made of whole bars or stripes. **The curve at the bottom is the KL; zero is perfect.**""",
+        r"\mathrm{KL} = \sum_v p_{\text{data}}(v)\, \log \frac{p_{\text{data}}(v)}{p(v)} \;\ge\; 0",
+        "Learn bars and stripes",
+        "3x3",
+        "exact",
+        {"view": "distribution", "at": 0, "speed": 200, "play": True},
+    ),
+    Lesson(
+        "What each weight wants",
+        r"""Which way must a weight move for the score to rise? The answer is short: how often are pixel
+and hidden unit on together in the data, less how often in the machine's own pictures. When the two agree,
+there is nothing left to learn. **See one update in six stages.**""",
+        r"\frac{\partial\, \overline{\log p(v)}}{\partial w_{ij}} = "
+        r"\langle v_i h_j\rangle_{\text{data}} - \langle v_i h_j\rangle_{\text{machine}}",
+        "One update in stages",
+        "pair",
+        "exact",
+        {"view": "update", "at": 60, "stage": 0, "stages": True},
+    ),
+    Lesson(
+        "Asking the machine for pictures",
+        r"""The machine's half needs its own pictures. They come from a *Gibbs chain*: draw the hidden
+units from the picture, then a picture from the hidden units, and again. In the long run it visits each
+picture as often as $p(v)$ says. **Watch it hop, and note how it lingers in a valley.**""",
+        r"p(h_j{=}1\mid v) = \sigma\big(c_j + \textstyle\sum_i v_i w_{ij}\big), \qquad "
+        r"p(v_i{=}1\mid h) = \sigma\big(b_i + \textstyle\sum_j w_{ij} h_j\big), \qquad "
+        r"\sigma(x) = \tfrac{1}{1+e^{-x}}",
+        "Let the chain walk",
+        "3x3",
+        "exact",
+        {"view": "landscape", "at": 600, "hop": 0, "walk": True},
+    ),
+    Lesson(
+        "Contrastive divergence: a short cut",
+        r"""A chain takes long to forget where it began. *Contrastive divergence*, CD-$k$, does not wait:
+it starts a chain at each picture of the data, makes $k$ sweeps, and takes the pictures it then has for the
+machine's own. **Look at the chains after one sweep: how far did they get?**""",
+        r"\Delta w_{ij} \;\propto\; \langle v_i h_j\rangle_{\text{data}} - "
+        r"\langle v_i h_j\rangle_{\text{after } k \text{ sweeps}}",
+        "One update with CD-1",
+        "3x3",
+        "cd1",
+        {"view": "update", "at": 300, "stage": 2},
+    ),
+    Lesson(
+        "The price of the short cut",
+        r"""This machine is so small that the exact gradient can be counted out and laid beside its
+estimates. The angle between them says how far astray a step goes: at $0^\circ$ it climbs as steeply as can
+be, beyond $90^\circ$ it leads down. **With 96 chains you see noise and bias; with 960 mostly the bias,
+which stays.**""",
+        r"\angle(g, g') = \arccos \frac{g \cdot g'}{\lVert g\rVert\, \lVert g'\rVert}",
+        "Compare the gradients",
+        "3x3",
+        "cd1",
+        {"view": "gradients", "at": 700, "many": 1},
+    ),
+    Lesson(
+        "Persistent chains: do not start again",
+        r"""*Persistent* CD, PCD, keeps its chains: each update goes on where the last one left them. The
+machine changes little from one update to the next, so the chains stay close to its own pictures, and find
+valleys that no picture of the data has led to. **Choose CD-1, CD-10 or Exact above, and all their curves
+stay below.**""",
+        r"v^{(t+1)} \sim \text{one sweep from } v^{(t)}, \text{ in the machine after update } t",
+        "Learn with PCD",
+        "3x3",
+        "pcd",
+        {"view": "distribution", "at": 0, "speed": 200, "play": True},
+    ),
+    Lesson(
+        "From sixteen pixels to digits",
+        r"""Here 65,536 pictures can still be counted. A digit of $28 \times 28$ pixels is one of
+$2^{784}$: there the gradient *must* come from chains, and $\log Z$ from an estimate with an error bar. All
+else is what you have just seen. **Learn the larger machine, then start a run on real digits on the Train
+page.**""",
+        r"\log p(v) = -F(v) - \log Z, \qquad 2^{16} = 65{,}536, \qquad 2^{784} \approx 10^{236}",
+        "Learn 4 × 4",
+        "4x4",
+        "pcd",
+        {"view": "distribution", "at": 0, "speed": 200, "play": True},
+    ),
+)

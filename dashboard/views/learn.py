@@ -1,0 +1,323 @@
+"""Learn: a machine small enough that everything is exact, and ten short lessons with something to press."""
+
+import threading
+import time
+from collections import OrderedDict
+from typing import Any
+
+import streamlit as st
+
+from dashboard import components, lessons, view_state
+from dashboard.components import learn as player
+from dashboard.components.blob import pack
+from dashboard.figures import learn as figures
+from dashboard.words import sentence
+
+METHOD_HELP = (
+    "Where the machine's half of the gradient comes from. *Exact*: all pictures are counted. *CD-1*, "
+    "*CD-10*: chains start at the data and make 1 or 10 sweeps. *PCD*: chains go on from update to update."
+)
+FILMS_KEPT = 16
+# The text, the picture and the time line share one screen.
+LAYOUT = """<style>
+.st-key-learn-tour { padding: 0.6rem 1rem; }
+.st-key-learn-tour [data-testid="stMarkdownContainer"] { margin-bottom: 0; }
+.st-key-learn-tour p { font-size: 0.95rem; line-height: 1.42; margin: 0; }
+.st-key-learn-tour .katex-display { margin: 0.3rem 0 0.1rem; font-size: 0.95em; overflow: auto hidden; }
+.st-key-learn-press p { white-space: normal; font-weight: 600; }
+</style>"""
+
+
+class _Films:
+    """The trainings made last, newest use last: a machine seen before is there at once."""
+
+    def __init__(self) -> None:
+        self.kept: OrderedDict[tuple, figures.Blob] = OrderedDict()
+        self.lock = threading.Lock()
+
+    def get(self, key: tuple) -> figures.Blob | None:
+        with self.lock:
+            if key in self.kept:
+                self.kept.move_to_end(key)
+            return self.kept.get(key)
+
+    def put(self, key: tuple, film: figures.Blob) -> None:
+        with self.lock:
+            self.kept[key] = film
+            while len(self.kept) > FILMS_KEPT:
+                self.kept.popitem(last=False)
+
+
+@st.cache_resource(show_spinner=False)
+def _films() -> _Films:
+    return _Films()
+
+
+def _film(chosen: dict[str, Any], place: Any) -> figures.Blob:
+    """The training with these settings; beyond half a second of work, `place` shows how far it is."""
+    key = tuple(chosen.values())
+    film = _films().get(key)
+    if film is not None:
+        return film
+    began = time.monotonic()
+
+    def show(done: int, total: int) -> None:
+        passed = time.monotonic() - began
+        if passed > 0.5:
+            left = passed * (total - done) / max(done, 1)
+            place.progress(done / total, f"Learning: update {done:,} of {total:,}, {left:.0f} s left")
+
+    try:
+        film = figures.film(**chosen, progress=show)
+    finally:
+        place.empty()
+    _films().put(key, film)
+    return film
+
+
+# --- settings: the URL first, then what this session used last, then the default ---
+
+
+def _kept() -> dict[str, Any]:
+    return st.session_state.setdefault("learn-kept", {})
+
+
+def _begin(name: str, default: Any = None) -> str:
+    """The widget key of a setting, its value in place before the widget is made."""
+    key = f"learn-{name}"
+    if key not in st.session_state:
+        default = view_state.FIELDS[name].default if default is None else default
+        value = view_state.field(name) if name in st.query_params else _kept().get(name, default)
+        st.session_state[key] = default if value == "auto" else value
+    return key
+
+
+def _end(name: str, value: Any, default: Any = None) -> Any:
+    """The widget's value, kept for when this page is opened again and written into the URL."""
+    _kept()[name] = value
+    view_state.remember(name, "auto" if default is not None and value == default else value)
+    return value
+
+
+def _suit(machine: str) -> None:
+    """Another machine comes with the hidden units and the learning rate that suit it."""
+    plan = figures.MACHINES[machine]
+    st.session_state["learn-hidden"] = _kept()["hidden"] = plan.n_hidden
+    st.session_state["learn-rate"] = _kept()["rate"] = plan.rate
+
+
+def _machine_chosen() -> None:
+    _suit(st.session_state["learn-machine"])
+
+
+def _next_seed() -> None:
+    st.session_state["learn-seed"] = (st.session_state["learn-seed"] + 1) % 2**32
+
+
+def settings(row: Any) -> dict[str, Any]:
+    """The machine and method above the picture, the rest in the sidebar."""
+    chosen: dict[str, Any] = {}
+    chosen["machine"] = _end(
+        "machine",
+        row.segmented_control(
+            "Machine",
+            list(figures.MACHINES),
+            required=True,
+            key=_begin("machine"),
+            format_func=lambda name: figures.MACHINES[name].title,
+            on_change=_machine_chosen,
+            help="What it learns: two pixels that mostly agree, or pictures of whole bars or stripes.",
+        ),
+    )
+    chosen["method"] = _end(
+        "method",
+        row.segmented_control(
+            "Learns by",
+            list(figures.METHOD_NAMES),
+            required=True,
+            key=_begin("method"),
+            format_func=figures.METHOD_NAMES.get,
+            help=METHOD_HELP,
+        ),
+    )
+    plan, bar = figures.MACHINES[chosen["machine"]], st.sidebar
+    key = _begin("hidden", plan.n_hidden)
+    if st.session_state[key] > plan.most_hidden:
+        st.warning(
+            f"{plan.title} has at most {plan.most_hidden} hidden units here, not {st.session_state[key]}; "
+            f"showing {plan.n_hidden}."
+        )
+        st.session_state[key] = plan.n_hidden
+    chosen["n_hidden"] = _end(
+        "hidden",
+        bar.number_input(
+            "Hidden units",
+            1,
+            plan.most_hidden,
+            key=key,
+            help="More hidden units can tell more pictures apart; with too few the KL stays above zero.",
+        ),
+        plan.n_hidden,
+    )
+    chosen["rate"] = _end(
+        "rate",
+        bar.number_input(
+            "Learning rate",
+            0.01,
+            5.0,
+            step=0.1,
+            format="%.2f",
+            key=_begin("rate", plan.rate),
+            help="How far one update moves along the gradient at first; it falls to zero at the last update. "
+            "Too large, and the machine leaps over the valleys.",
+        ),
+        plan.rate,
+    )
+    left, right = bar.columns([3, 2], vertical_alignment="bottom")
+    chosen["seed"] = _end(
+        "seed",
+        left.number_input(
+            "Seed",
+            0,
+            2**32 - 1,
+            key=_begin("seed"),
+            help="Where all chance comes from, first weights and chains alike: the same seed, the same film.",
+        ),
+    )
+    right.button(
+        "Next",
+        icon=":material/casino:",
+        on_click=_next_seed,
+        width="stretch",
+        help="The next seed: other chances, all else equal.",
+    )
+    return chosen
+
+
+# --- the tour ---
+
+
+def _press(number: int) -> None:
+    """A lesson's button: sets its machine and method, and has the picture play its part."""
+    lesson = lessons.LESSONS[number - 1]
+    st.session_state["learn-machine"] = lesson.machine
+    st.session_state["learn-method"] = lesson.method
+    _suit(lesson.machine)
+    st.session_state["learn-command"] = {**lesson.command, "nonce": time.time()}
+
+
+def _turn(number: int) -> None:
+    st.session_state["learn-lesson"] = number
+    _kept()["lesson"] = number
+
+
+def tour() -> None:
+    """One lesson at a time: a few sentences, a formula, a button; its number stands in the link."""
+    number = _end("lesson", st.session_state[_begin("lesson")])
+    lesson, last = lessons.LESSONS[number - 1], len(lessons.LESSONS)
+    with st.container(border=True, key="learn-tour"):
+        left, right = st.columns([4, 1.45], gap="medium", vertical_alignment="center")
+        left.markdown(f"**{number} of {last} · {lesson.title}.** {lesson.text}\n\n$$\n{lesson.formula}\n$$")
+        right.button(
+            lesson.press,
+            key="learn-press",
+            type="primary",
+            width="stretch",
+            on_click=_press,
+            args=(number,),
+        )
+        back, forth = right.columns(2)
+        back.button(
+            "Back",
+            width="stretch",
+            disabled=number == 1,
+            on_click=_turn,
+            args=(number - 1,),
+            key="learn-back",
+        )
+        if number < last:
+            forth.button("Next", width="stretch", on_click=_turn, args=(number + 1,), key="learn-next")
+        else:
+            forth.button("Again", width="stretch", on_click=_turn, args=(1,), key="learn-again")
+
+
+# --- the picture ---
+
+
+@st.fragment
+def picture(chosen: dict[str, Any], place: Any) -> None:
+    """The player with its film. What it reports when it comes to rest goes into the link."""
+    try:
+        header, arrays = _film(chosen, place)
+    except ValueError as error:
+        st.error(sentence(error))
+        return
+    version = " ".join(map(str, chosen.values()))
+    note = {"command": st.session_state.get("learn-command")}
+    whole = {
+        **header,
+        **note,
+        "version": version,
+        "at": view_state.field("update") if "update" in st.query_params else _kept().get("update", 0),
+        "view": view_state.field("view") if "view" in st.query_params else _kept().get("view"),
+    }
+    components.feed(
+        player.mount,
+        "learn",
+        version,
+        lambda: pack(whole, arrays),
+        note,
+        on_moment_change=_rested,
+        on_done_change=_obeyed,
+    )
+
+
+def _rested() -> None:
+    moment = st.session_state["learn"].get("moment") or {}
+    if moment.get("view") in view_state.LEARN_VIEWS and isinstance(moment.get("at"), int):
+        _end("view", moment["view"])
+        _end("update", moment["at"])
+
+
+def _obeyed() -> None:
+    st.session_state.pop("learn-command", None)
+
+
+ABOUT = r"""
+A restricted Boltzmann machine of this size can be counted out: every number here is exact unless it comes
+from a chain, and then the page says so.
+
+**Distribution.** $\log p(v) = -F(v) - \log Z$ with $F(v) = -b\cdot v - \sum_j \log\big(1 + e^{c_j +
+(vW)_j}\big)$; $Z$ is summed over all states of the smaller layer. $\mathrm{KL} = -H(\text{data}) -
+\text{log-likelihood}$, in nats per picture.
+
+**One update.** $\Delta\theta = \varepsilon_t\,\big(\langle\cdot\rangle_{\text{data}} -
+\langle\cdot\rangle_{\text{machine}}\big)$ for $v_i h_j$, $v_i$ and $h_j$; the last half step enters as
+$p(h\mid v)$, not as a draw, which lowers the noise. The rate $\varepsilon_t$ falls linearly to zero.
+Every update sees all data; CD and PCD run 96 chains.
+
+**Gradients.** $\angle = \arccos \frac{g\cdot g'}{\lVert g\rVert\,\lVert g'\rVert}$ over all weights and
+biases. PCD's chains are carried along at one sweep an update, whichever method is learning. Where the
+gradient is nearly zero any estimate is mostly noise, and its angle says little.
+
+**Landscape.** Rows and columns count in Gray code, so that neighbouring cells differ by one pixel. The
+chain meets the same random numbers in a machine of any age, so what changes is the landscape alone.
+
+Sources: Hinton, *Training products of experts by minimizing contrastive divergence* (2002); Tieleman,
+*Training restricted Boltzmann machines using approximations to the likelihood gradient* (2008); Fischer
+and Igel, *Bounding the bias of contrastive divergence learning* (2011); bars and stripes after MacKay,
+*Information Theory* (2003), chapter 43.
+"""
+
+
+def main() -> None:
+    st.html(LAYOUT)
+    tour()
+    row = st.container(horizontal=True, vertical_alignment="bottom")
+    chosen = settings(row)
+    picture(chosen, row.empty())
+    with st.expander("About these pictures", icon=":material/info:"):
+        st.markdown(ABOUT)
+
+
+main()
