@@ -2,12 +2,14 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from rbm_core.runs import notes as runs_notes
 from rbm_core.runs import reader as runs_reader
 from rbm_core.runs import store
 
@@ -15,8 +17,7 @@ from rbm_core.runs import store
 # of processor time, with one 24 (two busy cores), and what is saved the trainer has.
 threadpool_limits(limits=1, user_api="blas")
 
-# The run shown to someone who opens the app for the first time.
-SHIPPED_RUN = "mnist-default"
+SHIPPED_RUN = store.SHIPPED_RUN
 LIVE_STATES = ("starting", "running", "paused")
 _SNAPSHOTS_KEPT = 96  # a 784 x 500 snapshot is 1.6 MB as float32
 
@@ -81,6 +82,26 @@ def runs() -> list[store.RunInfo]:
 
 def run_names() -> list[str]:
     return [info.name for info in runs()]
+
+
+def rename(name: str, new: str) -> None:
+    """Gives the run another name; RunError in one sentence if it cannot have it."""
+    store.rename_run(store.runs_root(), name, new)
+
+
+def delete(name: str) -> None:
+    """Removes the run for good; RunError in one sentence if it cannot go."""
+    store.delete_run(store.runs_root(), name)
+
+
+def notes(name: str) -> runs_notes.Notes:
+    """Tags and note of the run; RunError in one sentence if they cannot be read."""
+    return runs_notes.read_notes(store.resolve(store.runs_root(), name))
+
+
+def write_notes(name: str, tags: Sequence[str], note: str) -> runs_notes.Notes:
+    """Replaces tags and note of the run; RunError in one sentence if they are out of bounds."""
+    return runs_notes.write_notes(store.resolve(store.runs_root(), name), runs_notes.Notes(tuple(tags), note))
 
 
 def default_run(infos: list[store.RunInfo]) -> str | None:

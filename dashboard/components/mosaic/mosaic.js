@@ -1,5 +1,6 @@
 // A mosaic of tiles on one common scale.
 // header: {version, same, kind: "filters"|"particles", shape: [h, w], unit, range, scale, order, title, note, sort, sorts, facts}
+//         opens: a click says open = the tile's unit, instead of showing a card; chosen: the tile framed then
 // arrays: tiles int8 (n, h·w), 127 = range, signed (filters) · or uint8, 255 = 1 (particles); bits uint8 (n, h·w);
 //         facts: float32 (n, k), named in header.facts
 
@@ -42,18 +43,18 @@ class Mosaic {
     if (first) this.furnish();
     if (this.sortPicker) this.sortPicker.value = header.sort;
     if (this.basePicker) this.fillBases();
+    if (header.opens) this.chosen = header.chosen;
     if (this.chosen !== null && this.chosen >= this.n) this.chosen = null;
     this.painted = null;
   }
 
   // Controls, once the kind is known.
   furnish() {
-    const filters = this.h.kind === "filters";
-    if (filters) {
+    if (this.h.sorts) {
       this.sortPicker = el("select", { "aria-label": "Order of the units", title: "Order of the units; it stays as it is while time moves, so that each unit keeps its place",
         onchange: () => this.say("sort", this.sortPicker.value) });
       for (const [key, label] of this.h.sorts) this.sortPicker.append(el("option", { value: key }, label));
-      this.basePicker = el("select", { "aria-label": "Weights, or what changed", title: "The weights, or what changed in them since an earlier step",
+      if (this.h.bases) this.basePicker = el("select", { "aria-label": "Weights, or what changed", title: "The weights, or what changed in them since an earlier step",
         onchange: () => this.say("base", this.basePicker.value) });
       const grey = el("button", { "aria-pressed": "false", title: "Grey instead of colours about zero", onclick: () => {
         this.grey = !this.grey;
@@ -72,7 +73,9 @@ class Mosaic {
         this.painted = null;
         this.draw();
       } }, "hold scale");
-      this.tools.append(this.basePicker, this.sortPicker, grey, el("label", {}, "contrast", gain), hold);
+      if (this.basePicker) this.tools.append(this.basePicker);
+      this.tools.append(this.sortPicker, grey, el("label", {}, "contrast", gain));
+      if (this.basePicker) this.tools.append(hold);
     } else {
       const draws = el("button", { "aria-pressed": "false", title: "Show the drawn pixels v instead of their probabilities p(v|h)", onclick: () => {
         this.binary = !this.binary;
@@ -149,7 +152,7 @@ class Mosaic {
     const [th, tw] = this.h.shape, { columns, rows, size } = this.grid, high = (size * th) / tw;
     const ctx = sharpen(this.canvas, width, Math.ceil(rows * (high + 1)));
     const grain = (size * (window.devicePixelRatio || 1)) / tw;
-    ctx.imageSmoothingEnabled = !Number.isInteger(Math.round(grain * 1000) / 1000);
+    ctx.imageSmoothingEnabled = grain < 4 && !Number.isInteger(Math.round(grain * 1000) / 1000);
     ctx.imageSmoothingQuality = "high";
     if (ctx.imageSmoothingEnabled) ctx.drawImage(this.off, 0, 0, columns * (size + size / tw), rows * (high + high / th));
     else for (let place = 0; place < this.n; place++) {
@@ -203,8 +206,8 @@ class Mosaic {
   }
 
   drawCard() {
-    this.card.hidden = this.chosen === null;
-    if (this.chosen === null) return;
+    this.card.hidden = this.chosen === null || Boolean(this.h.opens);
+    if (this.card.hidden) return;
     const [th, tw] = this.h.shape, size = Math.max(1, Math.floor(196 / Math.max(th, tw))), unit = this.chosen;
     if (!this.cardCanvas) {
       this.cardCanvas = el("canvas", { role: "img" });
@@ -233,6 +236,10 @@ class Mosaic {
     this.draw();
   }
 
+  open() {
+    if (this.chosen !== null) this.ask("open", this.a.units ? this.a.units[this.chosen] : this.chosen);
+  }
+
   placeAt(event) {
     const box = this.canvas.getBoundingClientRect(), { columns } = this.grid;
     const c = Math.floor((event.clientX - box.left) / this.step[0]), r = Math.floor((event.clientY - box.top) / this.step[1]);
@@ -258,11 +265,13 @@ class Mosaic {
     this.canvas.addEventListener("click", (event) => {
       const place = this.h && this.step ? this.placeAt(event) : null;
       if (place === null) return;
+      if (this.h.opens) { this.pick(place); this.open(); return; }
       if (place === this.chosenPlace()) this.chosen = null; else this.pick(place);
       this.draw();
     });
     this.canvas.addEventListener("keydown", (event) => {
       if (!this.h) return;
+      if (this.h.opens && event.key === "Enter") { this.open(); return; }
       const at = this.chosenPlace() === null ? -1 : this.chosenPlace();
       const to = { ArrowRight: at + 1, ArrowLeft: at - 1, ArrowDown: at + this.grid.columns, ArrowUp: at - this.grid.columns }[event.key];
       if (event.key === "Escape") { this.chosen = null; this.draw(); } else if (to !== undefined) { event.preventDefault(); this.pick(to); }

@@ -1,0 +1,5 @@
+"""One image of cells on a colour scale: weights of a pixel over units, an image, or a film of either."""
+
+from dashboard import components
+
+mount = components.load("cellmap")

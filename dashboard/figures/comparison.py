@@ -1,0 +1,331 @@
+"""What the Compare page draws of several runs side by side; pure."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from dashboard.figures import moment, plotly_look
+from dashboard.figures.moment import Blob
+from rbm_core.runs import Snapshot
+
+# column of metrics.jsonl: its name, its unit, what it tells
+METRICS: dict[str, tuple[str, str, str]] = {
+    "free_energy_gap": (
+        "Free-energy gap, validation − training",
+        "nats",
+        "Overfitting: log Z cancels, so it rises as training images become likelier than unseen ones.",
+    ),
+    "log_likelihood": (
+        "Log-likelihood of the test or validation data",
+        "nats",
+        "What all this is for, wherever it has been estimated; error bars are one standard error of log Z.",
+    ),
+    "pseudo_likelihood_valid": (
+        "Pseudo-likelihood, validation",
+        "nats",
+        "How well each pixel is foretold from all others; cheap, and comparable within one data set.",
+    ),
+    "pseudo_likelihood_train": (
+        "Pseudo-likelihood, training subset",
+        "nats",
+        "How well each pixel is foretold from all others, on images that were trained on.",
+    ),
+    "reconstruction_error": (
+        "Reconstruction error",
+        "mean square per pixel",
+        "Falls as mixing slows, too, and does not see divergence: a low value alone proves nothing.",
+    ),
+    "free_energy_train": (
+        "Free energy, training subset",
+        "nats",
+        "Comparable only within one run: log Z differs.",
+    ),
+    "free_energy_valid": (
+        "Free energy, validation",
+        "nats",
+        "Comparable only within one run: log Z differs.",
+    ),
+    "free_energy_fantasy": (
+        "Free energy, fantasies",
+        "nats",
+        "Comparable only within one run: log Z differs.",
+    ),
+    "cd_loss_train": (
+        "Free energy, data − fantasies",
+        "nats",
+        "The loss whose gradient contrastive divergence follows; near zero when data and fantasies agree.",
+    ),
+    "weight_norm": ("Norm of all weights ‖W‖", "", "Grows while the machine commits itself."),
+    "update_ratio": ("Update / weights ‖ΔW‖ / ‖W‖", "", "About a thousandth is a healthy pace."),
+    "mean_activation": ("Mean hidden activation", "", "The share of hidden units that are on."),
+    "dead_units": ("Dead units", "units", "Hidden units that are almost never on."),
+    "saturated_units": ("Saturated units", "units", "Hidden units that are almost always on."),
+    "flips_per_sweep": (
+        "Pixels flipped per sweep",
+        "share",
+        "How much one sweep changes the chains: mixing.",
+    ),
+    "learning_rate": ("Learning rate", "", "The size of a step."),
+    "steps_per_s": ("Speed", "updates/s", "Updates per second of training."),
+}
+AXES = {"step": "Parameter updates", "epoch": "Epochs", "time": "Training time, s"}
+_X = {"step": "step", "epoch": "epoch", "time": "seconds"}
+COLOURS = ("blue", "vermillion", "green", "purple", "orange", "sky", "yellow", "grey")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid", "dash")
+MOST_RUNS = len(COLOURS)
+# Fields that say where a run was made, not what was trained.
+_NOT_COMPARED = ("device", "log_every", "max_snapshots")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One run as the table shows it; a run that cannot be read has an error and nothing else."""
+
+    name: str
+    state: str = ""
+    preset: str | None = None
+    created: str = ""
+    step: int = 0
+    epoch: float = 0.0
+    seconds: float = 0.0
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    last: Mapping[str, float] = field(default_factory=dict)
+    likelihood: tuple[float, float] | None = None
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    error: str | None = None
+
+
+def differing(records: Sequence[Record]) -> tuple[list[str], dict[str, Any]]:
+    """(settings in which the runs differ, the settings that all of them share)."""
+    sound = [record.fields for record in records if record.error is None]
+    names = [name for name in dict.fromkeys(key for f in sound for key in f) if name not in _NOT_COMPARED]
+    apart = [name for name in names if len({repr(f.get(name)) for f in sound}) > 1]
+    return apart, {name: sound[0].get(name) for name in names if name not in apart} if sound else {}
+
+
+def comparable(records: Sequence[Record], run: str | None, n: int) -> list[str]:
+    """The first n runs on the same data as `run`, that one first; the first n where it cannot be read."""
+    sound = [record for record in records if record.error is None]
+    this = next((record for record in sound if record.name == run), sound[0] if sound else None)
+    if this is None:
+        return []
+    others = [record for record in sound if record is not this]
+    alike = [record for record in others if record.fields.get("dataset") == this.fields.get("dataset")]
+    return [record.name for record in [this, *alike]][:n]
+
+
+def usual(records: Sequence[Record], name: str) -> str:
+    """The setting's most frequent value, as text; the first run's where several are as frequent."""
+    values = [repr(record.fields.get(name)) for record in records if record.error is None]
+    return Counter(values).most_common(1)[0][0] if values else ""
+
+
+def matches(record: Record, words: str) -> bool:
+    """Whether every word is found in the run's name, state, data, preset, tags, note or `setting=value`."""
+    text = " ".join(
+        [
+            record.name,
+            record.state,
+            str(record.preset or ""),
+            *record.tags,
+            record.note,
+            *(f"{name}={value}" for name, value in record.fields.items()),
+        ]
+    ).lower()
+    return all(word in text for word in words.lower().split())
+
+
+def best_likelihood(rows: Sequence[Mapping[str, Any]], at: int | None = None) -> Mapping[str, Any] | None:
+    """The newest estimate, or the newest one up to a step; None where there is none."""
+    usable = [row for row in rows if nats_of(row) is not None and isinstance(row.get("step"), (int, float))]
+    if at is not None:
+        usable = [row for row in usable if row["step"] <= at]
+    return max(usable, key=lambda row: row["step"], default=None)
+
+
+def nats_of(row: Mapping[str, Any]) -> float | None:
+    """The estimate on data not trained on: test where there is one, else validation, else training."""
+    for name in ("test_nats", "valid_nats", "train_nats"):
+        value = row.get(name)
+        if isinstance(value, (int, float)) and np.isfinite(value):
+            return float(value)
+    return None
+
+
+def smoothed(values: np.ndarray, share: float) -> np.ndarray:
+    """An exponential moving average without its start-up bias; share 0 leaves values alone, NaN stays."""
+    if share <= 0:
+        return values
+    out, total, weight = np.full(len(values), np.nan), 0.0, 0.0
+    for i, value in enumerate(values):
+        if np.isfinite(value):
+            total, weight = share * total + (1 - share) * value, share * weight + (1 - share)
+            out[i] = total / weight
+    return out
+
+
+def overlay(
+    runs: Sequence[tuple[str, Mapping[str, np.ndarray], Sequence[Mapping[str, Any]]]],
+    metric: str,
+    axis: str,
+    smoothing: float,
+    log_x: bool,
+    cursor: int | None,
+    dark: bool,
+) -> go.Figure:
+    """One metric of every run, laid over one another by step, epoch or time.
+
+    runs: (name, metric columns, likelihood rows) of each; cursor: the step compared below, on a step axis.
+    """
+    name, unit, _ = METRICS[metric]
+    colours, figure = plotly_look.lines(dark), go.Figure()
+    for place, (run, metrics, likelihood) in enumerate(runs):
+        x, y, error = _curve(metrics, likelihood, metric, axis)
+        line = {"color": colours[COLOURS[place % MOST_RUNS]], "width": 2, "dash": DASHES[place % MOST_RUNS]}
+        if log_x:
+            kept = x > 0
+            x, y, error = x[kept], y[kept], None if error is None else error[kept]
+        points = metric == "log_likelihood"
+        figure.add_scatter(
+            x=x,
+            y=smoothed(y, smoothing),
+            name=run,
+            mode="lines+markers" if points else "lines",
+            line=line,
+            marker={"size": 8},
+            error_y=None if error is None else {"type": "data", "array": error, "thickness": 1.5},
+            connectgaps=True,
+            hovertemplate="%{y:.4g}" + (f" {unit}" if unit else "") + f"<extra>{run}</extra>",
+        )
+    if cursor is not None and axis == "step" and (cursor > 0 or not log_x):
+        figure.add_vline(x=cursor, line={"color": plotly_look.ink(dark), "width": 1, "dash": "dot"})
+    figure.update_xaxes(title_text=AXES[axis], type="log" if log_x else "linear")
+    figure.update_yaxes(title_text=unit)
+    return plotly_look.dress(
+        figure,
+        dark,
+        420,
+        title_text=name,
+        showlegend=True,
+        hovermode="x unified",
+        uirevision=f"{metric} {axis} {log_x}",
+        legend={"orientation": "h", "y": -0.16, "yanchor": "top", "x": 0, "font": {"size": 13}},
+    )
+
+
+def _curve(
+    metrics: Mapping[str, np.ndarray], likelihood: Sequence[Mapping[str, Any]], metric: str, axis: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """(x, y, standard errors or None); rows without a value are left out."""
+    empty = np.zeros(0)
+    where = np.asarray(metrics.get(_X[axis], empty), dtype=float)
+    if metric == "log_likelihood":
+        rows = sorted(
+            (row for row in likelihood if nats_of(row) is not None), key=lambda row: row.get("step", 0)
+        )
+        steps = np.array([float(row.get("step", np.nan)) for row in rows])
+        values = np.array([nats_of(row) for row in rows], dtype=float)
+        errors = np.array([float(row.get("stderr") or 0.0) for row in rows])
+        known = np.asarray(metrics.get("step", empty), dtype=float)
+        x = steps if axis == "step" or not len(known) else np.interp(steps, known, where)
+        return x, values, errors
+    y = np.asarray(metrics.get(metric, empty), dtype=float)
+    if len(y) != len(where):
+        return empty, empty, None
+    kept = np.isfinite(y)
+    return where[kept], y[kept], None
+
+
+def has(metrics: Mapping[str, np.ndarray], likelihood: Sequence[Mapping[str, Any]], metric: str) -> bool:
+    """Whether the run has any value of the metric."""
+    return len(_curve(metrics, likelihood, metric, "step")[0]) > 0
+
+
+def common_steps(kept: Sequence[Sequence[int]]) -> list[int]:
+    """Every step at which some run has a snapshot, up to where the shortest run ends."""
+    if not kept or not all(kept):
+        return sorted({step for steps in kept for step in steps})
+    end = min(steps[-1] for steps in kept)
+    return sorted({step for steps in kept for step in steps if step <= end} | {end})
+
+
+def snapshot_up_to(steps: Sequence[int], step: int) -> int | None:
+    """The newest snapshot taken up to this step: what the run knew by then."""
+    return max((known for known in steps if known <= step), default=None)
+
+
+def strongest_filters(snapshot: Snapshot, shape: tuple[int, int], scale: float, n: int = 64) -> Blob:
+    """The n filters with the largest norms, on a scale that several runs share."""
+    order = moment.order_of_units("norm", snapshot, None)[:n]
+    part = dataclasses.replace(
+        snapshot,
+        W=snapshot.W[:, order],
+        hbias=snapshot.hbias[order],
+        mean_hidden=snapshot.mean_hidden[order],
+    )
+    header, arrays = moment.filters(part, shape, np.arange(len(order)))
+    total = snapshot.W.shape[1]
+    header |= {
+        "scale": scale,
+        "note": f"{_how_many(len(order), total)} filters, largest norm first, on one scale for all runs.",
+    }
+    return header, {**arrays, "units": order.astype(np.int32)}
+
+
+def _how_many(shown: int, total: int) -> str:
+    return f"All {total:,}" if shown == total else f"{shown:,} of {total:,}"
+
+
+def likelihood_figure(
+    estimates: Sequence[tuple[str, Mapping[str, Any] | None]], step: int, dark: bool
+) -> go.Figure:
+    """Each run's newest estimate up to a step, with its standard error; data trained on and data held out."""
+    colours, figure = plotly_look.lines(dark), go.Figure()
+    kinds = (
+        ("train_nats", "training data", "circle-open"),
+        ("valid_nats", "validation", "diamond"),
+        ("test_nats", "test data", "circle"),
+    )
+    for column, words, symbol in kinds:
+        rows = [
+            (name, place, row)
+            for place, (name, row) in enumerate(estimates)
+            if row is not None and isinstance(row.get(column), (int, float))
+        ]
+        if not rows:
+            continue
+        figure.add_scatter(
+            x=[row[column] for _, _, row in rows],
+            y=[name for name, _, _ in rows],
+            error_x={"type": "data", "array": [float(row.get("stderr") or 0.0) for _, _, row in rows]},
+            mode="markers",
+            name=words,
+            marker={
+                "symbol": symbol,
+                "size": 12,
+                "color": [colours[COLOURS[place % MOST_RUNS]] for _, place, _ in rows],
+                "line": {"width": 2},
+            },
+            customdata=[[str(row.get("estimator", "")), row.get("step", 0)] for _, _, row in rows],
+            hovertemplate="%{x:.2f} nats, %{customdata[0]} at step %{customdata[1]:,}<extra>"
+            + words
+            + "</extra>",
+        )
+    figure.update_yaxes(
+        categoryorder="array", categoryarray=[name for name, _ in estimates][::-1], type="category"
+    )
+    figure.update_xaxes(title_text="log-likelihood, nats per image; further right is better")
+    return plotly_look.dress(
+        figure,
+        dark,
+        130 + 44 * len(estimates),
+        title_text=f"Log-likelihood, newest estimate up to step {step:,}",
+        showlegend=True,
+        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.0, "yanchor": "bottom"},
+    )

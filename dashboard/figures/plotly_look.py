@@ -1,0 +1,58 @@
+"""One look for the Plotly figures of pages at rest, and how their camera button saves them."""
+
+from typing import Any
+
+import plotly.graph_objects as go
+
+from dashboard.figures import palette
+
+CAMERAS = ("svg", "png")
+
+
+def lines(dark: bool) -> dict[str, str]:
+    """The line colours that can be read on this ground."""
+    return palette.LINES_DARK if dark else palette.LINES_LIGHT
+
+
+def ink(dark: bool) -> str:
+    return "#E4E9EE" if dark else "#1F2933"
+
+
+def soft(colour: str, share: float) -> str:
+    """The colour, `share` of it opaque."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{share:g})"
+
+
+def dress(figure: go.Figure, dark: bool, height: int, **layout: Any) -> go.Figure:
+    """Paper, grid and margins; what the figure says stays its own."""
+    grid = soft(ink(dark), 0.14)
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 34, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"color": ink(dark), "size": 13},
+        hoverlabel={"font": {"size": 13}},
+        showlegend=False,
+        title={
+            "font": {"size": 16, "weight": 600},
+            "x": 0,
+            "xref": "container",
+            "y": 0.985,
+            "yanchor": "top",
+        },
+    )
+    for axis in (figure.update_xaxes, figure.update_yaxes):
+        axis(gridcolor=grid, zerolinecolor=grid, automargin=True, title={"font": {"size": 13}})
+    figure.update_layout(**layout)
+    return figure
+
+
+def config(camera: str, file: str) -> dict[str, Any]:
+    """Plotly's own buttons, its camera set to save `file` in this format at the size shown."""
+    return {
+        "displaylogo": False,
+        "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
+        "toImageButtonOptions": {"format": camera, "filename": file, "scale": 1 if camera == "svg" else 3},
+    }

@@ -1,0 +1,487 @@
+"""Compare: all runs in a table, and some of them side by side at equal step."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard import components, data, view_state
+from dashboard.components import mosaic
+from dashboard.components.blob import pack
+from dashboard.figures import comparison, moment, plotly_look
+from dashboard.figures.comparison import Record
+from dashboard.words import duration, plain, sentence
+from rbm_core.config import RunConfig
+from rbm_core.runs import RunError, RunReader, Snapshot, SnapshotError
+
+MOST_BESIDE = 4
+CHAINS_SHOWN = 36
+
+
+def main() -> None:
+    components.feed_afresh()
+    records = [record(info) for info in data.runs()]
+    if not records:
+        st.info("There is no run to compare yet. Start one on the Train page.")
+        return
+    said = st.session_state.pop("compare-said", None)
+    if said:
+        (st.error if said[0] == "error" else st.success)(said[1])
+    names = choose_runs(records)
+    if names:
+        readers = {name: data.reader(name) for name in names}
+        steps = {name: reader.snapshot_steps() for name, reader in readers.items()}
+        at = view_state.field("step")
+        common = comparison.common_steps([kept for kept in steps.values() if kept])
+        at = (
+            common[-1]
+            if common and at == "live"
+            else min(common, key=lambda s: abs(s - at))
+            if common
+            else None
+        )
+        draw_curves(readers, at)
+        if at is not None:
+            side_by_side(readers, steps, common, at)
+    else:
+        st.info("Tick the runs to compare in the table above.")
+    look_after(records, names)
+    about()
+
+
+# --- the table ---
+
+
+def record(info: Any) -> Record:
+    """One run as the table shows it. What cannot be read says so in its row, and hides no other run."""
+    if info.error:
+        return Record(info.name, error=info.error)
+    try:
+        reader = data.reader(info.name)
+        config, status, metrics = reader.config(), reader.status(), reader.metrics()
+        last = {key: latest(values) for key, values in metrics.items()}
+        row = comparison.best_likelihood(reader.likelihood())
+    except RunError as error:
+        return Record(info.name, error=str(error))
+    try:
+        written = data.notes(info.name)
+        tags, note = written.tags, written.note
+    except RunError as error:
+        tags, note = (), sentence(error)
+    value = None if row is None else comparison.nats_of(row)
+    return Record(
+        name=info.name,
+        state=status["state"],
+        preset=config.get("preset"),
+        created=str(config.get("created", "")),
+        step=int(status["step"]),
+        epoch=float(status["epoch"]),
+        seconds=float(status["seconds"]),
+        fields=config["config"],
+        last=last,
+        likelihood=None if row is None or value is None else (value, float(row.get("stderr") or 0.0)),
+        tags=tags,
+        note=note,
+    )
+
+
+def latest(values: np.ndarray) -> float:
+    """The last value that is a number."""
+    known = np.flatnonzero(np.isfinite(values))
+    return float(values[known[-1]]) if len(known) else float("nan")
+
+
+def choose_runs(records: list[Record]) -> list[str]:
+    """The table of runs; returns the names ticked in it, which the link holds."""
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    words = left.text_input(
+        "Find runs",
+        key="compare-words",
+        placeholder="a name, a state, a tag, or a setting such as n_hidden=500",
+        help="Shows only the runs that contain every word you type, in name, state, preset, tags, note "
+        "or settings.",
+    )
+    shown = [one for one in records if comparison.matches(one, words)]
+    right.caption(
+        f"{len(shown)} of {len(records)} runs. Click a column's head to sort; tick rows to compare them."
+    )
+    if not shown:
+        st.info("No run contains all these words.")
+        return []
+    readable = {one.name for one in records if one.error is None}
+    chosen = chosen_names(readable, comparison.comparable(records, st.session_state.get("run"), 3))
+    apart, shared = comparison.differing(shown)
+    positions = [place for place, one in enumerate(shown) if one.name in chosen]
+    order = [one.name for one in shown]
+    key = f"compare-table-{hash((words, tuple(sorted(order))))}"
+
+    def ticked() -> None:
+        rows = st.session_state[key]["selection"]["rows"]
+        here = [order[row] for row in rows if row < len(order) and order[row] in readable]
+        elsewhere = [name for name in chosen if name not in order]
+        names = [*elsewhere, *here][: comparison.MOST_RUNS]
+        st.session_state["compare-chosen"] = names
+        view_state.remember("runs", ",".join(names))
+
+    st.dataframe(
+        table(shown, apart),
+        key=key,
+        hide_index=True,
+        on_select=ticked,
+        selection_mode="multi-row",
+        selection_default={"selection": {"rows": positions, "columns": [], "cells": []}},
+        column_config=columns(apart),
+        height=min(38 + 35 * len(shown) + 3, 390),
+        placeholder="–",
+        alt="All runs with their results and the settings in which they differ.",
+    )
+    if len(shown) > 1:
+        same = ", ".join(f"{name} {value}" for name, value in shared.items() if name not in ("seed",))
+        words_apart = ", ".join(apart) if apart else "none"
+        st.caption(
+            f"Settings in which these runs differ (**{plain(words_apart)}**) have a column each, and a "
+            f"coloured "
+            "cell where a run departs from the most frequent value.",
+            help=f"The same in all of them: {plain(same)}.",
+        )
+    return [name for name in chosen if name in readable]
+
+
+def chosen_names(readable: set[str], otherwise: list[str]) -> list[str]:
+    """The runs in the link, else those last ticked, else what the page proposes."""
+    if "runs" in st.query_params:
+        asked = [name for name in view_state.field("runs").split(",") if name]
+        missing = [name for name in asked if name not in readable]
+        if missing:
+            st.warning(
+                f"The link names runs that are not there or cannot be read: {plain(', '.join(missing))}."
+            )
+            view_state.remember("runs", ",".join(name for name in asked if name in readable))
+        st.session_state["compare-chosen"] = [name for name in asked if name in readable]
+    kept = st.session_state.setdefault("compare-chosen", otherwise)
+    return [name for name in kept if name in readable][: comparison.MOST_RUNS]
+
+
+def table(shown: list[Record], apart: list[str]) -> Any:
+    rows = []
+    for one in shown:
+        value = one.likelihood
+        rows.append(
+            {
+                "Run": one.name,
+                "State": "unreadable" if one.error else one.state,
+                "Tags": list(one.tags),
+                "Log-likelihood": None if value is None else value[0],
+                "Pseudo-likelihood": one.last.get("pseudo_likelihood_valid"),
+                "Gap": one.last.get("free_energy_gap"),
+                "Epochs": one.epoch if not one.error else None,
+                "Steps": one.step if not one.error else None,
+                "Time": duration(one.seconds) if not one.error else "",
+                **{name: setting(one.fields.get(name)) for name in apart},
+                "Note": sentence(one.error) if one.error else one.note,
+            }
+        )
+    frame = pd.DataFrame(rows)
+    usual = {name: comparison.usual(shown, name) for name in apart}
+    tint = plotly_look.soft(plotly_look.lines(is_dark())["orange"], 0.3)
+
+    def paint(column: Any) -> list[str]:
+        return [
+            f"background-color: {tint}"
+            if one.error is None and repr(one.fields.get(column.name)) != usual[column.name]
+            else ""
+            for one in shown
+        ]
+
+    styled = frame.style
+    return styled.apply(paint, subset=list(apart)) if apart else styled
+
+
+def setting(value: Any) -> Any:
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
+
+
+def columns(apart: list[str]) -> dict[str, Any]:
+    number, fields = st.column_config.NumberColumn, RunConfig.model_fields
+    heads: dict[str, Any] = {
+        "Run": st.column_config.TextColumn(pinned=True),
+        "Tags": st.column_config.ListColumn(help="Words you gave a run, below the pictures."),
+        "Log-likelihood": number(
+            format="%.2f", help="Newest estimate in nats, on data held out where there is one."
+        ),
+        "Pseudo-likelihood": number(
+            format="%.1f", help="Of validation images, nats, summed over the pixels."
+        ),
+        "Gap": number(
+            format="%.2f", help="Free energy of validation minus training images, nats: overfitting."
+        ),
+        "Epochs": number(format="%.3g", help="Passes over the training data so far."),
+        "Steps": number(format="localized", help="Parameter updates so far."),
+        "Time": st.column_config.TextColumn(help="Training time, pauses excluded."),
+        "Note": st.column_config.TextColumn(
+            width="medium", help="What you wrote about a run, below the pictures."
+        ),
+    }
+    for name in apart:
+        told = fields[name].description if name in fields else None
+        heads[name] = st.column_config.Column(name.replace("_", " "), help=told)
+    return heads
+
+
+def is_dark() -> bool:
+    return st.context.theme.type == "dark"
+
+
+# --- curves ---
+
+
+def draw_curves(readers: dict[str, RunReader], at: int | None) -> None:
+    runs = []
+    for name, reader in readers.items():
+        try:
+            runs.append((name, reader.metrics(), reader.likelihood()))
+        except RunError as error:
+            st.warning(sentence(error))
+    metrics = [key for key in comparison.METRICS if any(comparison.has(m, rows, key) for _, m, rows in runs)]
+    if not metrics:
+        st.info("These runs have no curves yet.")
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        asked = view_state.field("metric")
+        st.session_state["compare-metric"] = asked if asked in metrics else metrics[0]
+        metric = st.selectbox(
+            "Curve",
+            metrics,
+            key="compare-metric",
+            format_func=lambda key: comparison.METRICS[key][0],
+            on_change=lambda: view_state.remember("metric", st.session_state["compare-metric"]),
+            width=330,
+            help="The quantity laid over one another, one line a run.",
+        )
+        st.session_state["compare-axis"] = view_state.field("axis")
+        axis = st.segmented_control(
+            "Against",
+            list(comparison.AXES),
+            key="compare-axis",
+            required=True,
+            on_change=lambda: view_state.remember("axis", st.session_state["compare-axis"]),
+            help="Steps compare updates, epochs compare data seen, time compares what a machine costs you.",
+        )
+        smoothing = st.slider(
+            "Smoothing", 0.0, 0.98, 0.0, 0.02, key="compare-smoothing", width=150,
+            help="An exponential moving average: the share of the past that each point keeps.",
+        )  # fmt: skip
+        log_x = st.toggle(
+            "Log axis", key="compare-log", help="Spreads out the beginning, where most happens."
+        )
+    st.caption(comparison.METRICS[metric][2])
+    figure = comparison.overlay(runs, metric, str(axis), smoothing, log_x, at, is_dark())
+    words = f"{comparison.METRICS[metric][0]} of {', '.join(name for name, _, _ in runs)}."
+    save_row(figure, f"compare-{metric}", words)
+
+
+def save_row(figure: Any, key: str, alt: str) -> None:
+    camera = st.session_state.setdefault("camera", "svg")
+    st.plotly_chart(figure, key=key, config=plotly_look.config(camera, key), alt=alt)
+
+
+# --- side by side ---
+
+
+def side_by_side(
+    readers: dict[str, RunReader], steps: dict[str, list[int]], common: list[int], at: int
+) -> None:
+    beside = list(readers)[:MOST_BESIDE]
+    st.subheader("Side by side at equal step", anchor=False)
+    if len(common) > 1:
+        st.session_state["compare-step"] = at
+
+        def moved() -> None:
+            view_state.remember("step", st.session_state["compare-step"])
+
+        st.select_slider(
+            "Step",
+            common,
+            key="compare-step",
+            format_func=lambda step: f"step {step:,}",
+            on_change=moved,
+            help="Each run is shown as it was after so many parameter updates: its newest snapshot up to "
+            "there. The slider ends where the shortest run does.",
+        )
+    if len(readers) > len(beside):
+        st.caption(f"The first {len(beside)} of the {len(readers)} runs ticked.")
+    taken: dict[str, Snapshot] = {}
+    for name in beside:
+        step = comparison.snapshot_up_to(steps[name], at)
+        try:
+            if step is not None:
+                taken[name] = data.snapshot(name, step)
+        except SnapshotError as error:
+            st.warning(sentence(error))
+    scale = max((moment.common_scale(one.W) for one in taken.values()), default=1.0)
+    places = st.columns(len(beside), gap="medium")
+    colours = plotly_look.lines(is_dark())
+    for number, (place, name) in enumerate(zip(places, beside, strict=True)):
+        with place:
+            colour = colours[comparison.COLOURS[list(readers).index(name)]]
+            st.html(f'<div style="border-top: 4px solid {colour}; margin-bottom: -0.4rem"></div>')
+            if name not in taken:
+                st.markdown(f"**{plain(name)}**")
+                st.caption(f"No snapshot up to step {at:,}.")
+                continue
+            snapshot = taken[name]
+            epoch = snapshot.meta.get("epoch")
+            st.markdown(f"**{plain(name)}**")
+            st.caption(f"step {snapshot.step:,}" + (f" · epoch {epoch:.3g}" if epoch is not None else ""))
+            recorded = (readers[name].config().get("data") or {}).get("image_shape")
+            shape = moment.image_shape(len(snapshot.vbias), recorded)
+            header, arrays = comparison.strongest_filters(snapshot, shape, scale)
+            draw_mosaic(f"filters-{number}", f"{name} {snapshot.step} {scale}", header, arrays)
+            header, arrays = moment.particles(snapshot, shape, CHAINS_SHOWN)
+            draw_mosaic(f"samples-{number}", f"{name} {snapshot.step}", header, arrays)
+    estimates = []
+    for name, reader in readers.items():
+        try:
+            estimates.append((name, comparison.best_likelihood(reader.likelihood(), at)))
+        except RunError as error:
+            st.warning(sentence(error))
+    if any(row is not None for _, row in estimates):
+        figure = comparison.likelihood_figure(estimates, at, is_dark())
+        save_row(figure, "compare-likelihoods", "Log-likelihood of each run, with its standard error.")
+        none = [name for name, row in estimates if row is None]
+        if none:
+            st.caption(f"No estimate up to this step: {plain(', '.join(none))}. The Evaluate page makes one.")
+    else:
+        st.caption(
+            "No log-likelihood has been estimated for these runs up to this step; the Evaluate page "
+            "makes one."
+        )
+
+
+def draw_mosaic(key: str, version: str, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    components.feed(mosaic.mount, key, version, lambda: pack({**header, "version": version}, arrays))
+
+
+# --- look after a run ---
+
+
+def look_after(records: list[Record], names: list[str]) -> None:
+    """Tags and a note, another name, and deletion, which wants a second word."""
+    with st.expander("Look after a run: tags, note, rename, delete", icon=":material/edit_note:"):
+        every = [one.name for one in records]
+        by_name = {one.name: one for one in records}
+        if st.session_state.get("compare-cared") not in every:
+            st.session_state["compare-cared"] = names[0] if names else every[0]
+        name = st.selectbox(
+            "Run to look after", every, key="compare-cared", help="What you change below is this run's."
+        )
+        one = by_name[name]
+        left, middle, right = st.columns(3, gap="large")
+        with left, st.form(f"notes-{name}", border=False):
+            tags = st.text_input(
+                "Tags", ", ".join(one.tags), placeholder="baseline, good mixing",
+                help="Words to find the run by, with commas between them.",
+            )  # fmt: skip
+            note = st.text_area(
+                "Note", one.note, help="Anything worth remembering; kept in the run's folder."
+            )
+            if st.form_submit_button("Save tags and note", icon=":material/save:"):
+                act(
+                    lambda: data.write_notes(name, tags.split(","), note),
+                    f"Tags and note of {name} are saved.",
+                )
+        with middle, st.form(f"rename-{name}", border=False):
+            new = st.text_input(
+                "New name", name, help="Letters, digits, '.', '_' and '-'. The record stays as it is."
+            )
+            if st.form_submit_button("Rename", icon=":material/drive_file_rename_outline:"):
+                rename(name, new.strip())
+        with right, st.form(f"delete-{name}", border=False):
+            typed = st.text_input(
+                "Delete for good: type the run's name", placeholder=name,
+                help="Everything recorded in the run goes: curves, snapshots, saved state. There is no "
+                "way back.",
+            )  # fmt: skip
+            if st.form_submit_button("Delete this run", icon=":material/delete:"):
+                delete(name, typed.strip())
+
+
+def act(change: Any, done: str) -> None:
+    """Makes the change and says so above the table; what cannot be done is said there in one sentence."""
+    try:
+        change()
+        st.session_state["compare-said"] = ("done", done)
+    except RunError as error:
+        st.session_state["compare-said"] = ("error", sentence(error))
+    st.rerun()
+
+
+def rename(name: str, new: str) -> None:
+    def change() -> None:
+        if new == name:
+            raise RunError(f"run {name!r} already has that name; type another one")
+        data.rename(name, new)
+        names = [new if one == name else one for one in st.session_state.get("compare-chosen", [])]
+        st.session_state["compare-chosen"] = names
+        if "runs" in st.query_params:
+            view_state.remember("runs", ",".join(names))
+        if st.session_state.get("run") == name:
+            st.session_state.run = new
+            view_state.remember("run", new)
+
+    act(change, f"{name} is now called {new}.")
+
+
+def delete(name: str, typed: str) -> None:
+    def change() -> None:
+        if typed != name:
+            raise RunError(
+                f"nothing was deleted: to delete run {name!r}, type exactly its name, got {typed!r}"
+            )
+        data.delete(name)
+        names = [one for one in st.session_state.get("compare-chosen", []) if one != name]
+        st.session_state["compare-chosen"] = names
+        if "runs" in st.query_params:
+            view_state.remember("runs", ",".join(names))
+        if st.session_state.get("run") == name:
+            st.session_state.run = None
+            view_state.remember("run", "")
+
+    act(change, f"{name} is deleted.")
+
+
+def about() -> None:
+    with st.expander("About these pictures", icon=":material/info:"):
+        st.markdown(
+            "**Gap.** Free energies of one model differ from log-probabilities by the same unknown "
+            "constant, which "
+            "cancels between training and unseen images:"
+        )
+        st.latex(
+            r"\bar F_{\text{validation}} - \bar F_{\text{training}} = "
+            r"\langle \log p\rangle_{\text{training}} - \langle \log p\rangle_{\text{validation}}"
+        )
+        st.markdown(
+            "**Pseudo-likelihood.** How well each pixel is foretold from all others, summed over the "
+            "pixels; no "
+            "$\\log Z$ is needed:"
+        )
+        st.latex(r"\sum_i \log p(v_i \mid v_{-i}) = \sum_i \log \sigma\bigl(F(\tilde v^{(i)}) - F(v)\bigr)")
+        st.markdown(
+            "with pixel $i$ inverted in $\\tilde v^{(i)}$. **Log-likelihood** needs an estimate of $\\log Z$:"
+        )
+        st.latex(r"\log p(v) = -F(v) - \log Z")
+        st.markdown(
+            "Compare likelihoods only between runs on the same data with the same binarisation. "
+            "**Filters** are "
+            "sorted by norm in each run and share one scale; units of different runs do not correspond."
+        )
+        st.caption(
+            "Sources: Hinton, *A Practical Guide to Training Restricted Boltzmann Machines* (2010), "
+            "§§5–6, 15; "
+            "Salakhutdinov and Murray, *On the quantitative analysis of deep belief networks* (2008)."
+        )
+
+
+main()
