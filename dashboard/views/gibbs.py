@@ -286,7 +286,7 @@ def _choose_beside(reader: RunReader, n_sweeps: int, place: Any, bar: Any) -> di
     chosen: dict[str, Any] = {"beside": _end("beside", beside)}
     if beside != "whatif":
         return chosen
-    bar = st.sidebar.container(border=True)
+    bar = bar.container(border=True)
     bar.markdown(
         "**What if**", help="Everything not changed here stays the same, down to the random numbers."
     )

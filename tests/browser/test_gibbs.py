@@ -170,6 +170,56 @@ def test_new_film_keeps_player_and_place(open_film: Callable[..., Page]) -> None
     assert page.evaluate("window.__rbmMounts") == 1, "the player was mounted again"
 
 
+def test_a_stroke_on_the_pad_starts_the_chains_from_it(open_film: Callable[..., Page]) -> None:
+    page = open_film("chains=4&sweeps=10&start=drawing")
+    expect(page.locator(".sentence")).to_contain_text("nothing is drawn yet")
+    box = page.locator(".pad canvas").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 60, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 180, box["y"] + 45, steps=6)
+    page.mouse.move(box["x"] + 110, box["y"] + 200, steps=6)
+    page.mouse.up()
+    expect(page.locator(".sentence")).to_contain_text("your drawing")
+    shoot(page, "gibbs-drawing")
+    on = page.evaluate(f"() => {{ {PLAYER} return player.film.v(0, 0).reduce((a, b) => a + b) }}")
+    assert 20 < on < 200, f"{on} pixels of the start are on"
+    page.get_by_role("button", name="clear").click()
+    expect(page.locator(".sentence")).to_contain_text("nothing is drawn yet")
+
+
+def test_painted_pixels_are_held(open_film: Callable[..., Page]) -> None:
+    page = open_film("chains=4&sweeps=10&start=digits")
+    page.get_by_text("Hold some pixels").click()
+    expect(page.locator(".pad .note")).to_contain_text("392 of 784 keep their value")
+    page.get_by_role("button", name="all but the middle").click()
+    expect(page.locator(".pad .note")).not_to_contain_text("392 of")
+    settle(page)
+    page.keyboard.press("End")
+    at_frame(page, 20)
+    shoot(page, "gibbs-held")
+    moved = page.evaluate(
+        f"""() => {{ {PLAYER}
+        const f = player.film, a = f.v(0, 1), b = f.v(10, 1);
+        return [0, 1].map((held) => a.filter((x, i) => Number(Boolean(f.isHeld(i))) === held && x !== b[i]).length) }}"""
+    )
+    assert moved[1] == 0, "held pixels moved"
+    assert moved[0] > 0, "free pixels did not move"
+
+
+def test_what_if_forks_at_the_frame_shown(open_film: Callable[..., Page]) -> None:
+    page = open_film("chains=4&sweeps=20")
+    page.locator(".scrub").fill("13")
+    at_frame(page, 13)
+    page.get_by_role("button", name="what if").click()
+    page.wait_for_url("**fork=6**")
+    expect(page.locator(".labels span")).to_have_text(["as it was", "what if"])
+    at_frame(page, 13)
+    page.get_by_label("One half step forward").click()
+    expect(page.locator(".sentence")).to_contain_text("It differs from its twin (what if) in")
+    shoot(page, "gibbs-what-if")
+
+
 @pytest.mark.parametrize(("scheme", "width", "height"), [("light", 1280, 800), ("dark", 1920, 1080), ("light", 480, 900)])
 def test_player_fits_its_window(open_film: Callable[..., Page], scheme: str, width: int, height: int) -> None:
     page = open_film("chains=25&sweeps=200&start=gaussian", width=width, height=height, scheme=scheme)

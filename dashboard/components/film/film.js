@@ -302,8 +302,8 @@ class Player {
     const tag = at.tagName || "";
     const ours = this.box.contains(at);
     const busy = tag === "TEXTAREA" || tag === "SELECT" || at.isContentEditable || (tag === "INPUT" && !ours)
-      || (!ours && at.closest && at.closest('[role="slider"],[role="combobox"],[role="radiogroup"],[role="listbox"],[role="tablist"],[role="dialog"],button,a'));
-    if (busy || (e.key === " " && tag === "BUTTON")) return;
+      || (!ours && at.closest && at.closest('[role="slider"],[role="combobox"],[role="radiogroup"],[role="listbox"],[role="tablist"],[role="dialog"],[data-testid="stButtonGroup"]'));
+    if (busy || (e.key === " " && /^(BUTTON|A|SUMMARY|LABEL)$/.test(tag))) return;
     const act = { " ": "play", ArrowRight: e.shiftKey ? "sweepForward" : "forward", ArrowLeft: e.shiftKey ? "sweepBack" : "back", Home: "first", End: "last" }[e.key];
     if (!act) return;
     e.preventDefault();
