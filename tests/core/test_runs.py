@@ -308,7 +308,9 @@ def test_whatever_moment_a_writer_is_killed_at_the_run_reads_well(run: Path) -> 
         assert writer.stdout is not None
         assert writer.stdout.readline() == b"go\n"
         read = RunReader(run)
-        time.sleep(float(rng.uniform(0.02, 0.15)))
+        while not (read.snapshot_steps() and read.live()) and writer.poll() is None:
+            time.sleep(0.005)
+        time.sleep(float(rng.uniform(0.0, 0.12)))
         read.status()  # while it writes
         writer.send_signal(signal.SIGKILL)
         writer.wait()

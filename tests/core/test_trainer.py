@@ -642,7 +642,11 @@ def test_live_view_and_status_follow_the_wall_clock(runs_root: Path, fake: type[
 def test_between_logged_steps_an_update_costs_hardly_more_than_itself(
     runs_root: Path, monkeypatch: pytest.MonkeyPatch, fake: type[FakeTraining]
 ) -> None:
-    """At 500 updates a second, 784 × 500: commands, clocks, status and live view take under 2 %."""
+    """At 500 updates a second, 784 × 500: commands, clocks, status and live view take under 2 %.
+
+    CPU seconds beside the updates, by the wall clock that they are spread over: on a busy machine an update
+    takes longer, and twice a second stays twice a second.
+    """
     fake.cost, fake.size = 0.002, (784, 500)
     path = make_run(runs_root, "lean", epochs=100_000, log_every=10**6, max_snapshots=4)
     spent: dict[str, float] = {}
@@ -650,13 +654,15 @@ def test_between_logged_steps_an_update_costs_hardly_more_than_itself(
     def measure(training: FakeTraining) -> None:
         if training.step == 50:
             spent["begin"], training.updating = time.thread_time(), 0.0
+            spent["wall"] = time.perf_counter()
         if training.step == 1050:
             spent["all"], spent["updates"] = time.thread_time() - spent["begin"], training.updating
+            spent["wall"] = time.perf_counter() - spent["wall"]
             control.send(path, "stop")
 
     fake.on_update = measure
     assert trainer.run(path) == "stopped"
-    assert spent["all"] - spent["updates"] < 0.02 * spent["updates"], spent
+    assert spent["all"] - spent["updates"] < 0.02 * spent["wall"], spent
 
 
 def test_state_is_saved_every_half_minute(
