@@ -156,7 +156,8 @@ def activation_by_class(p: np.ndarray, labels: np.ndarray | None, unit: int, dar
     figure.add_annotation(
         x=1.03, y=len(classes) - 0.06, xanchor="left", text="mean", showarrow=False, font={"size": 12}
     )
-    return plotly_look.dress(figure, dark, 430, title_text="Class by class", bargap=0)
+    title = "How sure it is" if single else "Class by class"
+    return plotly_look.dress(figure, dark, 190 + 24 * len(classes), title_text=title, bargap=0)
 
 
 def image_tiles(

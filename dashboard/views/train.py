@@ -79,6 +79,11 @@ def _alive(name: str) -> bool:
 
 def watch(name: str) -> None:
     """One refresh of everything that follows the run. What cannot be read says so, and the rest stays."""
+    unit = st.session_state.pop("unit_to_inspect", None)
+    if unit is not None:
+        at = str(st.session_state.moment)
+        where = {"run": name, "look": "unit", "unit": str(unit), **({} if at == "live" else {"step": at})}
+        st.switch_page("views/inspect.py", query_params=where)
     try:
         reader = data.reader(name)
         config, status = reader.config(), reader.status()
@@ -415,12 +420,25 @@ def draw_filters(name: str, steps: list[int], shown: Moment, shape: tuple[int, i
             "sorts": pictures.SORTS,
             "bases": few,
             "base": chosen if base is not None else "0",
+            "inspect": True,
         }
         return pack(header, arrays)
 
     components.feed(
-        mosaic.mount, "filters", version, build, on_sort_change=_sort_chosen, on_base_change=_base_chosen
+        mosaic.mount,
+        "filters",
+        version,
+        build,
+        on_sort_change=_sort_chosen,
+        on_base_change=_base_chosen,
+        on_open_change=_unit_opened,
     )
+
+
+def _unit_opened() -> None:
+    unit = st.session_state["filters"].get("open")
+    if isinstance(unit, int) and not isinstance(unit, bool) and unit >= 0:
+        st.session_state.unit_to_inspect = unit
 
 
 def _sort_chosen() -> None:

@@ -1,6 +1,7 @@
 // A mosaic of tiles on one common scale.
 // header: {version, same, kind: "filters"|"particles", shape: [h, w], unit, range, scale, order, title, note, sort, sorts, facts}
 //         opens: a click says open = the tile's unit, instead of showing a card; chosen: the tile framed then
+//         inspect: the card has a button that says open
 // arrays: tiles int8 (n, h·w), 127 = range, signed (filters) · or uint8, 255 = 1 (particles); bits uint8 (n, h·w);
 //         facts: float32 (n, k), named in header.facts
 
@@ -212,7 +213,8 @@ class Mosaic {
     if (!this.cardCanvas) {
       this.cardCanvas = el("canvas", { role: "img" });
       this.cardText = el("div", { class: "facts" });
-      this.card.append(this.cardCanvas, el("div", {}, this.cardText, el("div", { class: "row" },
+      const inspect = this.h.inspect ? [el("button", { title: "All about this unit, on the Inspect page", onclick: () => this.open() }, "inspect")] : [];
+      this.card.append(this.cardCanvas, el("div", {}, this.cardText, el("div", { class: "row" }, ...inspect,
         el("button", { onclick: () => this.pick(this.chosenPlace() - 1) }, "previous"),
         el("button", { onclick: () => this.pick(this.chosenPlace() + 1) }, "next"),
         el("button", { onclick: () => { this.chosen = null; this.draw(); } }, "close"))));
