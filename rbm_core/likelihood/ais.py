@@ -282,9 +282,10 @@ def reverse_ais(
 ) -> AISResult:
     """An estimate of log Z in nats by annealing from the RBM's samples back to the base model.
 
-    Errs upwards on average if the starts are samples of the model; chains that never reached a mode make it
-    too low by that mode's share, and say nothing. starts: (at least n_chains, V), the run's persistent chains
-    after some more sweeps, say; None takes `tempered_samples`. The rest as in `ais`.
+    Errs upwards on average if the starts are samples of the model; starts that over-represent one mode can
+    push it below the truth, and then the forward estimate lies above it. A mode that neither direction ever
+    visits stays unseen. starts: (at least n_chains, V), the run's persistent chains after some more sweeps,
+    say; None takes `tempered_samples`. The rest as in `ais`.
     """
     annealing = prepare_reverse_ais(
         rbm,

@@ -1,0 +1,182 @@
+"""How well a model samples and how good the samples are: mixing, memorising, closeness to the data, dead
+units.
+
+None of this needs Z; all of it is about what likelihood does not show.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rbm_core.likelihood.ais import sweeps
+from rbm_core.rbm import RBM, ShapeError
+
+__all__ = [
+    "SampleAccuracy",
+    "adversarial_accuracy",
+    "autocorrelation",
+    "autocorrelation_time",
+    "dead_units",
+    "effective_sample_size",
+    "flips_per_sweep",
+    "nearest_case",
+    "sampling_times",
+    "saturated_units",
+    "update_ratio",
+]
+
+_DEAD, _SATURATED = 0.01, 0.99
+
+
+# Mixing
+
+
+def autocorrelation(series: np.ndarray) -> np.ndarray:
+    """ρ(t) at lags 0 … T − 1 of T recordings of N chains, their covariances pooled. (T, N) or (T,) -> (T,).
+
+    Deviations are from the mean over all chains, so chains stuck in different modes show as correlation that
+    stays. A constant series has ρ = 1 at every lag.
+    """
+    x = np.asarray(series, np.float64)
+    x = x[:, None] if x.ndim == 1 else x.reshape(len(x), -1)
+    if len(x) < 2 or not np.isfinite(x).all():
+        raise ShapeError(f"autocorrelation needs at least 2 finite recordings, got shape {np.shape(series)}")
+    x = x - x.mean()
+    n, size = len(x), 1 << (2 * len(x) - 1).bit_length()
+    spectrum = np.fft.rfft(x, size, axis=0)
+    covariance = np.fft.irfft((spectrum * spectrum.conj()).real, size, axis=0)[:n].sum(1)
+    covariance /= np.arange(n, 0, -1)  # without bias towards 0 at long lags
+    return covariance / covariance[0] if covariance[0] > 0 else np.ones(n)
+
+
+def autocorrelation_time(series: np.ndarray, window: float = 5.0) -> float:
+    """τ = 1 + 2 Σ ρ(t), in recordings: how many of them are worth one independent draw. Infinite for
+    constants.
+
+    The sum ends at the first lag M ≥ window · τ(M) (Sokal 1997). An estimate above a fiftieth of the length
+    of the series is itself unreliable, and low. series: (T, N) or (T,).
+    """
+    rho = autocorrelation(series)
+    if np.all(rho == 1.0):
+        return math.inf
+    tau = 2 * np.cumsum(rho) - 1
+    enough = np.arange(len(tau)) >= window * tau
+    return float(max(tau[int(np.argmax(enough))] if enough.any() else tau.max(), 1.0))
+
+
+def effective_sample_size(series: np.ndarray) -> float:
+    """The number of independent draws that T recordings of N chains are worth: T N / τ."""
+    return float(np.size(series) / autocorrelation_time(series))
+
+
+def flips_per_sweep(before: Tensor, after: Tensor) -> float:
+    """The fraction of binary units that one sweep changed. Both (N, V)."""
+    return float((before != after).float().mean())
+
+
+def sampling_times(
+    rbm: RBM, start: Tensor, times: Sequence[int], *, seed: int = 0, stream: str = "sampling-time"
+) -> Iterator[tuple[int, Tensor]]:
+    """(t, v (N, V)) after each of these numbers of sweeps, in rising order, of chains that begin at `start`.
+
+    From noise and well past the k of training this exposes models that only look right at exactly k sweeps
+    (Decelle, Furtlehner & Seoane 2021).
+    """
+    if list(times) != sorted(set(times)) or (times and times[0] < 0):
+        raise ValueError(f"sampling times must rise from 0 or more, got {list(times)}")
+    v, done = start, 0
+    for time in times:
+        if time > done:
+            v = sweeps(rbm, v, time - done, seed=seed, stream=f"{stream}-{done}")
+        done = time
+        yield time, v
+
+
+# Sample quality
+
+
+class SampleAccuracy(tuple[float, float]):
+    """(truth, synthetic) halves of the adversarial accuracy; each is ½ where samples and data are alike."""
+
+    @property
+    def truth(self) -> float:
+        """The share of data cases whose nearest neighbour is a data case: above ½, samples miss something."""
+        return self[0]
+
+    @property
+    def synthetic(self) -> float:
+        """The share of samples whose nearest neighbour is a sample: above ½, samples are bunched or off the
+        data; below ½, they copy it.
+        """
+        return self[1]
+
+    @property
+    def mean(self) -> float:
+        return (self[0] + self[1]) / 2
+
+
+def adversarial_accuracy(samples: Tensor, data: Tensor) -> SampleAccuracy:
+    """AA_TS of as many samples as data cases, both (N, V): a nearest neighbour's chance of telling them
+    apart.
+
+    Yale et al. 2020, "Generation and evaluation of privacy preserving synthetic health data". Compare with
+    the value for held-out data in place of samples: it scatters about ½ by 1/√N.
+    """
+    if samples.shape != data.shape or len(samples) < 2:
+        raise ShapeError(
+            f"adversarial accuracy needs as many samples as data cases, at least 2 of each, "
+            f"got {tuple(samples.shape)} and {tuple(data.shape)}"
+        )
+    across = _squared_distances(data, samples)
+    within_data, within_samples = _squared_distances(data, data), _squared_distances(samples, samples)
+    within_data.fill_diagonal_(math.inf)
+    within_samples.fill_diagonal_(math.inf)
+    halves = []
+    for own, other in ((within_data, across), (within_samples, across.T)):
+        nearest_own, nearest_other = own.min(1).values, other.min(1).values
+        # Binary images tie often; a tie tells nothing and counts one half.
+        wins = (nearest_own < nearest_other).double() + 0.5 * (nearest_own == nearest_other).double()
+        halves.append(float(wins.mean()))
+    return SampleAccuracy(halves)
+
+
+def nearest_case(samples: Tensor, train: Tensor) -> tuple[Tensor, Tensor]:
+    """The training case nearest to each sample: (index (N,), squared distance (N,)); pixels flipped if
+    binary.
+
+    A sample at distance 0, or nearer than held-out cases usually are, is remembered rather than invented.
+    """
+    index, distance = [], []
+    for part in samples.split(1000):
+        nearest = _squared_distances(part, train).min(1)
+        index.append(nearest.indices)
+        distance.append(nearest.values)
+    return torch.cat(index), torch.cat(distance)
+
+
+def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
+    """‖aᵢ − bⱼ‖² (A, B), by one matrix product; whole numbers stay exact."""
+    a, b = a.float(), b.float()
+    return ((a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * (a @ b.T)).clamp_(min=0)
+
+
+# Units and weights
+
+
+def dead_units(mean_hidden: np.ndarray | Tensor) -> int:
+    """Hidden units on for less than 1 % of the cases. mean_hidden: (H,), mean probabilities over the data."""
+    return int((mean_hidden < _DEAD).sum())
+
+
+def saturated_units(mean_hidden: np.ndarray | Tensor) -> int:
+    """Hidden units on for more than 99 % of the cases."""
+    return int((mean_hidden > _SATURATED).sum())
+
+
+def update_ratio(increment: Tensor, weights: Tensor) -> float:
+    """‖ΔW‖ / ‖W‖ of one update; about 1e-3 is healthy (Hinton 2010, §7). NaN if all weights are 0."""
+    norm = float(torch.linalg.vector_norm(weights))
+    return float(torch.linalg.vector_norm(increment)) / norm if norm else math.nan

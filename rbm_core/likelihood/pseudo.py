@@ -1,0 +1,87 @@
+"""Pseudo-likelihood: Σᵢ log p(vᵢ | v₋ᵢ), in nats, the SUM over visible units (never their mean).
+
+It needs no Z, so it compares any two models of the same data; but it only asks each pixel about its
+neighbours, and a model that never forms a whole digit can score well (Besag 1975). Gaussian visible units
+have the log of a density.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid, softplus
+
+from rbm_core.compute import Rng
+from rbm_core.rbm import RBM
+
+__all__ = ["pseudo_log_likelihood", "stochastic_pseudo_log_likelihood"]
+
+_NUMBERS = 20_000_000  # elements of the largest array that is made at once
+
+
+def pseudo_log_likelihood(rbm: RBM, v: Tensor) -> Tensor:
+    """Σᵢ log p(vᵢ | v₋ᵢ) of each case, every unit asked. v: (B, V). Returns (B,) nats, the sum over units.
+
+    Costs V·H a case: about a second for 1,000 cases of 784 × 500; see `stochastic_pseudo_log_likelihood`.
+    """
+    units = torch.arange(rbm.n_visible, device=rbm.device)
+    return torch.stack([_conditionals(rbm, case[None], units).sum() for case in v.to(rbm.dtype)])
+
+
+def stochastic_pseudo_log_likelihood(rbm: RBM, v: Tensor, rng: Rng, n_units: int = 1) -> Tensor:
+    """An unbiased estimate of the same from n_units random units a case, scaled up to the sum over all of
+    them.
+
+    v: (B, V). Returns (B,) nats. Its spread over cases is wide; its mean over a thousand is not.
+    """
+    if not 1 <= n_units <= rbm.n_visible:
+        raise ValueError(f"n_units must lie in 1 … {rbm.n_visible}, got {n_units}")
+    v = v.to(rbm.dtype)
+    picked = rng.uniform((len(v), rbm.n_visible)).argsort(1)[:, :n_units] if n_units > 1 else None
+    if picked is None:
+        picked = rng.integers(rbm.n_visible, (len(v), 1))
+    total = torch.stack([_one_each(rbm, v, units) for units in picked.T]).sum(0)
+    return rbm.n_visible / n_units * total
+
+
+def _one_each(rbm: RBM, v: Tensor, units: Tensor) -> Tensor:
+    """log p(vᵢ | v₋ᵢ) for one unit i of each case. units: (B,). Returns (B,)."""
+    size = max(1, _NUMBERS // (rbm.n_hidden * (1 if rbm.visible == "bernoulli" else 200)))
+    parts = []
+    for start in range(0, len(v), size):
+        rows, chosen = v[start : start + size], units[start : start + size]
+        here = rows.gather(1, chosen[:, None])[:, 0]
+        parts.append(_log_conditional(rbm, rbm.logits_h_from_v(rows), here, chosen))
+    return torch.cat(parts)
+
+
+def _conditionals(rbm: RBM, case: Tensor, units: Tensor) -> Tensor:
+    """log p(vᵢ | v₋ᵢ) of one case (1, V) for all these units. Returns (len(units),)."""
+    logits = rbm.logits_h_from_v(case)
+    size = max(1, _NUMBERS // (rbm.n_hidden * (1 if rbm.visible == "bernoulli" else 200)))
+    return torch.cat([_log_conditional(rbm, logits, case[0, chosen], chosen) for chosen in units.split(size)])
+
+
+def _log_conditional(rbm: RBM, logits: Tensor, here: Tensor, units: Tensor) -> Tensor:
+    """log p(vᵢ = here | the other units), from the hidden logits (1 or K, H) at v. units, here: (K,). Returns
+    (K,).
+    """
+    W = rbm.W[units]
+    if rbm.visible == "bernoulli":
+        change = 1 - 2 * here
+        there = softplus(logits + change[:, None] * W).sum(1)
+        # log p = −log(1 + exp(F(v) − F(v flipped)))
+        return logsigmoid(softplus(logits).sum(1) - there - change * rbm.vbias[units])
+    sigma = torch.ones_like(here) if rbm.log_var is None else torch.exp(rbm.log_var[units] / 2)
+    to_h = W / (sigma**2)[:, None]
+    b = rbm.vbias[units]
+    # In vᵢ alone p(v) is a mixture of Gaussians of variance σ², with means between these two; the
+    # trapezoidal rule with spacing σ/2 integrates such a function to machine precision.
+    low, high = b + W.clamp(max=0).sum(1) - 8 * sigma, b + W.clamp(min=0).sum(1) + 8 * sigma
+    n = int(torch.ceil((2 * (high - low) / sigma).max())) + 1
+    grid = low[:, None] + 0.5 * sigma[:, None] * torch.arange(n, device=b.device, dtype=b.dtype)
+
+    def log_p(x: Tensor) -> Tensor:
+        """log of the unnormalised p at vᵢ = x (K, n)."""
+        moved = logits[:, None, :] + (x - here[:, None])[:, :, None] * to_h[:, None, :]
+        return softplus(moved).sum(2) - (x - b[:, None]) ** 2 / (2 * sigma[:, None] ** 2)
+
+    return log_p(here[:, None])[:, 0] - torch.logsumexp(log_p(grid), 1) - torch.log(0.5 * sigma)

@@ -1,0 +1,480 @@
+"""log Z from both sides, held to enumeration: over many seeds, on easy and on nasty models, in every
+precision.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+import torch
+
+from rbm_core.compute import Rng
+from rbm_core.likelihood.ais import (
+    Bracket,
+    adaptive_betas,
+    ais,
+    base_rate,
+    prepare_ais,
+    prepare_reverse_ais,
+    reverse_ais,
+    sweeps,
+    temperatures,
+    tempered_samples,
+)
+from rbm_core.likelihood.annealing import AISResult, Annealing
+from rbm_core.likelihood.exact import (
+    NotTractableError,
+    exact_gradient,
+    exact_log_likelihood,
+    exact_log_z,
+    exact_probabilities,
+    exact_samples,
+)
+from rbm_core.likelihood.online import OnlineLogZ
+from rbm_core.likelihood.pseudo import pseudo_log_likelihood, stochastic_pseudo_log_likelihood
+from rbm_core.rbm import RBM
+from tests import oracles
+
+
+def model(
+    seed: int, n_visible: int = 12, n_hidden: int = 6, spread: float = 1.0, visible: str = "bernoulli"
+) -> RBM:
+    W, b, c = oracles.tiny_model(seed, n_visible, n_hidden, 1.0)
+    log_var = np.random.default_rng(seed).normal(0, 0.3, n_visible) if visible == "learned" else None
+    kind = "bernoulli" if visible == "bernoulli" else "gaussian"
+    return RBM.from_numpy(spread * W, 0.5 * b, 0.5 * c, visible=kind, log_var=log_var)  # type: ignore[arg-type]
+
+
+def wide(W: np.ndarray, b: np.ndarray, c: np.ndarray) -> RBM:
+    return RBM.from_numpy(W, b, c, dtype=torch.float64)
+
+
+# Enumeration
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (3, 5), (1, 1), (5, 1)])
+def test_exact_quantities_equal_brute_force(shape: tuple[int, int]) -> None:
+    W, b, c = oracles.tiny_model(1, *shape)
+    rbm = wide(W, b, c)
+    assert exact_log_z(rbm) == pytest.approx(oracles.log_z(W, b, c), abs=1e-10)
+    v = torch.tensor(oracles.states(shape[0]), dtype=torch.float64)
+    np.testing.assert_allclose(exact_log_likelihood(rbm, v).exp(), oracles.p_v(W, b, c), atol=1e-12)
+
+
+def test_exact_gradient_equals_the_derivative_of_the_exact_log_likelihood() -> None:
+    W, b, c = oracles.tiny_model(2)
+    weights = np.random.default_rng(0).dirichlet(np.ones(16))
+    counts = np.round(weights * 1000).astype(int)
+    v = torch.tensor(oracles.states(4), dtype=torch.float64).repeat_interleave(torch.tensor(counts), dim=0)
+    found = exact_gradient(wide(W, b, c), v)
+    for ours, theirs in zip(
+        found.tensors(), oracles.exact_gradient(W, b, c, counts / counts.sum()), strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, atol=1e-8)
+
+
+@pytest.mark.parametrize("visible", ["gaussian", "learned"])
+def test_gaussian_quantities_equal_numerical_integration(visible: str) -> None:
+    rbm = model(3, 1, 3, 0.8, visible).to(dtype=torch.float64)
+    grid = torch.linspace(-30, 30, 60_001, dtype=torch.float64)[:, None]
+    integral = torch.trapezoid(torch.exp(-rbm.free_energy(grid)), grid[:, 0])
+    assert exact_log_z(rbm) == pytest.approx(math.log(integral), abs=1e-9)
+    data = torch.randn(50, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    gradient = exact_gradient(rbm, data)
+    for name, ours in zip(("W", "vbias", "hbias", "log_var"), gradient.tensors(), strict=False):
+        theirs = torch.zeros_like(ours)
+        for index in np.ndindex(*ours.shape):
+            ends = []
+            for sign in (1, -1):
+                moved = {key: getattr(rbm, key).clone() for key in ("W", "vbias", "hbias")}
+                moved["log_var"] = None if rbm.log_var is None else rbm.log_var.clone()
+                moved[name][index] += sign * 1e-5
+                ends.append(exact_log_likelihood(RBM(**moved, visible="gaussian"), data).mean())
+            theirs[index] = (ends[0] - ends[1]) / 2e-5
+        np.testing.assert_allclose(ours, theirs, atol=1e-8, err_msg=name)
+
+
+def test_enumeration_holds_at_activations_of_a_thousand() -> None:
+    W = np.full((3, 2), 1e3)
+    b, c = np.full(3, -1e3), np.zeros(2)
+    # Two states tie at the top with v = 1, h = 1 alone at 6e3 − 3e3; all others are e⁻¹⁰⁰⁰ below.
+    assert exact_log_z(wide(W, b, c)) == pytest.approx(3e3, rel=1e-12)
+    assert exact_log_z(wide(-W, -b, c)) == pytest.approx(3e3, rel=1e-12)
+
+
+def test_enumeration_counts_in_chunks_what_it_counts_at_once() -> None:
+    rbm = model(4, 30, 13)
+    states, p = exact_probabilities(rbm)
+    assert states.shape == (2**13, 13)
+    direct = torch.logsumexp(
+        states @ rbm.hbias.double()
+        + torch.nn.functional.softplus(states @ rbm.W.double().T + rbm.vbias.double()).sum(1),
+        0,
+    )
+    assert exact_log_z(rbm) == pytest.approx(float(direct), abs=1e-10)
+    assert float(p.sum()) == pytest.approx(1, abs=1e-12)
+
+
+def test_a_model_too_large_to_enumerate_is_refused_with_its_size() -> None:
+    with pytest.raises(NotTractableError, match="got 40 visible and 30 hidden; use AIS"):
+        exact_log_z(model(0, 40, 30))
+
+
+def test_exact_samples_follow_p() -> None:
+    W, b, c = oracles.tiny_model(5, 3, 2)
+    n = 40_000
+    v = exact_samples(wide(W, b, c), n, Rng(0, "test"))
+    index = (v @ torch.tensor([4.0, 2.0, 1.0], dtype=v.dtype)).long()
+    found = torch.bincount(index, minlength=8).numpy() / n
+    p = oracles.p_v(W, b, c)
+    assert (np.abs(found - p) < 5 * np.sqrt(p * (1 - p) / n)).all()
+
+
+# Coverage of the error bars
+
+
+def coverage(results: Sequence[AISResult], truth: float) -> dict[int, float]:
+    """The share of the runs whose error bar, times 1 and times 2, holds the truth."""
+    z = np.array([(r.log_z - truth) / r.stderr for r in results])
+    return {width: float((np.abs(z) < width).mean()) for width in (1, 2)}
+
+
+def is_nominal(covered: dict[int, float], n: int) -> bool:
+    """Within 3.5 binomial standard errors of 68.3 % and 95.4 %; false alarms for about one seed in a
+    thousand.
+    """
+    nominal = {1: 0.6827, 2: 0.9545}
+    return all(abs(covered[w] - p) < 3.5 * math.sqrt(p * (1 - p) / n) for w, p in nominal.items())
+
+
+N_RUNS = 150
+
+
+def repeated(estimate: Callable[[int], AISResult]) -> list[AISResult]:
+    return [estimate(seed) for seed in range(N_RUNS)]
+
+
+@pytest.mark.parametrize("visible", ["bernoulli", "gaussian", "learned"])
+@pytest.mark.parametrize("direction", [ais, reverse_ais])
+def test_error_bars_cover_the_truth_as_often_as_they_say(
+    visible: str, direction: Callable[..., AISResult]
+) -> None:
+    rbm = model(7, spread=1.0 if visible == "bernoulli" else 0.3, visible=visible)
+    base = base_rate(rbm)
+    found = repeated(lambda seed: direction(rbm, betas=40, base_vbias=base, seed=seed, precision="float32"))
+    covered = coverage(found, exact_log_z(rbm))
+    assert is_nominal(covered, N_RUNS), covered
+
+
+def test_the_same_check_fails_for_biased_estimators() -> None:
+    rbm = model(7, spread=1.5)
+    base, truth = base_rate(rbm), exact_log_z(rbm)
+    honest = repeated(lambda seed: ais(rbm, betas=8, base_vbias=base, seed=seed, precision="float32"))
+    assert is_nominal(coverage(honest, truth), N_RUNS)
+
+    def mean_of_logs(result: AISResult) -> AISResult:
+        spread = result.log_weights.std() / math.sqrt(len(result.log_weights))
+        return AISResult(result.log_weights.mean(), spread, result.ess, result.log_weights)
+
+    assert not is_nominal(coverage([mean_of_logs(r) for r in honest], truth), N_RUNS)
+
+    # A kernel that forgets the hidden biases does not leave the intermediate models invariant.
+    forgetful = RBM(rbm.W, rbm.vbias, torch.zeros_like(rbm.hbias))
+
+    def broken(seed: int) -> AISResult:
+        annealing = prepare_ais(rbm, betas=8, base_vbias=base, seed=seed, precision="float32")
+        (part,) = annealing._parts
+        for k in range(8):
+            beta, following = annealing.betas[k : k + 2]
+            part.weigh_and_draw_h(beta, following)
+            annealing._v.copy_(
+                (
+                    forgetful.mean_v_from_h(
+                        forgetful.sample_h_from_v(annealing._v, part.rng, following), following
+                    )
+                ).bernoulli()
+            )
+            annealing._field.copy_(annealing._fields())
+        return annealing.result()
+
+    torch.manual_seed(0)
+    assert not is_nominal(coverage(repeated(broken), truth), N_RUNS)
+
+
+# Brackets
+
+
+def two_modes(depth: float, n: int = 12, tilt: float = 0.0) -> RBM:
+    """Nearly all units on (e^tilt as often) or nearly all off, with a wall of states between that grows with
+    depth.
+    """
+    return RBM.from_numpy(np.full((n, 1), depth), np.full(n, -depth / 2), np.full(1, tilt - n * depth / 2))
+
+
+MODELS = {
+    "zero weights": lambda: RBM.from_numpy(np.zeros((8, 4)), np.linspace(-2, 2, 8), np.linspace(-1, 1, 4)),
+    "one unit a side": lambda: RBM.from_numpy(np.array([[1.5]]), np.array([-0.5]), np.array([0.3])),
+    "two far modes": lambda: two_modes(3.0),
+    "large weights": lambda: model(8, 10, 5, 6.0),
+    "more hidden than visible": lambda: model(9, 5, 20),
+    "twenty hidden units": lambda: model(10, 40, 20, 0.3),
+    "gaussian": lambda: model(11, spread=0.3, visible="gaussian"),
+    "learned variances": lambda: model(11, spread=0.3, visible="learned"),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_bracket_holds_exact_log_z(name: str) -> None:
+    rbm = MODELS[name]()
+    truth = exact_log_z(rbm)
+    brackets = [
+        Bracket(*(run(rbm, betas=500, seed=seed, precision="float32") for run in (ais, reverse_ais)))
+        for seed in range(8)
+    ]
+    # Two standard errors to either side and a gap between: each holds it with 95 % or more.
+    held = [b.lower - 1e-3 <= truth <= b.upper + 1e-3 for b in brackets]
+    assert sum(held) >= 7, [(b.lower, truth, b.upper) for b in brackets]
+    assert np.mean([b.log_z for b in brackets]) == pytest.approx(truth, abs=0.02)
+
+
+def test_activations_of_a_thousand_neither_overflow_nor_mislead() -> None:
+    rbm = RBM.from_numpy(np.full((4, 3), 1e3), np.full(4, -1.5e3), np.full(3, -2e3))
+    truth = exact_log_z(rbm)  # two states at 0: all off, all on at 12e3 − 6e3 − 6e3
+    assert truth == pytest.approx(math.log(2), abs=1e-3)
+    for run in (ais, reverse_ais):
+        result = run(rbm, betas=2000, n_chains=200, base_vbias=torch.zeros(4))
+        assert np.isfinite(result.log_weights).all()
+        assert result.log_z == pytest.approx(truth, abs=max(1.0, 4 * result.stderr))
+
+
+def test_zero_weights_leave_no_doubt_at_all() -> None:
+    rbm = MODELS["zero weights"]()
+    result = ais(rbm, betas=10, base_vbias=rbm.vbias, n_chains=10, precision="float64")
+    assert result.log_z == pytest.approx(exact_log_z(rbm), abs=1e-12)
+    assert result.stderr < 1e-12
+    assert result.ess == pytest.approx(10)
+
+
+def test_forward_errs_downwards_and_reverse_upwards_when_rushed() -> None:
+    rbm = model(7, spread=3.0)
+    base, truth = torch.zeros(12), exact_log_z(rbm)
+    options = {"betas": 2, "n_chains": 5, "base_vbias": base, "precision": "float32"}
+    below = np.array([ais(rbm, seed=seed, **options).log_z - truth for seed in range(60)])
+    above = np.array([reverse_ais(rbm, seed=seed, **options).log_z - truth for seed in range(60)])
+    assert below.mean() < -3 * below.std() / math.sqrt(60)
+    assert above.mean() > 3 * above.std() / math.sqrt(60)
+
+
+def result_of(log_weights: list[float], direction: str = "forward") -> AISResult:
+    return AISResult.from_log_weights(np.array(log_weights), 100, direction)  # type: ignore[arg-type]
+
+
+def test_the_verdict_trusts_only_what_agrees_with_many_chains() -> None:
+    rng = np.random.default_rng(0)
+    calm = rng.normal(10, 0.1, 100)
+    good = Bracket(result_of(calm), result_of(calm + 0.05, "reverse"))
+    assert good.trusted
+    assert good.verdict.startswith("Trust it")
+    wide_gap = Bracket(result_of(calm), result_of(calm + 3, "reverse"))
+    assert wide_gap.verdict.startswith("Do not trust it: forward and reverse AIS are 3.0 nats apart")
+    wild = rng.normal(10, 6, 100)
+    few = Bracket(result_of(wild), result_of(calm + result_of(wild).log_z - 10, "reverse"))
+    assert "forward chains carry the weight" in few.verdict
+    assert not few.trusted
+    crossed = Bracket(result_of(calm), result_of(calm - 0.6, "reverse"))
+    assert "did not begin at samples of the model" in crossed.verdict
+    assert not Bracket(result_of([math.nan] * 4), result_of([1.0] * 4, "reverse")).trusted
+
+
+def test_reverse_chains_that_miss_a_mode_are_found_out() -> None:
+    # Forward chains find both modes; all reverse ones begin in the smaller, which half of the base leads to.
+    rbm = two_modes(4.0, tilt=3.0)
+    options = {"betas": 200, "n_chains": 400, "precision": "float32", "base_vbias": torch.zeros(12)}
+    forward = ais(rbm, **options)
+    assert Bracket(forward, reverse_ais(rbm, **options)).trusted
+    misled = Bracket(forward, reverse_ais(rbm, starts=sweeps(rbm, torch.zeros(400, 12), 5), **options))
+    assert misled.gap < -0.3
+    assert not misled.trusted
+
+
+def test_bennetts_estimate_lies_between_and_is_the_sharpest() -> None:
+    rbm = model(7, spread=1.5)
+    base, truth = base_rate(rbm), exact_log_z(rbm)
+    errors: dict[str, list[float]] = {"forward": [], "reverse": [], "both": []}
+    for seed in range(60):
+        f, r = (
+            run(rbm, betas=20, base_vbias=base, seed=seed, precision="float32") for run in (ais, reverse_ais)
+        )
+        errors["forward"].append(f.log_z - truth)
+        errors["reverse"].append(r.log_z - truth)
+        errors["both"].append(Bracket(f, r).log_z - truth)
+    rms = {name: float(np.sqrt(np.mean(np.square(e)))) for name, e in errors.items()}
+    assert rms["both"] < min(rms["forward"], rms["reverse"]), rms
+
+
+# The path
+
+
+def test_the_named_schedule_is_the_published_one() -> None:
+    betas = temperatures("salakhutdinov-murray")
+    assert len(betas) == 14_501
+    assert betas[500] == 0.5
+    assert betas[4500] == pytest.approx(0.9)
+    np.testing.assert_allclose(
+        np.diff(betas)[[0, 499, 500, 4499, 4500, -1]], [1e-3, 1e-3, 1e-4, 1e-4, 1e-5, 1e-5]
+    )
+
+
+def test_adaptive_temperatures_beat_equal_ones_of_the_same_number() -> None:
+    rbm = model(12, 40, 20, 0.8)
+    base = base_rate(rbm)
+    betas = adaptive_betas(rbm, 100, base_vbias=base)
+    assert betas[0] == 0
+    assert betas[-1] == 1
+    assert (np.diff(betas) > 0).all()
+    assert len(betas) == 101
+
+    def spread(path: np.ndarray | int) -> float:
+        return float(
+            np.mean([ais(rbm, betas=path, base_vbias=base, seed=s).log_weights.var() for s in range(10)])
+        )
+
+    assert spread(betas) < spread(100)
+
+
+@pytest.mark.parametrize(
+    ("betas", "message"),
+    [
+        (np.array([0.0, 0.5, 0.4, 1.0]), "must rise strictly from 0 to 1"),
+        (np.array([0.1, 1.0]), "got 0.1 … 1"),
+        (0, "at least 1, got 0"),
+        ("fast", "got 'fast'"),
+    ],
+)
+def test_a_wrong_path_is_named(betas: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ais(model(0), betas=betas)  # type: ignore[arg-type]
+
+
+def test_one_chain_or_wrong_biases_are_refused() -> None:
+    with pytest.raises(ValueError, match="n_chains must be at least 2"):
+        ais(model(0), n_chains=1)
+    with pytest.raises(ValueError, match="12 finite numbers, got shape"):
+        ais(model(0), base_vbias=np.zeros(5))
+    with pytest.raises(ValueError, match="needs as many starts, got 3"):
+        reverse_ais(model(0), betas=10, starts=torch.zeros(3, 12))
+
+
+def test_every_precision_estimates_the_model_as_given() -> None:
+    """Large weights that bfloat16 rounds visibly: the last weight leads back to the model itself."""
+    rbm = model(13, 60, 10, 1.2)
+    truth, base = exact_log_z(rbm), base_rate(rbm)
+    rounded = rbm.to(dtype=torch.bfloat16).to(dtype=torch.float32)
+    assert abs(exact_log_z(rounded) - truth) > 0.02
+    for precision in ("bfloat16", "float32", "float64"):
+        found = [ais(rbm, betas=1000, base_vbias=base, seed=s, precision=precision) for s in range(4)]
+        mean = np.mean([r.log_z for r in found])
+        error = np.sqrt(np.mean([r.stderr**2 for r in found]) / 4)
+        assert abs(mean - truth) < 4 * error, precision
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float32", "float64"])
+@pytest.mark.parametrize("prepare", [prepare_ais, prepare_reverse_ais])
+def test_saved_and_loaded_annealing_goes_on_bit_for_bit(
+    prepare: Callable[..., Annealing], precision: str
+) -> None:
+    rbm = model(14, 100, 110, 0.1)  # large enough to run in two halves
+
+    def fresh() -> Annealing:
+        return prepare(rbm, betas=60, base_vbias=rbm.vbias, n_chains=100, seed=3, precision=precision)
+
+    whole, first, second = fresh(), fresh(), fresh()
+    whole.advance(60)
+    first.advance(23)
+    second.load_state_dict(*first.state_dict())
+    second.advance(60)
+    assert torch.equal(whole.log_weights, second.log_weights)
+    assert torch.equal(whole.visible_states(), second.visible_states())
+    with pytest.raises(ValueError, match="other chains or temperatures"):
+        prepare(rbm, betas=61, base_vbias=rbm.vbias).load_state_dict(*first.state_dict())
+
+
+def test_annealing_leaves_the_callers_threads_as_they_were() -> None:
+    before = torch.get_num_threads()
+    ais(model(14, 100, 110, 0.1), betas=5, base_vbias=torch.zeros(100))
+    assert torch.get_num_threads() == before
+
+
+def test_sweeps_keep_the_model_invariant() -> None:
+    W, b, c = oracles.tiny_model(6, 3, 2)
+    rbm, n = RBM.from_numpy(W, b, c), 40_000
+    v = sweeps(rbm, exact_samples(rbm, n, Rng(1, "test")), 3)
+    found = torch.bincount((v @ torch.tensor([4.0, 2.0, 1.0])).long(), minlength=8).numpy() / n
+    p = oracles.p_v(W, b, c)
+    assert (np.abs(found - p) < 5 * np.sqrt(p * (1 - p) / n)).all()
+
+
+def test_tempered_samples_find_both_modes() -> None:
+    one = two_modes(1.0, 40)
+    # Thirteen copies of no weight more: enough hidden units that the samples are annealed, not enumerated.
+    model_of_two_modes = RBM(
+        torch.cat([one.W, torch.zeros(40, 13)], 1), one.vbias, torch.cat([one.hbias, torch.zeros(13)])
+    )
+    v = tempered_samples(model_of_two_modes, 200)
+    share = float((v.mean(1) > 0.5).float().mean())
+    assert abs(share - 0.5) < 5 * math.sqrt(0.25 / 200)
+
+
+# Pseudo-likelihood
+
+
+def test_pseudo_likelihood_is_the_sum_over_units_and_equals_brute_force() -> None:
+    W, b, c = oracles.tiny_model(15)
+    v = torch.tensor(oracles.states(4), dtype=torch.float64)
+    found = pseudo_log_likelihood(wide(W, b, c), v)
+    np.testing.assert_allclose(found, [oracles.pseudo_log_likelihood(W, b, c, s) for s in oracles.states(4)])
+
+
+@pytest.mark.parametrize("visible", ["gaussian", "learned"])
+def test_gaussian_pseudo_likelihood_of_one_unit_is_its_log_likelihood(visible: str) -> None:
+    rbm = model(16, 1, 4, 2.0, visible).to(dtype=torch.float64)
+    v = torch.tensor([[-3.0], [0.1], [4.0]], dtype=torch.float64)
+    np.testing.assert_allclose(pseudo_log_likelihood(rbm, v), exact_log_likelihood(rbm, v), atol=1e-10)
+
+
+@pytest.mark.parametrize("visible", ["bernoulli", "learned"])
+@pytest.mark.parametrize("n_units", [1, 3])
+def test_stochastic_pseudo_likelihood_is_unbiased(visible: str, n_units: int) -> None:
+    rbm = model(17, 6, 4, visible=visible)
+    v = torch.tensor(oracles.states(6), dtype=torch.float32)
+    rng = Rng(0, "test")
+    draws = torch.stack([stochastic_pseudo_log_likelihood(rbm, v, rng, n_units) for _ in range(300)])
+    error = draws.std(0) / math.sqrt(300) + 1e-6
+    z = (draws.mean(0) - pseudo_log_likelihood(rbm, v)) / error
+    assert float(z.abs().max()) < 5
+
+
+# Online
+
+
+def test_the_online_estimate_follows_a_model_that_grows() -> None:
+    start, end = model(18, 20, 8, 0.01), model(19, 20, 8, 1.0)
+
+    def at(t: float) -> RBM:
+        return RBM(
+            *(
+                a + t * (b - a)
+                for a, b in zip(
+                    (start.W, start.vbias, start.hbias), (end.W, end.vbias, end.hbias), strict=True
+                )
+            )
+        )
+
+    online = OnlineLogZ(at(0.0), seed=1)
+    for k in range(1, 301):
+        online.update(at(k / 300))
+        if k % 60 == 0:
+            log_z, stderr = online.estimate()
+            assert abs(log_z - exact_log_z(at(k / 300))) < 5 * stderr
+            assert stderr < 0.1
