@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import components, data, new_run, trainers, view_state
+from dashboard import components, data, doctor, new_run, trainers, view_state
 from dashboard.components import activity, curves, histograms, mosaic, timeline
 from dashboard.components.blob import pack
 from dashboard.figures import curves as curve_rows
@@ -16,6 +16,8 @@ from rbm_core.runs import RunError, RunReader, Snapshot, SnapshotError
 
 LIVE_PERIOD_S = 0.5
 REST_PERIOD_S = 2.0
+DOCTOR_PERIOD_S = 4.0
+DOCTOR_HELP = "Ten checks of this run, each with its evidence, its threshold, what to try, and the source."
 STATE_COLOURS = {
     "starting": "orange",
     "running": "green",
@@ -109,6 +111,7 @@ def watch(name: str) -> None:
     time_slider(steps, shown, status, alive, events)
     if shown is not None and shown.note:
         st.warning(shown.note)
+    see_doctor(name, reader, config, steps)
     left, right = st.columns([5, 3], gap="medium")
     with left:
         draw_curves(name, reader, shown, status, events)
@@ -334,6 +337,70 @@ def caption(shown: Moment | None) -> None:
     if isinstance(meta.get("seconds"), (int, float)):
         words.append(f"after {duration(meta['seconds'])}")
     st.caption(" · ".join(words), text_alignment="right")
+
+
+# The doctor
+
+
+def see_doctor(name: str, reader: RunReader, config: dict[str, Any], steps: list[int]) -> None:
+    """One line about the run's health, and every check with its evidence behind it."""
+    findings = _findings(name, reader, config, steps)
+    ill = [finding for finding in findings if not finding.well]
+    with st.container(horizontal=True, vertical_alignment="center", key="doctor"):
+        with st.popover("Doctor", icon=":material/stethoscope:", type="tertiary", help=DOCTOR_HELP):
+            st.markdown(doctor_report(findings))
+        if ill:
+            more = f" &nbsp; … and {len(ill) - 1} more" if len(ill) > 1 else ""
+            st.markdown(
+                f":orange-badge[{len(ill)} to look at] &nbsp; {plain(sentence(ill[0].evidence))}{more}"
+            )
+        elif findings:
+            st.markdown(f":green-badge[{len(findings)} checks fine]")
+        else:
+            st.markdown(":grey-badge[too early to say]")
+
+
+def doctor_report(findings: list[doctor.Finding]) -> str:
+    if not findings:
+        return "The checks begin after the first epoch and 500 updates."
+    lines = []
+    for finding in findings:
+        held_to = f"healthy is {plain(finding.healthy)}; {plain(finding.source)}"
+        if finding.well:
+            lines.append(f"- :green[✓] **{finding.rule}:** {plain(finding.evidence)} ({held_to})")
+        else:
+            lines.append(
+                f"- :orange[●] **{finding.rule}:** {plain(finding.evidence)} ({held_to}). "
+                f"**{plain(finding.advice)}**"
+            )
+    return "\n".join([*lines, "", f":small[{plain(doctor.SOURCES)}]"])
+
+
+def _findings(name: str, reader: RunReader, config: dict[str, Any], steps: list[int]) -> list[doctor.Finding]:
+    """Worked out anew where the record has grown, and at most every few seconds."""
+    seen = st.session_state.get("doctor")
+    now = time.monotonic()
+    if seen and seen["run"] == name and now - seen["at"] < DOCTOR_PERIOD_S:
+        return seen["findings"]
+    try:
+        metrics, probe = reader.metrics(), reader.probe()
+        fields = config["config"]
+        newest = data.snapshot(name, steps[-1]) if steps else None
+        earlier = [step for step in steps if step <= 0.9 * steps[-1]]
+        before = data.snapshot(name, earlier[-1]) if earlier else None
+    except RunError:
+        return []
+    record = doctor.Record(
+        metrics=metrics,
+        config=fields,
+        n_hidden=int(fields.get("n_hidden") or (newest.W.shape[1] if newest else 1)),
+        newest=newest,
+        before=before,
+        probe=None if probe is None else probe.v / 255.0,
+    )
+    findings = doctor.examine(record)
+    st.session_state.doctor = {"run": name, "at": now, "findings": findings}
+    return findings
 
 
 # The pictures

@@ -94,6 +94,17 @@ def test_a_finished_run_is_shown_at_its_end(run: Path) -> None:
     assert not header["alive"]
 
 
+def test_the_doctor_waits_for_evidence_and_then_names_it(run: Path) -> None:
+    assert "too early to say" in text(open_train(run=RUN))
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    sick = [{**rows[-1], "step": 1000 + n, "epoch": 5.0, "dead_units": 40} for n in range(30)]
+    with (run / "metrics.jsonl").open("a") as file:
+        file.writelines(json.dumps(row) + "\n" for row in sick)
+    app = open_train(run=RUN)
+    assert "40 of 64 hidden units never fire" in text(app)
+    assert "to look at" in text(app)
+
+
 def test_new_data_do_not_move_a_page_that_looks_at_the_past(run: Path) -> None:
     _, second, *_ = RunReader(run).snapshot_steps()
     late = RunReader(run).snapshot_steps()[-1]
