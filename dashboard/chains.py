@@ -13,6 +13,7 @@ from dashboard.components.blob import pack
 from rbm_core.runs.reader import RunReader, Snapshot
 
 _FILM_BYTES_KEPT = 96_000_000
+_SHARED = ("held", "pixel_mean", "pixel_std", "map_points", "map_labels")  # the same in films side by side
 AGES = 6  # snapshots side by side
 
 
@@ -103,10 +104,13 @@ def make_film(
 
     snapshot_at: reads the run's snapshot of a step. Raises SamplerError, DrawingError or RunError.
     """
+    # Each machine has a hidden layer of its own: a map is of one machine.
+    one_machine = settings.beside == "nothing" or (settings.beside == "whatif" and settings.if_step is None)
+    asked = replace(request(reader, snapshot, settings), with_map=one_machine)
     if settings.beside == "ages":
         steps = ages(reader.snapshot_steps(), snapshot.step)
         count = min(settings.chains, sampler.MAX_FILM_CHAINS // len(steps))
-        same = replace(request(reader, snapshot, settings), n_chains=count)
+        same = replace(asked, n_chains=count)
         parts = []
         for step in steps:
             aged = snapshot if step == snapshot.step else snapshot_at(step)
@@ -118,7 +122,7 @@ def make_film(
             }
             parts.append((f"step {step:,}", replace(same, **machine)))
     else:
-        parts = [("as it was", request(reader, snapshot, settings))]
+        parts = [("as it was", asked)]
         if settings.beside == "whatif":
             parts.append(("what if", _what_if(parts[0][1], snapshot, settings, snapshot_at)))
     size = sum(part.film_bytes() for _, part in parts)
@@ -177,12 +181,10 @@ def _side_by_side(
     first = films[0]
     arrays: dict[str, np.ndarray] = {
         name: np.concatenate([film.arrays[name] for film in films], axis=0 if name == "v_start" else 1)
-        for name in ("v_bits", "v_half", "v_start", "h_bits", "h_half", "free_energy", "distance")
+        for name in ("v_bits", "v_half", "v_start", "h_bits", "h_half", "free_energy", "distance", "map_path")
         if name in first.arrays
     }
-    arrays |= {
-        name: first.arrays[name] for name in ("held", "pixel_mean", "pixel_std") if name in first.arrays
-    }
+    arrays |= {name: first.arrays[name] for name in _SHARED if name in first.arrays}
     machines: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]] = []
 
     def number(W: np.ndarray, vbias: np.ndarray, hbias: np.ndarray, log_var: np.ndarray | None) -> int:

@@ -7,6 +7,8 @@ A film of S sweeps of B chains (V visible, H hidden units) holds
   free_energy (S + 1, B): F(v) in nats at temperature 1
   distance (S + 1, B): pixels that differ from `reference`, cut at one half where they are not 0/1
   clean (V,) uint8: the picture that the first chain starts from, before anything was inverted or let loose
+  map_points (N, 2), map_labels (N,), map_path (S + 1, B, 2), if asked for: training images and the chains' states,
+  both as p(h|v), on the first two principal components of the training images'
   beta (S,); held (⌈V/8⌉,) where pixels are held; pixel_mean, pixel_std (V,) of Gaussian visible units
 Half precision travels as its uint16 bit pattern, which a browser can read.
 """
@@ -19,7 +21,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -68,10 +70,14 @@ def film(
     chain = gibbs.from_images(rbm, v)
     scale = _Scale(rbm, arrays)
     reference = scale.picture(clean) > 0.5
+    around = _Map(rbm, meta, arrays, scale) if meta["with_map"] else None
+    path = np.empty((n_sweeps + 1, n_chains, 2), np.float32)
 
     def keep(t: int, v: Tensor) -> None:
         vs.keep(t, v)
         free_energy[t] = rbm.free_energy(v).numpy()  # of the machine that drew v
+        if around is not None:
+            path[t] = around.place(rbm.mean_h_from_v(v))
         distance[t] = ((scale.picture(v) > 0.5) != reference).sum(1).numpy()
 
     keep(0, chain.v)
@@ -103,7 +109,10 @@ def film(
         out["v_start"] = _half(v_start)
     if held is not None:
         out["held"] = np.packbits(held.numpy())
+    if around is not None:
+        out |= {"map_points": around.points, "map_labels": around.labels, "map_path": path}
     header = {
+        "map": None if around is None else around.words,
         "n_chains": n_chains,
         "n_sweeps": n_sweeps,
         "n_visible": rbm.n_visible,
@@ -141,6 +150,32 @@ class _Layer:
 
     def named(self, layer: str) -> Arrays:
         return {f"{layer}_half": self.states.view(np.uint16)} if self.real else {f"{layer}_bits": self.states}
+
+
+class _Map:
+    """Training images as points in a plane: PCA of their hidden probabilities in this machine."""
+
+    fitted, shown = 2000, 700
+
+    def __init__(self, rbm: RBM, meta: dict[str, Any], arrays: Arrays, scale: "_Scale") -> None:
+        from sklearn.decomposition import PCA  # a second to import: only when a map is asked for
+
+        images, labels, source = _known_images(meta, arrays, len(arrays["vbias"]), "train")
+        pictures = torch.from_numpy(images[: self.fitted])
+        if rbm.visible == "bernoulli":
+            pictures = _binary(pictures, meta["binarisation"], Rng(0, "gibbs map"))
+        hidden = rbm.mean_h_from_v(scale.units(pictures)).numpy()
+        pca = PCA(2, random_state=0).fit(hidden)
+        self.mean, self.axes = pca.mean_, pca.components_.T
+        self.points = self.place(torch.from_numpy(hidden[: self.shown]))
+        known = np.full(len(images), 255) if labels is None else labels
+        self.labels = known[: self.shown].astype(np.uint8)
+        share = 100 * float(pca.explained_variance_ratio_.sum())
+        self.words = f"{len(hidden):,} {source}; the plane holds {share:.0f} % of their variance"
+
+    def place(self, hidden: Tensor) -> np.ndarray:
+        """(N, H) hidden probabilities -> (N, 2) float32."""
+        return ((hidden.numpy() - self.mean) @ self.axes).astype(np.float32)
 
 
 class _Scale:
@@ -207,27 +242,47 @@ def _binary(images: Tensor, binarisation: str, rng: Rng) -> Tensor:
 
 def _digits(meta: dict[str, Any], arrays: Arrays) -> tuple[np.ndarray, str]:
     """Test images of the run's data where they are on this machine, else the run's own probe cases."""
-    digit = meta["digit"]
-    n_visible = len(arrays["vbias"])
-    for images, labels, source in (_test_images(meta["dataset"]), _probe(arrays)):
-        if images is None or images.shape[1] != n_visible:
-            continue
-        if digit is None:
-            return images, source
+    digit, n_visible = meta["digit"], len(arrays["vbias"])
+    if digit is None:
+        images, _, source = _known_images(meta, arrays, n_visible, "test")
+        return images, source
+    for images, labels, source in _sources(meta, arrays, n_visible, "test"):
         if labels is not None and (labels == digit).any():
             return images[labels == digit], f"{source}, class {digit}"
-    what = "pictures" if digit is None else f"pictures of class {digit}"
-    raise ValueError(f"there are no {what} of this run's data on this machine; start from noise instead")
+    raise ValueError(
+        f"there are no pictures of class {digit} of this run's data on this machine; start from noise instead"
+    )
+
+
+def _known_images(
+    meta: dict[str, Any], arrays: Arrays, n_visible: int, part: str
+) -> tuple[np.ndarray, np.ndarray | None, str]:
+    """(images, labels, what they are) of the first source there is."""
+    for found in _sources(meta, arrays, n_visible, part):
+        return found
+    raise ValueError("there are no pictures of this run's data on this machine; start from noise instead")
+
+
+def _sources(
+    meta: dict[str, Any], arrays: Arrays, n_visible: int, part: str
+) -> Iterator[tuple[np.ndarray, np.ndarray | None, str]]:
+    for images, labels, source in (_data_images(meta["dataset"], part), _probe(arrays)):
+        if images is not None and images.shape[1] == n_visible:
+            yield images, labels, source
 
 
 @cache
-def _test_images(name: str) -> tuple[np.ndarray | None, np.ndarray | None, str]:
+def _data_images(name: str, part: str) -> tuple[np.ndarray | None, np.ndarray | None, str]:
     try:
         data = datasets.load(name, n_valid=0)
     except (ValueError, OSError):
         return None, None, ""
-    # A copy, so that the training images can be forgotten.
-    return data.test.copy(), data.test_labels, f"test images of {data.name}"
+    # Copies, so that the rest can be forgotten.
+    if part == "test":
+        return data.test.copy(), data.test_labels, f"test images of {data.name}"
+    some = slice(0, _Map.fitted)
+    labels = None if data.train_labels is None else data.train_labels[some].copy()
+    return data.train[some].copy(), labels, f"training images of {data.name}"
 
 
 def _probe(arrays: Arrays) -> tuple[np.ndarray | None, np.ndarray | None, str]:

@@ -457,6 +457,10 @@ $F(v) = -b\cdot v - \sum_j \log\big(1 + e^{c_j + (vW)_j}\big)$ and $\log p(v) = 
 $e^{10}$ times likelier. A chain that has forgotten its start moves among the free energies of real pictures (the
 band) and keeps moving.
 
+The **map** lays the hidden probabilities $p(h \mid v)$ of training images in the plane of their first two principal
+components, each image as its digit, and the chains among them: a machine that mixes well sends its chains from class
+to class. Two dimensions hold only a part of the variance, so neighbours on the map need not be neighbours.
+
 States, free energies and distances were computed by the engine; the probabilities are worked out in the browser
 from the same weights, to which the snapshot's half precision is exact. Sources: Hinton, *A Practical Guide to
 Training Restricted Boltzmann Machines* (2010), §§2–3; Fischer and Igel, *Training restricted Boltzmann machines*

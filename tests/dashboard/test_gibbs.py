@@ -18,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard import chains, drawn, sampler, sampler_process
 from dashboard.components.blob import unpack
 from dashboard.sampler import FilmRequest, Sampler, SamplerError
-from rbm_core import gibbs
+from rbm_core import datasets, gibbs
 from rbm_core.compute import Rng
 from rbm_core.rbm import RBM
 from rbm_core.runs.reader import RunReader
@@ -228,6 +228,32 @@ def test_flipped_share_and_held_pixels_are_what_was_asked() -> None:
     assert v[:, :, :300].all(), "a held pixel moved"
     assert abs(v[0, :, 300:].mean() - 0.5) < 5 * 0.5 / np.sqrt(50 * 484), (
         "the free pixels do not start as noise"
+    )
+
+
+def test_map_places_chains_and_training_images_in_one_plane() -> None:
+    """A chain that starts at a training image starts at that image's point."""
+    train = datasets.load("mnist-5k", n_valid=0).train
+    draws = np.random.default_rng(0)
+    big = {
+        "W": draws.normal(0, 0.2, (784, 12)).astype(np.float32),
+        "vbias": np.zeros(784, np.float32),
+        "hbias": np.zeros(12, np.float32),
+    }
+    settings = {"dataset": "mnist-5k", "binarisation": "threshold", "with_map": True}
+    header, arrays = in_process(request(**big, **settings, start="images", images=train[:5]))
+    assert np.allclose(arrays["map_path"][0], arrays["map_points"][:5], atol=1e-4)
+    assert arrays["map_path"].shape == (13, 5, 2)
+    assert arrays["map_labels"].max() < 10
+    assert "training images of mnist-5k" in header["map"]
+    states = torch.from_numpy(bits(arrays["v_bits"], 784)).float()
+    hidden = RBM.from_numpy(**big).mean_h_from_v(states[7]).numpy()
+    known = torch.from_numpy((train[:2000] >= 0.5).astype(np.float32))
+    middle = RBM.from_numpy(**big).mean_h_from_v(known).numpy()
+    axes = np.linalg.svd(middle - middle.mean(0), full_matrices=False)[2][:2]
+    expected = (hidden - middle.mean(0)) @ axes.T
+    assert np.allclose(np.abs(arrays["map_path"][7]), np.abs(expected), atol=1e-3), (
+        "not the principal components"
     )
 
 

@@ -61,6 +61,7 @@ const TEMPLATE = `<div class="film" tabindex="-1" role="group" aria-label="Playe
   <div class="curves">
     <figure class="curve energy"><figcaption></figcaption><canvas></canvas></figure>
     <figure class="curve distance"><figcaption></figcaption><canvas></canvas></figure>
+    <figure class="map"><figcaption><b>Map</b> <span></span></figcaption><canvas role="img" aria-label="Chains among training images"></canvas></figure>
   </div>
   <p class="note caption"></p>
   <div class="tip" role="tooltip" hidden><canvas width="84" height="84" hidden></canvas><span></span></div>
@@ -292,6 +293,10 @@ class Player {
         if (chain !== null) this.choose(chain);
       });
     }
+    const map = this.$(".map canvas");
+    on(map, "pointermove", (e) => this.hoverMap(map, e));
+    on(map, "pointerleave", () => this.hoverNothing());
+    on(map, "click", (e) => { const k = this.chainOnMap(map, e); if (k !== null) this.choose(k); });
     this.watcher = new ResizeObserver(() => this.arrange());
     this.watcher.observe(this.box);
     on(window, "resize", () => this.arrange());
@@ -369,6 +374,8 @@ class Player {
     this.$(".caption").textContent = film.caption;
     this.$(".labels").replaceChildren(...(film.groups.length > 1 ? film.groups.map((name, g) => el("span", { title: name }, g && film.groups.length > 3 ? name.replace("step ", "") : name)) : []));
     this.ranges = new Map();
+    this.box.classList.toggle("mapped", Boolean(film.map));
+    this.$(".map span").textContent = film.map ? `of the hidden layer: chains walk among ${film.map}` : "";
     this.hover = null;
     this.$(".tip").hidden = true;
   }
@@ -479,6 +486,7 @@ class Player {
     scrub.setAttribute("aria-valuetext", where);
     this.tell();
     this.paintCurves();
+    if (f.map) this.paintMap();
   }
   lutFor(what) { return what.endsWith("v") ? this.lut.v : this.lut.h; }
   shade(x) {
@@ -755,6 +763,85 @@ class Player {
     for (const k of this.twins()) dot(k, this.css(this.colourOf(k)), k === this.chain ? 4.2 : 3);
     c.restore();
   }
+  // --- map ------------------------------------------------------------------------------------
+  /** Where a point of the plane lies on the canvas; the same scale along both axes. */
+  mapScale(canvas) {
+    const f = this.film, w = canvas.clientWidth, h = canvas.clientHeight;
+    if (!this.ranges.has("map")) {
+      const ends = [0, 1].map((axis) => {
+        const x = [];
+        for (const from of [f.a.map_points, f.a.map_path.subarray(2 * f.n_chains)]) for (let i = axis; i < from.length; i += 2) x.push(from[i]);
+        return x.reduce(([lo, hi], y) => [Math.min(lo, y), Math.max(hi, y)], [Infinity, -Infinity]);
+      });
+      this.ranges.set("map", ends);
+    }
+    const [[x0, x1], [y0, y1]] = this.ranges.get("map"), s = Math.min((w - 24) / (x1 - x0), (h - 24) / (y1 - y0));
+    return (x, y) => [w / 2 + (x - (x0 + x1) / 2) * s, h / 2 - (y - (y0 + y1) / 2) * s];
+  }
+  paintMap() {
+    const f = this.film, canvas = this.$(".map canvas"), dpr = window.devicePixelRatio || 1, t = this.frame >> 1;
+    const w = Math.round(canvas.clientWidth * dpr), h = Math.round(canvas.clientHeight * dpr);
+    if (!w || !h) return;
+    if (canvas.width !== w || canvas.height !== h) { canvas.width = w; canvas.height = h; this.curves.map = null; }
+    const at = this.mapScale(canvas), c = canvas.getContext("2d");
+    if (!this.curves.map) this.curves.map = this.drawStillMap(canvas, at);
+    c.setTransform(1, 0, 0, 1, 0, 0);
+    c.clearRect(0, 0, w, h);
+    c.drawImage(this.curves.map, 0, 0);
+    c.scale(dpr, dpr);
+    const spot = (k, s) => at(f.a.map_path[2 * (s * f.n_chains + k)], f.a.map_path[2 * (s * f.n_chains + k) + 1]);
+    for (let k = 0; k < f.n_chains; k++) {
+      c.beginPath(); c.arc(...spot(k, t), 3, 0, 7);
+      c.fillStyle = this.css(f.groups.length > 1 ? this.colourOf(k) : this.text, 0.75); c.fill();
+    }
+    for (const k of this.twins()) {
+      c.lineJoin = "round";
+      for (let s = Math.max(1, t - 40); s <= t; s++) {
+        c.beginPath(); c.moveTo(...spot(k, s - 1)); c.lineTo(...spot(k, s));
+        c.strokeStyle = this.css(this.colourOf(k), 0.15 + 0.85 * (1 - (t - s) / 40)); c.lineWidth = 1.8; c.stroke();
+      }
+      c.beginPath(); c.arc(...spot(k, t), 6, 0, 7);
+      c.fillStyle = this.css(this.colourOf(k)); c.fill();
+      c.strokeStyle = this.css(rgbOf(this.ink.paper)); c.lineWidth = 2; c.stroke();
+    }
+  }
+  drawStillMap(canvas, at) {
+    const f = this.film, still = document.createElement("canvas"), c = still.getContext("2d"), dpr = window.devicePixelRatio || 1;
+    still.width = canvas.width; still.height = canvas.height;
+    c.scale(dpr, dpr);
+    c.textAlign = "center"; c.textBaseline = "middle";
+    c.font = `600 10px ${getComputedStyle(this.box).fontFamily}`;
+    const inks = ["blue", "vermillion", "green", "purple", "orange", "sky", "grey", "blue", "vermillion", "green"].map((name) => rgbOf(this.ink.lines[name]));
+    for (let i = 0; i < f.a.map_labels.length; i++) {
+      const label = f.a.map_labels[i], [x, y] = at(f.a.map_points[2 * i], f.a.map_points[2 * i + 1]);
+      c.fillStyle = this.css(inks[label] ?? this.text, 0.5);
+      c.fillText(label < 10 ? String(label) : "·", x, y);
+    }
+    c.fillStyle = this.css(this.text, 0.62);
+    c.font = c.font.replace("600 ", "");
+    c.textAlign = "right";
+    c.fillText("1st component →", canvas.clientWidth - 8, canvas.clientHeight - 10);
+    c.textAlign = "left";
+    c.fillText("↑ 2nd component", 8, 12);
+    return still;
+  }
+  chainOnMap(canvas, e) {
+    const f = this.film, at = this.mapScale(canvas), r = canvas.getBoundingClientRect(), t = this.frame >> 1;
+    let chain = null, best = 14;
+    for (let k = 0; k < f.n_chains; k++) {
+      const [x, y] = at(f.a.map_path[2 * (t * f.n_chains + k)], f.a.map_path[2 * (t * f.n_chains + k) + 1]);
+      const d = Math.hypot(x - e.clientX + r.left, y - e.clientY + r.top);
+      if (d < best) { best = d; chain = k; }
+    }
+    return chain;
+  }
+  hoverMap(canvas, e) {
+    const chain = this.chainOnMap(canvas, e);
+    this.setHover(chain);
+    if (chain === null) { this.$(".tip").hidden = true; return; }
+    this.tip(e, `${this.nameOf(chain)}, sweep ${this.frame >> 1}\nclick to see it large`);
+  }
+
   curveAt(name, canvas, e) {
     const f = this.film, s = this.scales(name, canvas), r = canvas.getBoundingClientRect(), x = e.clientX - r.left, y = e.clientY - r.top;
     const sweep = clampTo((x - s.m.left) / (s.m.w - s.m.left - s.m.right) * f.n_sweeps, 0, f.n_sweeps);
