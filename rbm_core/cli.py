@@ -1,9 +1,5 @@
 """The command line: python -m rbm_core train | sample | runs | export | evaluate."""
 
-import os
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -71,9 +67,13 @@ def train(
     device: Annotated[str | None, typer.Option(help=RunConfig.model_fields["device"].description)] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help=f"Any setting: {', '.join(RunConfig.model_fields)}."),
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help=f"Any setting: {', '.join(RunConfig.model_fields)}."
+        ),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the new run; default made from the settings.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the new run; default made from the settings.")
+    ] = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that stopped.")] = None,
     download: Annotated[bool, typer.Option(help="Fetch the data set if this machine lacks it.")] = False,
     runs: Runs = None,
@@ -92,14 +92,18 @@ def train(
             "seed": seed,
             "device": device,
         }
-        changes = _settings(set_ or []) | {field: value for field, value in named.items() if value is not None}
+        changes = _settings(set_ or []) | {
+            field: value for field, value in named.items() if value is not None
+        }
         config = preset(preset_name, **changes)
         _check_device(config.device)
         from rbm_core import datasets
 
         if not download:
             _known_data(config.dataset, datasets)
-        path = store.create_run(root, name or store.new_name(config, preset_name, root), config, preset=preset_name)
+        path = store.create_run(
+            root, name or store.new_name(config, preset_name, root), config, preset=preset_name
+        )
     from rbm_core import trainer
 
     err.print(f"Run [bold]{path.name}[/bold] in {store.shown(path.parent)}")
@@ -107,7 +111,9 @@ def train(
         state = trainer.run(path, on_progress=bar.show, download=download)
     status = bar.status
     if state in ("diverged", "failed"):
-        raise RunError(status.get("message") or f"run {path.name!r} ended as {state}; see {path / trainer.LOG_FILE}")
+        raise RunError(
+            status.get("message") or f"run {path.name!r} ended as {state}; see {path / trainer.LOG_FILE}"
+        )
     err.print(
         f"{state} at step {status.get('step', 0):,} after {_duration(status.get('seconds', 0.0))}; "
         f"look at it with: streamlit run dashboard/app.py"
@@ -186,9 +192,14 @@ def sample(
     chains: Annotated[int, typer.Option(min=1, max=10000, help="Chains, each a tile of the picture.")] = 100,
     sweeps: Annotated[int, typer.Option(min=1, help="Gibbs sweeps of each chain.")] = 1000,
     start: Annotated[
-        str, typer.Option(help="noise (coin tosses), gaussian (N(0, 1) noise), data, or particles (the run's own).")
+        str,
+        typer.Option(
+            help="noise (coin tosses), gaussian (N(0, 1) noise), data, or particles (the run's own)."
+        ),
     ] = "noise",
-    states: Annotated[bool, typer.Option(help="Show the 0/1 states instead of the probabilities p(v | h).")] = False,
+    states: Annotated[
+        bool, typer.Option(help="Show the 0/1 states instead of the probabilities p(v | h).")
+    ] = False,
     step: Step = None,
     seed: Seed = 0,
     runs: Runs = None,
@@ -227,7 +238,9 @@ def sample(
         Image.fromarray(_tiled(pixels)).save(out_file, format="PNG")
     except OSError as error:
         raise RunError(f"cannot write {out_file}: {error.strerror or error}") from None
-    out.print(f"{out_file}: {chains} chains after {sweeps} sweeps, run {run}, step {snapshot.meta['step']:,}, seed {seed}")
+    out.print(
+        f"{out_file}: {chains} chains after {sweeps} sweeps, run {run}, step {snapshot.meta['step']:,}, seed {seed}"
+    )
 
 
 def _tiled(pixels: "Any") -> "Any":
@@ -270,7 +283,9 @@ def runs(runs: Runs = None) -> None:
     root = runs or store.runs_root()
     infos = store.list_runs(root)
     if not infos:
-        out.print(f"No run in {store.shown(root)} yet; start one with: python -m rbm_core train --preset quick")
+        out.print(
+            f"No run in {store.shown(root)} yet; start one with: python -m rbm_core train --preset quick"
+        )
         return
     table = Table(box=None, pad_edge=False)
     for column, justify in (("run", "left"), ("state", "left"), ("step", "right"), ("of", "right")):
@@ -283,15 +298,27 @@ def runs(runs: Runs = None) -> None:
             continue
         created = info.created[:16].replace("T", " ")
         table.add_row(
-            info.name, info.state, f"{info.step:,}", f"{info.n_steps:,}", info.dataset, info.preset or "", created
+            info.name,
+            info.state,
+            f"{info.step:,}",
+            f"{info.n_steps:,}",
+            info.dataset,
+            info.preset or "",
+            created,
         )
     out.print(table)
 
 
-@app.command(epilog=_examples("export mnist-default --out model.npz", "export mnist-default --step 550 --out early.npz"))
+@app.command(
+    epilog=_examples(
+        "export mnist-default --out model.npz", "export mnist-default --step 550 --out early.npz"
+    )
+)
 def export(
     run: RunName,
-    out_file: Annotated[Path, typer.Option("--out", help="File to write: .npz or .safetensors.")] = Path("model.npz"),
+    out_file: Annotated[Path, typer.Option("--out", help="File to write: .npz or .safetensors.")] = Path(
+        "model.npz"
+    ),
     step: Step = None,
     runs: Runs = None,
 ) -> None:
@@ -303,7 +330,7 @@ def export(
     arrays = rbm.to_numpy()
     try:
         if out_file.suffix == ".npz":
-            np.savez(out_file, **arrays)  # type: ignore[arg-type]
+            np.savez(out_file, **arrays)
         elif out_file.suffix == ".safetensors":
             save_file(arrays, out_file)
         else:
@@ -327,7 +354,9 @@ def main(arguments: list[str] | None = None) -> int:
         if not hasattr(error, "format_message"):
             raise
         # click's own complaints about options, without its usage block.
-        err.print(f"Error: {error.format_message()}", style="red", markup=False, highlight=False, soft_wrap=True)
+        err.print(
+            f"Error: {error.format_message()}", style="red", markup=False, highlight=False, soft_wrap=True
+        )
         return 2
     except KeyboardInterrupt:
         return 130

@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 _MASK32 = 0xFFFFFFFF
+_TOO_SMALL = 10**7  # multiplications in a product for which a precision is worth choosing
 
 
 class DeviceError(ValueError):
@@ -73,12 +74,18 @@ class Rng:
 
     @classmethod
     def from_state(cls, state: dict, device: str | torch.device = "cpu") -> "Rng":
+        """The stream that `state` was taken of, continuing exactly there."""
         rng = cls(state["seed"], state["stream"], device, state["rank"])
-        rng.calls = int(state["calls"])
-        if rng.generator is not None and "generator" in state:
-            raw = np.frombuffer(bytes.fromhex(state["generator"]), np.uint8).copy()
-            rng.generator.set_state(torch.from_numpy(raw))
+        rng.load(state)
         return rng
+
+    def load(self, state: dict) -> None:
+        """Take up the position of a `state` of the same stream."""
+        assert (state["seed"], state["stream"], state["rank"]) == (self.seed, self.stream, self.rank)
+        self.calls = int(state["calls"])
+        if self.generator is not None and "generator" in state:
+            raw = np.frombuffer(bytes.fromhex(state["generator"]), np.uint8).copy()
+            self.generator.set_state(torch.from_numpy(raw))
 
     def next_counter(self) -> tuple[int, int, int, int, int]:
         """(key0, key1, c1, c2, c3) of the next call; c0 counts within the call."""
@@ -216,33 +223,66 @@ def device_name(device: torch.device) -> str:
     return platform.processor() or platform.machine()
 
 
+def captured(
+    step: Callable[[], None], rngs: list[Rng], device: torch.device, restore: Callable[[], None]
+) -> Callable[[], object]:
+    """step itself on the CPU; on CUDA one graph of all its kernels, replayed with a single launch.
+
+    An update of a small model is dozens of kernels that each last less than their launch. step must read and write
+    the same tensors each time and never wait for the device. restore: undoes what the warm-up calls of step did.
+    Where capturing fails, step runs as it is.
+    """
+    if device.type != "cuda":
+        return step
+    side = torch.cuda.Stream(device)
+    side.wait_stream(torch.cuda.current_stream(device))
+    try:
+        with torch.cuda.stream(side):
+            for _ in range(3):
+                step()
+        torch.cuda.current_stream(device).wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        for rng in rngs:
+            graph.register_generator_state(rng.generator)
+        with torch.cuda.graph(graph):
+            step()
+        replay: Callable[[], object] = graph.replay
+    except RuntimeError:
+        torch.cuda.synchronize(device)
+        replay = step
+    restore()
+    return replay
+
+
 def pick_precision(
     n_visible: int, n_hidden: int, batch: int, device: torch.device
 ) -> tuple[torch.dtype, str]:
-    """bfloat16 where its matrix products are faster at these shapes, else float32; and one line that says why.
+    """bfloat16 where its matrix products are clearly faster at these shapes, else float32; and a line that says why.
 
-    Processors without bfloat16 instructions emulate it slowly, so it is timed rather than looked up. States are
-    0/1 and so exact in either; master weights stay float32.
+    Processors without bfloat16 instructions emulate it slowly, so it is timed rather than looked up: three times
+    faster or slower, seldom between, so that the same machine chooses the same each time. States are 0/1 and so
+    exact in either; master weights stay float32.
     """
+    if n_visible * n_hidden * batch < _TOO_SMALL:
+        return torch.float32, "float32 (products this small take no time in any precision)"
     seconds = {}
     for dtype in (torch.float32, torch.bfloat16):
         v = torch.ones(batch, n_visible, dtype=dtype, device=device)
         W = torch.ones(n_visible, n_hidden, dtype=dtype, device=device)
         out = torch.empty(batch, n_hidden, dtype=dtype, device=device)
-        seconds[dtype] = _fastest(lambda v=v, W=W, out=out: torch.mm(v, W, out=out), device)
-    # A gain below a tenth does not pay for the rounding.
-    chosen = torch.bfloat16 if seconds[torch.bfloat16] < 0.9 * seconds[torch.float32] else torch.float32
+        seconds[dtype] = _fastest(v, W, out)
+    chosen = torch.bfloat16 if seconds[torch.bfloat16] < 0.7 * seconds[torch.float32] else torch.float32
     timing = ", ".join(f"{str(d).removeprefix('torch.')} {1e3 * s:.3f} ms" for d, s in seconds.items())
     return chosen, f"{str(chosen).removeprefix('torch.')} (a product at this run's shapes: {timing})"
 
 
-def _fastest(work: Callable[[], object], device: torch.device, repeats: int = 7) -> float:
-    """Seconds of the fastest of a few calls: noise only ever adds."""
+def _fastest(v: Tensor, W: Tensor, out: Tensor, repeats: int = 15) -> float:
+    """Seconds of the fastest of a few products: noise only ever adds."""
     best = float("inf")
     for _ in range(repeats):
         start = time.perf_counter()
-        work()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+        torch.mm(v, W, out=out)
+        if v.device.type == "cuda":
+            torch.cuda.synchronize(v.device)
         best = min(best, time.perf_counter() - start)
     return best

@@ -118,13 +118,13 @@ class RBM:
 
     def to(self, device: str | torch.device | None = None, dtype: torch.dtype | None = None) -> "RBM":
         """The same model elsewhere or in another precision."""
-        move = {"device": device or self.device, "dtype": dtype or self.dtype}
+        device, dtype = self.device if device is None else device, dtype or self.dtype
         return replace(
             self,
-            W=self.W.to(**move),
-            vbias=self.vbias.to(**move),
-            hbias=self.hbias.to(**move),
-            log_var=None if self.log_var is None else self.log_var.to(**move),
+            W=self.W.to(device, dtype),
+            vbias=self.vbias.to(device, dtype),
+            hbias=self.hbias.to(device, dtype),
+            log_var=None if self.log_var is None else self.log_var.to(device, dtype),
         )
 
     @classmethod

@@ -5,6 +5,7 @@ Nothing here touches a file or a clock. The same config, data and device give bi
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from rbm_core import gibbs
-from rbm_core.compute import Rng, means_and_softplus, pick_precision, resolve_device
+from rbm_core.compute import Rng, captured, means_and_softplus, pick_precision, resolve_device
 from rbm_core.config import ConfigError, RunConfig
 from rbm_core.datasets import Dataset
 from rbm_core.gradient import Gradient, Phases
@@ -30,17 +31,27 @@ _PROBED = 100  # cases whose hidden probabilities every snapshot keeps
 _HISTOGRAM_BINS = 64
 # Mean probabilities below and above which a hidden unit says nothing.
 _DEAD, _SATURATED = 0.01, 0.99
-# Data and particles further apart than this many nats a visible unit: no model that learns gets there.
-_EXPLODED = 20.0
+# Data and particles further apart than so many nats, and so many more a visible unit: no model that learns gets there.
+_EXPLODED = (2000.0, 20.0)
 
 
 @dataclass(frozen=True)
 class StepInfo:
-    """What one update saw: its number, and mean free energies of batch and particles before it, in nats."""
+    """What one update saw: its number, and mean free energies of batch and particles before it, in nats.
+
+    energies: (2,), read from the device only when asked for.
+    """
 
     step: int
-    free_energy_data: float
-    free_energy_model: float
+    energies: Tensor
+
+    @property
+    def free_energy_data(self) -> float:
+        return float(self.energies[0])
+
+    @property
+    def free_energy_model(self) -> float:
+        return float(self.energies[1])
 
 
 class Training:
@@ -69,7 +80,7 @@ class Training:
         self._load_data()
         self._choose_precision()
         self._build(initial)
-        self._loss_total, self._loss_count = 0.0, 0
+        self._loss_count = 0
         self._epoch_order: tuple[int, Tensor] = (-1, torch.empty(0, dtype=torch.int64))
 
     # What is trained on ------------------------------------------------------------------------------------------
@@ -181,14 +192,21 @@ class Training:
 
         mean = torch.from_numpy(self.pixel_mean).to(self.device)
         self._v_offset = torch.zeros_like(mean) if config.visible == "gaussian" else mean
+        # What changes from update to update lies in tensors of its own, where a captured graph finds it.
+        self._batch_rows = torch.zeros(self.batch_size, dtype=torch.int64, device=self.device)
+        self._rate = torch.zeros((), dtype=torch.float64, device=self.device)
+        self._momentum = torch.zeros((), device=self.device)
+        self._energies = torch.zeros(2, dtype=torch.float64, device=self.device)
+        self._loss_total = torch.zeros((), dtype=torch.float64, device=self.device)
+        self._work: Callable[[], object] | None = None
         self._h_offset = torch.full((config.n_hidden,), 0.5, device=self.device)
         self._activity = self._h_offset.clone()  # moving mean of hidden probabilities, for the sparsity cost
         self._velocity = [torch.zeros_like(p) for p in self._parameters] if config.momentum else None
-        self._adam = (
-            torch.optim.Adam(self._parameters, lr=config.learning_rate)
-            if config.optimizer == "adam"
-            else None
-        )
+        on_gpu = self.device.type == "cuda"
+        self._adam = None
+        if config.optimizer == "adam":
+            lr = self._rate if on_gpu else config.learning_rate
+            self._adam = torch.optim.Adam(self._parameters, lr=lr, capturable=on_gpu)
         self._average = [p.clone() for p in self._parameters] if config.averaging else None
         self._before = [p.clone() for p in self._parameters] if self._adam else None
 
@@ -238,7 +256,8 @@ class Training:
 
             changed = make_config(**{**self.config.model_dump(), name: value})
         self.settings[name] = getattr(changed, name)
-        if name == "momentum" and self._velocity is None and changed.momentum:
+        self._work = None
+        if name == "momentum" and self._velocity is None and changed.momentum and self._adam is None:
             self._velocity = [torch.zeros_like(p) for p in self._parameters]
 
     def should_log(self) -> bool:
@@ -262,31 +281,51 @@ class Training:
 
     def update(self) -> StepInfo:
         """One parameter update: batch, chains, gradient, step. Returns what it saw."""
+        self._batch_rows.copy_(self._rows())
+        self._rate.fill_(self.learning_rate())
+        self._momentum.fill_(self.momentum())
+        if self._work is None:
+            tensors, meta = self.state_dict() if self.device.type == "cuda" else ({}, {})
+            self._work = captured(
+                self._compute, list(self._rngs().values()), self.device, lambda: self._restore(tensors, meta)
+            )
+        self._work()
+        self.step += 1
+        self._loss_count += 1
+        if self._average is not None and self.step % 10 == 1:
+            window = max(1.0, self.config.averaging * self.steps_per_epoch / 10)
+            weight = max(1 / window, 1 / (1 + self.step // 10))  # a plain mean until the window is full
+            torch._foreach_lerp_(self._average, self._parameters, min(1.0, weight))
+        return StepInfo(self.step, self._energies.clone())
+
+    def _compute(self) -> None:
+        """The part of an update that runs on the device alone: fixed tensors in, the same tensors out."""
         phases, config = self.phases, self.config
-        rows = self._rows()
         if self._bytes:
-            self._binarise_rng.binarise(self.images, rows, phases.v_batch)
+            self._binarise_rng.binarise(self.images, self._batch_rows, phases.v_batch)
         else:
-            phases.v_batch.copy_(self.images[rows])
+            phases.v_batch.copy_(self.images[self._batch_rows])
         phases.run(int(self.settings["k"]))
         if config.centred:
             grad = phases.gradient(self._v_offset, self._h_offset)
         else:
             grad = phases.gradient()
-        data, model = (float(f) for f in phases.free_energies())
+        data, model = phases.free_energies()
+        self._energies[0].copy_(data)
+        self._energies[1].copy_(model)
+        self._loss_total.add_(data - model)
         self._apply(grad)
-        self.step += 1
-        self._loss_total += data - model
-        self._loss_count += 1
-        return StepInfo(self.step, data, model)
+        phases.sync()
 
     def _apply(self, grad: Gradient) -> None:
-        config, rate, momentum = self.config, self.learning_rate(), self.momentum()
+        """The costs that join the gradient, and the step it leads to."""
+        config = self.config
         h_mean = self.phases.h_total_data / self.batch_size
         if config.centred:
             self._h_offset.lerp_(h_mean, config.centring_rate)
         if config.sparsity_cost:
-            # The derivative of the cross-entropy between target and mean activity, by a unit's input (Hinton 2010, §11).
+            # The derivative of the cross-entropy between target and mean activity by a unit's input
+            # (Hinton 2010, §11).
             self._activity.lerp_(h_mean, 0.05)
             pull = config.sparsity_cost * (config.sparsity_target - self._activity)
             grad.hbias.add_(pull)
@@ -301,24 +340,31 @@ class Training:
             shrink = torch.clamp(config.max_grad_norm / (norm + 1e-12), max=1.0)
             for g in gradients:
                 g.mul_(shrink)
-        self._rate = rate
         if self._adam is not None and self._before is not None:
             torch._foreach_copy_(self._before, self._parameters)
-            self._adam.param_groups[0]["lr"] = rate
+            if self.device.type == "cpu":
+                self._adam.param_groups[0]["lr"] = self._rate.item()
             for parameter, g in zip(self._parameters, gradients, strict=True):
                 parameter.grad = g.neg()  # torch descends
             self._adam.step()
         elif self._velocity is not None:
             for parameter, velocity, g in zip(self._parameters, self._velocity, gradients, strict=True):
-                parameter.add_(velocity.mul_(momentum).add_(g, alpha=rate))
+                self._add(velocity.mul_(self._momentum), g)
+                parameter.add_(velocity)
         else:
             for parameter, g in zip(self._parameters, gradients, strict=True):
-                parameter.add_(g, alpha=rate)
-        if self._average is not None and self.step % 10 == 0:
-            window = max(1.0, config.averaging * self.steps_per_epoch / 10)
-            weight = max(1 / window, 1 / (1 + self.step // 10))  # a plain mean until the window is full
-            torch._foreach_lerp_(self._average, self._parameters, min(1.0, weight))
-        self.phases.sync()
+                self._add(parameter, g)
+
+    def _add(self, target: Tensor, direction: Tensor) -> None:
+        """target += learning rate · direction, the rate read on the device it is needed on."""
+        if self.device.type == "cpu":
+            target.add_(direction, alpha=self._rate.item())
+        else:
+            target.addcmul_(direction, self._rate)
+
+    def _restore(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
+        if meta:
+            self.load_state_dict(tensors, meta)
 
     def last_increments(self) -> list[Tensor]:
         """What the last update added to W, vbias, hbias (and log_var)."""
@@ -360,8 +406,9 @@ class Training:
         row |= {f"free_energy_{name}": float(f.mean()) for name, (f, _, _) in seen.items()}
         row["free_energy_gap"] = row["free_energy_valid"] - row["free_energy_train"]
         if self._loss_count:
-            row["cd_loss_train"] = self._loss_total / self._loss_count
-            self._loss_total, self._loss_count = 0.0, 0
+            row["cd_loss_train"] = float(self._loss_total) / self._loss_count
+            self._loss_total.zero_()
+            self._loss_count = 0
         if config.algorithm == "cd" and self.step and self.step % self.steps_per_epoch == 0:
             row["cd_loss_valid"] = self._validation_loss()
         if rbm.visible == "bernoulli" and config.binarisation != "none":
@@ -428,7 +475,7 @@ class Training:
         gap = info.free_energy_data - info.free_energy_model
         if not math.isfinite(gap):
             return f"the free energies are no longer finite at step {info.step:,}; {advice}"
-        limit = _EXPLODED * self.model.n_visible
+        limit = _EXPLODED[0] + _EXPLODED[1] * self.model.n_visible
         if abs(gap) > limit:
             return (
                 f"data and fantasy particles are {abs(gap):,.0f} nats apart at step {info.step:,}, "
@@ -492,8 +539,8 @@ class Training:
         meta = {
             "step": self.step,
             "settings": self.settings,
-            "loss": [self._loss_total, self._loss_count],
-            "rate": getattr(self, "_rate", 0.0),
+            "loss": [float(self._loss_total), self._loss_count],
+            "rate": float(self._rate),
             "rngs": {name: rng.state() for name, rng in self._rngs().items()},
             "dtype": str(self.dtype).removeprefix("torch."),
             "precision_note": self.precision_note,
@@ -524,8 +571,9 @@ class Training:
             )
         self.step = int(meta["step"])
         self.settings = dict(meta["settings"])
-        self._loss_total, self._loss_count = float(meta["loss"][0]), int(meta["loss"][1])
-        self._rate = float(meta["rate"])
+        self._loss_total.fill_(float(meta["loss"][0]))
+        self._loss_count = int(meta["loss"][1])
+        self._rate.fill_(float(meta["rate"]))
         if any(name.startswith("velocity.") for name in tensors) and self._velocity is None:
             self._velocity = [torch.zeros_like(p) for p in self._parameters]
         groups = {"parameter": self._parameters, "gradient": self.phases.grad.tensors()}
@@ -537,17 +585,25 @@ class Training:
         self.phases.chains_h.copy_(tensors["chains_h"])
         self._h_offset.copy_(tensors["h_offset"])
         self._activity.copy_(tensors["activity"])
-        if self._adam is not None and "step.0" in tensors:
-            for i, p in enumerate(self._parameters):
-                self._adam.state[p] = {
-                    name: tensors[f"{name}.{i}"].to(p.device if name != "step" else "cpu")
-                    for name in ("step", "exp_avg", "exp_avg_sq")
-                }
+        if self._adam is not None:
+            self._load_adam(tensors)
         for name, rng in self._rngs().items():
-            restored = Rng.from_state(meta["rngs"][name], self.device)
-            rng.calls, rng.generator = restored.calls, restored.generator
+            rng.load(meta["rngs"][name])
         self._epoch_order = (-1, self._epoch_order[1])
         self.phases.sync()
+
+    def _load_adam(self, tensors: dict[str, Tensor]) -> None:
+        """Adam's moments, in place where they exist: a captured graph goes on writing to the same memory."""
+        assert self._adam is not None
+        for i, p in enumerate(self._parameters):
+            state = self._adam.state[p]
+            for name in ("step", "exp_avg", "exp_avg_sq"):
+                saved = tensors.get(f"{name}.{i}")
+                if name in state:
+                    state[name].zero_() if saved is None else state[name].copy_(saved)
+                elif saved is not None:
+                    counts_on_cpu = name == "step" and p.device.type == "cpu"
+                    state[name] = saved.to("cpu" if counts_on_cpu else p.device)
 
 
 def _histogram(t: Tensor) -> tuple[np.ndarray, np.ndarray]:

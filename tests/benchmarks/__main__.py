@@ -98,12 +98,16 @@ def memory_table(device: torch.device) -> None:
     print("\nPeak memory above the imports, 784 × 500, k = 5, 100 chains" + f"\n{'':28}MB")
     for name in CONTESTANTS:
         command = [sys.executable, "-m", "tests.benchmarks", "--memory", name, "--device", str(device)]
-        print(f"{name:26}{subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip():>8}")
+        print(
+            f"{name:26}{subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip():>8}"
+        )
 
 
 def peak_memory(name: str, device: torch.device) -> float:
     """MB that setting up and 20 updates add to the process (or take on the GPU)."""
-    CONTESTANTS[name](Shape(8, 1, 8), str(device))()  # its imports and compilations, at a size that is nothing
+    CONTESTANTS[name](
+        Shape(8, 1, 8), str(device)
+    )()  # its imports and compilations, at a size that is nothing
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     update = CONTESTANTS[name](Shape(500, 5, 100), str(device))
     for _ in range(20):

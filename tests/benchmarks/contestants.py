@@ -176,7 +176,10 @@ def draws(shape: Shape, device: str) -> Update:
     from rbm_core.compute import Rng
 
     rng = Rng(0, "bench", device)
-    v, h = torch.zeros(shape.chains, 784, device=device), torch.zeros(shape.chains, shape.n_hidden, device=device)
+    v, h = (
+        torch.zeros(shape.chains, 784, device=device),
+        torch.zeros(shape.chains, shape.n_hidden, device=device),
+    )
 
     def update() -> None:
         for _ in range(shape.k):

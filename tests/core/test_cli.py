@@ -77,7 +77,10 @@ def test_runs_lists_every_run_with_its_state(run: str, capsys: pytest.CaptureFix
         (["train", "--resume", "ghost"], "no run 'ghost'"),
         (["train", *TINY, "--name", "../escape"], "'../escape'"),
         (["sample", "ghost"], "no run 'ghost'"),
-        (["sample", "bars", "--start", "tea"], "--start must be noise, gaussian, data or particles, got 'tea'"),
+        (
+            ["sample", "bars", "--start", "tea"],
+            "--start must be noise, gaussian, data or particles, got 'tea'",
+        ),
         (["sample", "bars", "--chains", "0"], "--chains"),
         (["sample", "bars", "--step", "7777"], "7,?777"),
         (["export", "bars", "--out", "model.exe"], "--out must end in .npz or .safetensors, got 'model.exe'"),
@@ -92,7 +95,9 @@ def test_a_mistake_gets_one_line_on_stderr_and_exit_code_2(
     assert re.search(said, captured.err.replace("\n", " "))
     assert captured.err.count("Error") == 1
     assert "Traceback" not in captured.err
-    assert [p.name for p in runs_root.iterdir() if not p.name.startswith(".")] == ["bars"]  # nothing half-made
+    assert [p.name for p in runs_root.iterdir() if not p.name.startswith(".")] == [
+        "bars"
+    ]  # nothing half-made
 
 
 def test_every_command_has_help_with_examples(capsys: pytest.CaptureFixture[str]) -> None:

@@ -143,8 +143,10 @@ def test_an_absent_device_is_refused_in_one_sentence() -> None:
 
 
 def test_precision_auto_says_what_it_timed_and_chose() -> None:
-    dtype, note = pick_precision(64, 32, 16, torch.device("cpu"))
+    dtype, note = pick_precision(784, 500, 100, torch.device("cpu"))
     assert note.startswith(str(dtype).removeprefix("torch."))
-    assert "float32" in note
-    assert "bfloat16" in note
-    assert "ms" in note
+    assert "float32 0." in note or "float32 1" in note
+    assert "bfloat16 " in note
+    small, why = pick_precision(16, 8, 20, torch.device("cpu"))
+    assert small == torch.float32
+    assert "small" in why
