@@ -1,0 +1,295 @@
+"""The Compare page: runs in a table and side by side; nothing goes without a second word."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard.components.blob import unpack
+from dashboard.figures import comparison, palette
+from dashboard.figures.comparison import Record
+from rbm_core.runs import RunReader, files, list_runs, store
+from rbm_core.runs.notes import Notes, read_notes
+from tests.live import REPO
+from tests.small_run import train_small
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("compare") / "checkpoints"
+    train_small(root, "one")
+    train_small(root, "two", n_hidden=20, epochs=1, learning_rate=0.1)
+    return root
+
+
+@pytest.fixture
+def root(trained: Path, runs_root: Path) -> Path:
+    for name in ("one", "two"):
+        shutil.copytree(trained / name, runs_root / name)
+    return runs_root
+
+
+def open_compare(**query: str) -> AppTest:
+    app = AppTest.from_file(str(REPO / "dashboard" / "app.py"), default_timeout=60)
+    for name, value in query.items():
+        app.query_params[name] = value
+    return app.switch_page("views/compare.py").run()
+
+
+def fed(app: AppTest, key: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    for element in app.get("bidi_component"):
+        if element.proto.id.endswith(f"-{key}"):
+            return unpack(element.proto.bytes)
+    raise AssertionError(f"no component {key!r}")
+
+
+def names(root: Path) -> list[str]:
+    return sorted(info.name for info in list_runs(root))
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    return next(button for button in app.button if button.label == label).click().run()
+
+
+def field(app: AppTest, label: str) -> Any:
+    return next(box for box in [*app.text_input, *app.text_area] if box.label == label)
+
+
+def said(app: AppTest) -> str:
+    return " ".join(element.value for element in [*app.success, *app.error])
+
+
+def curve_names(app: AppTest) -> list[str]:
+    figure = json.loads(app.get("plotly_chart")[0].proto.spec)
+    return [trace["name"] for trace in figure["data"]]
+
+
+# --- the page ---
+
+
+def test_the_table_shows_each_runs_own_numbers_and_what_differs(root: Path) -> None:
+    app = open_compare()
+    assert not app.exception
+    table = app.dataframe[0].value.set_index("Run")
+    assert sorted(table.index) == ["one", "two"]
+    assert table.loc["two", "n_hidden"] == 20
+    assert table.loc["one", "n_hidden"] == 64
+    assert "batch_size" not in table.columns, "a setting that all share has no column"
+    recorded = RunReader(root / "one").metrics()["pseudo_likelihood_valid"]
+    assert table.loc["one", "Pseudo-likelihood"] == recorded[np.isfinite(recorded)][-1]
+    assert table.loc["one", "Steps"] == RunReader(root / "one").status()["step"]
+
+
+def test_the_link_chooses_runs_step_curve_and_axis(root: Path) -> None:
+    app = open_compare(runs="two", metric="weight_norm", axis="epoch", step="0")
+    assert curve_names(app) == ["two"]
+    _, arrays = fed(app, "filters-0")
+    snapshot = RunReader(root / "two").snapshot(0)
+    norms = np.linalg.norm(snapshot.W, axis=0)
+    assert arrays["units"][0] == np.argmax(norms)
+    assert (np.diff(norms[arrays["units"]]) <= 0).all()
+    figure = json.loads(app.get("plotly_chart")[0].proto.spec)
+    assert figure["layout"]["xaxis"]["title"]["text"] == "Epochs"
+    assert "weights" in figure["layout"]["title"]["text"]
+
+
+def test_runs_side_by_side_are_at_equal_step_on_one_scale(root: Path) -> None:
+    app = open_compare(runs="one,two")
+    assert not app.exception
+    (one, _), (two, _) = fed(app, "filters-0"), fed(app, "filters-1")
+    assert one["scale"] == two["scale"]
+    end = RunReader(root / "two").snapshot_steps()[-1]  # the shorter run's
+    first = max(step for step in RunReader(root / "one").snapshot_steps() if step <= end)
+    captions = " ".join(element.value for element in app.caption)
+    assert f"step {first:,} ·" in captions
+    assert f"step {end:,} ·" in captions
+
+
+def test_a_link_to_a_run_that_is_gone_says_so_and_shows_the_rest(root: Path) -> None:
+    app = open_compare(runs="one,gone")
+    assert not app.exception
+    assert "gone" in app.warning[0].value
+    assert curve_names(app) == ["one"]
+
+
+def test_a_run_that_cannot_be_read_has_its_reason_in_the_table(root: Path) -> None:
+    (root / "one" / "config.json").write_text("{")
+    app = open_compare()
+    assert not app.exception
+    table = app.dataframe[0].value.set_index("Run")
+    assert table.loc["one", "State"] == "unreadable"
+    assert "damaged" in table.loc["one", "Note"]
+    assert curve_names(app) == ["two"]
+
+
+def test_words_filter_the_table_by_setting_and_tag(root: Path) -> None:
+    app = open_compare()
+    app.text_input(key="compare-words").set_value("n_hidden=20").run()
+    assert list(app.dataframe[0].value["Run"]) == ["two"]
+    app.text_input(key="compare-words").set_value("nothing like it").run()
+    assert "No run contains" in app.info[0].value
+
+
+def test_tags_and_a_note_are_kept_in_the_runs_folder_and_found_again(root: Path) -> None:
+    app = open_compare()
+    app.selectbox(key="compare-cared").set_value("two").run()
+    field(app, "Tags").set_value("small, quick")
+    field(app, "Note").set_value("Mixes well.")
+    press(app, "Save tags and note")
+    assert read_notes(root / "two") == Notes(("small", "quick"), "Mixes well.")
+    assert "are saved" in said(app)
+    app.text_input(key="compare-words").set_value("quick mixes").run()
+    assert list(app.dataframe[0].value["Run"]) == ["two"]
+
+
+def test_renaming_moves_the_run_and_what_was_ticked(root: Path) -> None:
+    app = open_compare(runs="one,two", run="two")
+    app.selectbox(key="compare-cared").set_value("two").run()
+    field(app, "New name").set_value("twenty")
+    press(app, "Rename")
+    assert names(root) == ["one", "twenty"]
+    assert curve_names(app) == ["one", "twenty"]
+    assert np.ravel(app.query_params["run"])[-1] == "twenty"
+
+
+@pytest.mark.parametrize(
+    ("new", "sentence"),
+    [("one", "already a run 'one'"), ("../x", "cannot be called"), ("two", "has that name")],
+)
+def test_a_bad_new_name_is_one_sentence_and_changes_nothing(root: Path, new: str, sentence: str) -> None:
+    app = open_compare()
+    app.selectbox(key="compare-cared").set_value("two").run()
+    field(app, "New name").set_value(new)
+    press(app, "Rename")
+    assert sentence in said(app)
+    assert names(root) == ["one", "two"]
+
+
+@pytest.mark.parametrize("typed", ["", "on", "two", "ONE"])
+def test_nothing_is_deleted_without_the_second_word(root: Path, typed: str) -> None:
+    app = open_compare()
+    app.selectbox(key="compare-cared").set_value("one").run()
+    field(app, "Delete for good: type the run's name").set_value(typed)
+    press(app, "Delete this run")
+    assert "Nothing was deleted" in said(app)
+    assert names(root) == ["one", "two"]
+
+
+def test_the_second_word_deletes_that_run_alone(root: Path) -> None:
+    app = open_compare(run="one", runs="one,two")
+    app.selectbox(key="compare-cared").set_value("one").run()
+    field(app, "Delete for good: type the run's name").set_value("one")
+    press(app, "Delete this run")
+    assert not app.exception
+    assert "one is deleted" in said(app)
+    assert names(root) == ["two"]
+    assert curve_names(app) == ["two"]
+
+
+def test_a_run_in_training_is_not_deleted(root: Path) -> None:
+    lock = files.hold_lock(root / "one")
+    assert lock is not None
+    app = open_compare()
+    app.selectbox(key="compare-cared").set_value("one").run()
+    field(app, "Delete for good: type the run's name").set_value("one")
+    press(app, "Delete this run")
+    lock.release()
+    assert "is being trained" in said(app)
+    assert names(root) == ["one", "two"]
+
+
+def test_the_shipped_run_stays(root: Path) -> None:
+    (root / "one").rename(root / store.SHIPPED_RUN)
+    app = open_compare()
+    app.selectbox(key="compare-cared").set_value(store.SHIPPED_RUN).run()
+    field(app, "Delete for good: type the run's name").set_value(store.SHIPPED_RUN)
+    press(app, "Delete this run")
+    assert "comes with RBM Observatory" in said(app)
+    assert store.SHIPPED_RUN in names(root)
+
+
+# --- the pure parts ---
+
+
+def record(name: str, **fields: Any) -> Record:
+    return Record(name, state="finished", fields={"dataset": "mnist", "k": 1, **fields})
+
+
+def test_only_settings_that_differ_have_a_column() -> None:
+    apart, shared = comparison.differing([record("a"), record("b", k=5), Record("c", error="torn")])
+    assert apart == ["k"]
+    assert shared == {"dataset": "mnist"}
+    assert comparison.usual([record("a"), record("b", k=5), record("c", k=5)], "k") == "5"
+
+
+def test_runs_on_the_same_data_are_proposed_the_chosen_one_first() -> None:
+    records = [
+        record("a"),
+        record("b", dataset="stripes"),
+        record("c"),
+        record("d"),
+        Record("e", error="torn"),
+    ]
+    assert comparison.comparable(records, "c", 3) == ["c", "a", "d"]
+    assert comparison.comparable(records, "gone", 2) == ["a", "c"]
+    assert comparison.comparable([], "a", 2) == []
+
+
+def test_smoothing_keeps_a_constant_and_gaps_and_does_nothing_at_zero() -> None:
+    values = np.array([2.0, 2.0, np.nan, 2.0])
+    np.testing.assert_allclose(comparison.smoothed(values, 0.9), values)
+    rising = np.arange(5.0)
+    np.testing.assert_array_equal(comparison.smoothed(rising, 0.0), rising)
+    assert (comparison.smoothed(rising, 0.9)[1:] < rising[1:]).all()
+
+
+def test_equal_steps_end_where_the_shortest_run_does() -> None:
+    assert comparison.common_steps([[0, 5, 100], [0, 3, 40]]) == [0, 3, 5, 40]
+    assert comparison.common_steps([]) == []
+    assert comparison.snapshot_up_to([0, 5, 100], 40) == 5
+    assert comparison.snapshot_up_to([10], 5) is None
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_every_run_has_its_own_colour_and_dash(dark: bool) -> None:
+    metrics = {
+        "step": np.arange(3),
+        "epoch": np.arange(3) / 2,
+        "seconds": np.arange(3.0),
+        "weight_norm": np.ones(3),
+    }
+    runs = [(str(n), metrics, ()) for n in range(comparison.MOST_RUNS)]
+    figure = comparison.overlay(runs, "weight_norm", "time", 0.0, False, None, dark)
+    lines = palette.LINES_DARK if dark else palette.LINES_LIGHT
+    looks = {(trace.line.color, trace.line.dash) for trace in figure.data}
+    assert len(looks) == len(runs)
+    assert {trace.line.color for trace in figure.data} <= set(lines.values())
+    assert figure.layout.xaxis.title.text.endswith("s")
+
+
+def test_likelihoods_show_the_newest_estimate_up_to_the_step_with_its_error() -> None:
+    rows = [
+        {"step": 10, "test_nats": -120.0, "stderr": 0.5, "estimator": "ais"},
+        {"step": 90, "test_nats": -95.0, "train_nats": -93.0, "stderr": 0.2, "estimator": "ais"},
+        {"step": 95, "test_nats": None},
+    ]
+    assert comparison.best_likelihood(rows, 50) == rows[0]
+    assert comparison.best_likelihood(rows) == rows[1]
+    assert comparison.best_likelihood(rows, 5) is None
+    figure = comparison.likelihood_figure([("a", rows[1]), ("b", None)], 90, dark=False)
+    points = {trace.name: trace for trace in figure.data}
+    assert points["test data"].x[0] == -95.0
+    assert points["test data"].error_x.array[0] == 0.2
+    assert points["training data"].x[0] == -93.0
+    assert "nats" in figure.layout.xaxis.title.text
+
+
+def test_an_estimate_is_placed_on_the_axis_of_time() -> None:
+    metrics = {"step": np.array([0, 100]), "epoch": np.array([0.0, 2.0]), "seconds": np.array([0.0, 50.0])}
+    rows = [{"step": 50, "test_nats": -100.0, "stderr": 0.1}]
+    figure = comparison.overlay([("a", metrics, rows)], "log_likelihood", "time", 0, False, None, False)
+    assert figure.data[0].x[0] == 25.0

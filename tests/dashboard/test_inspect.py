@@ -1,0 +1,285 @@
+"""The Inspect page: what it shows of a unit, a pixel and an image is what the recorded weights say."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard import images
+from dashboard.components.blob import unpack
+from dashboard.figures import dissection, palette
+from rbm_core import closed_form, datasets
+from rbm_core.runs import Probe, RunReader, Snapshot
+from tests.live import REPO
+from tests.small_run import train_small
+
+RUN = "small-run"
+SHAPE = (28, 28)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_small(tmp_path_factory.mktemp("inspect") / "checkpoints", RUN)
+
+
+@pytest.fixture
+def run(trained: Path, runs_root: Path) -> Path:
+    shutil.copytree(trained, runs_root / RUN)
+    return runs_root / RUN
+
+
+@pytest.fixture(scope="module")
+def last(trained: Path) -> Snapshot:
+    reader = RunReader(trained)
+    return reader.snapshot(reader.snapshot_steps()[-1])
+
+
+def open_inspect(**query: str) -> AppTest:
+    app = AppTest.from_file(str(REPO / "dashboard" / "app.py"), default_timeout=60)
+    for name, value in {"run": RUN, **query}.items():
+        app.query_params[name] = value
+    return app.switch_page("views/inspect.py").run()
+
+
+def fed(app: AppTest, key: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What the component with this key was sent."""
+    for element in app.get("bidi_component"):
+        if element.proto.id.endswith(f"-{key}"):
+            return unpack(element.proto.bytes)
+    raise AssertionError(f"no component {key!r}")
+
+
+def linked(app: AppTest, name: str) -> str:
+    """The value in the link, which AppTest hands out as it was set, alone or in a list."""
+    return str(np.ravel(app.query_params[name])[-1])
+
+
+def metrics(app: AppTest) -> dict[str, str]:
+    return {element.label: element.value for element in app.get("metric")}
+
+
+# --- a hidden unit ---
+
+
+def test_a_units_film_holds_its_recorded_weights_at_every_kept_moment(run: Path) -> None:
+    reader = RunReader(run)
+    steps = reader.snapshot_steps()
+    app = open_inspect(unit="5", step=str(steps[2]))
+    assert not app.exception
+    header, arrays = fed(app, "history")
+    assert arrays["cells"].shape == (len(steps), 784)
+    for frame, step in enumerate(steps):
+        snapshot = reader.snapshot(step)
+        np.testing.assert_array_equal(arrays["cells"][frame], snapshot.W[:, 5])
+        norm = np.linalg.norm(snapshot.W[:, 5])
+        expected = [norm, snapshot.hbias[5], 100 * snapshot.mean_hidden[5]]
+        np.testing.assert_allclose(arrays["curves"][:, frame], expected, rtol=1e-5)
+    assert header["at"] == 2
+    assert header["low"] == -header["high"]
+
+
+def test_the_numbers_beside_a_unit_are_the_snapshots(run: Path, last: Snapshot) -> None:
+    shown = metrics(open_inspect(unit="5"))
+    assert shown["Norm"] == f"{np.linalg.norm(last.W[:, 5]):.3g}"
+    assert shown["Bias"] == f"{last.hbias[5]:.3g}".replace("-", "−")
+    assert shown["On for"] == f"{100 * last.mean_hidden[5]:.1f} %"
+
+
+def test_without_a_link_the_strongest_unit_is_opened(run: Path, last: Snapshot) -> None:
+    app = open_inspect()
+    strongest = int(np.argmax(np.linalg.norm(last.W, axis=0)))
+    assert app.number_input(key="inspect-unit").value == strongest
+    assert fed(app, "units")[0]["chosen"] == strongest
+
+
+def test_the_most_exciting_images_really_excite_the_unit_most(run: Path, last: Snapshot) -> None:
+    app = open_inspect(unit="5")
+    train = datasets.load("mnist-5k", n_valid=100).train
+    logits = last.hbias[5] + (train > 0.5) @ last.W[:, 5]
+    _, most = fed(app, "most")
+    _, least = fed(app, "least")
+    assert logits[most["units"]].min() >= np.sort(logits)[-len(most["units"])] - 1e-4
+    assert logits[least["units"]].max() <= np.sort(logits)[len(least["units"]) - 1] + 1e-4
+    np.testing.assert_array_equal(most["tiles"][0], np.rint(255 * train[most["units"][0]]))
+
+
+def test_a_typed_unit_is_opened_and_kept_in_the_link(run: Path) -> None:
+    app = open_inspect(unit="5")
+    app.number_input(key="inspect-unit").set_value(9).run()
+    assert fed(app, "history")[0]["key"] == "unit 9"
+    assert linked(app, "unit") == "9"
+
+
+def test_a_unit_the_run_does_not_have_falls_back_in_one_sentence(run: Path) -> None:
+    app = open_inspect(unit="9000")
+    assert not app.exception
+    assert "This run has 64 hidden units" in app.warning[0].value
+    assert fed(app, "history")
+
+
+@pytest.mark.parametrize("bad", [{"unit": "-1"}, {"unit": "x"}, {"look": "sideways"}, {"pixel": "1e9"}])
+def test_a_link_that_cannot_be_read_falls_back_and_says_so(run: Path, bad: dict[str, str]) -> None:
+    app = open_inspect(**bad)
+    assert not app.exception
+    assert any("The link says" in element.value for element in app.warning) or "pixel" in bad
+    assert fed(app, "history")
+
+
+def test_nearest_units_are_ranked_by_cosine_and_leave_the_unit_itself_out(last: Snapshot) -> None:
+    (_, arrays), cosine = dissection.neighbours(last, SHAPE, 5, 10)
+    units = arrays["units"]
+    assert 5 not in units
+    W = last.W / np.linalg.norm(last.W, axis=0)
+    np.testing.assert_allclose(cosine, W.T @ W[:, 5], atol=1e-5)
+    others = np.delete(cosine, 5)
+    np.testing.assert_allclose(np.sort(cosine[units[:8]])[::-1], np.sort(others)[::-1][:8])
+    np.testing.assert_allclose(np.sort(cosine[units[8:]]), np.sort(others)[:2])
+
+
+def test_the_histogram_counts_every_image_of_each_class_once() -> None:
+    rng = np.random.default_rng(0)
+    p, labels = rng.random(500), rng.integers(0, 4, 500)
+    p[:3] = 1.0  # the right edge belongs to the last bin
+    classes, counts = dissection.class_counts(p, labels)
+    np.testing.assert_array_equal(classes, np.unique(labels))
+    np.testing.assert_array_equal(counts.sum(axis=1), [(labels == c).sum() for c in classes])
+    figure = dissection.activation_by_class(p, labels, 3, dark=False)
+    assert "h<sub>3</sub> = 1" in figure.layout.xaxis.title.text
+    assert len(figure.data[0].x) == 4 * dissection.BINS
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_figures_take_their_colours_from_the_palette(dark: bool) -> None:
+    lines = palette.LINES_DARK if dark else palette.LINES_LIGHT
+    figure = dissection.activation_by_class(np.linspace(0, 1, 50), None, 0, dark)
+    assert figure.data[0].marker.color == lines["blue"]
+
+
+# --- a pixel ---
+
+
+def test_a_pixels_map_holds_its_weight_to_every_unit(run: Path, last: Snapshot) -> None:
+    app = open_inspect(look="pixel", pixel="406")
+    assert not app.exception
+    header, arrays = fed(app, "incoming")
+    np.testing.assert_array_equal(arrays["cells"][0], last.W[406])
+    assert header["shape"][0] * header["shape"][1] >= last.W.shape[1]
+    _, kin = fed(app, "kinship")
+    assert kin["cells"][0][406] == pytest.approx(1.0, abs=1e-5)
+    assert metrics(app)["Bias"] == f"{last.vbias[406]:.3g}".replace("-", "−")
+
+
+def test_row_and_column_name_the_pixel(run: Path) -> None:
+    app = open_inspect(look="pixel", pixel="406")
+    assert (app.number_input(key="inspect-row").value, app.number_input(key="inspect-column").value) == (
+        14,
+        14,
+    )
+    app.number_input(key="inspect-column").set_value(20).run()
+    assert linked(app, "pixel") == "412"
+
+
+# --- an image ---
+
+
+def test_an_image_is_built_up_to_its_reconstruction(run: Path, last: Snapshot) -> None:
+    app = open_inspect(look="image", image="17")
+    assert not app.exception
+    v = datasets.load("mnist-5k", n_valid=100).train[17] > 0.5
+    _, arrays = fed(app, "build-up")
+    np.testing.assert_array_equal(arrays["beside"], v)
+    p = closed_form.sigmoid(last.hbias + v @ last.W)
+    expected = closed_form.sigmoid(last.vbias + last.W @ p)
+    np.testing.assert_allclose(arrays["cells"][-1], expected, atol=1e-4)
+    np.testing.assert_allclose(arrays["curves"][0, -1], ((expected - v) ** 2).mean(), rtol=1e-3)
+
+
+def energy_of(figure: go.Figure) -> dict[str, float]:
+    bar = figure.data[0]
+    return dict(zip(bar.y, bar.x, strict=True))
+
+
+@pytest.mark.parametrize("gaussian", [False, True])
+def test_energy_bars_add_up_to_the_free_energy(last: Snapshot, gaussian: bool) -> None:
+    model = dissection.parameters(last)
+    model = closed_form.Parameters(model.W, model.vbias, model.hbias, gaussian)
+    v = last.particles_v[0].astype(np.float32)
+    terms = closed_form.energy_terms(model, v)
+    figure = dissection.energy_figure(terms, gaussian, dark=False)
+    bars = energy_of(figure)
+    names = list(bars)
+    assert bars["mean energy"] == pytest.approx(sum(bars[name] for name in names[:3]))
+    assert bars["free energy F(v)"] == pytest.approx(bars["mean energy"] + bars["− entropy of h"])
+    assert bars["free energy F(v)"] == pytest.approx(
+        float(closed_form.free_energies(model, v[None])[0]), rel=1e-4
+    )
+    assert "nats" in figure.layout.xaxis.title.text
+    spent = dissection.softplus_figure(terms, dark=False)
+    assert spent.data[0].y[0] == -terms.softplus.max()
+    assert "nats" in spent.layout.yaxis.title.text
+
+
+def test_a_class_shows_only_its_images(run: Path) -> None:
+    app = open_inspect(look="image")
+    app.selectbox(key="inspect-class").set_value("3").run()
+    labels = datasets.load("mnist-5k", n_valid=100).train_labels
+    assert labels is not None
+    _, arrays = fed(app, "images")
+    assert set(labels[arrays["units"]]) == {3}
+    assert labels[int(linked(app, "image"))] == 3
+
+
+# --- data that are not there, records that are damaged ---
+
+
+def test_without_the_runs_data_the_probe_images_stand_in(run: Path) -> None:
+    config = json.loads((run / "config.json").read_text())
+    config["data"]["fingerprint"] = "another data set"
+    (run / "config.json").write_text(json.dumps(config))
+    app = open_inspect(unit="5")
+    assert not app.exception
+    assert any("probe images" in element.value for element in app.caption)
+    (run / "probe.safetensors").unlink()
+    app = open_inspect(unit="5")
+    assert not app.exception
+    assert "neither the run's data nor its probe images" in app.info[0].value
+
+
+def test_a_damaged_snapshot_costs_its_frame_and_no_other(run: Path) -> None:
+    steps = RunReader(run).snapshot_steps()
+    (run / "snapshots" / f"{steps[1]:09d}.safetensors").write_bytes(b"torn")
+    header, _ = fed(open_inspect(unit="5"), "history")
+    assert len(header["frames"]) == len(steps) - 1
+    app = open_inspect(unit="5", step=str(steps[1]))
+    assert not app.exception
+    assert "damaged" in app.error[0].value
+
+
+def test_a_step_without_a_snapshot_shows_the_nearest(run: Path) -> None:
+    steps = RunReader(run).snapshot_steps()
+    app = open_inspect(unit="5", step=str(steps[-2] + 1))
+    assert any("showing the nearest" in element.value for element in app.warning)
+    assert fed(app, "history")[0]["at"] == len(steps) - 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"binarisation": "stochastic"}, [0, 0, 1]),
+        ({"binarisation": "threshold"}, [0, 0, 1]),
+        ({"binarisation": "none"}, [0, 102 / 255, 1]),
+        ({"visible": "gaussian"}, [-0.5, (102 / 255 - 0.5) / 2, 0.0]),
+    ],
+)
+def test_images_are_seen_as_the_runs_units_see_them(fields: dict[str, str], expected: list[float]) -> None:
+    grey = np.array([[0, 102, 255]], dtype=np.uint8)
+    probe = Probe(grey, None, np.array([0.5, 0.5, 1.0], np.float32), np.array([1.0, 2.0, 1.0], np.float32))
+    seen = images.as_seen(grey, fields, probe)
+    np.testing.assert_allclose(seen[0], expected, atol=1e-6)
+    if fields.get("visible") == "gaussian":
+        np.testing.assert_allclose(images.as_shown(seen, fields, probe)[0], grey[0] / 255, atol=1e-6)
