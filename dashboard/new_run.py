@@ -4,10 +4,11 @@ from typing import Any, Literal, get_args, get_origin
 
 import streamlit as st
 
-from dashboard import trainers
+from dashboard import data, trainers
 from dashboard.words import sentence
 from rbm_core import datasets
 from rbm_core.config import PRESET_NOTES, PRESETS, RunConfig, make_config
+from rbm_core.runs import RunError
 
 MAIN = ("n_hidden", "epochs", "learning_rate", "k")
 FOLDED = tuple(name for name in RunConfig.model_fields if name not in MAIN and name != "dataset")
@@ -41,10 +42,8 @@ def label(field: str) -> str:
 
 def sidebar() -> None:
     """Draws the form; a press of Start leaves the new run chosen and reruns the page."""
-    with (
-        st.sidebar,
-        st.expander("New run", icon=":material/add:", expanded=st.session_state.get("run") is None),
-    ):
+    run = st.session_state.get("run")
+    with st.sidebar, st.expander("New run", icon=":material/add:", expanded=run is None):
         preset = st.selectbox(
             "Preset",
             list(PRESETS),
@@ -58,6 +57,14 @@ def sidebar() -> None:
         for name in MAIN:
             fields[name] = _control(preset, name, dataset)
         fields |= _folded(preset, dataset)
+        fork = False
+        if run is not None:
+            fork = st.checkbox(
+                "Start from the moment shown",
+                key="new_fork",
+                help="Copy the weights of the run on this page, at the slider's moment, instead of starting from "
+                "random ones. Its data set and number of hidden units come with them.",
+            )
         st.button(
             "Start",
             key="new_start",
@@ -66,7 +73,7 @@ def sidebar() -> None:
             width="stretch",
             disabled=dataset is None,
             on_click=_start,
-            args=(preset, fields),
+            args=(preset, fields, run if fork else None),
             help="Train in a process of its own; closing this page does not stop it.",
         )
         if st.session_state.get("new_error"):
@@ -154,16 +161,34 @@ def _stride(value: float) -> float:
     return float(f"1e{int(f'{value:e}'.split('e')[1]) - 1}") if value > 0 else 0.001
 
 
-def _start(preset: str, fields: dict[str, Any]) -> None:
+def _start(preset: str, fields: dict[str, Any], fork: str | None) -> None:
+    origin = None
     try:
+        if fork is not None:
+            origin = _moment_of(fork)
+            recorded = data.reader(fork).config()["config"]
+            fields = {**fields, **{name: recorded[name] for name in ("dataset", "n_hidden", "visible")}}
         config = make_config(**fields)
         offered = {"dataset": config.dataset, "epochs": _epochs(preset, config.dataset)}
-        changed = config != PRESETS[preset].model_copy(update=offered)
-        download = not datasets.available(config.dataset)
-        name = trainers.start(config, preset=None if changed else preset, download=download)
+        changed = fork is not None or config != PRESETS[preset].model_copy(update=offered)
+        name = trainers.start(
+            config,
+            preset=None if changed else preset,
+            origin=origin,
+            download=not datasets.available(config.dataset),
+        )
     except ValueError as error:  # ConfigError, DatasetError and RunError are all one sentence
         st.session_state.new_error = sentence(error)
         return
     st.session_state.run = name
     st.query_params.clear()
     st.query_params["run"] = name
+
+
+def _moment_of(run: str) -> dict[str, Any]:
+    """The kept snapshot that the page shows, or the last before it; RunError where the run has none yet."""
+    steps, shown = data.reader(run).snapshot_steps(), st.session_state.get("moment", "live")
+    kept = [step for step in steps if shown == "live" or step <= shown]
+    if not kept:
+        raise RunError(f"run {run!r} has no snapshot to start from yet; wait for its first")
+    return {"run": run, "step": kept[-1]}

@@ -195,9 +195,20 @@ def controls(name: str, status: dict[str, Any], disabled: bool) -> None:
 
 
 def change_settings(name: str, status: dict[str, Any]) -> None:
+    """The settings that may change while it trains. Its widgets are made when it is opened and start at the
+    values of that moment, so that a decaying learning rate does not change under the reader's fingers.
+    """
     with st.popover(
-        "Change", icon=":material/tune:", help="Change a setting while it trains; the curves mark when."
-    ):
+        "Change",
+        icon=":material/tune:",
+        help="Change a setting while it trains; the curves mark when.",
+        key="change",
+        on_change="rerun",
+    ) as opened:
+        if not opened.open:
+            st.session_state.pop("change_from", None)
+            return
+        begun = st.session_state.setdefault("change_from", {})
         what = st.selectbox(
             "Setting",
             ("learning_rate", "momentum", "weight_decay", "k"),
@@ -206,8 +217,9 @@ def change_settings(name: str, status: dict[str, Any]) -> None:
             help="The change is written into the run's record, so that it stays true to what was done.",
         )
         settings = data.reader(name).config()["config"]
-        current = float((status["learning_rate"] if what == "learning_rate" else settings.get(what)) or 0)
-        new = st.number_input("New value", value=current, format="%g", key=f"change_{what}")
+        current = status["learning_rate"] if what == "learning_rate" else settings.get(what)
+        begun.setdefault(what, float(current or 0))
+        new = st.number_input("New value", value=begun[what], format="%g", key=f"change_{what}")
         value = int(new) if what == "k" else new
         st.button(
             "Set it", key="change_do", on_click=_command, args=(name, "set", {"name": what, "value": value})

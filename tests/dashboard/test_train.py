@@ -230,6 +230,8 @@ def test_a_pressed_button_reaches_the_trainer_and_shows_at_once(run: Path) -> No
 def test_a_setting_changed_while_it_trains_is_sent_with_its_name(run: Path) -> None:
     lock = live(run, state="running", steps_per_s=100.0)
     app = open_train(run=RUN)
+    app.session_state["change"] = True
+    app.run()
     app.selectbox(key="change_what").set_value("momentum").run()
     app.number_input(key="change_momentum").set_value(0.7).run()
     app.button(key="change_do").click().run()
@@ -271,6 +273,18 @@ def test_the_form_starts_what_it_shows(run: Path, started: list[tuple[RunConfig,
     assert (config.dataset, config.n_hidden) == ("bars-and-stripes", 12)
     assert options["preset"] is None, "a changed preset is no longer that preset"
     assert app.query_params["run"] == RUN
+
+
+def test_a_run_forked_from_the_moment_shown_starts_from_its_weights(
+    run: Path, started: list[tuple[RunConfig, dict[str, Any]]]
+) -> None:
+    step = RunReader(run).snapshot_steps()[2]
+    app = open_train(run=RUN, step=str(step))
+    app.checkbox(key="new_fork").check().run()
+    app.button(key="new_start").click().run()
+    ((config, options),) = started
+    assert options["origin"] == {"run": RUN, "step": step}
+    assert config.n_hidden == 64, "the fork has other hidden units than what it starts from"
 
 
 def test_choosing_a_preset_shows_its_values(
