@@ -43,6 +43,11 @@ class ChainSettings:
     if_seed: bool = False
     if_step: int | None = None
 
+    @property
+    def has_map(self) -> bool:
+        """Whether the chains can be laid on one map: each machine has a hidden layer of its own."""
+        return self.beside == "nothing" or (self.beside == "whatif" and self.if_step is None)
+
     def betas(self) -> np.ndarray:
         """(sweeps,): 1/T of each sweep; from hot to cold by equal factors."""
         if not self.hot:
@@ -73,12 +78,17 @@ class Films:
         self._kept: OrderedDict[tuple, Shown] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: tuple, make: Callable[[], Shown]) -> Shown:
-        """The film of this key; made, outside the lock, where it is not kept."""
+    def find(self, key: tuple) -> Shown | None:
+        """The film of this key, if it is kept."""
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
-                return self._kept[key]
+            return self._kept.get(key)
+
+    def get(self, key: tuple, make: Callable[[], Shown]) -> Shown:
+        """The film of this key; made, outside the lock, where it is not kept."""
+        if (kept := self.find(key)) is not None:
+            return kept
         shown = make()
         with self._lock:
             self._kept[key] = shown
@@ -99,14 +109,14 @@ def make_film(
     settings: ChainSettings,
     snapshot_at: Callable[[int], Snapshot],
     on_progress: sampler.Progress | None = None,
+    with_map: bool = True,
 ) -> Shown:
     """The film of these settings in the machine of this snapshot, and of what is to run beside it.
 
-    snapshot_at: reads the run's snapshot of a step. Raises SamplerError, DrawingError or RunError.
+    snapshot_at: reads the run's snapshot of a step. with_map: lay the chains among training images too, where
+    settings.has_map. Raises SamplerError, DrawingError or RunError.
     """
-    # Each machine has a hidden layer of its own: a map is of one machine.
-    one_machine = settings.beside == "nothing" or (settings.beside == "whatif" and settings.if_step is None)
-    asked = replace(request(reader, snapshot, settings), with_map=one_machine)
+    asked = replace(request(reader, snapshot, settings), with_map=with_map and settings.has_map)
     if settings.beside == "ages":
         steps = ages(reader.snapshot_steps(), snapshot.step)
         count = min(settings.chains, sampler.MAX_FILM_CHAINS // len(steps))

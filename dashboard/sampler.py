@@ -157,6 +157,7 @@ class _Process:
     waiting: dict[int, queue.SimpleQueue] = field(default_factory=dict)
     writing: threading.Lock = field(default_factory=threading.Lock)
     listener: threading.Thread | None = None
+    mapped: bool = False
 
     @property
     def alive(self) -> bool:
@@ -181,7 +182,9 @@ class _Process:
 
     def end(self) -> None:
         """Lets the process go, dead or alive, and everything that was open to it."""
-        assert self.popen.stdin is not None and self.popen.stdout is not None and self.listener is not None
+        assert self.popen.stdin is not None
+        assert self.popen.stdout is not None
+        assert self.listener is not None
         with contextlib.suppress(OSError):
             self.popen.stdin.close()
         self.popen.wait(timeout=10)
@@ -212,6 +215,12 @@ class Sampler:
         with self._guard:
             return self._process.popen.pid if self._process and self._process.alive else None
 
+    @property
+    def maps_are_quick(self) -> bool:
+        """Whether the process has what a map takes: scikit-learn and the training images, seconds to load."""
+        with self._guard:
+            return self._process is not None and self._process.alive and self._process.mapped
+
     def wake(self) -> None:
         """Starts the process if there is none, without waiting for it: loading torch takes seconds."""
         self._living()
@@ -229,6 +238,7 @@ class Sampler:
                 meta, arrays = answer
                 if meta["kind"] == "error":
                     raise SamplerError(meta["sentence"])
+                process.mapped = process.mapped or request.with_map
                 return Film(meta["header"], arrays)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.popen.wait(timeout=5)  # its pipe can end a moment before it does

@@ -13,6 +13,7 @@ A film of S sweeps of B chains (V visible, H hidden units) holds
 Half precision travels as its uint16 bit pattern, which a browser can read.
 """
 
+import hashlib
 import json
 import os
 import queue
@@ -70,7 +71,7 @@ def film(
     chain = gibbs.from_images(rbm, v)
     scale = _Scale(rbm, arrays)
     reference = scale.picture(clean) > 0.5
-    around = _Map(rbm, meta, arrays, scale) if meta["with_map"] else None
+    around = _map_of(rbm, meta, arrays, scale) if meta["with_map"] else None
     path = np.empty((n_sweeps + 1, n_chains, 2), np.float32)
 
     def keep(t: int, v: Tensor) -> None:
@@ -176,6 +177,19 @@ class _Map:
     def place(self, hidden: Tensor) -> np.ndarray:
         """(N, H) hidden probabilities -> (N, 2) float32."""
         return ((hidden.numpy() - self.mean) @ self.axes).astype(np.float32)
+
+
+_maps: dict[tuple, _Map] = {}  # of the machines met last: seeds and temperatures change more often than these
+
+
+def _map_of(rbm: RBM, meta: dict[str, Any], arrays: Arrays, scale: "_Scale") -> _Map:
+    weights = hashlib.sha256(b"".join(arrays[k].tobytes() for k in ("W", "vbias", "hbias"))).digest()
+    key = (weights, meta["dataset"], meta["binarisation"], meta["visible"])
+    if key not in _maps:
+        while len(_maps) >= 8:
+            del _maps[next(iter(_maps))]
+        _maps[key] = _Map(rbm, meta, arrays, scale)
+    return _maps[key]
 
 
 class _Scale:

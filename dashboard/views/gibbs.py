@@ -425,7 +425,7 @@ def _next_seed() -> None:
     st.session_state["gibbs-seed"] = (st.session_state["gibbs-seed"] + 1) % 2**32
 
 
-def _show_progress(place: Any) -> sampler.Progress:
+def _show_progress(place: Any, while_waiting: str) -> sampler.Progress:
     began = time.monotonic()
 
     def show(done: int, total: int) -> None:
@@ -436,7 +436,7 @@ def _show_progress(place: Any) -> sampler.Progress:
             left = passed * (total - done) / done
             place.progress(done / total, f"Sweep {done:,} of {total:,}, {left:.0f} s left")
         else:
-            place.progress(0.0, "The sampler is waking up: about 3 s, once.")
+            place.progress(0.0, while_waiting)
 
     return show
 
@@ -495,18 +495,34 @@ def _page(reader: RunReader, top: Any) -> None:
     settings = chains.ChainSettings(**chosen, **_choose_beside(reader, chosen["sweeps"], row, beside_place))
     place = row.empty()
     born = (reader.path / "config.json").stat().st_mtime_ns
-    shown = _films().get(
-        (str(reader.path), born, snapshot.step, settings),
-        lambda: chains.make_film(
-            reader, snapshot, settings, lambda step: data.snapshot(reader.name, step), _show_progress(place)
-        ),
-    )
+    key = (str(reader.path), born, snapshot.step, settings)
+
+    def film(with_map: bool, while_waiting: str) -> chains.Shown:
+        return chains.make_film(
+            reader,
+            snapshot,
+            settings,
+            lambda step: data.snapshot(reader.name, step),
+            _show_progress(place, while_waiting),
+            with_map=with_map,
+        )
+
+    # The first map takes seconds to prepare: until then the film is shown without it.
+    shown = _films().find((key, True))
+    later = shown is None and settings.has_map and not sampler.SHARED.maps_are_quick
+    if shown is None:
+        shown = _films().get(
+            (key, not later), lambda: film(not later, "The sampler is waking up: a few seconds, once.")
+        )
     place.empty()
     if settings.held:
         _hold_pad(hold_place, shape, settings.held, shown.clean)
     film_player(key="film", data=shown.blob, on_fork_change=_fork_here)
     with st.expander("About this picture", icon=":material/info:"):
         st.markdown(ABOUT)
+    if later:
+        _films().get((key, True), lambda: film(True, "The map is being prepared: a few seconds, once."))
+        st.rerun()
 
 
 def main() -> None:

@@ -85,7 +85,8 @@ def test_film_holds_the_engine_s_chain() -> None:
         "free energies are not those of the states"
     )
     assert np.array_equal(arrays["distance"], (v != v[0]).sum(2)), "distances are not counted from the start"
-    assert header["n_sweeps"] == 12 and header["n_chains"] == 5
+    assert header["n_sweeps"] == 12
+    assert header["n_chains"] == 5
 
 
 def test_same_request_gives_the_same_film_through_the_process(helper: Sampler) -> None:

@@ -366,7 +366,7 @@ class Player {
   // --- data and theme ------------------------------------------------------------------------
   receive(blob) {
     const film = new Film(blob);
-    this.pause();
+    if (film.caption !== this.film?.caption || film.start_sentence !== this.film?.start_sentence) this.pause(); // else the same film, now with its map
     this.film = film;
     this.chain = Math.min(this.chain, film.n_chains - 1);
     this.frame = Math.min(this.frame, film.last);
