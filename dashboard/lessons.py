@@ -24,7 +24,7 @@ LESSONS = (
 than others: the two pixels mostly agree. A machine (blue) has its own probability $p(v)$ for each picture
 $v$, and at first it finds all four about equally likely. **To learn is to bring the blue bars to the orange
 ones.**""",
-        r"\sum_v p(v) = 1",
+        r"\textstyle\sum_v p(v) = 1",
         "Let it learn",
         "pair",
         "exact",
@@ -36,7 +36,7 @@ ones.**""",
 machine works out a *free energy* $F(v)$ for a picture, in nats: one nat lower is $e \approx 2.7$ times
 likelier, and $Z$ makes the probabilities sum to one. **Learning digs valleys where the data are.**""",
         r"p(v) = \frac{e^{-F(v)}}{Z}, \qquad Z = \sum_{v'} e^{-F(v')}",
-        "Watch the valleys form",
+        "Watch valleys form",
         "pair",
         "exact",
         {"view": "landscape", "at": 0, "speed": 50, "hop": 0, "play": True},
@@ -57,9 +57,9 @@ makes its own unit likelier. **Watch one hidden unit tie the two pixels together
         "How good is it?",
         r"""Score the machine by the mean of $\log p(v)$ over the data, its *log-likelihood*. What is
 missing to the best possible score is the divergence KL. Now nine pixels: of 512 pictures the data use 14,
-made of whole bars or stripes. **The curve at the bottom is the KL; zero is perfect.**""",
+made of whole bars or stripes. **The curve beside the buttons is the KL; zero is perfect.**""",
         r"\mathrm{KL} = \sum_v p_{\text{data}}(v)\, \log \frac{p_{\text{data}}(v)}{p(v)} \;\ge\; 0",
-        "Learn bars and stripes",
+        "Learn 3 × 3",
         "3x3",
         "exact",
         {"view": "distribution", "at": 0, "speed": 200, "play": True},
@@ -79,11 +79,11 @@ there is nothing left to learn. **See one update in six stages.**""",
     Lesson(
         "Asking the machine for pictures",
         r"""The machine's half needs its own pictures. They come from a *Gibbs chain*: draw the hidden
-units from the picture, then a picture from the hidden units, and again. In the long run it visits each
-picture as often as $p(v)$ says. **Watch it hop, and note how it lingers in a valley.**""",
+units from the picture, then a picture from the hidden units, and again; $\sigma(x) = 1/(1+e^{-x})$ makes a
+probability of any number. In the long run it visits each picture as often as $p(v)$ says. **Watch it hop,
+and note how it lingers in a valley.**""",
         r"p(h_j{=}1\mid v) = \sigma\big(c_j + \textstyle\sum_i v_i w_{ij}\big), \qquad "
-        r"p(v_i{=}1\mid h) = \sigma\big(b_i + \textstyle\sum_j w_{ij} h_j\big), \qquad "
-        r"\sigma(x) = \tfrac{1}{1+e^{-x}}",
+        r"p(v_i{=}1\mid h) = \sigma\big(b_i + \textstyle\sum_j w_{ij} h_j\big)",
         "Let the chain walk",
         "3x3",
         "exact",
@@ -108,7 +108,7 @@ estimates. The angle between them says how far astray a step goes: at $0^\circ$ 
 be, beyond $90^\circ$ it leads down. **With 96 chains you see noise and bias; with 960 mostly the bias,
 which stays.**""",
         r"\angle(g, g') = \arccos \frac{g \cdot g'}{\lVert g\rVert\, \lVert g'\rVert}",
-        "Compare the gradients",
+        "Compare gradients",
         "3x3",
         "cd1",
         {"view": "gradients", "at": 700, "many": 1},

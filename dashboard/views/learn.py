@@ -18,12 +18,13 @@ METHOD_HELP = (
     "*CD-10*: chains start at the data and make 1 or 10 sweeps. *PCD*: chains go on from update to update."
 )
 FILMS_KEPT = 16
-# The text, the picture and the time line share one screen.
+# The text, the picture and the time line share one screen; progress lies over the head and moves nothing.
 LAYOUT = """<style>
 .st-key-learn-tour { padding: 0.6rem 1rem; }
 .st-key-learn-tour [data-testid="stMarkdownContainer"] { margin-bottom: 0; }
 .st-key-learn-tour p { font-size: 0.95rem; line-height: 1.42; margin: 0; }
 .st-key-learn-tour .katex-display { margin: 0.3rem 0 0.1rem; font-size: 0.95em; overflow: auto hidden; }
+.st-key-learn-progress { position: fixed; top: 0.3rem; left: 50%; width: min(24rem, 60vw); z-index: 999999; }
 .st-key-learn-press p { white-space: normal; font-weight: 600; }
 </style>"""
 
@@ -211,13 +212,16 @@ def _turn(number: int) -> None:
     _kept()["lesson"] = number
 
 
-def tour() -> None:
-    """One lesson at a time: a few sentences, a formula, a button; its number stands in the link."""
+def tour() -> Any:
+    """One lesson at a time: a few sentences, a formula, a button. Returns the place to show progress."""
     number = _end("lesson", st.session_state[_begin("lesson")])
     lesson, last = lessons.LESSONS[number - 1], len(lessons.LESSONS)
     with st.container(border=True, key="learn-tour"):
         left, right = st.columns([4, 1.45], gap="medium", vertical_alignment="center")
-        left.markdown(f"**{number} of {last} · {lesson.title}.** {lesson.text}\n\n$$\n{lesson.formula}\n$$")
+        stop = "" if lesson.title.endswith("?") else "."
+        left.markdown(
+            f"**{number} of {last} · {lesson.title}{stop}** {lesson.text}\n\n$$\n{lesson.formula}\n$$"
+        )
         right.button(
             lesson.press,
             key="learn-press",
@@ -236,9 +240,10 @@ def tour() -> None:
             key="learn-back",
         )
         if number < last:
-            forth.button("Next", width="stretch", on_click=_turn, args=(number + 1,), key="learn-next")
+            forth.button("Next step", width="stretch", on_click=_turn, args=(number + 1,), key="learn-next")
         else:
-            forth.button("Again", width="stretch", on_click=_turn, args=(1,), key="learn-again")
+            forth.button("Start again", width="stretch", on_click=_turn, args=(1,), key="learn-again")
+        return right.container(key="learn-progress").empty()
 
 
 # --- the picture ---
@@ -312,10 +317,10 @@ and Igel, *Bounding the bias of contrastive divergence learning* (2011); bars an
 
 def main() -> None:
     st.html(LAYOUT)
-    tour()
+    place = tour()
     row = st.container(horizontal=True, vertical_alignment="bottom")
     chosen = settings(row)
-    picture(chosen, row.empty())
+    picture(chosen, place)
     with st.expander("About these pictures", icon=":material/info:"):
         st.markdown(ABOUT)
 

@@ -106,8 +106,8 @@ class Learn {
     this.speedPick = el("select", { "aria-label": "Updates per second", title: "How many updates a second it plays", onchange: (e) => { this.speed = Number(e.target.value); } }, ...SPEEDS.map((s) => el("option", { value: s }, `${s}/s`)));
     this.speedPick.value = String(this.speed);
     this.numbers = el("span", { class: "numbers" });
-    this.timeCanvas = el("canvas", { tabindex: "0", role: "slider", "aria-label": "Update", "aria-valuemin": "0" });
-    this.timeHead = el("div", { class: "head" }, el("span", { class: "note" }, "KL(data ‖ machine) in nats after each update; drag"), el("span", { class: "keys" }));
+    this.timeCanvas = el("canvas", { tabindex: "0", role: "slider", "aria-label": "Update", "aria-valuemin": "0", title: "Drag to any moment of the learning" });
+    this.timeHead = el("div", { class: "head" }, el("span", { class: "note" }, "KL(data ‖ machine), nats"), el("span", { class: "keys" }));
     this.tip = el("div", { class: "tip", hidden: "" }, el("canvas"), el("span"));
     const buttons = el("div", { class: "row" },
       button("", "Back to before the first update", ICON.reset, () => this.go(0)), button("−1", "One update back (←)", ICON.back, () => this.go(this.at - 1)),
@@ -173,7 +173,7 @@ class Learn {
     this.mapNote = el("div", { class: "note" });
     this.hopButton = button("Walk", "Let the chain walk", ICON.play, () => this.toggleHop(), { class: "hop" });
     this.hopWhere = el("span", { class: "count note", "aria-live": "off" });
-    this.hopNote = el("div", { class: "note" });
+    this.hopNote = el("div", { class: "note", style: "flex:1 1 8rem" });
     this.walkV = el("canvas", { role: "img" });
     this.walkH = el("canvas", { role: "img" });
     this.walkNames = [el("div", { class: "name" }, "picture v"), el("div", { class: "name" }, "hidden units h")];
@@ -183,12 +183,12 @@ class Learn {
       el("div", { class: "side" },
         el("div", { class: "title" }, "A Gibbs chain in this landscape"),
         el("div", { class: "walk" }, button("", "Back to the chain's start", ICON.reset, () => this.hopTo(0)), this.hopButton, button("half step", "Draw one layer from the other", ICON.step, () => this.hopTo(this.hop + 1)), this.hopWhere),
-        el("div", { class: "walker" }, el("div", {}, this.walkNames[0], this.walkV), el("div", {}, this.walkNames[1], this.walkH)), this.hopNote,
+        el("div", { class: "walker" }, el("div", {}, this.walkNames[0], this.walkV), el("div", {}, this.walkNames[1], this.walkH), this.hopNote),
         el("div", { class: "head", style: "margin-top:0.7rem" }, el("span", { class: "name" }, "The same pictures, likeliest first")), this.sortCanvas, el("div", { class: "note" }, "Across: place among all pictures. Up: nats above the likeliest."))));
     this.mapCanvas.onpointermove = (e) => this.hoverMap(e);
     this.mapCanvas.onpointerleave = () => this.hush();
   }
-  swatch(colour, words) { return el("span", { class: "key" }, el("i", { style: `background:${colour}` }), words); }
+  swatch(colour, words, strong) { return el("span", { class: strong ? "key strong" : "key" }, el("i", { style: `background:${colour}` }), words); }
 
   // --- data, commands, time ---------------------------------------------------------------------------------
   receive({ header, arrays }) {
@@ -391,7 +391,7 @@ class Learn {
     const keys = Object.keys(h.method_names).filter((m) => this.curves[m]);
     if (this.keyed !== keys.join() + h.method + this.dark) {
       this.keyed = keys.join() + h.method + this.dark;
-      this.timeHead.children[1].replaceChildren(...keys.map((m) => this.swatch(this.line(m), h.method_names[m] + (m === h.method ? " (shown)" : ""))));
+      this.timeHead.children[1].replaceChildren(...keys.map((m) => this.swatch(this.line(m), h.method_names[m], m === h.method)));
     }
     ctx.strokeStyle = this.ink.line;
     for (const k of ticks(0, top, 2)) {
@@ -479,7 +479,7 @@ class Learn {
     const ctx = sharpen(this.machineCanvas, width, height), scale = Math.max(2, ...Array.from(m.W, Math.abs));
     const place = (k, n) => (width * (k + 1)) / (n + 1), up = 52, down = height - 58;
     this.machineTitle.textContent = "The machine";
-    this.machineNote.textContent = "Squares are pixels, circles hidden units. Red lines ask both ends to be on together, blue ones forbid it; the number is the weight, thickness its size.";
+    this.machineNote.textContent = "Squares: pixels; circles: hidden units. A red line wants both ends on together, a blue one does not.";
     for (let i = 0; i < V; i++) for (let j = 0; j < H; j++) {
       const w = m.W[i * H + j], x0 = place(i, V), x1 = place(j, H);
       ctx.strokeStyle = this.mix(this.stops, w > 0 ? 0.8 : 0.2);
@@ -737,10 +737,10 @@ class Learn {
       const [name, canvas, note, dial] = g.children, what = h.method_names[g.method];
       name.textContent = g.method === "exact" ? "Exact gradient" : what;
       name.style.borderColor = this.line(g.method);
-      this.matrix(canvas, all[n], { low: -reach, high: reach, stops: this.stops, most: Math.min(column, 230), tall: clamp(window.innerHeight * 0.27, 150, 250), name: name.textContent });
+      this.matrix(canvas, all[n], { low: -reach, high: reach, stops: this.stops, most: Math.min(column, 230), tall: clamp(window.innerHeight * 0.2, 150, 250), name: name.textContent });
       const degrees = n ? a.angles[(this.many * 3 + n - 1) * M + k] : 0;
       g.dataset.degrees = degrees.toFixed(3);
-      note.textContent = n ? `length ${pretty(length(all[n]) / exactLength, 2)} × exact` : `length ${pretty(exactLength, 2)}`;
+      note.textContent = n ? `length ${(length(all[n]) / exactLength).toFixed(2)} × exact` : `length ${pretty(exactLength, 2)}`;
       this.paintDial(dial, degrees, g.method, Math.min(column, 200));
     });
     this.paintTurn(k, width);

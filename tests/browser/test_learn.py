@@ -1,0 +1,206 @@
+"""The Learn page in a real browser: what it shows is the engine's, it plays without reloading, keys work."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from dashboard.figures import learn
+from rbm_core import tiny
+from tests.live import App, settle, shoot
+
+SEED = 7
+VIEWS = {
+    "distribution": "Distribution",
+    "update": "One update in slow motion",
+    "gradients": "Gradients compared",
+    "landscape": "Energy landscape",
+}
+VIEW = """[...document.querySelectorAll('*')].find((e) => e.shadowRoot?.querySelector('.learn')).shadowRoot.__view"""
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    runs = tmp_path_factory.mktemp("runs")
+    one = App(tmp_path_factory.mktemp("app") / "app.log", {"RBM_RUNS_DIR": str(runs)})
+    one.wait_until_it_answers()
+    yield one
+    one.end()
+
+
+@pytest.fixture
+def open_learn(app: App, open_page: Callable[..., Page]) -> Callable[..., Page]:
+    def open_it(query: str = "", **window: Any) -> Page:
+        page = open_page(f"{app.url}/learn?{query}", **window)
+        page.wait_for_selector(".learn[data-drawn]", timeout=30_000)
+        settle(page)
+        return page
+
+    return open_it
+
+
+def shown(page: Page) -> dict[str, str]:
+    return page.locator(".learn").evaluate("(e) => ({...e.dataset})")
+
+
+def wait_for(page: Page, **data: object) -> None:
+    wanted = "".join(f"[data-{name}='{value}']" for name, value in data.items())
+    expect(page.locator(f".learn{wanted}")).to_be_attached(timeout=20_000)
+
+
+def pixels(page: Page, selector: str) -> str:
+    return page.locator(selector).first.evaluate("(canvas) => canvas.toDataURL()")
+
+
+def machine_after(machine: str, method: str, updates: int) -> tiny.TinyRBM:
+    plan = learn.MACHINES[machine]
+    data = learn.cases(machine)
+    for state, _ in tiny.learn(data, plan.n_hidden, method, plan.rate, plan.n_updates, SEED):
+        if state.step == updates:
+            return state.rbm
+    raise AssertionError
+
+
+@pytest.mark.parametrize(("machine", "method", "at"), [("pair", "exact", 120), ("4x4", "pcd", 300)])
+def test_what_is_shown_is_the_engines(
+    open_learn: Callable[..., Page], machine: str, method: str, at: int
+) -> None:
+    page = open_learn(f"machine={machine}&method={method}&update={at}&seed={SEED}")
+    wait_for(page, at=at)
+    rbm, data = machine_after(machine, method, at), learn.cases(machine)
+    kl = -tiny.entropy(data) - tiny.log_likelihood(rbm, data)
+    assert float(shown(page)["kl"]) == pytest.approx(kl, abs=1e-6)
+    p = np.exp(rbm.log_p_v())
+    on_data = p[np.unique(tiny.numbers(data))].sum()
+    # The browser works from the film's float32 parameters.
+    assert float(shown(page)["mass"]) == pytest.approx(on_data, abs=1e-4)
+    page.get_by_role("tab", name="Energy landscape").click()
+    wait_for(page, view="landscape")
+    landscape = page.evaluate(f"Array.from(({VIEW}).F)")
+    np.testing.assert_allclose(landscape, rbm.free_energy(tiny.states(data.shape[1])), atol=1e-3)
+
+
+def test_the_chain_hops_as_the_engines_does(open_learn: Callable[..., Page]) -> None:
+    page = open_learn(f"machine=3x3&update=500&view=landscape&seed={SEED}")
+    wait_for(page, at=500, view="landscape")
+    rbm = machine_after("3x3", "exact", 500)
+    start = tiny.begin(9, 8, SEED).carried[:1]
+    h, v = tiny.walk(rbm, start, tiny.walk_chance(9, 8, 40, SEED)[:, None, :])
+    want = [int(tiny.numbers(start)[0])]
+    for sweep in range(40):
+        want += [int(tiny.numbers(h[sweep])[0]), int(tiny.numbers(v[sweep])[0])]
+    assert page.evaluate(f"({VIEW}).path.slice(0, 81)") == want
+    for _ in range(4):
+        page.get_by_role("button", name="Draw one layer from the other").click()
+    wait_for(page, hop=4)
+    assert int(shown(page)["chainState"]) == want[4]
+
+
+def test_learning_plays_to_its_end_without_a_remount_or_a_shift(open_learn: Callable[..., Page]) -> None:
+    page = open_learn()
+    before = shown(page)
+    bars = pixels(page, ".bars canvas")
+    mounts = page.evaluate("window.__rbmMounts")
+    box = page.locator(".learn").bounding_box()
+    page.get_by_role("button", name="Let it learn").click()
+    wait_for(page, playing="true")
+    wait_for(page, at=400, playing="false")
+    settle(page)
+    assert float(before["kl"]) > 0.2
+    assert float(shown(page)["kl"]) < 0.01
+    assert pixels(page, ".bars canvas") != bars
+    assert page.evaluate("window.__rbmMounts") == mounts
+    assert page.locator(".learn").bounding_box() == box
+    shoot(page, "learn-two-pixels")
+
+
+def test_slow_motion_goes_through_six_stages_and_makes_the_update(open_learn: Callable[..., Page]) -> None:
+    page = open_learn("machine=3x3&method=cd1&update=300&view=update")
+    wait_for(page, at=300, stage=0)
+    for stage in range(1, 6):
+        page.locator(".stages .next").click()
+        wait_for(page, at=300, stage=stage)
+        assert page.locator(".card.later").count() < 7
+    assert page.locator(".card.later").count() == 0
+    page.wait_for_timeout(400)
+    shoot(page, "learn-one-update", full_page=True)
+    page.locator(".stages .next").click()
+    wait_for(page, at=301, stage=0)
+
+
+def test_gradients_show_the_films_angles(open_learn: Callable[..., Page]) -> None:
+    page = open_learn(f"machine=3x3&method=cd1&update=700&view=gradients&seed={SEED}")
+    wait_for(page, view="gradients", at=700)
+    page.get_by_role("button", name="960 chains").click()
+    plan = learn.MACHINES["3x3"]
+    _, arrays = learn.film("3x3", plan.n_hidden, "cd1", plan.rate, SEED)
+    moment = int(np.flatnonzero(arrays["moments"] <= 700)[-1])
+    wait_for(page, moment=int(arrays["moments"][moment]))
+    for guess, angle in zip(page.locator(".guess").all()[1:], arrays["angles"][1, :, moment], strict=True):
+        expect(guess).to_have_attribute("data-degrees", f"{angle:.3f}")
+    shoot(page, "learn-gradients")
+
+
+def test_another_method_keeps_the_moment_and_the_other_curve(open_learn: Callable[..., Page]) -> None:
+    page = open_learn("machine=3x3&update=500")
+    wait_for(page, at=500)
+    page.get_by_role("radio", name="PCD").click()
+    wait_for(page, method="pcd", at=500)
+    assert page.evaluate(f"Object.keys(({VIEW}).curves).sort()") == ["exact", "pcd"]
+
+
+def test_the_keyboard_moves_through_time_and_views(open_learn: Callable[..., Page]) -> None:
+    page = open_learn()
+    page.get_by_role("slider", name="Update").focus()
+    page.keyboard.press("ArrowRight")
+    wait_for(page, at=1)
+    page.keyboard.press("Shift+ArrowRight")
+    wait_for(page, at=11)
+    page.keyboard.press("ArrowLeft")
+    wait_for(page, at=10)
+    page.keyboard.press("End")
+    wait_for(page, at=400)
+    page.get_by_role("tab", name="Distribution").focus()
+    page.keyboard.press("ArrowRight")
+    wait_for(page, view="update")
+    page.get_by_role("slider", name="Update").focus()
+    page.keyboard.press("Home")
+    page.keyboard.press(" ")
+    wait_for(page, playing="true")
+
+
+def test_a_reload_brings_the_moment_back(open_learn: Callable[..., Page]) -> None:
+    page = open_learn("machine=3x3")
+    page.get_by_role("tab", name="Energy landscape").click()
+    page.get_by_role("button", name="Make ten updates").click()
+    wait_for(page, at=10, view="landscape")
+    page.wait_for_url("**update=10*")
+    page.reload()
+    wait_for(page, at=10, view="landscape", machine="3x3")
+
+
+def test_a_lesson_pressed_once_is_not_played_again(open_learn: Callable[..., Page]) -> None:
+    page = open_learn("lesson=6")
+    page.get_by_role("button", name="Let the chain walk").click()
+    wait_for(page, machine="3x3", view="landscape", at=600)
+    page.get_by_role("tab", name="Distribution").click()
+    page.get_by_role("button", name="Next step").click()
+    expect(page.get_by_text("7 of 10")).to_be_visible()
+    settle(page)
+    wait_for(page, view="distribution", at=600)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(480, "light"), (1280, "dark"), (1920, "light")])
+def test_no_view_is_wider_than_its_window(open_learn: Callable[..., Page], width: int, scheme: str) -> None:
+    page = open_learn("machine=4x4&method=cd10&update=400", width=width, height=900, scheme=scheme)
+    for view, title in VIEWS.items():
+        page.get_by_role("tab", name=title).click()
+        wait_for(page, view=view)
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        wide = page.locator(".learn").evaluate(
+            "(e) => [...e.querySelectorAll('canvas')].filter((c) => c.offsetWidth > e.clientWidth + 1).length"
+        )
+        assert wide == 0, view
+        shoot(page, f"learn-{view}-{width}-{scheme}")
