@@ -1,5 +1,6 @@
 """The command line: python -m rbm_core train | sample | runs | export | evaluate."""
 
+import signal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ from rich.table import Table
 
 from rbm_core.config import PRESET_NOTES, PRESETS, ConfigError, RunConfig, preset
 from rbm_core.runs import store
+from rbm_core.runs.evaluations import ESTIMATORS
 from rbm_core.runs.files import RunError
 
 app = typer.Typer(
@@ -339,6 +341,81 @@ def export(
         raise RunError(f"cannot write {out_file}: {error.strerror or error}") from None
     shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
     out.print(f"{out_file}: {shapes}, run {run}, step {snapshot.meta['step']:,}")
+
+
+@app.command(
+    epilog=_examples(
+        "evaluate mnist-default",
+        "evaluate mnist-default --snapshot 550 --estimator ais --temperatures 2000",
+        "evaluate mnist-default --estimator mixing --sweeps 10000",
+    )
+)
+def evaluate(
+    run: RunName,
+    estimator: Annotated[
+        str, typer.Option(help=" ".join(f"{name}: {says}" for name, says in ESTIMATORS.items()))
+    ] = "bracket",
+    snapshot: Annotated[
+        int | None, typer.Option(help="Snapshot to judge, by step; default the newest.")
+    ] = None,
+    temperatures: Annotated[
+        str, typer.Option(help="salakhutdinov-murray (14,500 steps), adaptive, or a number of equal steps.")
+    ] = "salakhutdinov-murray",
+    chains: Annotated[int, typer.Option(help="Chains: their spread is the error bar.")] = 100,
+    sweeps: Annotated[
+        int, typer.Option(min=1, help="Estimator mixing: the longest sampling time.")
+    ] = 100_000,
+    seed: Seed = 0,
+    runs: Runs = None,
+) -> None:
+    """Estimate a run's log-likelihood in nats, with its error bar. Ctrl-C keeps what is done; ask again to go on."""
+    from rbm_core.evaluation import Interrupted
+    from rbm_core.evaluation import evaluate as work
+
+    path = store.resolve(runs or store.runs_root(), run)
+    stop = {"asked": False}
+    previous = signal.signal(signal.SIGINT, lambda *_: stop.update(asked=True))
+    try:
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[left]}"),
+            console=err,
+        ) as bar:
+            task = bar.add_task(estimator, total=None, left="")
+
+            def show(progress: dict[str, Any]) -> None:
+                left = progress.get("seconds_left")
+                bar.update(
+                    task,
+                    description=progress.get("stage") or estimator,
+                    total=progress.get("total") or None,
+                    completed=progress.get("done", 0),
+                    left="" if left is None else f"{_duration(left)} left",
+                )
+
+            row = work(
+                path,
+                step=snapshot,
+                estimator=estimator,
+                betas=int(temperatures) if temperatures.isdigit() else temperatures,
+                n_chains=chains,
+                seed=seed,
+                sweeps_max=sweeps,
+                on_progress=show,
+                should_stop=lambda: stop["asked"],
+            )
+    except Interrupted:
+        err.print(f"Interrupted; the same command goes on from here: python -m rbm_core evaluate {run}")
+        raise typer.Exit(130) from None
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in row.items():
+        if isinstance(value, int | float | str) and name not in ("time",):
+            table.add_row(name, f"{value:,.3f}" if isinstance(value, float) else str(value))
+    out.print(table)
 
 
 def main(arguments: list[str] | None = None) -> int:

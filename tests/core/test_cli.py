@@ -5,9 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from rbm_core.cli import app, main
+from rbm_core.datasets import load
+from rbm_core.rbm import RBM
 from rbm_core.runs import store
 from rbm_core.runs.reader import RunReader
 
@@ -63,6 +66,19 @@ def test_runs_lists_every_run_with_its_state(run: str, capsys: pytest.CaptureFix
     assert "bars-and-stripes" in line
 
 
+def test_evaluate_appends_the_exact_likelihood_of_a_small_model(run: str, runs_root: Path) -> None:
+    assert main(["evaluate", run, "--estimator", "exact"]) == 0
+    reader = RunReader(store.resolve(runs_root, run))
+    (row,) = reader.likelihood()
+    snapshot = reader.snapshot(30)
+    rbm = RBM.from_numpy(snapshot.W, snapshot.vbias, snapshot.hbias, dtype=torch.float64)
+    images = (np.arange(2**16)[:, None] >> np.arange(16)) & 1
+    log_z = float(torch.logsumexp(-rbm.free_energy(torch.tensor(images, dtype=torch.float64)), 0))
+    train = torch.tensor(load("bars-and-stripes").train, dtype=torch.float64)
+    assert row["log_z"] == pytest.approx(log_z, abs=1e-4)
+    assert row["train_nats"] == pytest.approx(float(-rbm.free_energy(train).mean()) - log_z, abs=1e-3)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -84,6 +100,12 @@ def test_runs_lists_every_run_with_its_state(run: str, capsys: pytest.CaptureFix
         (["sample", "bars", "--chains", "0"], "--chains"),
         (["sample", "bars", "--step", "7777"], "7,?777"),
         (["export", "bars", "--out", "model.exe"], "--out must end in .npz or .safetensors, got 'model.exe'"),
+        (
+            ["evaluate", "bars", "--estimator", "crystal-ball"],
+            "no estimator 'crystal-ball'; there are: bracket",
+        ),
+        (["evaluate", "bars", "--chains", "1"], "n_chains must be at least 2"),
+        (["evaluate", "bars", "--snapshot", "99"], "99"),
         (["fly"], "No such command 'fly'"),
     ],
 )
@@ -102,7 +124,7 @@ def test_a_mistake_gets_one_line_on_stderr_and_exit_code_2(
 
 def test_every_command_has_help_with_examples(capsys: pytest.CaptureFixture[str]) -> None:
     names = [command.name or command.callback.__name__ for command in app.registered_commands]  # type: ignore[union-attr]
-    assert {"train", "sample", "runs", "export"} <= set(names)
+    assert {"train", "sample", "runs", "export", "evaluate"} <= set(names)
     for name in names:
         assert main([name, "--help"]) == 0
         shown = capsys.readouterr().out
