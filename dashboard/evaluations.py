@@ -1,0 +1,92 @@
+"""Start, stop and find evaluations; each is a detached process that outlives the page, as a trainer does."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from dashboard.trainers import QUIET, REPO
+from rbm_core.runs import RunError, store
+from rbm_core.runs.evaluations import list_evaluations
+
+LOG_FILE = "evaluation.log"
+
+
+def start(
+    name: str,
+    step: int,
+    estimator: str,
+    *,
+    temperatures: str = "salakhutdinov-murray",
+    n_chains: int = 100,
+    sweeps: int = 100_000,
+    seed: int = 0,
+) -> None:
+    """Starts the process. The same question asked again goes on where it was interrupted.
+
+    RunError in one sentence if it cannot be started; what goes wrong after that stands in its progress.
+    """
+    path = store.resolve(store.runs_root(), name)
+    command = [sys.executable, "-m", "rbm_core.evaluation", str(path), "--snapshot", str(step)]
+    command += ["--estimator", estimator, "--temperatures", temperatures, "--chains", str(n_chains)]
+    command += ["--sweeps", str(sweeps), "--seed", str(seed)]
+    places = [str(REPO), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, **QUIET, "PYTHONPATH": os.pathsep.join(filter(None, places))}
+    detached: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        detached = {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
+    try:
+        with open(path / LOG_FILE, "ab") as log:
+            child = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, **detached
+            )
+    except OSError as error:
+        raise RunError(f"the evaluation could not be started: {error.strerror or error}") from error
+    # Nobody waits for its result; only the process table does for its end.
+    threading.Thread(target=child.wait, name=f"evaluation-{name}", daemon=True).start()
+
+
+def interrupt(progress: dict[str, Any]) -> None:
+    """Asks a running evaluation to save its state and end; start it again to go on."""
+    if progress.get("state") == "running" and progress.get("pid"):
+        try:
+            os.kill(int(progress["pid"]), signal.SIGTERM)
+        except (ProcessLookupError, PermissionError):
+            pass
+
+
+def of_run(name: str) -> list[dict[str, Any]]:
+    """Every evaluation begun on the run, newest first."""
+    return list_evaluations(store.resolve(store.runs_root(), name))
+
+
+def running(name: str) -> dict[str, Any] | None:
+    return next((one for one in of_run(name) if one["state"] == "running"), None)
+
+
+def last_words(path: Path, since: float) -> str | None:
+    """The last line a process wrote to the log after this moment: why one never showed any progress."""
+    log = path / LOG_FILE
+    try:
+        if log.stat().st_mtime < since:
+            return None
+        lines = log.read_text(errors="replace").strip().splitlines()
+    except OSError:
+        return None
+    return lines[-1] if lines else None
+
+
+def wait_until_seen(name: str, since: float, timeout: float = 0.0) -> dict[str, Any] | None:
+    """The evaluation begun after this moment, once it shows progress."""
+    end = time.monotonic() + timeout
+    while True:
+        for one in of_run(name):
+            if one["state"] == "running" or float(one.get("updated", 0.0)) >= since:
+                return one
+        if time.monotonic() >= end:
+            return None
+        time.sleep(0.05)

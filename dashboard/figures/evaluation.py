@@ -1,0 +1,235 @@
+"""Figures of the Evaluate page: how estimates of log Z close in, how chains mix; arrays in, Plotly out."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from dashboard.figures.plotly_look import dress, lines, soft
+
+FORWARD, REVERSE = "forward: errs low", "reverse: errs high"
+_COLOUR = {"forward": "blue", "reverse": "vermillion"}
+_NAME = {"forward": FORWARD, "reverse": REVERSE}
+LEGEND = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "xanchor": "left"}
+
+
+def convergence(rounds: Sequence[Mapping[str, Any]], log_z: float | None, dark: bool) -> go.Figure:
+    """log Z from both directions, with ± 2 standard errors, against the number of temperatures (log axis)."""
+    colours, figure = lines(dark), go.Figure()
+    for direction, name in _NAME.items():
+        points = [(one["n_temperatures"], one[direction]) for one in rounds if direction in one]
+        if not points:
+            continue
+        x = [n for n, _ in points]
+        y = [r["log_z"] for _, r in points]
+        error = [2 * r["stderr"] for _, r in points]
+        figure.add_scatter(
+            x=x,
+            y=y,
+            error_y={"type": "data", "array": error, "thickness": 1.5, "width": 5},
+            name=name,
+            mode="lines+markers",
+            line={"color": colours[_COLOUR[direction]], "width": 2.5},
+            marker={"size": 9},
+            hovertemplate="%{x:,} temperatures<br>log Z %{y:.2f} nats<extra>" + name + "</extra>",
+        )
+    if log_z is not None:
+        figure.add_hline(y=log_z, line={"dash": "dot", "width": 1.5, "color": colours["grey"]})
+    lengths = [one["n_temperatures"] for one in rounds]
+    figure.update_xaxes(
+        title="temperatures on the way (more is better)",
+        type="log",
+        tickvals=lengths,
+        ticktext=[f"{n:,}" for n in lengths],
+    )
+    figure.update_yaxes(title="estimate of log Z, nats")
+    return dress(figure, dark, 330, showlegend=True, legend=LEGEND)
+
+
+def weights(log_weights: Mapping[str, Sequence[float]], log_z: float | None, dark: bool) -> go.Figure:
+    """Histogram of every chain's own estimate of log Z, both directions over one another on one axis."""
+    colours, figure = lines(dark), go.Figure()
+    values = [np.asarray(v, float) for v in log_weights.values() if len(v)]
+    if values:
+        everything = np.concatenate(values)
+        low, high = float(everything.min()), float(everything.max())
+        size = max((high - low) / 40, 1e-3)
+        for direction, name in _NAME.items():
+            if direction not in log_weights:
+                continue
+            colour = colours[_COLOUR[direction]]
+            figure.add_histogram(
+                x=list(log_weights[direction]),
+                xbins={"start": low - size, "end": high + size, "size": size},
+                name=name,
+                marker={"color": soft(colour, 0.55), "line": {"color": colour, "width": 1}},
+                hovertemplate="log Z %{x}<br>%{y} chains<extra>" + name + "</extra>",
+            )
+    if log_z is not None:
+        figure.add_vline(x=log_z, line={"dash": "dot", "width": 2, "color": colours["grey"]})
+    figure.update_xaxes(title="one chain's own estimate of log Z, nats")
+    figure.update_yaxes(title="chains")
+    return dress(figure, dark, 330, showlegend=True, legend=LEGEND, barmode="overlay")
+
+
+def spread(trace: Mapping[str, Mapping[str, Any]], dark: bool) -> go.Figure:
+    """How far the chains' log-weights are apart on the way: 5–95 % and quartiles about their median."""
+    colours, figure = lines(dark), go.Figure()
+    for direction, name in _NAME.items():
+        path = trace.get(direction) or {}
+        if not path.get("beta"):
+            continue
+        beta = np.asarray(path["beta"], float)
+        q = np.asarray(path["quantiles"], float)
+        away = q - q[:, 2:3]
+        if direction == "reverse":
+            away = away[:, ::-1]
+        colour = colours[_COLOUR[direction]]
+        for inner, (a, b) in enumerate(((0, 4), (1, 3))):
+            figure.add_scatter(
+                x=np.concatenate([beta, beta[::-1]]).tolist(),
+                y=np.concatenate([away[:, a], away[::-1, b]]).tolist(),
+                fill="toself",
+                fillcolor=soft(colour, 0.22),
+                line={"width": 0},
+                hoverinfo="skip",
+                name=name,
+                legendgroup=direction,
+                showlegend=bool(inner),
+            )
+    figure.update_xaxes(title="inverse temperature β: 0 base model, 1 the RBM", range=[0, 1])
+    figure.update_yaxes(title="log-weights about their median, nats")
+    return dress(figure, dark, 330, showlegend=True, legend=LEGEND)
+
+
+def free_energies(kinds: Mapping[str, Sequence[float]], dark: bool) -> go.Figure:
+    """Histograms of F(v) of training and test cases, the model's own samples and coin-toss noise."""
+    colours, figure = lines(dark), go.Figure()
+    shown = {
+        "train": ("training data", "blue"),
+        "test": ("test data", "orange"),
+        "samples": ("the model's samples", "green"),
+        "noise": ("noise", "grey"),
+    }
+    near = [np.asarray(kinds[name], float) for name in shown if name != "noise" and kinds.get(name)]
+    if near:
+        everything = np.concatenate(near)
+        low, high = float(everything.min()), float(everything.max())
+        size = max((high - low) / 50, 1e-3)
+        for name, (label, colour) in shown.items():
+            if not kinds.get(name):
+                continue
+            bins = {"start": low - size, "size": size if name != "noise" else 4 * size}
+            figure.add_histogram(
+                x=list(kinds[name]),
+                xbins={**bins, "end": max(high, max(kinds[name])) + 4 * size},
+                histnorm="percent",
+                name=label,
+                marker={"color": soft(colours[colour], 0.5), "line": {"color": colours[colour], "width": 1}},
+                hovertemplate="F %{x} nats<br>%{y:.1f} %<extra>" + label + "</extra>",
+            )
+        right = high + 0.15 * (high - low)
+        figure.update_xaxes(range=[low - 0.05 * (high - low), right])
+        noise = float(np.median(kinds["noise"])) if kinds.get("noise") else low
+        if noise > right:
+            # Noise stands so far off that on a common axis the rest would be one bar.
+            figure.add_annotation(
+                x=1,
+                y=0.9,
+                xref="paper",
+                yref="paper",
+                xanchor="right",
+                showarrow=False,
+                text=f"noise: about {noise:,.0f} nats →",
+                font={"color": colours["grey"]},
+            )
+    figure.update_xaxes(title="free energy F(v), nats: lower is more probable")
+    figure.update_yaxes(title="share of the cases, %")
+    return dress(figure, dark, 330, showlegend=True, legend=LEGEND, barmode="overlay")
+
+
+def _sweeps_axis(figure: go.Figure, k: int | None, dark: bool) -> None:
+    figure.update_xaxes(
+        title="sweeps since the start (the first point is the start itself)", type="log", dtick=1
+    )
+    if k is not None:
+        figure.add_vline(
+            x=k,
+            line={"dash": "dash", "width": 1.5, "color": lines(dark)["grey"]},
+            annotation={"text": f"k = {k} of training", "yanchor": "top", "xanchor": "left"},
+        )
+
+
+def mixing(curve: Sequence[Mapping[str, Any]], k: int | None, dark: bool) -> go.Figure:
+    """Free energy of chains from noise and from test data against sampling time: median and 5–95 %."""
+    colours, figure = lines(dark), go.Figure()
+    x = [max(float(one["sweeps"]), 0.5) for one in curve]
+    for name, label, colour in (
+        ("noise", "begun at noise", "orange"),
+        ("data", "begun at test data", "blue"),
+    ):
+        q = np.array([one[name] for one in curve], float).reshape(-1, 3)
+        figure.add_scatter(
+            x=x + x[::-1],
+            y=np.concatenate([q[:, 0], q[::-1, 2]]).tolist(),
+            fill="toself",
+            fillcolor=soft(colours[colour], 0.2),
+            line={"width": 0},
+            hoverinfo="skip",
+            showlegend=False,
+        )
+        figure.add_scatter(
+            x=x,
+            y=q[:, 1].tolist(),
+            name=label,
+            mode="lines+markers",
+            line={"color": colours[colour], "width": 2.5},
+            hovertemplate="after %{x:,.0f} sweeps<br>F %{y:.1f} nats<extra>" + label + "</extra>",
+        )
+    _sweeps_axis(figure, k, dark)
+    figure.update_yaxes(title="free energy of the chains, nats")
+    if len(curve) > 2:
+        # Noise stands hundreds of nats above everything else; the axis is for where the chains go.
+        later = np.array([one[name] for one in curve[2:] for name in ("noise", "data")], float)
+        low, high = float(later.min()), float(later.max())
+        figure.update_yaxes(range=[low - 0.08 * (high - low), high + 0.08 * (high - low)])
+    return dress(figure, dark, 330, showlegend=True, legend=LEGEND)
+
+
+def accuracy(curve: Sequence[Mapping[str, Any]], k: int | None, dark: bool) -> go.Figure:
+    """Both halves of the adversarial accuracy of samples from noise against sampling time; ½ is perfect."""
+    colours, figure = lines(dark), go.Figure()
+    x = [max(float(one["sweeps"]), 0.5) for one in curve]
+    for name, label, colour in (
+        ("aa_truth", "data near data", "purple"),
+        ("aa_synthetic", "samples near samples", "green"),
+    ):
+        figure.add_scatter(
+            x=x,
+            y=[one[name] for one in curve],
+            name=label,
+            mode="lines+markers",
+            line={"color": colours[colour], "width": 2.5},
+            hovertemplate="after %{x:,.0f} sweeps<br>%{y:.2f}<extra>" + label + "</extra>",
+        )
+    figure.add_hline(y=0.5, line={"dash": "dot", "width": 1.5, "color": colours["grey"]})
+    _sweeps_axis(figure, k, dark)
+    figure.update_yaxes(title="nearest neighbour is of one's own kind", range=[-0.03, 1.03])
+    return dress(figure, dark, 330, showlegend=True, legend=LEGEND)
+
+
+def autocorrelation(found: Mapping[str, Sequence[float]], dark: bool) -> go.Figure:
+    """How much of its free energy a chain still knows after some sweeps."""
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[max(float(t), 0.5) for t in found["lag"]],
+        y=list(found["free_energy"]),
+        mode="lines",
+        line={"color": lines(dark)["blue"], "width": 2.5},
+        hovertemplate="%{x:,.0f} sweeps apart<br>%{y:.2f}<extra></extra>",
+    )
+    figure.add_hline(y=0, line={"width": 1, "color": lines(dark)["grey"]})
+    figure.update_xaxes(title="sweeps apart", type="log", dtick=1)
+    figure.update_yaxes(title="autocorrelation of the free energy", range=[-0.15, 1.05])
+    return dress(figure, dark, 330)

@@ -1,0 +1,525 @@
+"""The Evaluate page: how probable the model finds images it has never seen, and whether to believe the
+number.
+"""
+
+import time
+from typing import Any, TypeGuard
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from dashboard import data, evaluations, view_state
+from dashboard.figures import evaluation as figures
+from dashboard.figures import plotly_look
+from dashboard.words import duration, plain, sentence
+from rbm_core.runs import RunError, RunReader, store
+from rbm_core.runs.evaluations import ESTIMATORS, evaluation_folder
+
+TITLES = {
+    "bracket": "Log-likelihood, from both sides",
+    "mixing": "Mixing and sample quality",
+    "ais": "AIS alone",
+    "reverse": "Reverse AIS alone",
+    "exact": "Exact, by counting",
+    "pseudo": "Pseudo-likelihood",
+}
+LENGTHS = {
+    "1000": "Quick look: 1,000 temperatures",
+    "adaptive": "Adaptive: 5,000 where they matter",
+    "salakhutdinov-murray": "Published: 14,500 temperatures",
+}
+EXACT_UNITS = 28
+REFRESH_S = 1.0
+
+
+def main() -> None:
+    name = st.session_state.get("run")
+    if name is None:
+        st.info("There is no run to evaluate yet. Start one on the Train page.")
+        return
+    try:
+        reader = data.reader(name)
+        config, steps = reader.config()["config"], reader.snapshot_steps()
+    except RunError as error:
+        st.error(sentence(error))
+        return
+    st.subheader(
+        "How probable does this model find digits it has never seen?"
+        if _digits(config)
+        else "How probable does this model find data it has never seen?"
+    )
+    if not steps:
+        st.info("This run has no snapshot yet: its trainer writes the first one when training begins.")
+        return
+    headline(reader)
+    ask(name, reader, config, steps)
+    watch(name)
+    shown = choose(name)
+    if shown is not None:
+        draw(name, config, shown)
+    table()
+
+
+def _digits(config: dict[str, Any]) -> bool:
+    return str(config.get("dataset", "")).startswith("mnist")
+
+
+def is_dark() -> bool:
+    return st.context.theme.type == "dark"
+
+
+# The answer
+
+
+def headline(reader: RunReader) -> None:
+    """The newest believable answer, in one line a stranger can read."""
+    rows = [row for row in reader.likelihood() if _is_number(row.get("test_nats"))]
+    if not rows:
+        st.markdown(
+            "Nobody has asked yet. Press **Evaluate**: the answer is the log-likelihood of the test data, in nats "
+            "per image (higher is better), with an error bar and a verdict whether to believe it."
+        )
+        return
+    best = max(rows, key=lambda row: (row.get("trusted") is True, row.get("step", 0), row.get("time", 0.0)))
+    left, right = st.columns([1, 2], vertical_alignment="center")
+    left.metric(
+        "Test log-likelihood, nats per image",
+        f"{best['test_nats']:.2f} ± {float(best.get('stderr') or 0.0):.2f}".replace("-", "−"),
+        help="The mean of log p(v) over all test images: higher, that is nearer to zero, is better. ± is one "
+        "standard error of the estimate of log Z.",
+    )
+    with right:
+        verdict(best)
+        train = best.get("train_nats")
+        beside = f"Training images get {train:.2f}. " if _is_number(train) else ""
+        st.caption(f"{beside}{TITLES.get(best['estimator'], best['estimator'])}, step {best['step']:,}.")
+
+
+def verdict(row: dict[str, Any]) -> None:
+    text = plain(str(row.get("verdict", "")))
+    if row.get("trusted") is True:
+        st.success(text, icon=":material/verified:")
+    elif row.get("trusted") is False:
+        st.error(text, icon=":material/report:")
+    elif text:
+        st.warning(text, icon=":material/help:")
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and bool(np.isfinite(value))
+
+
+# The question
+
+
+def ask(name: str, reader: RunReader, config: dict[str, Any], steps: list[int]) -> None:
+    said = st.session_state.pop("evaluate-said", None)
+    if said:
+        st.error(said)
+    estimators = [e for e in TITLES if e != "exact" or min(config["n_hidden"], 10**9) <= EXACT_UNITS]
+    left, middle, right, button = st.columns([3, 2, 3, 1.4], vertical_alignment="bottom")
+    estimator = left.selectbox(
+        "What to measure",
+        estimators,
+        format_func=lambda e: TITLES[e],
+        key="evaluate-estimator",
+        help="\n\n".join(f"**{TITLES[e]}** — {ESTIMATORS[e]}" for e in estimators),
+    )
+    asked = view_state.field("step")
+    start_at = len(steps) - 1 if asked == "live" else int(np.argmin(np.abs(np.array(steps) - asked)))
+    step = middle.selectbox(
+        "At step",
+        steps,
+        index=start_at,
+        format_func=lambda s: f"{s:,}",
+        key=f"evaluate-step-{name}",
+        help="Which snapshot of the run: the last one is the finished model.",
+    )
+    chains, temperatures, sweeps = 100, "salakhutdinov-murray", 100_000
+    if estimator in ("bracket", "ais", "reverse"):
+        temperatures = right.selectbox(
+            "How carefully",
+            list(LENGTHS),
+            index=2,
+            format_func=lambda t: LENGTHS[t],
+            key="evaluate-length",
+            help="Chains are led from a model without weights to this one through many temperatures. More of them "
+            "make a truer estimate, and cost time in proportion: the published number takes ten to thirty seconds.",
+        )
+    elif estimator == "mixing":
+        sweeps = right.select_slider(
+            "Longest sampling time, sweeps",
+            [1_000, 10_000, 100_000],
+            value=10_000,
+            format_func=lambda n: f"{n:,}",
+            key="evaluate-sweeps",
+            help="How long the chains are watched. A model trained with chains that were too short looks right at "
+            "k sweeps and wrong long after: only long chains show it.",
+        )
+    busy = evaluations.running(name)
+    pressed = button.button(
+        "Evaluate",
+        type="primary",
+        icon=":material/straighten:",
+        disabled=busy is not None,
+        width="stretch",
+        help="Runs in a process of its own; you may close this page. Asked again, an interrupted one goes on.",
+    )
+    if pressed:
+        since = time.time()
+        try:
+            evaluations.start(
+                name, step, estimator, temperatures=temperatures, n_chains=chains, sweeps=sweeps
+            )
+        except RunError as error:
+            st.error(sentence(error))
+            return
+        st.session_state["evaluate-since"] = (name, since)
+        st.session_state.pop("evaluate-chosen", None)
+
+
+def watch(name: str) -> None:
+    """Progress of the evaluation under way; when it ends the whole page is drawn with its result."""
+    begun = st.session_state.get("evaluate-since")
+    waiting = begun is not None and begun[0] == name
+    if evaluations.running(name) is not None or waiting:
+        _progress(name)
+
+
+@st.fragment(run_every=REFRESH_S)
+def _progress(name: str) -> None:
+    begun = st.session_state.get("evaluate-since")
+    since = begun[1] if begun and begun[0] == name else None
+    running = evaluations.running(name)
+    if running is None:
+        if since is not None:
+            ended = [one for one in evaluations.of_run(name) if float(one.get("updated", 0.0)) >= since]
+            if not ended:
+                words = evaluations.last_words(store.resolve(store.runs_root(), name), since)
+                if words is not None:
+                    st.session_state["evaluate-said"] = sentence(plain(words))
+                elif time.time() - since < 30:
+                    st.progress(0.0, text="Starting.")
+                    return
+                else:
+                    st.session_state["evaluate-said"] = "The evaluation did not start within half a minute."
+            st.session_state.pop("evaluate-since", None)
+        st.rerun()
+    done, total = float(running.get("done", 0)), float(running.get("total", 0))
+    share = min(done / total, 1.0) if total else 0.0
+    left = running.get("seconds_left")
+    tail = f" About {duration(left)} left." if _is_number(left) and left > 1 else ""
+    bar, stop = st.columns([6, 1], vertical_alignment="center")
+    bar.progress(share, text=f"{TITLES[running['estimator']]}: {running.get('stage', 'Starting.')}{tail}")
+    if stop.button(
+        "Interrupt", icon=":material/pause:", help="Saves what is done; Evaluate goes on from there."
+    ):
+        evaluations.interrupt(running)
+    # Redrawn at most ten times: a figure that changes is mounted afresh.
+    tenth = int(10 * share)
+    seen = st.session_state.get("evaluate-seen")
+    if seen is None or seen[0] != (running["id"], tenth):
+        seen = st.session_state["evaluate-seen"] = ((running["id"], tenth), running)
+    st.session_state["evaluate-drawing"] = True
+    pictures(running["run"], {}, seen[1], f"live-{running['id']}")
+
+
+# What was found
+
+
+def choose(name: str) -> dict[str, Any] | None:
+    """The evaluation whose figures are shown: the newest, or one picked."""
+    found = [one for one in evaluations.of_run(name) if one["state"] != "running"]
+    for one in found:
+        if one["state"] == "failed":
+            st.warning(
+                f"{TITLES.get(one['estimator'], one['estimator'])}, step {one['step']:,}: "
+                f"{sentence(plain(one.get('message', 'it failed')))}"
+            )
+        elif one["state"] == "interrupted":
+            share = float(one.get("done", 0)) / max(float(one.get("total", 0)), 1.0)
+            st.info(
+                f"{TITLES.get(one['estimator'], one['estimator'])} at step {one['step']:,} was interrupted at "
+                f"{share:.0%}; ask the same again and it goes on from there.",
+                icon=":material/pause_circle:",
+            )
+    finished = {one["id"]: one for one in found if one["state"] == "finished"}
+    if not finished or evaluations.running(name) is not None:
+        return None
+    if len(finished) == 1:
+        return next(iter(finished.values()))
+    if st.session_state.get("evaluate-chosen") not in finished:
+        st.session_state["evaluate-chosen"] = next(iter(finished))
+    picked = st.selectbox(
+        "Shown below", list(finished), format_func=lambda i: _label(finished[i]), key="evaluate-chosen"
+    )
+    return finished[picked]
+
+
+def _label(one: dict[str, Any]) -> str:
+    settings = one.get("settings", {})
+    length = (
+        LENGTHS.get(str(settings.get("betas")), f"{settings['betas']:,} temperatures")
+        if "betas" in settings
+        else ""
+    )
+    more = length or (f"{settings['sweeps']:,} sweeps" if "sweeps" in settings else "")
+    return f"{TITLES.get(one['estimator'], one['estimator'])} · step {one['step']:,}" + (
+        f" · {more}" if more else ""
+    )
+
+
+def draw(name: str, config: dict[str, Any], one: dict[str, Any]) -> None:
+    row = one.get("row") or {}
+    if not _is_number(row.get("test_nats")):
+        verdict(row)
+    numbers(row)
+    pictures(name, config, one, one["id"])
+
+
+def numbers(row: dict[str, Any]) -> None:
+    """The row's numbers, each with its unit and what it means."""
+    told: list[tuple[str, str, str]] = []
+    if _is_number(row.get("pseudo_test_nats")):
+        told.append(
+            ("Pseudo-likelihood, test, nats", f"{row['pseudo_test_nats']:.2f}", "Summed over pixels.")
+        )
+        told.append(("… training", f"{row['pseudo_train_nats']:.2f}", "Summed over pixels."))
+    if _is_number(row.get("log_z")):
+        told.append(("log Z, nats", f"{row['log_z']:.2f}", "The logarithm of the normalising constant."))
+    for direction, errs in (("forward", "low"), ("reverse", "high")):
+        part = row.get(direction)
+        if part:
+            told.append(
+                (
+                    f"{direction} AIS, log Z",
+                    f"{part['log_z']:.2f} ± {part['stderr']:.2f}",
+                    f"Errs {errs} on average. {part['ess']:.0f} of {row['settings']['n_chains']} chains carry it.",
+                )
+            )
+    if _is_number(row.get("autocorrelation_time")):
+        told.append(
+            (
+                "Autocorrelation time, sweeps",
+                f"{row['autocorrelation_time']:,.0f}",
+                "How many sweeps are worth one independent sample, by the free energy.",
+            )
+        )
+        told.append(
+            (
+                "Samples near samples",
+                f"{row['aa_synthetic']:.2f}",
+                "AA_TS, samples' half: ½ is perfect; above, samples are bunched or off the data; below, copied.",
+            )
+        )
+        told.append(
+            (
+                "Data near data",
+                f"{row['aa_truth']:.2f}",
+                "AA_TS, data's half: ½ is perfect; above, samples miss part of the data.",
+            )
+        )
+        told.append(
+            (
+                "Pixels to nearest training image",
+                f"{row['nearest_train_samples']:.0f} (test: {row['nearest_train_test']:.0f})",
+                "Median over samples, and over test images. Much nearer than test images: remembered.",
+            )
+        )
+    for column, (label, value, help_text) in zip(st.columns(max(len(told), 1)), told, strict=False):
+        column.metric(label, value, help=help_text)
+
+
+def pictures(name: str, config: dict[str, Any], one: dict[str, Any], key: str) -> None:
+    dark, drawn = is_dark(), []
+    row = one.get("row") or {}
+    log_z = row.get("log_z")
+    if one.get("rounds"):
+        drawn.append(
+            (
+                "Do the two sides meet?",
+                figures.convergence(one["rounds"], log_z, dark),
+                "Forward and reverse AIS close in on log Z from below and above as the way gets longer. Where "
+                "they meet, the number can be believed; bars are two standard errors.",
+            )
+        )
+    if one.get("log_weights"):
+        drawn.append(
+            (
+                "Do the chains agree?",
+                figures.weights(one["log_weights"], log_z, dark),
+                "Each chain's own estimate. A narrow heap is good; a few chains far out on the right of the blue "
+                "heap carry all the weight, and more may be missing.",
+            )
+        )
+    if one.get("trace"):
+        drawn.append(
+            (
+                "Where on the way do they part?",
+                figures.spread(one["trace"], dark),
+                "The spread of the log-weights along the path, pale 5–95 %, darker the middle half. Where it opens "
+                "suddenly, the model changes its mind and needs more temperatures.",
+            )
+        )
+    k = config.get("k")
+    if one.get("curve"):
+        drawn.append(
+            (
+                "Do noise and data lead to the same place?",
+                figures.mixing(one["curve"], k, dark),
+                "Chains begun at coin tosses and at test images. Once the two curves lie on one another the chains "
+                "have forgotten where they began; before that, samples are no samples of the model.",
+            )
+        )
+        drawn.append(
+            (
+                "Do samples from noise look like data?",
+                figures.accuracy(one["curve"], k, dark),
+                "Adversarial accuracy AA_TS: both curves stand at ½ where samples and data cannot be told apart. If "
+                "they are best near k and worse later, the model was trained out of equilibrium.",
+            )
+        )
+    if one.get("autocorrelation"):
+        drawn.append(
+            (
+                "How long does a chain remember?",
+                figures.autocorrelation(one["autocorrelation"], dark),
+                "Correlation of a chain's free energy with its own past.",
+            )
+        )
+    if one.get("free_energies"):
+        drawn.append(
+            (
+                "Does the model tell data from noise?",
+                figures.free_energies(one["free_energies"], dark),
+                "Samples should lie where the data lie: samples lower than data mean the model favours something "
+                "else; test far right of training means overfitting.",
+            )
+        )
+    for first in range(0, len(drawn), 2):
+        for column, (title, figure, words) in zip(st.columns(2), drawn[first : first + 2], strict=False):
+            with column.container(border=True):
+                st.markdown(f"**{title}**")
+                st.plotly_chart(
+                    figure,
+                    key=f"{key}-{title}",
+                    config=plotly_look.config("png", f"{name}-{one['estimator']}-{first}"),
+                )
+                st.caption(words)
+    sampled(name, one, config)
+
+
+def sampled(name: str, one: dict[str, Any], config: dict[str, Any]) -> None:
+    """Samples from noise at growing sampling times, as rows of small images."""
+    if one["estimator"] != "mixing" or one["state"] != "finished":
+        return
+    try:
+        folder = evaluation_folder(store.resolve(store.runs_root(), name), one["id"])
+        arrays = load_file(folder / "samples.safetensors")
+        shape = data.reader(name).config()["data"]["image_shape"]
+        v = arrays["v"].reshape(len(arrays["v"]), -1, *shape).astype(np.float32)
+    except (RunError, OSError, SafetensorError, KeyError, TypeError, ValueError):
+        return
+    times = arrays["sweeps"].tolist()
+    wanted = [
+        t for t in sorted({0, 1, int(config.get("k", 1)), 10, 100, 1000, 10_000, 100_000}) if t in times
+    ]
+    with st.container(border=True):
+        st.markdown("**Samples against sampling time**")
+        for column, t in zip(st.columns(len(wanted)), wanted, strict=True):
+            mark = " (k of training)" if t == config.get("k") else ""
+            column.image(_mosaic(v[times.index(t)][:16]), width="stretch", output_format="PNG")
+            column.caption(f"{t:,} sweeps{mark}")
+        st.caption(
+            "The same sixteen chains from noise. A good model's samples get better with time and stay varied; if "
+            "they turn blank or all alike long after k sweeps, the digits at k were an accident of the start."
+        )
+
+
+def _mosaic(v: np.ndarray) -> np.ndarray:
+    """(16, h, w) -> one grey image of 4 × 4 tiles with a line between, enlarged so that it stays sharp."""
+    n, h, w = v.shape
+    low, high = (0.0, 1.0) if v.min() >= 0 and v.max() <= 1 else (float(v.min()), float(v.max()))
+    side = max(1, int(np.ceil(np.sqrt(n))))
+    sheet = np.full((side * (h + 1) + 1, side * (w + 1) + 1), 90, np.uint8)
+    for i in range(n):
+        y, x = divmod(i, side)
+        tile = np.round(255 * (v[i] - low) / max(high - low, 1e-9))
+        sheet[1 + y * (h + 1) : 1 + y * (h + 1) + h, 1 + x * (w + 1) : 1 + x * (w + 1) + w] = tile
+    return sheet.repeat(3, 0).repeat(3, 1)
+
+
+# Every evaluation of every run
+
+
+def table() -> None:
+    rows = []
+    for info in data.runs():
+        if info.error:
+            continue
+        try:
+            found = data.reader(info.name).likelihood()
+        except RunError as error:
+            st.warning(sentence(plain(str(error))))
+            continue
+        for row in found:
+            settings = row.get("settings") or {}
+            rows.append(
+                {
+                    "run": info.name,
+                    "step": row.get("step"),
+                    "estimator": row.get("estimator"),
+                    "test": row.get("test_nats"),
+                    "train": row.get("train_nats"),
+                    "valid": row.get("valid_nats"),
+                    "stderr": row.get("stderr"),
+                    "log Z": row.get("log_z"),
+                    "ess": row.get("ess"),
+                    "believed": {"True": "yes", "False": "no"}.get(str(row.get("trusted")), "–"),
+                    "verdict": row.get("verdict"),
+                    "pseudo test": row.get("pseudo_test_nats"),
+                    "temperatures": str(settings.get("betas", "")) or None,
+                    "chains": settings.get("n_chains"),
+                    "seconds": row.get("seconds"),
+                    "binarisation": row.get("binarisation"),
+                    "when": pd.to_datetime(row.get("time"), unit="s"),
+                }
+            )
+    if not rows:
+        return
+    st.markdown("**Every evaluation of every run**")
+    frame = pd.DataFrame(rows).sort_values("when", ascending=False)
+    nats = st.column_config.NumberColumn
+    st.dataframe(
+        frame,
+        hide_index=True,
+        height=min(38 + 35 * len(frame) + 3, 390),
+        placeholder="–",
+        column_config={
+            "test": nats("test, nats", format="%.2f", help="Mean log p of the test images."),
+            "train": nats("train, nats", format="%.2f"),
+            "valid": nats("valid, nats", format="%.2f"),
+            "stderr": nats("± nats", format="%.2f", help="One standard error of log Z."),
+            "log Z": nats("log Z, nats", format="%.2f"),
+            "ess": nats(
+                "chains that count", format="%.0f", help="Effective sample size of the weaker direction."
+            ),
+            "pseudo test": nats("pseudo, test, nats", format="%.2f"),
+            "seconds": nats("took, s", format="%.0f"),
+            "when": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
+        },
+    )
+    st.download_button(
+        "Download as CSV",
+        frame.to_csv(index=False).encode(),
+        "evaluations.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+main()
