@@ -202,6 +202,35 @@ def test_zoom_legend_and_tab_survive_refreshes(finished: Callable[..., Page]) ->
     shoot(page, "train-weights")
 
 
+# Remembers what every view of the page is sent from now on.
+LISTEN = """() => {
+    window.__sent = [];
+    for (const key of ['filters', 'particles', 'activity', 'histograms', 'curves']) {
+        const view = document.querySelector(`.st-key-${key} [data-testid=stBidiComponentIsolated]`).shadowRoot.__view;
+        const receive = view.receive.bind(view);
+        view.receive = (blob) => {
+            const rows = blob.arrays.rows;
+            window.__sent.push([key, key === 'curves' ? rows.shape[0] === 0 : Boolean(blob.header.same)]);
+            return receive(blob);
+        };
+    }
+}"""
+
+
+def test_a_refresh_at_rest_sends_no_picture_again(finished: Callable[..., Page]) -> None:
+    page = finished(f"run={RUN}")
+    time.sleep(1)
+    page.evaluate(LISTEN)
+    time.sleep(6)  # three refreshes
+    assert [key for key, nothing_new in page.evaluate("window.__sent") if not nothing_new] == []
+    slide(page, 0.3)
+    until(
+        lambda: "filters" in [key for key, nothing_new in page.evaluate("window.__sent") if not nothing_new],
+        5,
+        "the slider brings no new filters, or the test does not see them",
+    )
+
+
 def test_a_clicked_filter_is_shown_large_with_its_own_numbers(
     finished: Callable[..., Page], trained: Path
 ) -> None:

@@ -119,13 +119,6 @@ def test_new_data_do_not_move_a_page_that_looks_at_the_past(run: Path) -> None:
     assert header["shown"] == second
 
 
-def test_a_refresh_sends_only_what_is_new(run: Path) -> None:
-    """A whole run of the script sends everything; so this counts what a refresh alone would send."""
-    app = open_train(run=RUN)
-    assert "same" not in fed(app, "filters")[0]
-    assert len(fed(app, "curves")[1]["rows"]) == len(RunReader(run).metrics()["step"])
-
-
 @pytest.mark.parametrize("step", ["soon", "-4", "1e3", "∞"])
 def test_a_step_that_is_none_falls_back_and_says_so(run: Path, step: str) -> None:
     app = open_train(run=RUN, step=step)
