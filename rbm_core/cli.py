@@ -413,8 +413,13 @@ def evaluate(
         signal.signal(signal.SIGINT, previous)
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, value in row.items():
-        if isinstance(value, int | float | str) and name not in ("time",):
-            table.add_row(name, f"{value:,.3f}" if isinstance(value, float) else str(value))
+        if name == "settings" or name == "time":
+            continue
+        parts = value.items() if isinstance(value, dict) else [("", value)]
+        for part, number in parts:
+            if isinstance(number, int | float | str):
+                shown = f"{number:,.3f}" if isinstance(number, float) else str(number)
+                table.add_row(f"{name} {part}".strip(), shown)
     out.print(table)
 
 

@@ -1,0 +1,95 @@
+"""What watching costs: python -m tests.benchmarks.streaming
+
+First paint, Start to first live picture, what an open page takes from the trainer, and the server's CPU time.
+Needs Debian's chromium. Trains on RBM_DATA_DIR's MNIST where it is there, else on the bundled digits.
+"""
+
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from dashboard import trainers
+from rbm_core.config import preset
+from rbm_core.datasets import available
+from rbm_core.runs.reader import RunReader
+from tests.live import CHROMIUM, CHROMIUM_FLAGS, App, settle
+
+SLICE_S, SLICES = 12.0, 4
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process so far (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def rate(reader: RunReader, seconds: float) -> float:
+    """Steps a second over so many seconds, from the trainer's own step count."""
+    begun, first = time.perf_counter(), reader.status()["step"]
+    time.sleep(seconds)
+    return (reader.status()["step"] - first) / (time.perf_counter() - begun)
+
+
+def main() -> None:
+    root = Path(tempfile.mkdtemp(prefix="rbm-streaming-"))
+    os.environ["RBM_RUNS_DIR"] = str(root)
+    dataset = "mnist" if available("mnist") else "mnist-5k"
+    config = preset("default", dataset=dataset, epochs=100_000)
+
+    begun = time.perf_counter()
+    name = trainers.start(config, "watched")
+    reader = RunReader(root / name)
+    while reader.live() is None or len(reader.metrics().get("step", [])) == 0:
+        time.sleep(0.02)
+    print(f"Start to first live point and filters on disk: {time.perf_counter() - begun:.1f} s")
+    time.sleep(5)
+
+    app = App(root / "app.log", {})
+    app.wait_until_it_answers()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        paints = []
+        for _ in range(3):
+            page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+            begun = time.perf_counter()
+            page.goto(f"{app.url}/?run={name}")
+            page.wait_for_selector("canvas", state="visible")
+            settle(page)
+            paints.append(time.perf_counter() - begun)
+            page.close()
+        print(f"page asked to first pictures: {paints[0]:.1f} s cold, {min(paints[1:]):.1f} s again")
+
+        alone, with_browser, server_share = [], [], []
+        for _ in range(SLICES):
+            alone.append(rate(reader, SLICE_S))
+            page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+            page.goto(f"{app.url}/?run={name}")
+            settle(page)
+            before = cpu_seconds(app.process.pid)
+            with_browser.append(rate(reader, SLICE_S))
+            server_share.append((cpu_seconds(app.process.pid) - before) / SLICE_S)
+            page.close()
+            time.sleep(2)
+        browser.close()
+    app.end()
+    trainers.send(name, "stop")
+    base = statistics.median(alone)
+    print(f"trainer alone: {base:,.0f} steps/s ({min(alone):,.0f} – {max(alone):,.0f})")
+    watched = statistics.median(with_browser)
+    print(
+        f"with one page open in a browser on the same cores: {watched:,.0f} steps/s ({watched / base - 1:+.1%})"
+    )
+    share = statistics.median(server_share)
+    cores = len(os.sched_getaffinity(0))
+    print(
+        f"the server process: {share:.1%} of one core, {share / 2 * 1e3:.0f} ms a refresh at 2 Hz, "
+        f"{share / cores:.1%} of the {cores} cores the trainer has"
+    )
+
+
+if __name__ == "__main__":
+    main()
