@@ -260,7 +260,7 @@ def snapshot_up_to(steps: Sequence[int], step: int) -> int | None:
     return max((known for known in steps if known <= step), default=None)
 
 
-def strongest_filters(snapshot: Snapshot, shape: tuple[int, int], scale: float, n: int = 64) -> Blob:
+def strongest_filters(snapshot: Snapshot, shape: tuple[int, int], scale: float, n: int = 36) -> Blob:
     """The n filters with the largest norms, on a scale that several runs share."""
     order = moment.order_of_units("norm", snapshot, None)[:n]
     part = dataclasses.replace(

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import components, data, view_state
+from dashboard.charts import chart, choose_format, is_dark, table_button
 from dashboard.components import mosaic
 from dashboard.components.blob import pack
 from dashboard.figures import comparison, moment, plotly_look
@@ -183,6 +184,9 @@ def table(shown: list[Record], apart: list[str]) -> Any:
             }
         )
     frame = pd.DataFrame(rows)
+    # A column in which no run has anything to say only takes room.
+    silent = [name for name in ("Tags", "Log-likelihood", "Note") if not any(row[name] for row in rows)]
+    frame = frame.drop(columns=silent)
     usual = {name: comparison.usual(shown, name) for name in apart}
     tint = plotly_look.soft(plotly_look.lines(is_dark())["orange"], 0.3)
 
@@ -229,10 +233,6 @@ def columns(apart: list[str]) -> dict[str, Any]:
     return heads
 
 
-def is_dark() -> bool:
-    return st.context.theme.type == "dark"
-
-
 # --- curves ---
 
 
@@ -256,7 +256,7 @@ def draw_curves(readers: dict[str, RunReader], at: int | None) -> None:
             key="compare-metric",
             format_func=lambda key: comparison.METRICS[key][0],
             on_change=lambda: view_state.remember("metric", st.session_state["compare-metric"]),
-            width=330,
+            width=280,
             help="The quantity laid over one another, one line a run.",
         )
         st.session_state["compare-axis"] = view_state.field("axis")
@@ -269,21 +269,23 @@ def draw_curves(readers: dict[str, RunReader], at: int | None) -> None:
             help="Steps compare updates, epochs compare data seen, time compares what a machine costs you.",
         )
         smoothing = st.slider(
-            "Smoothing", 0.0, 0.98, 0.0, 0.02, key="compare-smoothing", width=150,
+            "Smoothing", 0.0, 0.98, 0.0, 0.02, key="compare-smoothing", width=120,
             help="An exponential moving average: the share of the past that each point keeps.",
         )  # fmt: skip
         log_x = st.toggle(
             "Log axis", key="compare-log", help="Spreads out the beginning, where most happens."
         )
+        choose_format()
     st.caption(comparison.METRICS[metric][2])
     figure = comparison.overlay(runs, metric, str(axis), smoothing, log_x, at, is_dark())
     words = f"{comparison.METRICS[metric][0]} of {', '.join(name for name, _, _ in runs)}."
-    save_row(figure, f"compare-{metric}", words)
-
-
-def save_row(figure: Any, key: str, alt: str) -> None:
-    camera = st.session_state.setdefault("camera", "svg")
-    st.plotly_chart(figure, key=key, config=plotly_look.config(camera, key), alt=alt)
+    chart(figure, f"compare-{metric}", words)
+    table_button(
+        "These curves",
+        f"compare-{metric}",
+        ("run", str(axis), metric),
+        lambda: ((trace.name, x, y) for trace in figure.data for x, y in zip(trace.x, trace.y, strict=True)),
+    )
 
 
 # --- side by side ---
@@ -348,7 +350,7 @@ def side_by_side(
             st.warning(sentence(error))
     if any(row is not None for _, row in estimates):
         figure = comparison.likelihood_figure(estimates, at, is_dark())
-        save_row(figure, "compare-likelihoods", "Log-likelihood of each run, with its standard error.")
+        chart(figure, "compare-likelihoods", "Log-likelihood of each run, with its standard error.")
         none = [name for name, row in estimates if row is None]
         if none:
             st.caption(f"No estimate up to this step: {plain(', '.join(none))}. The Evaluate page makes one.")

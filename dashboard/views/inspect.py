@@ -1,7 +1,5 @@
 """Inspect: one hidden unit, one pixel or one image of a recorded moment, taken apart."""
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,9 +7,10 @@ import numpy as np
 import streamlit as st
 
 from dashboard import components, data, images, snapshot_choice, view_state
+from dashboard.charts import chart, choose_format, is_dark, table_button
 from dashboard.components import cellmap, mosaic
 from dashboard.components.blob import pack
-from dashboard.figures import dissection, moment, plotly_look
+from dashboard.figures import dissection, moment
 from dashboard.words import sentence
 from rbm_core import closed_form
 from rbm_core.runs import RunError, RunReader, Snapshot, SnapshotError
@@ -82,17 +81,8 @@ def choose_look() -> str:
         on_change=lambda: keep("look", st.session_state["inspect-look"]),
     )
     keep("look", look)
-    if "camera" not in st.session_state:
-        st.session_state.camera = "svg"
     with right.container(horizontal=True, horizontal_alignment="right"):
-        st.segmented_control(
-            "Charts save as",
-            list(plotly_look.CAMERAS),
-            key="camera",
-            required=True,
-            format_func=str.upper,
-            help="What the camera button of a chart writes: SVG stays sharp at any size, PNG goes anywhere.",
-        )
+        choose_format()
     return str(look)
 
 
@@ -120,37 +110,6 @@ def number_of(name: str, count: int, chosen_otherwise: Callable[[], int], noun: 
         )
         keep(name, number)
     return number
-
-
-def is_dark() -> bool:
-    return st.context.theme.type == "dark"
-
-
-def chart(figure: Any, key: str, alt: str) -> None:
-    camera = st.session_state.get("camera", "svg")
-    st.plotly_chart(
-        figure, key=key, config=plotly_look.config(camera, f"{key}-{st.session_state.run}"), alt=alt
-    )
-
-
-def table_button(label: str, file: str, head: Sequence[str], rows: Callable[[], Any]) -> None:
-    """A button that saves a table as CSV, made only when it is pressed."""
-
-    def text() -> str:
-        out = io.StringIO()
-        writer = csv.writer(out)
-        writer.writerow(head)
-        writer.writerows(rows())
-        return out.getvalue()
-
-    st.download_button(
-        f"{label} as CSV",
-        text,
-        file_name=f"{file}.csv",
-        mime="text/csv",
-        icon=":material/table:",
-        on_click="ignore",
-    )
 
 
 # --- a hidden unit ---

@@ -153,20 +153,20 @@ class CellMap {
     return ctx;
   }
   drawScale() {
-    const wide = 186, ctx = sharpen(this.scaleBar, wide, 30), table = this.colours(), { low, high } = this.h;
+    const wide = 198, ctx = sharpen(this.scaleBar, wide, 30), table = this.colours(), { low, high } = this.h;
     for (let i = 0; i < 150; i++) {
       const c = table[Math.round((i / 149) * 255)];
       ctx.fillStyle = `rgb(${c & 255} ${(c >> 8) & 255} ${(c >> 16) & 255})`;
-      ctx.fillRect(18 + i, 2, 1.5, 9);
+      ctx.fillRect(24 + i, 2, 1.5, 9);
     }
     ctx.strokeStyle = this.ink.line;
-    ctx.strokeRect(17.5, 1.5, 151.5, 10);
+    ctx.strokeRect(23.5, 1.5, 151.5, 10);
     ctx.fillStyle = this.ink.text;
     ctx.font = `11px ${this.ink.font}`;
     ctx.textAlign = "center";
-    ctx.fillText(pretty(low, 2), 18, 25);
-    ctx.fillText(this.h.unit, 93, 25);
-    ctx.fillText((this.h.signed ? "+" : "") + pretty(high, 2), 168, 25);
+    ctx.fillText(pretty(low, 2), 24, 25);
+    ctx.fillText(this.h.unit, 99, 25);
+    ctx.fillText((this.h.signed ? "+" : "") + pretty(high, 2), 174, 25);
     this.scaleBar.setAttribute("aria-label", `${this.h.unit}, from ${low} to ${high}`);
   }
 
