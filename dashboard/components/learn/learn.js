@@ -386,7 +386,7 @@ class Learn {
   paintTime() {
     const { h, at } = this, width = Math.floor(this.time.clientWidth), height = 84, left = 44, bottom = 18, right = 8;
     const canvas = this.timeCanvas, ctx = sharpen(canvas, width, height), T = h.n_updates;
-    const top = Math.max(...Object.values(this.curves).map((c) => c[0])) * 1.05;
+    const top = Math.max(...Object.values(this.curves).map((c) => c.reduce((x, y) => Math.max(x, y), 0))) * 1.05;
     const X = (t) => left + (t / T) * (width - left - right), Y = (kl) => 4 + (1 - clamp(kl / top, 0, 1)) * (height - bottom - 6);
     const keys = Object.keys(h.method_names).filter((m) => this.curves[m]);
     if (this.keyed !== keys.join() + h.method + this.dark) {
@@ -627,7 +627,7 @@ class Learn {
     const sweeps = h.sweeps, exact = !sweeps, pcd = h.method === "pcd";
     const chainWords = exact
       ? "No chain is needed here: this machine is so small that all its pictures can be counted. These are the pictures it likes best at the moment."
-      : `${pcd ? "The chains go on from where the last update left them" : "A chain starts at each picture of the data"} and ${times(sweeps, "sweep")} follow: the hidden units are drawn from the picture, then a new picture from the hidden units. ${h.chains[0]} chains run; ${a.starts.shape[1]} are drawn here, the first one with every half step.`;
+      : `${pcd ? "Each chain goes on from where the last update left it" : "A chain starts at each picture of the data"} and makes ${times(sweeps, "sweep")}: the hidden units are drawn from the picture, then a new picture from the hidden units. ${h.chains[0]} chains run; ${a.starts.shape[1]} are drawn here, one of them with every half step.`;
     this.says.textContent = [
       `Update ${at + 1}. The machine is shown the data: ${h.n_cases} pictures. Nothing has changed yet.`,
       "For each picture the hidden units say how likely they are to be on. How often are pixel and hidden unit on together, on average? One number for each pair, from 0 to 1.",
@@ -677,31 +677,31 @@ class Learn {
       note.textContent = h.n_visible <= 4 ? "each with its p(v)" : "the likeliest, each with its p(v)";
       return;
     }
-    const n = a.starts.shape[1], k = h.sweeps, H = h.n_hidden, hs = this.hidden_shape(), hc = Math.max(3, Math.floor(small * 0.75)), hw = hs[1] * hc, hh = hs[0] * hc;
+    const n = a.starts.shape[1], one = n - 1, k = h.sweeps, H = h.n_hidden, hs = this.hidden_shape(), hc = Math.max(3, Math.floor(small * 0.75)), hw = hs[1] * hc, hh = hs[0] * hc;
     const v = (t, c) => t === 0 ? a.starts[at * n + c] : a.v_path[(at * k + t - 1) * n + c], hid = (t, c) => a.h_path[(at * k + t - 1) * n + c];
     const full = REST.matches ? 2 * k : this.stage === 2 ? this.reveal || 0 : this.stage > 2 ? 2 * k : 0;
     const unit = pw + hw + 22, per = k > 1 ? Math.max(2, Math.min(4, Math.floor(330 / unit))) : 1, lines = Math.ceil(k / per);
     const tall = Math.max(ph, hh) + 8, head = 15, block = head + lines * tall, pairW = 2 * pw + 30, cols = k > 1 ? 4 : Math.min(2, n);
     const others = n - 1, ctx = sharpen(canvas, Math.max(pw + 12 + per * unit, cols * (pairW - 4)), block + head + Math.ceil(others / cols) * (ph + 7));
-    this.text(ctx, "first chain: v → h → v …", 0, 10, { size: 11 });
+    this.text(ctx, "one chain: v → h → v …", 0, 10, { size: 11 });
     for (let line = 0; line < lines; line++) {
       const y = head + line * tall;
       for (let s = 0; s <= per; s++) {
         const t = line * per + s, x = s * unit;
         if (t > k) break;
-        if (s > 0 || line === 0) { if (2 * t <= full) this.picture(ctx, v(t, 0), x, y, small, { on: t === k ? this.colour.chain : undefined }); }
+        if (s > 0 || line === 0) { if (2 * t <= full) this.picture(ctx, v(t, one), x, y, small, { on: t === k ? this.colour.chain : undefined }); }
         else this.text(ctx, "…", x + pw / 2, y + ph / 2 + 3, { align: "center" });
         if (s < per && t < k && 2 * t + 1 <= full) {
           this.text(ctx, "→", x + pw + 5.5, y + ph / 2 + 4, { align: "center", size: 11 });
-          this.picture(ctx, hid(t + 1, 0), x + pw + 11, y + (ph - hh) / 2, hc, { shape: hs, n: H, on: this.line("exact") });
+          this.picture(ctx, hid(t + 1, one), x + pw + 11, y + (ph - hh) / 2, hc, { shape: hs, n: H, on: this.line("exact") });
           this.text(ctx, "→", x + pw + 16.5 + hw, y + ph / 2 + 4, { align: "center", size: 11 });
         }
       }
     }
     if (full >= 2 * k) {
       this.text(ctx, "the others: start → end", 0, block + 11, { size: 11 });
-      for (let c = 1; c < n; c++) {
-        const x = ((c - 1) % cols) * (pairW - 4), y = block + head + Math.floor((c - 1) / cols) * (ph + 7);
+      for (let c = 0; c < one; c++) {
+        const x = (c % cols) * (pairW - 4), y = block + head + Math.floor(c / cols) * (ph + 7);
         this.picture(ctx, v(0, c), x, y, small);
         this.text(ctx, "→", x + pw + 7, y + ph / 2 + 4, { align: "center", size: 11 });
         this.picture(ctx, v(k, c), x + pw + 14, y, small, { on: this.colour.chain });
@@ -757,13 +757,14 @@ class Learn {
       for (const [d, s] of [[0, 0], [-0.16, 11], [0.16, 11]]) ctx.lineTo(ex - Math.sin(angle + d * 2.4) * s, ey + Math.cos(angle + d * 2.4) * s);
       ctx.fill();
     };
-    if (method !== "exact") {
+    if (method !== "exact" && !Number.isNaN(degrees)) {
       ctx.fillStyle = this.line(method); ctx.globalAlpha = 0.16;
       ctx.beginPath(); ctx.moveTo(x, y); ctx.arc(x, y, r, -Math.PI / 2, a - Math.PI / 2); ctx.fill();
       ctx.globalAlpha = 1;
     }
     ray(0, this.line("exact"), 2);
     if (method === "exact") this.text(ctx, "straight up", x + 12, 24, { size: 12, alpha: 0.9 });
+    else if (Number.isNaN(degrees)) this.text(ctx, "no step", 128, 44, { size: 12 });
     else {
       ray(a, this.line(method), 3);
       this.text(ctx, `${degrees.toFixed(0)}°`, 128, 44, { size: 22, weight: 600, alpha: 1 });
