@@ -68,7 +68,7 @@ def _end(name: str, value: Any) -> Any:
 # --- the machine ---
 
 
-def _choose_snapshot(reader: RunReader) -> Snapshot | None:
+def _choose_snapshot(reader: RunReader, top: Any) -> Snapshot | None:
     """The snapshot that runs the chains: the newest, or one the reader chose; None where there is none yet."""
     steps = reader.snapshot_steps()
     asked = view_state.field("step")
@@ -78,7 +78,7 @@ def _choose_snapshot(reader: RunReader) -> Snapshot | None:
     newest = max(live.step if live else 0, steps[-1] if steps else 0)
     if asked != "live" and asked not in steps and asked != newest:
         nearest = reader.nearest_step(asked)
-        st.warning(f"This run has no snapshot at step {asked:,}; showing the nearest, step {nearest:,}.")
+        top.warning(f"This run has no snapshot at step {asked:,}; showing the nearest, step {nearest:,}.")
         asked = nearest
     options = [*(step for step in steps if step != newest), "live"]
     if asked == newest or asked is None:
@@ -473,7 +473,7 @@ def _sentence(words: str) -> str:
 
 
 def _page(reader: RunReader, top: Any) -> None:
-    snapshot = _choose_snapshot(reader)
+    snapshot = _choose_snapshot(reader, top)
     if snapshot is None:
         st.info(
             "This run has no snapshot yet; its first one comes within seconds of the start. Then press R."

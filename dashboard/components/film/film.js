@@ -720,8 +720,8 @@ class Player {
     c.textAlign = "center"; c.textBaseline = "alphabetic";
     const xs = this.ticks(0, f.n_sweeps, Math.max(2, Math.min(8, m.w / 70))).filter(Number.isInteger);
     for (const x of xs) {
-      c.textAlign = x ? "center" : "right"; // the first tick also names the axis
-      c.fillText(x ? String(x) : "sweep 0", s.x(x) + (x ? 0 : m.small * 0.35), m.h - m.small * 0.5);
+      c.textAlign = x ? "center" : "left"; // the first tick also names the axis
+      c.fillText(x ? String(x) : "sweep 0", x ? s.x(x) : 1, m.h - m.small * 0.5);
     }
     c.save();
     c.beginPath(); c.rect(m.left, m.top, m.w - m.left - m.right, m.h - m.top - m.bottom); c.clip();
