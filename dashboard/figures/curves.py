@@ -19,6 +19,7 @@ COLUMNS = (
     "pseudo_likelihood_valid",
     "log_likelihood_train",
     "log_likelihood_valid",
+    "log_z_stderr",
     "reconstruction_error",
     "weight_norm",
     "update_ratio",
@@ -42,12 +43,12 @@ def rows_of(metrics: Mapping[str, np.ndarray], start: int = 0) -> np.ndarray:
 
 
 def estimates(likelihood: Sequence[Mapping[str, Any]]) -> np.ndarray:
-    """(m, 4) float64: step, train nats, validation nats, standard error, of every estimate recorded."""
+    """(m, 5) float64: step; training, validation and test nats; standard error, of every estimate recorded."""
     rows = []
     for row in likelihood:
-        values = [row.get("step"), row.get("train_nats"), row.get("valid_nats"), row.get("stderr")]
+        values = [row.get(key) for key in ("step", "train_nats", "valid_nats", "test_nats", "stderr")]
         rows.append([float(v) if isinstance(v, (int, float)) else np.nan for v in values])
-    table = np.array(rows, dtype=np.float64).reshape(-1, 4)
+    table = np.array(rows, dtype=np.float64).reshape(-1, 5)
     return table[np.argsort(table[:, 0], kind="stable")]
 
 

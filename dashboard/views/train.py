@@ -442,10 +442,10 @@ def draw_curves(
         "view": {"group": view_state.field("curves"), "axis": view_state.field("axis")},
     }
     try:
-        band = curve_rows.estimates(reader.likelihood())
+        estimates = curve_rows.estimates(reader.likelihood())
     except RunError:
-        band = curve_rows.estimates([])
-    arrays = {"rows": curve_rows.rows_of(metrics, start), "band": band}
+        estimates = curve_rows.estimates([])
+    arrays = {"rows": curve_rows.rows_of(metrics, start), "estimates": estimates}
     curves.mount(
         key="curves", data=pack(header, arrays), on_view_change=_curves_chosen, on_need_change=_curves_needed
     )

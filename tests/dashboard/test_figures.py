@@ -210,7 +210,7 @@ def test_estimates_come_in_order_of_step_with_their_error() -> None:
         [{"step": 9, "train_nats": -90, "valid_nats": -91, "stderr": 0.2}, {"step": 4, "train_nats": -99}]
     )
     assert table[:, 0].tolist() == [4, 9]
-    assert table[1].tolist() == [9, -90, -91, 0.2]
+    assert np.array_equal(table[1], [9, -90, -91, np.nan, 0.2], equal_nan=True)
     assert np.isnan(table[0, 2:]).all()
 
 

@@ -1,5 +1,6 @@
 // Curves of a run. Rows arrive incrementally; zoom, legend, hover and smoothing live here and survive.
-// header: {version, from, columns, cursor, events, view, epochs_per_step, bands} · arrays: rows (n, C), band (m, 6)
+// header: {version, from, columns, cursor, events, view, steps_per_epoch}
+// arrays: rows float64 (n, C); estimates float64 (m, 5): step, train, validation and test nats, standard error
 
 const LINE = (column, label, colour) => ({ column, label, colour });
 const GROUPS = {
@@ -17,13 +18,17 @@ const GROUPS = {
   },
   likelihood: {
     label: "Likelihood",
-    panels: [{ title: "nats per image", share: 1, lines: [
-      LINE("pseudo_likelihood_train", "pseudo, training", "blue"),
-      LINE("pseudo_likelihood_valid", "pseudo, validation", "orange"),
-      LINE("log_likelihood_train", "log-likelihood, training", "sky"),
-      LINE("log_likelihood_valid", "log-likelihood, validation", "vermillion")] }],
+    panels: [
+      { title: "pseudo-likelihood, nats per image", share: 1, lines: [
+        LINE("pseudo_likelihood_train", "pseudo, training", "blue"),
+        LINE("pseudo_likelihood_valid", "validation", "orange")] },
+      { title: "log-likelihood log p(v), nats per image", share: 1, lines: [
+        { ...LINE("log_likelihood_train", "log p, training", "sky"), estimate: 1 },
+        { ...LINE("log_likelihood_valid", "validation", "vermillion"), estimate: 2 },
+        { ...LINE("log_likelihood_test", "test", "purple"), estimate: 3 }] },
+    ],
     note: "Higher is better. The pseudo-likelihood guesses one pixel from all the others: cheap, but blind to the model's overall shape. " +
-      "The log-likelihood needs log Z; where it was estimated, the band is ± 2 standard errors.",
+      "The log-likelihood log p(v) needs log Z, which the page Evaluate estimates; bars and bands are ± 2 standard errors.",
   },
   reconstruction: {
     label: "Reconstruction",
@@ -147,7 +152,7 @@ class Curves {
     }
     rows.data.set(added, header.from * width);
     rows.n = Math.max(rows.n, n);
-    this.band = arrays.band;
+    this.estimates = arrays.estimates;
     this.events = header.events;
     this.perEpoch = header.steps_per_epoch;
     this.cursor = header.cursor;
@@ -186,14 +191,25 @@ class Curves {
 
   series(line) {
     const { n } = this.rows, c = this.rows.place[line.column];
-    if (c === undefined) return null;
-    const width = this.rows.columns.length, raw = new Float64Array(n);
-    let seen = false;
-    for (let i = 0; i < n; i++) {
+    const width = this.rows.columns.length, raw = new Float64Array(n).fill(NaN);
+    let seen = this.points(line).length > 0;
+    for (let i = 0; i < n && c !== undefined; i++) {
       raw[i] = this.rows.data[i * width + c];
       if (!Number.isNaN(raw[i])) seen = true;
     }
     return seen ? { ...line, raw, soft: this.smooth ? soften(raw, this.smooth) : raw } : null;
+  }
+
+  // Estimates of log Z made now and then: [step, nats, standard error].
+  points(line) {
+    const out = [];
+    if (!line.estimate || !this.estimates) return out;
+    const [m, k] = this.estimates.shape;
+    for (let i = 0; i < m; i++) {
+      const y = this.estimates[i * k + line.estimate], e = this.estimates[i * k + k - 1];
+      if (Number.isFinite(y)) out.push([this.estimates[i * k], y, Number.isFinite(e) ? e : 0]);
+    }
+    return out;
   }
 
   xSpan() {
@@ -224,6 +240,7 @@ class Curves {
       const y = line.soft[i];
       if (Number.isFinite(y) && (!panel.log || y > 0)) all.push(y);
     }
+    for (const line of lines) for (const [, y, e] of this.points(line)) all.push(y - 2 * e, y + 2 * e);
     if (panel.guide) all.push(panel.guide);
     if (!all.length) return null;
     all.sort((a, b) => a - b);
@@ -268,7 +285,7 @@ class Curves {
       return;
     }
     const left = MARGIN.left, right = width - MARGIN.right;
-    const sx = this.scaleX(left, right), [low, high] = this.xSpan();
+    const sx = this.scaleX(left, right - 8), [low, high] = this.xSpan();
     const first = Math.max(0, this.rowOf(this.xColumn(), low)), last = Math.min(n - 1, this.rowOf(this.xColumn(), high) + 1);
     const panels = group.panels.map((p) => ({ ...p, lines: p.lines.map((l) => this.series(l)).filter(Boolean) })).filter((p) => p.lines.length);
     const room = height - MARGIN.top - MARGIN.bottom - MARGIN.between * Math.max(0, panels.length - 1);
@@ -341,6 +358,7 @@ class Curves {
       ctx.globalAlpha = 1;
       ctx.lineWidth = 1.8;
       this.stroke(ctx, line.soft, sx, sy, first, last, right - left);
+      this.drawPoints(ctx, line, sx, sy);
     }
     ctx.restore();
     if (sy && this.hover !== null) for (const line of shown) {
@@ -385,18 +403,34 @@ class Curves {
   // Columns estimated now and then (log-likelihood) are joined across the rows between estimates.
   gapBreaks(values, i) { return i > 0 && i + 1 < values.length && Number.isFinite(values[i - 1]) && Number.isFinite(values[i + 1]); }
 
-  drawBand(ctx, line, sx, sy) { // rows of: step, train, valid, stderr
-    const at = { log_likelihood_train: 1, log_likelihood_valid: 2 }[line.column];
-    if (!at || !this.band || !this.band.shape[0]) return;
-    const k = this.band.shape[1], m = this.band.shape[0];
+  drawBand(ctx, line, sx, sy) { // ± 2 standard errors about a log-likelihood followed during training
+    const rows = [];
+    for (let i = 0; line.estimate && i < this.rows.n; i++) {
+      const e = this.at("log_z_stderr", i);
+      if (Number.isFinite(e) && Number.isFinite(line.raw[i])) rows.push([this.x(i), line.raw[i], 2 * e]);
+    }
+    if (rows.length < 2) return;
     ctx.globalAlpha = 0.2;
     ctx.beginPath();
-    for (let pass = 0; pass < 2; pass++) for (let j = 0; j < m; j++) {
-      const i = pass ? m - 1 - j : j, mid = this.band[i * k + at], wide = 2 * this.band[i * k + 3];
-      ctx.lineTo(sx.to(this.xOfStep(this.band[i * k])), sy.to(mid + (pass ? -wide : wide)));
-    }
+    for (const [x, y, e] of rows) ctx.lineTo(sx.to(x), sy.to(y + e));
+    for (const [x, y, e] of rows.reverse()) ctx.lineTo(sx.to(x), sy.to(y - e));
     ctx.fill();
     ctx.globalAlpha = 1;
+  }
+
+  drawPoints(ctx, line, sx, sy) {
+    for (const [step, y, e] of this.points(line)) {
+      const x = sx.to(this.xOfStep(step));
+      ctx.beginPath();
+      ctx.arc(x, sy.to(y), 4, 0, 7);
+      ctx.fill();
+      ctx.lineWidth = 1.5;
+      ctx.beginPath();
+      for (const end of [y - 2 * e, y + 2 * e]) { ctx.moveTo(x - 4, sy.to(end)); ctx.lineTo(x + 4, sy.to(end)); }
+      ctx.moveTo(x, sy.to(y - 2 * e));
+      ctx.lineTo(x, sy.to(y + 2 * e));
+      ctx.stroke();
+    }
   }
 
   horizontal(ctx, sx, left, right, height) {
@@ -470,6 +504,11 @@ class Curves {
     for (const button of this.legend.children) {
       let value = NaN;
       for (let i = row; i >= Math.max(0, row - 400) && Number.isNaN(value); i--) value = this.at(button.dataset.column, i);
+      if (Number.isNaN(value)) { // else the newest estimate that is not later
+        const line = lines.find((l) => l.column === button.dataset.column);
+        const now = this.hover === null && this.cursor !== null && this.cursor !== undefined ? this.cursor : this.at("step", Math.max(row, 0));
+        for (const [step, y] of this.points(line)) if (step <= now || Number.isNaN(value)) value = y;
+      }
       button.lastChild.textContent = pretty(value);
       button.classList.toggle("off", this.hidden.has(button.dataset.column));
       button.setAttribute("aria-pressed", String(!this.hidden.has(button.dataset.column)));

@@ -180,22 +180,22 @@ class Mosaic {
   }
 
   drawScale() {
-    const wide = 186, ctx = sharpen(this.scaleBar, wide, 30), signed = this.h.kind === "filters";
+    const wide = 198, ctx = sharpen(this.scaleBar, wide, 30), signed = this.h.kind === "filters";
     const grey = !signed || this.grey;
     const colours = colourTable(grey ? PALETTE.grey : PALETTE[this.dark ? "dark" : "light"].diverging);
     const hex = (c) => `rgb(${c & 255} ${(c >> 8) & 255} ${(c >> 16) & 255})`;
     for (let i = 0; i < 150; i++) {
       ctx.fillStyle = hex(colours[Math.round((i / 149) * 255)]);
-      ctx.fillRect(18 + i, 2, 1.5, 9);
+      ctx.fillRect(24 + i, 2, 1.5, 9);
     }
     ctx.strokeStyle = this.ink.line;
-    ctx.strokeRect(17.5, 1.5, 151.5, 10);
+    ctx.strokeRect(23.5, 1.5, 151.5, 10);
     ctx.fillStyle = this.ink.text;
     ctx.font = `11px ${this.ink.font}`;
     ctx.textAlign = "center";
-    ctx.fillText(signed ? pretty(-this.range, 2) : "0", 18, 25);
-    ctx.fillText(signed ? "0" : this.h.unit, 93, 25);
-    ctx.fillText(signed ? "+" + pretty(this.range, 2) : "1", 168, 25);
+    ctx.fillText(signed ? pretty(-this.range, 2) : pretty(this.h.low ?? 0, 2), 24, 25);
+    ctx.fillText(signed ? "0" : this.h.unit, 99, 25);
+    ctx.fillText(signed ? "+" + pretty(this.range, 2) : pretty(this.h.high ?? 1, 2), 174, 25);
     this.scaleBar.setAttribute("aria-label", signed ? `Scale from ${-this.range} to ${this.range}` : "Scale from 0 to 1");
   }
 
