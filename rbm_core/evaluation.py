@@ -425,7 +425,7 @@ class _Evaluation:
             self._show(stage)
             self._pause_point(state)
         result = annealing.result()
-        self.progress["log_weights"][direction] = np.round(result.log_weights, 4).tolist()
+        self.progress["log_weights"][direction] = result.log_weights.tolist()
         return result
 
     def _note_round(
@@ -558,8 +558,6 @@ class _Evaluation:
             values.append(v[:, pixels].numpy())
             if t % 50 == 0:
                 self._show(f"Measuring how long the chains remember: sweep {t:,} of {n_sweeps:,}.")
-                if self.should_stop is not None and self.should_stop():
-                    raise Interrupted
         series = np.stack(energies)
         moving = np.stack(values)
         pixel_times = [autocorrelation_time(moving[:, :, i]) for i in range(moving.shape[2])]

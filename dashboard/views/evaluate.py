@@ -76,14 +76,18 @@ def is_dark() -> bool:
 
 def headline(reader: RunReader) -> None:
     """The newest believable answer, in one line a stranger can read."""
-    rows = [row for row in reader.likelihood() if _is_number(row.get("test_nats"))]
+    try:
+        rows = [row for row in reader.likelihood() if _is_number(row.get("test_nats"))]
+    except RunError as error:
+        st.error(sentence(plain(str(error))))
+        return
     if not rows:
         st.markdown(
             "Nobody has asked yet. Press **Evaluate**: the answer is the log-likelihood of the test data, in nats "
             "per image (higher is better), with an error bar and a verdict whether to believe it."
         )
         return
-    best = max(rows, key=lambda row: (row.get("trusted") is True, row.get("step", 0), row.get("time", 0.0)))
+    best = max(rows, key=_weight)
     left, right = st.columns([1, 2], vertical_alignment="center")
     left.metric(
         "Test log-likelihood, nats per image",
@@ -96,6 +100,16 @@ def headline(reader: RunReader) -> None:
         train = best.get("train_nats")
         beside = f"Training images get {train:.2f}. " if _is_number(train) else ""
         st.caption(f"{beside}{TITLES.get(best['estimator'], best['estimator'])}, step {best['step']:,}.")
+
+
+def _weight(row: dict[str, Any]) -> tuple[float, ...]:
+    """Which answer stands on top: of the newest step, a believable one, an exact one, the newest one."""
+    return (
+        float(row.get("step", 0)),
+        row.get("trusted") is True,
+        row.get("estimator") == "exact",
+        float(row.get("time", 0.0)),
+    )
 
 
 def verdict(row: dict[str, Any]) -> None:

@@ -1,0 +1,208 @@
+"""Evaluating a recorded run: the right number, nothing lost on interruption, nothing disturbed while it trains."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rbm_core import evaluation
+from rbm_core.evaluation import Interrupted, evaluate
+from rbm_core.likelihood.exact import exact_log_z
+from rbm_core.rbm import RBM
+from rbm_core.runs import RunError, RunReader
+from rbm_core.runs.evaluations import evaluation_folder, list_evaluations, read_evaluation
+from rbm_core.runs.files import hold_lock
+from tests.live import REPO
+from tests.small_run import train_small
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten hidden units, so that everything can be held to enumeration."""
+    return train_small(tmp_path_factory.mktemp("runs"), n_hidden=10, epochs=1)
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Path:
+    """A copy of its own for every test."""
+    import shutil
+
+    return Path(shutil.copytree(trained, tmp_path / "small"))
+
+
+def last_row(run: Path) -> dict[str, Any]:
+    return RunReader(run).likelihood()[-1]
+
+
+def test_annealing_and_counting_agree_on_a_recorded_run(run: Path) -> None:
+    exact = evaluate(run, estimator="exact")
+    both = evaluate(run, estimator="bracket", betas=1000)
+    snapshot = RunReader(run).snapshot(exact["step"])
+    assert exact["log_z"] == pytest.approx(
+        exact_log_z(RBM.from_numpy(snapshot.W, snapshot.vbias, snapshot.hbias))
+    )
+    assert both["trusted"], both["verdict"]
+    assert abs(both["log_z"] - exact["log_z"]) < 4 * both["stderr"] + 0.02
+    for part in ("train", "valid", "test"):
+        shift = exact["log_z"] - both["log_z"]
+        assert both[f"{part}_nats"] == pytest.approx(exact[f"{part}_nats"] + shift, abs=1e-6)
+    assert -300 < exact["test_nats"] < -80
+    assert last_row(run)["id"] == both["id"]
+    assert [row["estimator"] for row in RunReader(run).likelihood()] == ["exact", "bracket"]
+
+
+@pytest.mark.parametrize("estimator", ["ais", "reverse"])
+def test_one_direction_alone_is_marked_unconfirmed(run: Path, estimator: str) -> None:
+    row = evaluate(run, estimator=estimator, betas=100)
+    assert row["trusted"] is None
+    assert row["verdict"].startswith("Unconfirmed")
+
+
+def test_pseudo_likelihood_and_mixing_are_recorded_without_a_log_z(run: Path) -> None:
+    pseudo = evaluate(run, estimator="pseudo")
+    assert pseudo["log_z"] is None
+    assert -300 < pseudo["pseudo_test_nats"] < -50
+    mixing = evaluate(run, estimator="mixing", sweeps_max=100, n_chains=40)
+    assert mixing["autocorrelation_time"] >= 1
+    folder = evaluation_folder(run, mixing["id"])
+    curve = json.loads((folder / "progress.json").read_text())["curve"]
+    assert [point["sweeps"] for point in curve] == [0, 1, 2, 5, 10, 20, 50, 100]
+    assert curve[0]["aa_synthetic"] > 0.7, "noise is told from data"
+
+
+@pytest.mark.parametrize(
+    ("estimator", "options"), [("bracket", {"betas": 3000}), ("mixing", {"sweeps_max": 500, "n_chains": 20})]
+)
+def test_an_interrupted_evaluation_goes_on_to_the_same_answer(
+    run: Path, estimator: str, options: dict[str, Any]
+) -> None:
+    import shutil
+
+    whole = evaluate(Path(shutil.copytree(run, run.parent / "whole")), estimator=estimator, **options)
+    looks = 0
+
+    def stop() -> bool:
+        nonlocal looks
+        looks += 1
+        return looks in (2, 6, 9, 120, 260)
+
+    for _ in range(9):
+        try:
+            row = evaluate(run, estimator=estimator, should_stop=stop, **options)
+            break
+        except Interrupted:
+            progress = list_evaluations(run)[0]
+            assert progress["state"] == "interrupted"
+            assert (evaluation_folder(run, progress["id"]) / "state.safetensors").exists()
+    compared = ("log_z", "stderr", "test_nats", "aa_truth", "aa_synthetic", "autocorrelation_time", "verdict")
+    assert {key: row[key] for key in compared if key in row} == {
+        key: whole[key] for key in compared if key in whole
+    }
+    assert looks > 9, "it was interrupted three times or more"
+    assert len(RunReader(run).likelihood()) == 1
+    assert not (evaluation_folder(run, row["id"]) / "state.safetensors").exists()
+
+
+def test_a_damaged_saved_state_is_computed_again(run: Path) -> None:
+    with pytest.raises(Interrupted):
+        evaluate(run, betas=500, should_stop=lambda: True)
+    folder = evaluation_folder(run, list_evaluations(run)[0]["id"])
+    (folder / "state.safetensors").write_bytes(b"half of it")
+    assert evaluate(run, betas=500)["log_z"] is not None
+
+
+def test_a_killed_process_leaves_an_evaluation_that_goes_on(run: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "rbm_core.evaluation",
+        str(run),
+        "--temperatures",
+        "200000",
+        "--chains",
+        "50",
+    ]
+    process = subprocess.Popen(command, cwd=REPO, env={**os.environ, "PYTHONPATH": str(REPO)})
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not any(one.get("done", 0) > 0 for one in list_evaluations(run)):
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 130
+    (progress,) = list_evaluations(run)
+    assert progress["state"] == "interrupted"
+    assert RunReader(run).likelihood() == []
+    again = subprocess.Popen(command, cwd=REPO, env={**os.environ, "PYTHONPATH": str(REPO)})
+    folder = evaluation_folder(run, progress["id"])
+    while time.monotonic() < deadline and (read_evaluation(folder) or {}).get("done", 0) <= progress["done"]:
+        time.sleep(0.1)
+    again.kill()
+    again.wait()
+    after = read_evaluation(folder)
+    assert after is not None
+    assert after["state"] == "interrupted"
+    assert after["done"] > progress["done"] > 0
+
+
+def test_the_same_question_is_not_worked_on_twice_at_once(run: Path) -> None:
+    with pytest.raises(Interrupted):
+        evaluate(run, betas=50, should_stop=lambda: True)
+    folder = evaluation_folder(run, list_evaluations(run)[0]["id"])
+    lock = hold_lock(folder)
+    assert lock is not None
+    try:
+        with pytest.raises(RunError, match="already under way"):
+            evaluate(run, betas=50)
+    finally:
+        lock.release()
+
+
+def test_evaluating_holds_no_lock_of_the_run_and_changes_none_of_its_files(run: Path) -> None:
+    lock = hold_lock(run)  # as a trainer does for life
+    assert lock is not None
+    before = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
+    try:
+        evaluate(run, betas=50)
+    finally:
+        lock.release()
+    assert {p: p.read_bytes() for p in before} == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"estimator": "guess"}, "no estimator 'guess'; there are: bracket"),
+        ({"step": 7}, "no snapshot at step 7"),
+        ({"n_chains": 1}, "n_chains must be at least 2"),
+        ({"betas": "fast"}, "got 'fast'"),
+    ],
+)
+def test_a_wrong_question_gets_one_sentence(run: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        evaluate(run, **options)
+
+
+def test_the_process_answers_a_wrong_question_on_one_line(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluation.main([str(run), "--estimator", "guess"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_thresholded_and_gaussian_runs_are_evaluated_on_their_own_terms(tmp_path: Path) -> None:
+    threshold = train_small(tmp_path, "threshold", n_hidden=8, epochs=1, binarisation="threshold")
+    assert evaluate(threshold, estimator="exact")["binarisation"] == "threshold"
+    gaussian = train_small(
+        tmp_path, "gaussian", n_hidden=8, epochs=1, visible="gaussian", learning_rate=0.001
+    )
+    exact = evaluate(gaussian, estimator="exact")
+    both = evaluate(gaussian, betas=500)
+    assert exact["binarisation"] == "none"
+    assert np.isfinite(exact["test_nats"])
+    assert abs(both["log_z"] - exact["log_z"]) < 4 * both["stderr"] + 0.05

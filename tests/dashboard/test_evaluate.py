@@ -1,0 +1,136 @@
+"""The Evaluate page through the app's own door: a number equal to the record, a verdict, a table, and no traceback."""
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard import evaluations
+from dashboard.figures import evaluation as figures
+from rbm_core.evaluation import Interrupted, evaluate
+from rbm_core.runs import RunReader
+from tests.live import REPO
+from tests.small_run import train_small
+
+
+@pytest.fixture
+def run(runs_root: Path) -> Path:
+    return train_small(runs_root, n_hidden=10, epochs=1)
+
+
+def page(run: str = "small") -> AppTest:
+    app = AppTest.from_file(str(REPO / "dashboard" / "app.py"), default_timeout=60)
+    app.query_params["run"] = run
+    app.switch_page("views/evaluate.py")
+    return app.run()
+
+
+def words(app: AppTest) -> str:
+    kinds = (app.markdown, app.caption, app.success, app.error, app.warning, app.info, app.subheader)
+    return "\n".join(element.value for kind in kinds for element in kind)
+
+
+def test_a_run_nobody_evaluated_says_what_to_press(run: Path) -> None:
+    app = page()
+    assert not app.exception
+    assert "Press **Evaluate**" in words(app)
+    assert [button.label for button in app.button] == ["Evaluate"]
+
+
+def test_the_headline_is_the_recorded_number_with_its_verdict(run: Path) -> None:
+    row = evaluate(run, estimator="exact")
+    evaluate(run, betas=100)
+    app = page()
+    assert not app.exception
+    assert app.metric[0].value == f"{row['test_nats']:.2f} ± 0.00".replace("-", "−")
+    assert "every state was counted" in words(app)
+    table = app.dataframe[0].value
+    assert sorted(table["estimator"]) == ["bracket", "exact"]
+    assert float(table.set_index("estimator").loc["exact", "test"]) == pytest.approx(row["test_nats"])
+
+
+def test_a_doubtful_answer_says_do_not_trust(run: Path) -> None:
+    row = evaluate(run, estimator="exact")
+    doubtful = {
+        **row,
+        "estimator": "bracket",
+        "trusted": False,
+        "verdict": "Do not trust it: 9.0 nats apart.",
+    }
+    (run / "likelihood.jsonl").write_text(json.dumps({"time": 1.0, **doubtful}) + "\n")
+    assert "Do not trust it" in page().error[0].value
+
+
+def test_an_interrupted_evaluation_is_offered_again(run: Path) -> None:
+    with pytest.raises(Interrupted):
+        evaluate(run, betas=1000, should_stop=lambda: True)
+    assert "was interrupted at" in words(page())
+
+
+def test_pressing_evaluate_starts_a_process_that_answers(run: Path) -> None:
+    app = page()
+    app.selectbox(key="evaluate-estimator").set_value("exact").run()
+    app.button[0].click().run()
+    assert not app.exception
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and not RunReader(run).likelihood():
+        time.sleep(0.2)
+    (row,) = RunReader(run).likelihood()
+    assert row["estimator"] == "exact"
+    while evaluations.running("small") and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert page().metric[0].value.startswith("−")
+
+
+def test_a_process_that_cannot_answer_leaves_its_reason(run: Path) -> None:
+    since = time.time()
+    evaluations.start("small", 999_999, "bracket")
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and not evaluations.last_words(run, since):
+        time.sleep(0.2)
+    assert "no snapshot at step 999999" in (evaluations.last_words(run, since) or "")
+
+
+def test_a_damaged_record_is_one_sentence_not_a_traceback(run: Path) -> None:
+    (run / "likelihood.jsonl").write_text('{"half\n')
+    app = page()
+    assert not app.exception
+    assert "damaged at line 1" in words(app)
+
+
+def test_without_any_run_the_page_says_so(runs_root: Path) -> None:
+    app = AppTest.from_file(str(REPO / "dashboard" / "app.py"), default_timeout=60)
+    app.switch_page("views/evaluate.py")
+    app.run()
+    assert not app.exception
+    assert "no run to evaluate" in words(app)
+
+
+def test_figures_name_their_axes_with_units_and_put_the_bracket_on_one_scale() -> None:
+    rounds = [
+        {
+            "n_temperatures": 100,
+            "forward": {"log_z": 1.0, "stderr": 0.5},
+            "reverse": {"log_z": 3.0, "stderr": 0.2},
+        },
+        {"n_temperatures": 1000, "forward": {"log_z": 1.9, "stderr": 0.1}},
+    ]
+    figure = figures.convergence(rounds, 2.0, dark=False)
+    assert [list(trace.y) for trace in figure.data] == [[1.0, 1.9], [3.0]]
+    assert list(figure.data[0].error_y.array) == [1.0, 0.2]
+    assert "nats" in figure.layout.yaxis.title.text
+    both = figures.weights({"forward": [1.0, 2.0], "reverse": [2.0, 3.0]}, None, dark=True)
+    assert both.data[0].xbins == both.data[1].xbins
+    curve = [
+        {"sweeps": s, "noise": [0, 1, 2], "data": [0, 1, 2], "aa_truth": 1, "aa_synthetic": 1}
+        for s in (0, 1, 10)
+    ]
+    assert figures.mixing(curve, 5, dark=False).layout.annotations[0].text == "k = 5 of training"
+    far = {"train": [0.0, 1.0], "test": [0.5], "samples": [0.2], "noise": [900.0]}
+    shown = figures.free_energies(far, dark=False)
+    assert shown.layout.xaxis.range[1] < 10
+    assert "900" in shown.layout.annotations[0].text
+    assert np.isfinite(figures.accuracy(curve, 5, dark=False).layout.yaxis.range).all()
