@@ -38,7 +38,24 @@ class Machine {
   /** F of every state, in nats: each differs from the one before by one pixel, so one row of W is added. */
   landscape(out) {
     const { V, H, W, b } = this, x = Float64Array.from(this.c), n = 1 << V;
-    let linear = 0, gray = 0;
+    let linear = 0, gray = 0, most = 0;
+    for (let j = 0; j < H; j++) { most += Math.abs(x[j]); for (let i = 0; i < V; i++) most += Math.abs(W[i * H + j]); }
+    if (most < 600) { // the product of all (1 + eˣ) fits a double: one multiplication a unit instead of an exponential
+      const E = x.map(Math.exp), up = Float64Array.from(W, Math.exp), down = Float64Array.from(W, (w) => Math.exp(-w));
+      for (let k = 0; k < n; k++) {
+        if (k) {
+          const place = 31 - Math.clz32(k & -k), i = V - 1 - place;
+          gray ^= 1 << place;
+          const on = (gray >> place) & 1, factor = on ? up : down;
+          linear += on ? b[i] : -b[i];
+          for (let j = 0; j < H; j++) E[j] *= factor[i * H + j];
+        }
+        let product = 1;
+        for (let j = 0; j < H; j++) product *= 1 + E[j];
+        out[gray] = -linear - Math.log(product);
+      }
+      return out;
+    }
     for (let k = 0; k < n; k++) {
       if (k) {
         const place = 31 - Math.clz32(k & -k), i = V - 1 - place;
@@ -80,6 +97,7 @@ class Learn {
     root.append(this.box);
     this.at = 0; this.view = "distribution"; this.playing = false; this.speed = 50;
     this.stage = 0; this.many = 0; this.hop = 0; this.hopping = false; this.curves = {}; this.nonce = null;
+    this.tables = new Map();
     this.build();
     this.observer = onResize(this, this.box);
   }
@@ -202,6 +220,8 @@ class Learn {
       this.machines = new Map();
       this.size = size;
       this.F = new Float32Array(1 << V);
+      const columns = 1 << Math.ceil(V / 2);
+      this.spots = Uint16Array.from({ length: 1 << V }, (_, k) => this.at_spot(Math.floor(k / columns), k % columns));
       this.known = new Set(arrays.patterns);
       this.filmKey = [header.machine, H, header.rate, header.seed].join();
       if (!before || this.curvesOf !== this.filmKey) { this.curves = {}; this.curvesOf = this.filmKey; }
@@ -356,10 +376,14 @@ class Learn {
     ctx.fillText(words, x, y);
     ctx.globalAlpha = 1;
   }
+  /** The colour at x in [0, 1] along evenly spaced stops, from a table made once. */
   mix(stops, x) {
-    const at = clamp(x, 0, 1) * (stops.length - 1), k = Math.min(Math.floor(at), stops.length - 2);
-    const [a, b] = [stops[k], stops[k + 1]].map((s) => [1, 3, 5].map((i) => parseInt(s.slice(i, i + 2), 16)));
-    return `rgb(${a.map((c, i) => Math.round(c + (b[i] - c) * (at - k))).join(",")})`;
+    let table = this.tables.get(stops);
+    if (!table) {
+      table = Array.from(colourTable(stops), (c) => `rgb(${c & 255},${(c >> 8) & 255},${(c >> 16) & 255})`);
+      this.tables.set(stops, table);
+    }
+    return table[Math.round(255 * clamp(x, 0, 1))];
   }
   /** One picture as small squares: lit pixels in ink, the others empty. */
   picture(ctx, state, x, y, cell, { shape = this.h.shape, n = this.h.n_visible, on = this.ink.text, values } = {}) {
@@ -716,8 +740,14 @@ class Learn {
     }
   }
   likeliest(m, count) {
-    const F = m.landscape(new Float32Array(1 << m.V)), all = [...F.keys()].sort((x, y) => F[x] - F[y]);
-    return all.slice(0, count);
+    const F = m.landscape(new Float32Array(1 << m.V)), best = [];
+    for (let v = 0; v < F.length; v++) {
+      if (best.length === count && F[v] >= F[best[count - 1]]) continue;
+      best.push(v);
+      best.sort((x, y) => F[x] - F[y]);
+      if (best.length > count) best.pop();
+    }
+    return best;
   }
 
   // Gradients
@@ -808,16 +838,18 @@ class Learn {
   }
   paintLandscape() {
     const { h, a } = this, V = h.n_visible, m = this.machine(), log_z = a.log_z[this.at];
-    if (this.landed !== this.at + h.method) { m.landscape(this.F); this.landed = this.at + h.method; this.sorted = Float32Array.from(this.F).sort(); }
+    if (this.landed !== this.at + h.method) { m.landscape(this.F); this.landed = this.at + h.method; this.sorted = null; }
     if (this.walked !== this.at + h.method) { this.path = m.walk(h.walk_start, a.chance, a.chance.shape[0]); this.walked = this.at + h.method; }
     const rows = 1 << Math.floor(V / 2), columns = 1 << Math.ceil(V / 2), width = Math.floor(this.box.clientWidth);
     const room = width > 640 ? width * 0.56 : width, cell = Math.min(V <= 4 ? 140 : 1e9, room / columns, clamp(window.innerHeight * 0.42, 280, 520) / rows);
     this.mapCanvas.parentElement.style.width = `${Math.max(300, Math.round(columns * cell))}px`;
     const w = Math.round(columns * cell), tall = Math.round(rows * cell), ctx = sharpen(this.mapCanvas, w, tall + 30);
-    const floor = this.sorted[0], span = clamp(this.sorted[this.sorted.length - 1] - floor, 1, 12), shade = (F) => 1 - (F - floor) / span;
+    let floor = Infinity, ceiling = -Infinity;
+    for (const F of this.F) { if (F < floor) floor = F; if (F > ceiling) ceiling = F; }
+    const span = clamp(ceiling - floor, 1, 12), shade = (F) => 1 - (F - floor) / span;
     const board = this.board && this.board.width === columns && this.board.height === rows ? this.board : (this.board = el("canvas", { width: columns, height: rows }));
     const image = new ImageData(columns, rows), pixels = new Uint32Array(image.data.buffer), table = colourTable(this.depth);
-    for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) pixels[r * columns + c] = table[Math.round(255 * clamp(shade(this.F[this.at_spot(r, c)]), 0, 1))];
+    for (let k = 0; k < pixels.length; k++) pixels[k] = table[Math.round(255 * clamp(shade(this.F[this.spots[k]]), 0, 1))];
     board.getContext("2d").putImageData(image, 0, 0);
     ctx.imageSmoothingEnabled = false;
     ctx.drawImage(board, 0, 0, w, tall);
@@ -864,6 +896,10 @@ class Learn {
     this.hopNote.textContent = `Here F = ${this.fixed(this.F[v])} nats, p(v) = ${pretty(100 * p, 2)} %. The chain has met ${seen.size} of the data's ${a.patterns.length} pictures.`;
     this.box.dataset.chainState = String(v);
     this.box.dataset.free = this.F[v].toFixed(5);
+    // Sorting 65,536 numbers takes longer than all else: while learning plays, this picture is drawn less often.
+    const now_ms = performance.now();
+    if (this.playing && V > 9 && now_ms - (this.sorted_at || 0) < 200) return;
+    if (!this.sorted) { this.sorted = Float32Array.from(this.F).sort(); this.sorted_at = now_ms; }
     this.paintSorted(v);
   }
   paintSorted(v) {
