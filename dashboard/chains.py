@@ -10,7 +10,7 @@ import numpy as np
 
 from dashboard import drawn, sampler
 from dashboard.components.blob import pack
-from rbm_core.runs.reader import RunReader, Snapshot
+from rbm_core.runs import RunReader, Snapshot
 
 _FILM_BYTES_KEPT = 96_000_000
 _SHARED = ("held", "pixel_mean", "pixel_std", "map_points", "map_labels")  # the same in films side by side

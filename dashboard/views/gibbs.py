@@ -9,8 +9,7 @@ import streamlit as st
 
 from dashboard import chains, components, data, drawn, sampler, view_state
 from dashboard.components.blob import pack
-from rbm_core.runs.files import RunError
-from rbm_core.runs.reader import RunReader, Snapshot
+from rbm_core.runs import RunError, RunReader, Snapshot
 
 STARTS = {
     "noise": "Noise",
