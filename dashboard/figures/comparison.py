@@ -21,7 +21,7 @@ METRICS: dict[str, tuple[str, str, str]] = {
         "Overfitting: log Z cancels, so it rises as training images become likelier than unseen ones.",
     ),
     "log_likelihood": (
-        "Log-likelihood of the test or validation data",
+        "Log-likelihood, held-out data",
         "nats",
         "What all this is for, wherever it has been estimated; error bars are one standard error of log Z.",
     ),
@@ -303,7 +303,11 @@ def likelihood_figure(
         figure.add_scatter(
             x=[row[column] for _, _, row in rows],
             y=[name for name, _, _ in rows],
-            error_x={"type": "data", "array": [float(row.get("stderr") or 0.0) for _, _, row in rows]},
+            error_x={
+                "type": "data",
+                "array": [float(row.get("stderr") or 0.0) for _, _, row in rows],
+                "color": plotly_look.ink(dark),
+            },
             mode="markers",
             name=words,
             marker={

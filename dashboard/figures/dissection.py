@@ -372,20 +372,26 @@ def _still(
 
 
 def build_up_film(
-    built: BuildUp, shown: np.ndarray, original: np.ndarray, shape: tuple[int, int], key: str, words: str
+    built: BuildUp,
+    shown: np.ndarray,
+    original: np.ndarray,
+    shape: tuple[int, int],
+    key: str,
+    words: str,
+    gaussian: bool = False,
 ) -> Blob:
     """The reconstruction after 0, 1, 2, … of the strongest units, beside the image.
 
     shown (n, V): its frames as pixels; original (V,): the image; words: what it is.
     """
-    n = len(built.order)
+    n, mean = len(built.order), "E[v|h]" if gaussian else "p(v=1|h)"
     frames = ["biases alone, no unit yet"]
     for count in built.counts[1:]:
         last = built.order[count - 1]
         frames.append(f"{count} of {n} units · last added: unit {last}")
     header = _still(
         "What the units add up to",
-        f"Left: {words}. Right: p(v=1|h) when its strongest units are added one after the other, each with "
+        f"Left: {words}. Right: {mean} when its strongest units are added one after the other, each with "
         "its probability.",
         shape,
         signed=False,
@@ -395,7 +401,7 @@ def build_up_film(
     places = np.log1p(built.counts.astype(np.float64))
     header |= {
         "key": key,
-        "unit": "p(v=1|h)",
+        "unit": mean,
         "noun": "pixel",
         "file": "build-up",
         "picks": False,

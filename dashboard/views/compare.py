@@ -26,13 +26,9 @@ def main() -> None:
     if not records:
         st.info("There is no run to compare yet. Start one on the Train page.")
         return
-    said = st.session_state.pop("compare-said", None)
-    if said:
-        (st.error if said[0] == "error" else st.success)(said[1])
     names = choose_runs(records)
     if names:
-        readers = {name: data.reader(name) for name in names}
-        steps = {name: reader.snapshot_steps() for name, reader in readers.items()}
+        readers, steps = open_runs(names)
         at = view_state.field("step")
         common = comparison.common_steps([kept for kept in steps.values() if kept])
         at = (
@@ -85,6 +81,19 @@ def record(info: Any) -> Record:
         tags=tags,
         note=note,
     )
+
+
+def open_runs(names: list[str]) -> tuple[dict[str, RunReader], dict[str, list[int]]]:
+    """(reader, kept steps) of each run by its name; one that went away meanwhile costs a sentence."""
+    readers, steps = {}, {}
+    for name in names:
+        try:
+            reader = data.reader(name)
+            steps[name] = reader.snapshot_steps()
+            readers[name] = reader
+        except RunError as error:
+            st.warning(sentence(error))
+    return readers, steps
 
 
 def latest(values: np.ndarray) -> float:
@@ -371,6 +380,10 @@ def draw_mosaic(key: str, version: str, header: dict[str, Any], arrays: dict[str
 def look_after(records: list[Record], names: list[str]) -> None:
     """Tags and a note, another name, and deletion, which wants a second word."""
     with st.expander("Look after a run: tags, note, rename, delete", icon=":material/edit_note:"):
+        # A place that is always there: a message that came and went would fold the panel away.
+        notices, said = st.container(), st.session_state.pop("compare-said", None)
+        if said:
+            (notices.error if said[0] == "error" else notices.success)(said[1])
         every = [one.name for one in records]
         by_name = {one.name: one for one in records}
         if st.session_state.get("compare-cared") not in every:
@@ -410,7 +423,7 @@ def look_after(records: list[Record], names: list[str]) -> None:
 
 
 def act(change: Any, done: str) -> None:
-    """Makes the change and says so above the table; what cannot be done is said there in one sentence."""
+    """Makes the change and says so above the forms; what cannot be done is said there in one sentence."""
     try:
         change()
         st.session_state["compare-said"] = ("done", done)

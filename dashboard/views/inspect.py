@@ -382,7 +382,9 @@ def show_image(reader: RunReader, fields: dict[str, Any], snapshot: Snapshot, sh
         label = "" if pool.labels is None else f", class {pool.labels[image]}"
         shown, original = images.as_shown(built.means, fields, probe), images.as_shown(v, fields, probe)
         words = f"image {image}{label}{seen_words(fields)}"
-        header, arrays = dissection.build_up_film(built, shown, original, shape, f"image {image}", words)
+        header, arrays = dissection.build_up_film(
+            built, shown, original, shape, f"image {image}", words, model.gaussian
+        )
         cellmap.mount(key="build-up", data=pack(header, arrays))
     header, arrays = dissection.answering(snapshot, built, shape)
     mount_mosaic("answering", header, arrays, open_from("answering", "unit", "unit"))

@@ -11,6 +11,8 @@ from rbm_core.runs import list_runs
 from tests.live import App, settle, shoot
 from tests.small_run import train_small
 
+expect.set_options(timeout=20_000)  # the first page of an app loads the data and Plotly
+
 
 @pytest.fixture
 def root(runs_root: Path) -> Path:
@@ -24,7 +26,7 @@ def test_runs_are_compared_at_equal_step_and_deleted_by_a_second_word_only(
 ) -> None:
     page = open_page(f"{start_app().url}/compare")
     chart = page.locator(".st-key-compare-free_energy_gap .js-plotly-plot")
-    expect(chart.locator(".legendtext", has_text="one")).to_be_visible(timeout=30_000)  # Plotly arrives late
+    expect(chart.locator(".legendtext", has_text="one")).to_be_visible()
     expect(chart.locator(".legendtext", has_text="two")).to_be_visible()
 
     page.get_by_text("epoch", exact=True).click()
@@ -40,7 +42,7 @@ def test_runs_are_compared_at_equal_step_and_deleted_by_a_second_word_only(
     shoot(page, "compare", full_page=True)
 
     page.get_by_text("Look after a run").click()
-    word = page.get_by_role("textbox", name="Delete for good: type the run's name")
+    word = page.get_by_label("Delete for good: type the run's name", exact=True)
     word.fill("tow")
     page.get_by_role("button", name="Delete this run").click()
     expect(page.get_by_text("Nothing was deleted")).to_be_visible()

@@ -13,6 +13,7 @@ from tests.live import App, settle, shoot
 from tests.small_run import train_small
 
 RUN = "small-run"
+expect.set_options(timeout=20_000)  # the first page of an app loads the data and Plotly
 
 
 @pytest.fixture

@@ -126,6 +126,15 @@ def test_a_run_that_cannot_be_read_has_its_reason_in_the_table(root: Path) -> No
     assert curve_names(app) == ["two"]
 
 
+def test_a_run_whose_snapshots_are_no_folder_costs_one_sentence(root: Path) -> None:
+    shutil.rmtree(root / "one" / "snapshots")
+    (root / "one" / "snapshots").write_text("not a folder")
+    app = open_compare(runs="one,two")
+    assert not app.exception
+    assert "should be a folder of snapshots" in app.warning[0].value
+    assert curve_names(app) == ["two"]
+
+
 def test_words_filter_the_table_by_setting_and_tag(root: Path) -> None:
     app = open_compare()
     app.text_input(key="compare-words").set_value("n_hidden=20").run()

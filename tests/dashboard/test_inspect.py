@@ -15,6 +15,7 @@ from dashboard.components.blob import unpack
 from dashboard.figures import dissection, palette
 from rbm_core import closed_form, datasets
 from rbm_core.runs import Probe, RunReader, Snapshot
+from rbm_core.runs.files import hold_lock
 from tests.live import REPO
 from tests.small_run import train_small
 
@@ -258,6 +259,19 @@ def test_a_damaged_snapshot_costs_its_frame_and_no_other(run: Path) -> None:
     app = open_inspect(unit="5", step=str(steps[1]))
     assert not app.exception
     assert "damaged" in app.error[0].value
+
+
+def test_a_living_run_is_shown_as_it_is_now_after_its_kept_moments(run: Path) -> None:
+    steps = RunReader(run).snapshot_steps()
+    (run / "snapshots" / f"{steps[-1]:09d}.safetensors").rename(run / "live.safetensors")
+    status = json.loads((run / "status.json").read_text())
+    (run / "status.json").write_text(json.dumps({**status, "state": "running"}))
+    lock = hold_lock(run)
+    assert lock is not None
+    header, _ = fed(open_inspect(unit="5"), "history")
+    lock.release()
+    assert header["at"] == len(steps) - 1
+    assert header["frames"][-1].startswith(f"step {steps[-1]:,}")
 
 
 def test_a_step_without_a_snapshot_shows_the_nearest(run: Path) -> None:
