@@ -21,10 +21,13 @@ function show(component, View) {
     if (fresh) view.receive(unpack(data));
   }
   view.draw();
-  return () => {
-    if (view.close) view.close();
+  // Streamlit also calls this for a call that newer data overtook, while the element lives on: so the view is
+  // closed only once its element has left the page.
+  return () => setTimeout(() => {
+    if (parentElement.isConnected || parentElement.__view !== view) return;
     parentElement.__view = undefined;
-  };
+    if (view.close) view.close();
+  });
 }
 
 // The server sends a payload once and then only its version. A view that holds another version

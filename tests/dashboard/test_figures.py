@@ -156,6 +156,19 @@ def test_particles_show_the_probabilities_of_their_own_hidden_states() -> None:
     assert header["unit"] == "p(v=1 | h)"
 
 
+def test_gaussian_particles_are_grey_between_the_extremes_the_scale_names() -> None:
+    shown = snapshot(
+        particles_v=np.random.default_rng(2).normal(0, 2, (N, W_)).astype(np.float32),
+        meta={"visible": "gaussian"},
+    )
+    header, arrays = moment.particles(shown, SHAPE)
+    means = shown.particles_h @ shown.W.T + shown.vbias
+    assert (header["low"], header["high"]) == pytest.approx((means.min(), means.max()))
+    back = header["low"] + arrays["tiles"] / 255 * (header["high"] - header["low"])
+    assert np.abs(back - means).max() <= (header["high"] - header["low"]) / 255
+    assert header["unit"] == "pixel mean"
+
+
 def test_activity_keeps_unit_and_image_together_when_images_are_sorted_by_class() -> None:
     shown, labels = snapshot(), np.array([3, 1, 2, 0, 9, 8, 7, 6, 5, 4])
     order = moment.order_of_units("norm", shown, None)

@@ -126,7 +126,7 @@ class Mosaic {
     for (let b = 0; b < 256; b++) {
       const q = b < 128 ? b : b - 256;
       table[b] = signed ? colours[Math.max(0, Math.min(255, Math.round(127.5 + (127.5 * (q / 127) * this.h.range) / this.range)))]
-        : colours[this.binary ? (b ? 255 : 0) : b];
+        : colours[b];
     }
     for (let place = 0; place < this.n; place++) {
       const unit = this.h.order ? this.h.order[place] : place, x0 = (place % columns) * (tw + 1), y0 = Math.floor(place / columns) * (th + 1);
