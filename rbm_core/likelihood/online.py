@@ -1,18 +1,21 @@
-"""log Z while a model learns: importance weights carried along the training's own path.
+"""log Z while a model learns: short annealings as anchors, importance weights along training's own path
+between.
 
-Annealing needs a path from a model whose Z is known to the one in question. Training is such a path: it
-starts near independent pixels and moves in small steps. A population of chains of its own follows the
-parameters; before each move its weights take exp(F_old(v) − F_new(v)), after it every chain makes a sweep of
-the new model, and when the weights get uneven the population is resampled. That is annealed importance
-sampling (Neal 2001) along the trajectory, with Del Moral, Doucet & Jasra's (2006) resampling: an unbiased
-estimate of Z at every step.
-
-Desjardins, Courville & Bengio (2011) weigh the chains that also drive learning. Those are pushed away from
-wherever they are by the very update they are weighed for, so each step adds a bias of the same sign; chains
-that only watch do not have it.
+Between two anchors a population of chains of its own follows the parameters. Before each move its weights
+take exp(F_old(v) − F_new(v)), after it every chain makes a sweep of the new model, and when the weights get
+uneven the population is resampled: annealed importance sampling along the trajectory (Neal 2001; Del Moral,
+Doucet & Jasra 2006). Desjardins, Courville & Bengio (2011) weigh the chains that also drive learning; those
+are pushed away from wherever they are by the very update they are weighed for, a bias of one sign at every
+step. Measured here on 13,750 updates of centred PCD-5 with 500 hidden units, against AIS with 14,500
+temperatures: those chains end 10,000 nats off, chains that only watch 19 to 75 nats, all of it lost while the
+learning rate is high and the model outruns any chain; a fresh annealing of 5,000 adaptive temperatures at the
+end is right to 0.3 nats. So the anchors carry the level, the trajectory only what happens between them, and
+how far it is believed is learned from how far it was off at the last anchors: a scalar Kalman filter, whose
+error bar grows until the next anchor.
 """
 
 import math
+import time
 
 import numpy as np
 import torch
@@ -21,7 +24,7 @@ from torch.nn.functional import softplus
 
 from rbm_core.compute import Rng, as_array
 from rbm_core.likelihood import kernels
-from rbm_core.likelihood.ais import adaptive_betas, prepare_ais
+from rbm_core.likelihood.ais import adaptive_betas, base_rate, prepare_ais
 from rbm_core.likelihood.annealing import AISResult
 from rbm_core.rbm import RBM
 
@@ -29,37 +32,96 @@ __all__ = ["OnlineLogZ"]
 
 # Weights are resampled when fewer than this share of the chains carry them.
 _RESAMPLE_BELOW = 0.5
+_FIRST_STEPS, _FEWEST_STEPS, _MOST_STEPS = 200, 500, 5000  # temperatures of an anchor
+_STEPS_PER_SECOND = 100  # young runs are anchored roughly and often, older ones carefully
 
 
 class OnlineLogZ:
-    """log Z of a model that changes a little between calls of `update`.
+    """log Z of a model that changes between calls of `observe`, with an error bar, at a bounded share of the
+    time.
 
-    rbm: the model to begin with. n_chains: the population. n_steps: temperatures of the annealing that starts
-    it. base_vbias: (V,), as in `ais`. seed: of its own streams, so that training does not notice that it is
-    watched. dtype: of the products; float32 or bfloat16.
+    rbm: the model to begin with; hardly trained, so that a short annealing is right. n_chains: the
+    population. base_vbias: (V,), as in `ais`. seed: of its own streams, so that training does not notice that
+    it is watched. dtype: of the products, float32 or bfloat16. share: of the training time that this may
+    cost. Nothing of it needs saving: a resumed run begins with an anchor.
     """
 
     def __init__(
         self,
         rbm: RBM,
         *,
-        n_chains: int = 100,
-        n_steps: int = 1000,
+        n_chains: int = 30,
         base_vbias: Tensor | np.ndarray | None = None,
         seed: int = 0,
         dtype: torch.dtype = torch.float32,
+        share: float = 0.05,
     ) -> None:
         self.dtype = dtype if rbm.visible == "bernoulli" else torch.float32
+        self.n_chains, self.seed, self.share = n_chains, seed, share
         self._compiled = rbm.device.type == "cpu" and rbm.visible == "bernoulli"
+        self._base = base_rate(rbm, seed=seed) if base_vbias is None else torch.as_tensor(base_vbias)
         self.rng = Rng(seed, "online", rbm.device)
-        betas = adaptive_betas(rbm, n_steps, base_vbias=base_vbias, seed=seed)
-        start = prepare_ais(rbm, betas=betas, n_chains=n_chains, base_vbias=base_vbias, seed=seed)
-        start.advance(len(betas))
-        self._v = start.visible_states().to(self.dtype).contiguous()
-        self._log_w = start.log_weights.cpu().numpy() + start.log_z_base
-        self._log_z, self._variance = 0.0, 0.0  # of the generations before the last resampling
+        self.anchors = 0
+        self.seconds = 0.0  # spent here so far
+        self._drift = 1.0  # nats² an update of `observe` adds to the variance, learned from anchor to anchor
+        self._updates = 0  # since the last anchor
+        self._per_temperature = 0.0
+        self._level, self._variance = 0.0, math.inf
+        self.anchor(rbm, _FIRST_STEPS)
+
+    def observe(self, rbm: RBM, training_seconds: float, *, final: bool = False) -> tuple[float, float]:
+        """(log Z, standard error) in nats of the model now; anchors itself where the time allows.
+
+        training_seconds: how long this run has trained. final: anchor with all temperatures, whatever the
+        time.
+        """
+        begun = time.perf_counter()
+        self.update(rbm)
+        wanted = int(min(max(_FEWEST_STEPS, _STEPS_PER_SECOND * training_seconds), _MOST_STEPS))
+        allowed = self.share * training_seconds - self.seconds
+        if final:
+            self.anchor(rbm, _MOST_STEPS)
+        elif allowed > self._per_temperature * wanted:
+            self.anchor(rbm, wanted)
+        self.seconds += time.perf_counter() - begun
+        return self.estimate()
+
+    def anchor(self, rbm: RBM, n_steps: int) -> None:
+        """Measure log Z by a short annealing of n_steps temperatures, and go on from its chains."""
+        begun = time.perf_counter()
+        seed = self.seed + 7919 * (self.anchors + 1)
+        precision = str(self.dtype).removeprefix("torch.")
+        betas = adaptive_betas(rbm, n_steps, base_vbias=self._base, seed=seed, precision=precision)
+        chains = prepare_ais(
+            rbm,
+            betas=betas,
+            n_chains=self.n_chains,
+            base_vbias=self._base,
+            seed=seed,
+            precision=precision,
+        )
+        chains.advance(len(betas))
+        measured = chains.result()
+        # Five hundredths of a nat for what so few chains cannot know about their own spread.
+        noise = measured.stderr**2 + 0.05**2
+        if math.isinf(self._variance):
+            self._level, self._variance = measured.log_z, noise
+        else:
+            predicted, stderr = self.estimate()
+            surprise = measured.log_z - predicted
+            excess = max(surprise**2 - noise - stderr**2 + self._drift * self._updates, 0.0)
+            self._drift = 0.5 * self._drift + 0.5 * excess / max(self._updates, 1)
+            prior = stderr**2 + max(surprise**2 - stderr**2 - noise, 0.0)  # a surprise is not averaged away
+            gain = prior / (prior + noise)
+            self._level, self._variance = predicted + gain * surprise, gain * noise
+        self._v = chains.visible_states().to(self.dtype).contiguous()
+        self._log_w = chains.log_weights.cpu().numpy().copy()
+        self._start = AISResult.from_log_weights(self._log_w).log_z
+        self._gained, self._spent = 0.0, 0.0
         self._take(rbm)
         self._free_energy = self._energies()
+        self.anchors, self._updates = self.anchors + 1, 0
+        self._per_temperature = (time.perf_counter() - begun) / n_steps
 
     def _take(self, rbm: RBM) -> None:
         """Keep the parameters, in the products' precision."""
@@ -78,11 +140,7 @@ class OnlineLogZ:
         if self._compiled:
             total = np.empty(len(self._v))
             kernels.softplus_rows(as_array(self._x), self._rbm.hbias.numpy(), total)
-            field = (
-                torch.mv(self._v, self._rbm.vbias.to(self.dtype))
-                if self.dtype == torch.float32
-                else (self._v.float() @ self._rbm.vbias)
-            )
+            field = self._v.float() @ self._rbm.vbias
             return -field.double().numpy() - total
         z = self._x.double() + self._rbm.hbias
         return (self._rbm.visible_energy(self._v.float()).double() - softplus(z).sum(1)).cpu().numpy()
@@ -97,11 +155,12 @@ class OnlineLogZ:
             self._resample()
         self._sweep()
         self._free_energy = self._energies()
+        self._updates += 1
 
     def _resample(self) -> None:
         now = AISResult.from_log_weights(self._log_w)
-        self._log_z += now.log_z
-        self._variance += now.stderr**2
+        self._gained += now.log_z
+        self._spent += now.stderr**2
         w = np.exp(self._log_w - self._log_w.max())
         n = len(w)
         picks = (np.arange(n) + float(self.rng.uniform((1,)))) / n
@@ -125,4 +184,8 @@ class OnlineLogZ:
     def estimate(self) -> tuple[float, float]:
         """(log Z, standard error) in nats, of the model last seen."""
         now = AISResult.from_log_weights(self._log_w)
-        return self._log_z + now.log_z, math.sqrt(self._variance + now.stderr**2)
+        moved = self._gained + now.log_z - self._start
+        if self._updates == 0:
+            return self._level, math.sqrt(self._variance)
+        variance = self._variance + self._spent + now.stderr**2 + self._drift * self._updates
+        return self._level + moved, math.sqrt(variance)

@@ -471,10 +471,33 @@ def test_the_online_estimate_follows_a_model_that_grows() -> None:
             )
         )
 
-    online = OnlineLogZ(at(0.0), seed=1)
+    online = OnlineLogZ(at(0.0), seed=1, share=0.0)
+    online._drift = 0.0
     for k in range(1, 301):
-        online.update(at(k / 300))
+        log_z, stderr = online.observe(at(k / 300), 0.0)
         if k % 60 == 0:
-            log_z, stderr = online.estimate()
             assert abs(log_z - exact_log_z(at(k / 300))) < 5 * stderr
-            assert stderr < 0.1
+            assert stderr < 0.3
+    assert online.anchors == 1
+
+
+def test_the_online_error_bar_grows_until_an_anchor_and_learns_from_it() -> None:
+    rbm, far = model(18, 20, 8, 0.01), model(19, 20, 8, 1.0)
+    online = OnlineLogZ(rbm, seed=1)
+    bars = [online.observe(rbm, 0.0)[1] for _ in range(20)]
+    assert bars == sorted(bars)
+    assert bars[-1] > 2 * bars[0]
+    log_z, stderr = online.observe(far, 0.0, final=True)
+    assert stderr < bars[-1]
+    assert abs(log_z - exact_log_z(far)) < 5 * stderr
+
+
+def test_the_online_estimate_keeps_to_its_share_of_the_time() -> None:
+    rbm = model(18, 20, 8, 0.5)
+    online = OnlineLogZ(rbm, share=0.05)
+    online.observe(rbm, 0.001)
+    assert online.anchors == 1
+    for second in range(1, 40):
+        online.observe(rbm, float(second))
+        assert online.seconds < 0.05 * second + 2 * online._per_temperature * 5000
+    assert online.anchors > 2
