@@ -220,22 +220,29 @@ def sample(
     from rbm_core.compute import Rng
 
     reader, snapshot, rbm = _model(run, step, runs)
+    probe = reader.probe()
     begin = Rng(seed, "start")
     if start == "noise":
         chain = gibbs.from_bernoulli_noise(rbm, chains, begin)
     elif start == "gaussian":
         chain = gibbs.from_gaussian_noise(rbm, chains, begin)
     else:
-        probe = reader.probe()
-        source = snapshot.particles_v if start == "particles" else None if probe is None else probe.v / 255.0
-        if source is None:
+        if start == "particles":
+            source = snapshot.particles_v
+        elif probe is None:
             raise RunError(f"run {run!r} keeps no data batch to start from; use --start noise")
+        else:
+            source = probe.v / 255.0
+            if probe.pixel_mean is not None:
+                source = (source - probe.pixel_mean) / probe.pixel_std
         v = torch.from_numpy(np.asarray(source, np.float32))[torch.arange(chains) % len(source)]
         chain = gibbs.from_images(rbm, v)
     chain = gibbs.sweep(rbm, chain, Rng(seed, "chains"), sweeps)
     shape = (reader.config().get("data") or {}).get("image_shape") or [1, rbm.n_visible]
-    shown = chain.v if states or chain.mean_v is None else chain.mean_v
-    pixels = (255 * shown.clamp(0, 1)).round().byte().numpy().reshape(chains, *shape)
+    shown = (chain.v if states or chain.mean_v is None else chain.mean_v).numpy()
+    if probe is not None and probe.pixel_mean is not None:
+        shown = shown * probe.pixel_std + probe.pixel_mean  # Gaussian units live on standardised pixels
+    pixels = np.round(255 * shown.clip(0, 1)).astype(np.uint8).reshape(chains, *shape)
     try:
         Image.fromarray(_tiled(pixels)).save(out_file, format="PNG")
     except OSError as error:

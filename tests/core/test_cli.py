@@ -50,6 +50,20 @@ def test_sample_starts_where_it_is_told(run: str, tmp_path: Path, start: str) ->
     assert out.is_file()
 
 
+def test_a_gaussian_model_is_sampled_in_grey_values_of_its_data(runs_root: Path, tmp_path: Path) -> None:
+    arguments = ["--set", "visible=gaussian", "--learning-rate", "0.001", "--name", "grey"]
+    assert main(["train", *TINY, *arguments]) == 0
+    out = tmp_path / "grey.png"
+    assert (
+        main(["sample", "grey", "--chains", "400", "--sweeps", "1", "--start", "data", "--out", str(out)])
+        == 0
+    )
+    grid = np.asarray(Image.open(out))
+    pixels = np.delete(np.delete(grid, np.s_[::5], 0), np.s_[::5], 1)
+    # An almost untrained model gives back the data's mean, one half; standardised it would be 0, black.
+    assert abs(pixels.mean() / 255 - 0.5) < 0.05
+
+
 def test_export_writes_the_parameters_of_the_snapshot(run: str, runs_root: Path, tmp_path: Path) -> None:
     out = tmp_path / "model.npz"
     assert main(["export", run, "--step", "0", "--out", str(out)]) == 0
