@@ -379,7 +379,13 @@ def draw_mosaic(key: str, version: str, header: dict[str, Any], arrays: dict[str
 
 def look_after(records: list[Record], names: list[str]) -> None:
     """Tags and a note, another name, and deletion, which wants a second word."""
-    with st.expander("Look after a run: tags, note, rename, delete", icon=":material/edit_note:"):
+    panel = st.expander(
+        "Look after a run: tags, note, rename, delete",
+        icon=":material/edit_note:",
+        key="compare-care",
+        on_change="rerun",
+    )
+    with panel:
         # A place that is always there: a message that came and went would fold the panel away.
         notices, said = st.container(), st.session_state.pop("compare-said", None)
         if said:
