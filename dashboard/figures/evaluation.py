@@ -150,15 +150,12 @@ def free_energies(kinds: Mapping[str, Sequence[float]], dark: bool) -> go.Figure
 
 
 def _sweeps_axis(figure: go.Figure, k: int | None, dark: bool) -> None:
-    figure.update_xaxes(
-        title="sweeps since the start (the first point is the start itself)", type="log", dtick=1
-    )
+    """A log axis of sweeps, the start itself at its left end, the k of training a dashed line."""
+    title = "sweeps since the start"
     if k is not None:
-        figure.add_vline(
-            x=k,
-            line={"dash": "dash", "width": 1.5, "color": lines(dark)["grey"]},
-            annotation={"text": f"k = {k} of training", "yanchor": "top", "xanchor": "left"},
-        )
+        title += f" (dashed: k = {k} of training)"
+        figure.add_vline(x=k, line={"dash": "dash", "width": 1.5, "color": lines(dark)["grey"]})
+    figure.update_xaxes(title=title, type="log", dtick=1)
 
 
 def mixing(curve: Sequence[Mapping[str, Any]], k: int | None, dark: bool) -> go.Figure:

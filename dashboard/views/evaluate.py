@@ -274,16 +274,16 @@ def choose(name: str) -> dict[str, Any] | None:
 
 
 def _label(one: dict[str, Any]) -> str:
-    settings = one.get("settings", {})
-    length = (
-        LENGTHS.get(str(settings.get("betas")), f"{settings['betas']:,} temperatures")
-        if "betas" in settings
-        else ""
-    )
-    more = length or (f"{settings['sweeps']:,} sweeps" if "sweeps" in settings else "")
-    return f"{TITLES.get(one['estimator'], one['estimator'])} · step {one['step']:,}" + (
-        f" · {more}" if more else ""
-    )
+    """What was asked, in a few words."""
+    settings, words = one.get("settings", {}), [TITLES.get(one["estimator"], one["estimator"])]
+    words.append(f"step {one['step']:,}")
+    if "betas" in settings:
+        asked = settings["betas"]
+        named = LENGTHS.get(str(asked))
+        words.append(named.split(": ")[1] if named else f"{asked:,} temperatures")
+    if "sweeps" in settings:
+        words.append(f"{settings['sweeps']:,} sweeps")
+    return " · ".join(words)
 
 
 def draw(name: str, config: dict[str, Any], one: dict[str, Any]) -> None:
@@ -317,9 +317,9 @@ def numbers(row: dict[str, Any]) -> None:
     if _is_number(row.get("autocorrelation_time")):
         told.append(
             (
-                "Autocorrelation time, sweeps",
+                "Memory, sweeps",
                 f"{row['autocorrelation_time']:,.0f}",
-                "How many sweeps are worth one independent sample, by the free energy.",
+                "Autocorrelation time: how many sweeps are worth one independent sample, by the free energy.",
             )
         )
         told.append(
@@ -338,9 +338,9 @@ def numbers(row: dict[str, Any]) -> None:
         )
         told.append(
             (
-                "Pixels to nearest training image",
+                "To nearest training image",
                 f"{row['nearest_train_samples']:.0f} (test: {row['nearest_train_test']:.0f})",
-                "Median over samples, and over test images. Much nearer than test images: remembered.",
+                "Pixels that differ; median over samples, and over test images. Much nearer than test images: remembered.",
             )
         )
     for column, (label, value, help_text) in zip(st.columns(max(len(told), 1)), told, strict=False):

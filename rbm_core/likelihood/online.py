@@ -63,7 +63,7 @@ class OnlineLogZ:
         self.rng = Rng(seed, "online", rbm.device)
         self.anchors = 0
         self.seconds = 0.0  # spent here so far
-        self._drift = 1.0  # nats² an update of `observe` adds to the variance, learned from anchor to anchor
+        self._drift = 25.0  # nats² of variance an update adds, learned from anchor to anchor
         self._updates = 0  # since the last anchor
         self._per_temperature = 0.0
         self._level, self._variance = 0.0, math.inf
