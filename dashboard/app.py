@@ -28,6 +28,10 @@ LAYOUT = """<style>
 [data-testid="stMainBlockContainer"] { padding: 2.6rem 2rem 3rem; }
 [data-testid="stMainBlockContainer"] [data-testid="stVerticalBlock"] { gap: 0.8rem; }
 .st-key-controls button { min-height: 2.1rem; padding: 0.15rem 0.65rem; }
+@media (min-width: 900px) {
+  .st-key-head, .st-key-doctor { flex-wrap: nowrap; }
+  .st-key-head p { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+}
 .st-key-doctor button { min-height: 1.6rem; padding: 0; }
 .st-key-timeline { position: sticky; top: 2.4rem; z-index: 20; }
 @media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 3rem 1rem; } }

@@ -9,12 +9,14 @@ def sentence(error: object) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`45 s`, `1 min 20 s`, `2 h 5 min`."""
+    """`45 s`, `1 min 20 s`, `25 min`, `2 h 5 min`: as fine as one needs to know."""
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole} s"
-    if whole < 3600:
+    if whole < 600:
         return f"{whole // 60} min {whole % 60} s"
+    if whole < 3600:
+        return f"{whole // 60} min"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 

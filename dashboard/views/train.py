@@ -103,10 +103,10 @@ def watch(name: str) -> None:
         steps, shown = [], None
         st.warning(sentence(error))
     events = _events(reader)
-    left, right = st.columns([5, 4], vertical_alignment="center")
-    with left:
-        st.markdown(progress_words(status))
-    with right:
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="head"
+    ):
+        st.markdown(progress_words(status), width="content")
         caption(shown)
     time_slider(steps, shown, status, alive, events)
     if shown is not None and shown.note:
@@ -348,7 +348,7 @@ def caption(shown: Moment | None) -> None:
         words.append(f"epoch {meta['epoch']:.3g}")
     if isinstance(meta.get("seconds"), (int, float)):
         words.append(f"after {duration(meta['seconds'])}")
-    st.caption(" · ".join(words), text_alignment="right")
+    st.caption(" · ".join(words), width="content")
 
 
 # The doctor

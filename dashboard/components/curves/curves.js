@@ -261,7 +261,7 @@ class Curves {
     const f = panel.log ? (y) => (y > 0 ? Math.log10(y) : NaN) : (y) => y;
     const marks = panel.log
       ? ticks(low, high, 4).filter((t) => Number.isInteger(t)).map((t) => 10 ** t)
-      : ticks(low, high, (bottom - top) / 44);
+      : ticks(low, high, (bottom - top) / 34);
     const logMarks = panel.log && marks.length < 2 ? ticks(10 ** low, 10 ** high, 3) : marks;
     return { to: (y) => bottom - ((f(y) - low) / (high - low)) * (bottom - top), ticks: logMarks };
   }
