@@ -443,13 +443,17 @@ def _show_progress(place: Any, while_waiting: str) -> sampler.Progress:
 ABOUT = r"""
 A restricted Boltzmann machine gives every pair of a picture $v$ and hidden units $h$ an energy, in nats:
 
-$$E(v,h) = -b\cdot v - c\cdot h - v^{\mathsf T} W h, \qquad p(v,h) = \frac{e^{-E(v,h)}}{Z}.$$
+$$
+E(v,h) = -b\cdot v - c\cdot h - v^{\mathsf T} W h, \qquad p(v,h) = \frac{e^{-E(v,h)}}{Z}.
+$$
 
 No unit is wired to another of its own layer, so a whole layer can be drawn at once when the other is known. One
 **sweep** of the Gibbs chain is two **half steps**, at temperature $T$:
 
-$$p(h_j{=}1 \mid v) = \sigma\!\Big(\tfrac1T\big(c_j + \textstyle\sum_i v_i W_{ij}\big)\Big), \qquad
-p(v_i{=}1 \mid h) = \sigma\!\Big(\tfrac1T\big(b_i + \textstyle\sum_j W_{ij} h_j\big)\Big).$$
+$$
+p(h_j{=}1 \mid v) = \sigma\!\Big(\tfrac1T\big(c_j + \textstyle\sum_i v_i W_{ij}\big)\Big), \qquad
+p(v_i{=}1 \mid h) = \sigma\!\Big(\tfrac1T\big(b_i + \textstyle\sum_j W_{ij} h_j\big)\Big).
+$$
 
 The **free energy** says how likely the machine finds a picture, whatever the hidden units do:
 $F(v) = -b\cdot v - \sum_j \log\big(1 + e^{c_j + (vW)_j}\big)$ and $\log p(v) = -F(v) - \log Z$; ten nats lower is
@@ -461,7 +465,7 @@ components, each image as its digit, and the chains among them: a machine that m
 to class. Two dimensions hold only a part of the variance, so neighbours on the map need not be neighbours.
 
 States, free energies and distances were computed by the engine; the probabilities are worked out in the browser
-from the same weights, to which the snapshot's half precision is exact. Sources: Hinton, *A Practical Guide to
+from the very same weights. Sources: Hinton, *A Practical Guide to
 Training Restricted Boltzmann Machines* (2010), §§2–3; Fischer and Igel, *Training restricted Boltzmann machines*
 (2014), §4.
 """

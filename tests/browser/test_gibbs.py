@@ -194,6 +194,13 @@ def test_new_film_keeps_player_and_place(open_film: Callable[..., Page]) -> None
     assert page.evaluate("window.__rbmMounts") == 1, "the player was mounted again"
 
 
+def test_about_this_picture_renders_its_mathematics(open_film: Callable[..., Page]) -> None:
+    page = open_film("chains=2&sweeps=2")
+    page.get_by_text("About this picture").click()
+    expect(page.locator(".katex-display")).to_have_count(2)
+    expect(page.locator(".katex-error")).to_have_count(0)
+
+
 def test_a_stroke_on_the_pad_starts_the_chains_from_it(open_film: Callable[..., Page]) -> None:
     page = open_film("chains=4&sweeps=10&start=drawing")
     expect(page.locator(".sentence")).to_contain_text("nothing is drawn yet")

@@ -210,6 +210,19 @@ def test_mean_field_is_free_of_chance() -> None:
         assert np.allclose(kept, v, atol=5e-4), f"sweep {t + 1} is not the mean-field map"
 
 
+def test_gaussian_units_are_filmed_in_half_precision() -> None:
+    film = request(visible="gaussian", start="gaussian", betas=np.ones(4))
+    _, arrays = in_process(film)
+    rbm = RBM.from_numpy(film.W, film.vbias, film.hbias, visible="gaussian")
+    rng = Rng(4, "gibbs page")
+    chain = gibbs.from_gaussian_noise(rbm, 5, Rng(4, "gibbs start"))
+    for t in range(4):
+        chain = gibbs.sweep(rbm, chain, rng)
+        kept = arrays["v_half"][t + 1].view(np.float16).astype(np.float32)
+        assert np.allclose(kept, chain.v, rtol=1e-3, atol=1e-3), f"sweep {t + 1} is not the engine's"
+    assert np.array_equal(bits(arrays["h_bits"][-1], H), chain.h.numpy())
+
+
 def test_flipped_share_and_held_pixels_are_what_was_asked() -> None:
     images = np.zeros((1, 784), np.float32)
     big = {

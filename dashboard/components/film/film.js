@@ -409,6 +409,7 @@ class Player {
     const width = this.box.clientWidth;
     if (!width) return;
     this.$(".chains").style.display = this.mode === "one" ? "none" : "";
+    this.$(".pick:has(.layer)").style.visibility = this.mode === "one" ? "hidden" : "";
     this.$(".cycle").style.display = this.mode === "grid" ? "none" : "";
     const rem = parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
     const tall = clampTo(window.innerHeight * (this.mode === "both" ? 0.56 : 0.6), 300, 860);
