@@ -5,13 +5,14 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dashboard.trainers import QUIET, REPO
-from rbm_core.runs import RunError, store
-from rbm_core.runs.evaluations import list_evaluations
+from rbm_core.runs import RunError, RunReader, store
+from rbm_core.runs.evaluations import evaluation_folder, list_evaluations
+from rbm_core.runs.files import read_tensors
 
 LOG_FILE = "evaluation.log"
 
@@ -64,13 +65,28 @@ def of_run(name: str) -> list[dict[str, Any]]:
     return list_evaluations(store.resolve(store.runs_root(), name))
 
 
+def images(name: str, evaluation: str) -> tuple[np.ndarray, list[int]]:
+    """What estimator "mixing" drew: (times, chains, height, width), and the sweeps before each.
+
+    RunError in one sentence where there is nothing that can be read.
+    """
+    run = store.resolve(store.runs_root(), name)
+    arrays, _ = read_tensors(evaluation_folder(run, evaluation) / "samples.safetensors")
+    shape = RunReader(run).config()["data"]["image_shape"]
+    try:
+        v = arrays["v"].reshape(len(arrays["v"]), -1, *shape).astype(np.float32)
+    except ValueError as error:
+        raise RunError(f"the samples of run {name!r} are not images of shape {shape}") from error
+    return v, arrays["sweeps"].tolist()
+
+
 def running(name: str) -> dict[str, Any] | None:
     return next((one for one in of_run(name) if one["state"] == "running"), None)
 
 
-def last_words(path: Path, since: float) -> str | None:
+def last_words(name: str, since: float) -> str | None:
     """The last line a process wrote to the log after this moment: why one never showed any progress."""
-    log = path / LOG_FILE
+    log = store.resolve(store.runs_root(), name) / LOG_FILE
     try:
         if log.stat().st_mtime < since:
             return None
@@ -78,15 +94,3 @@ def last_words(path: Path, since: float) -> str | None:
     except OSError:
         return None
     return lines[-1] if lines else None
-
-
-def wait_until_seen(name: str, since: float, timeout: float = 0.0) -> dict[str, Any] | None:
-    """The evaluation begun after this moment, once it shows progress."""
-    end = time.monotonic() + timeout
-    while True:
-        for one in of_run(name):
-            if one["state"] == "running" or float(one.get("updated", 0.0)) >= since:
-                return one
-        if time.monotonic() >= end:
-            return None
-        time.sleep(0.05)

@@ -8,15 +8,13 @@ from typing import Any, TypeGuard
 import numpy as np
 import pandas as pd
 import streamlit as st
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
 
 from dashboard import data, evaluations, view_state
 from dashboard.figures import evaluation as figures
 from dashboard.figures import plotly_look
 from dashboard.words import duration, plain, sentence
-from rbm_core.runs import RunError, RunReader, store
-from rbm_core.runs.evaluations import ESTIMATORS, evaluation_folder
+from rbm_core.runs import RunError, RunReader
+from rbm_core.runs.evaluations import ESTIMATORS
 
 TITLES = {
     "bracket": "Log-likelihood, from both sides",
@@ -212,7 +210,7 @@ def _progress(name: str) -> None:
         if since is not None:
             ended = [one for one in evaluations.of_run(name) if float(one.get("updated", 0.0)) >= since]
             if not ended:
-                words = evaluations.last_words(store.resolve(store.runs_root(), name), since)
+                words = evaluations.last_words(name, since)
                 if words is not None:
                     st.session_state["evaluate-said"] = sentence(plain(words))
                 elif time.time() - since < 30:
@@ -340,7 +338,7 @@ def numbers(row: dict[str, Any]) -> None:
             (
                 "To nearest training image",
                 f"{row['nearest_train_samples']:.0f} (test: {row['nearest_train_test']:.0f})",
-                "Pixels that differ; median over samples, and over test images. Much nearer than test images: remembered.",
+                "Pixels that differ; median over samples, and over test images. Much nearer than those: remembered.",
             )
         )
     for column, (label, value, help_text) in zip(st.columns(max(len(told), 1)), told, strict=False):
@@ -431,13 +429,9 @@ def sampled(name: str, one: dict[str, Any], config: dict[str, Any]) -> None:
     if one["estimator"] != "mixing" or one["state"] != "finished":
         return
     try:
-        folder = evaluation_folder(store.resolve(store.runs_root(), name), one["id"])
-        arrays = load_file(folder / "samples.safetensors")
-        shape = data.reader(name).config()["data"]["image_shape"]
-        v = arrays["v"].reshape(len(arrays["v"]), -1, *shape).astype(np.float32)
-    except (RunError, OSError, SafetensorError, KeyError, TypeError, ValueError):
-        return
-    times = arrays["sweeps"].tolist()
+        v, times = evaluations.images(name, one["id"])
+    except (RunError, OSError, KeyError, TypeError):
+        return  # drawn by a version that kept none, or on a run that lost its description
     wanted = [
         t for t in sorted({0, 1, int(config.get("k", 1)), 10, 100, 1000, 10_000, 100_000}) if t in times
     ]

@@ -65,7 +65,7 @@ class OnlineLogZ:
         self.seconds = 0.0  # spent here so far
         self._drift = 25.0  # nats² of variance an update adds, learned from anchor to anchor
         self._updates = 0  # since the last anchor
-        self._per_temperature = 0.0
+        self._pilot, self._per_temperature = 0.0, 0.0  # seconds
         self._level, self._variance = 0.0, math.inf
         self.anchor(rbm, _FIRST_STEPS)
 
@@ -81,7 +81,7 @@ class OnlineLogZ:
         allowed = self.share * training_seconds - self.seconds
         if final:
             self.anchor(rbm, _MOST_STEPS)
-        elif allowed > self._per_temperature * wanted:
+        elif allowed > self._pilot + self._per_temperature * wanted:
             self.anchor(rbm, wanted)
         self.seconds += time.perf_counter() - begun
         return self.estimate()
@@ -92,6 +92,7 @@ class OnlineLogZ:
         seed = self.seed + 7919 * (self.anchors + 1)
         precision = str(self.dtype).removeprefix("torch.")
         betas = adaptive_betas(rbm, n_steps, base_vbias=self._base, seed=seed, precision=precision)
+        self._pilot = time.perf_counter() - begun
         chains = prepare_ais(
             rbm,
             betas=betas,
@@ -121,7 +122,7 @@ class OnlineLogZ:
         self._take(rbm)
         self._free_energy = self._energies()
         self.anchors, self._updates = self.anchors + 1, 0
-        self._per_temperature = (time.perf_counter() - begun) / n_steps
+        self._per_temperature = (time.perf_counter() - begun - self._pilot) / n_steps
 
     def _take(self, rbm: RBM) -> None:
         """Keep the parameters, in the products' precision."""

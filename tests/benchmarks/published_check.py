@@ -49,8 +49,8 @@ def main() -> None:
             train, test = (training._prepared(images).float() / 255 for images in (data.train, data.test))
             base = base_rate(rbm, train.mean(0))
             bracket = Bracket(
-                ais(rbm, betas=2000, base_vbias=base, seed=seed),
-                reverse_ais(rbm, betas=2000, base_vbias=base, seed=seed),
+                ais(rbm, base_vbias=base, seed=seed),
+                reverse_ais(rbm, base_vbias=base, seed=seed),
             )
             print(
                 f"{centred!s:7} {seed:5}   {exact_log_likelihood(rbm, test, log_z).mean():9.2f}"

@@ -499,5 +499,5 @@ def test_the_online_estimate_keeps_to_its_share_of_the_time() -> None:
     assert online.anchors == 1
     for second in range(1, 40):
         online.observe(rbm, float(second))
-        assert online.seconds < 0.05 * second + 2 * online._per_temperature * 5000
-    assert online.anchors > 2
+        assert online.seconds < 0.05 * second + 1.0
+    assert online.anchors > 1

@@ -89,9 +89,9 @@ def test_a_process_that_cannot_answer_leaves_its_reason(run: Path) -> None:
     since = time.time()
     evaluations.start("small", 999_999, "bracket")
     deadline = time.monotonic() + 90
-    while time.monotonic() < deadline and not evaluations.last_words(run, since):
+    while time.monotonic() < deadline and not evaluations.last_words("small", since):
         time.sleep(0.2)
-    assert "no snapshot at step 999999" in (evaluations.last_words(run, since) or "")
+    assert "no snapshot at step 999999" in (evaluations.last_words("small", since) or "")
 
 
 def test_a_damaged_record_is_one_sentence_not_a_traceback(run: Path) -> None:
