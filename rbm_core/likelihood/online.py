@@ -23,12 +23,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rbm_core.likelihood.ais import adaptive_betas, base_rate, prepare_ais
+from rbm_core.likelihood.ais import Betas, adaptive_betas, base_rate, prepare_ais
 from rbm_core.rbm import RBM
 
 __all__ = ["OnlineLogZ"]
 
 _FIRST_STEPS, _FEWEST_STEPS, _MOST_STEPS = 200, 500, 5000  # temperatures of an anchor
+_PILOTED = 1500  # below this a pilot that places the temperatures costs more than it gains
 _STEPS_PER_SECOND = 100  # young runs are anchored roughly and often, older ones carefully
 _FLOOR = 0.05  # nats that so few chains cannot know about their own spread
 
@@ -83,7 +84,9 @@ class OnlineLogZ:
             return self._estimate(free_energy)
         begun = time.perf_counter()
         wanted = int(min(max(_FEWEST_STEPS, _STEPS_PER_SECOND * training_seconds), _MOST_STEPS))
-        price = self._pilot + self._per_temperature * wanted
+        # The first pilot's price is not known yet: about a fifth of the annealing it is for.
+        pilot = self._pilot if math.isfinite(self._pilot) else 0.2 * self._per_temperature * wanted
+        price = self._per_temperature * wanted + (pilot if wanted >= _PILOTED else 0.0)
         if final:
             self._anchor(rbm, free_energy, _MOST_STEPS)
         elif self.seconds + price < self.share * training_seconds:
@@ -96,7 +99,9 @@ class OnlineLogZ:
         begun = time.perf_counter()
         seed = self.seed + 7919 * (self.anchors + 1)
         precision = str(self.dtype if rbm.visible == "bernoulli" else torch.float32).removeprefix("torch.")
-        betas = adaptive_betas(rbm, n_steps, base_vbias=self._base, seed=seed, precision=precision)
+        betas: Betas = n_steps
+        if n_steps >= _PILOTED:
+            betas = adaptive_betas(rbm, n_steps, base_vbias=self._base, seed=seed, precision=precision)
         placed = time.perf_counter()
         annealing = prepare_ais(
             rbm, betas=betas, n_chains=self.n_chains, base_vbias=self._base, seed=seed, precision=precision
@@ -115,7 +120,8 @@ class OnlineLogZ:
             self._likelihood += gain * surprise
             self._variance = gain * noise
         self.anchors, self._since = self.anchors + 1, 0
-        self._pilot = min(self._pilot, placed - begun)
+        if n_steps >= _PILOTED:
+            self._pilot = min(self._pilot, placed - begun)
         self._per_temperature = min(self._per_temperature, (time.perf_counter() - placed) / n_steps)
 
     def _estimate(self, free_energy: float) -> tuple[float, float]:
