@@ -152,6 +152,7 @@ class _TrainingBar:
             TaskProgressColumn(),
             TextColumn("{task.fields[numbers]}"),
             console=err,
+            auto_refresh=False,  # a thread that redraws ten times a second takes a fifth of two busy cores
         )
         self._task = self._progress.add_task("starting", total=None, numbers="")
 
@@ -179,6 +180,7 @@ class _TrainingBar:
             completed=step,
             numbers=numbers,
         )
+        self._progress.refresh()
 
 
 @app.command(
