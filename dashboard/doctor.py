@@ -74,9 +74,9 @@ def update_ratio(record: Record) -> Finding | None:
         advice = "Try a larger learning rate."
     return Finding(
         "Update / weight ratio",
-        2e-5 < middle < 2.5e-2,
+        2e-5 < middle < 5e-2,
         f"a typical update changes the weights by {middle:.1e} of their size",
-        "about 1e-3; up to 2.5e-2 for noisy small batches, above 2e-5 to learn at all",
+        "about 1e-3; up to 5e-2 early in a run with a falling rate, above 2e-5 to learn at all",
         advice,
         f"{GUIDE}, § 7",
     )
