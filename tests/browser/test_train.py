@@ -112,6 +112,10 @@ def test_a_run_started_in_the_page_learns_pauses_steps_resumes_and_stops(
     until(lambda: pixels(page, "curves") != curve, 5, "the curves do not move")
     until(lambda: pixels(page, "filters") != filters, 5, "the filters do not move")
     time.sleep(2)
+    named = page.locator(".st-key-curves .key").all_inner_texts()
+    assert any("training" in text and any(c.isdigit() for c in text) for text in named), (
+        "the curves have no legend"
+    )
     shoot(page, "train-live")
     assert page.evaluate("window.__rbmMounts") == mounted, "a component was remounted while data streamed in"
     assert page.evaluate("window.__shift") < 0.02, "the page jumps while data stream in"

@@ -282,6 +282,7 @@ class Curves {
       ctx.textAlign = "center";
       ctx.fillText("The first point arrives within seconds.", width / 2, height / 2);
       this.legend.replaceChildren();
+      this.legendKey = null; // built anew with the first point
       return;
     }
     const left = MARGIN.left, right = width - MARGIN.right;

@@ -367,6 +367,7 @@ class Player {
   receive(blob) {
     const film = new Film(blob);
     if (film.caption !== this.film?.caption || film.start_sentence !== this.film?.start_sentence) this.pause(); // else the same film, now with its map
+    if (this.film && film.start_sentence !== this.film.start_sentence) this.frame = 0; // another start is to be seen
     this.film = film;
     this.chain = Math.min(this.chain, film.n_chains - 1);
     this.frame = Math.min(this.frame, film.last);
