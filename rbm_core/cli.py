@@ -152,7 +152,7 @@ class _TrainingBar:
             TaskProgressColumn(),
             TextColumn("{task.fields[numbers]}"),
             console=err,
-            auto_refresh=False,  # a thread that redraws ten times a second takes a fifth of two busy cores
+            auto_refresh=False,  # drawn when the trainer reports: no thread beside the two that compute
         )
         self._task = self._progress.add_task("starting", total=None, numbers="")
 
