@@ -16,7 +16,7 @@ from torch.nn.functional import logsigmoid
 
 from rbm_core import gibbs
 from rbm_core.compute import Rng, captured, means_and_softplus, pick_precision, resolve_device
-from rbm_core.config import ConfigError, RunConfig
+from rbm_core.config import ConfigError, RunConfig, make_config
 from rbm_core.datasets import Dataset
 from rbm_core.gradient import Gradient, Phases
 from rbm_core.rbm import RBM
@@ -249,12 +249,7 @@ class Training:
         """Change one of SETTABLE from the next update on. Raises ConfigError for other names and bad values."""
         if name not in SETTABLE:
             raise ConfigError(f"{name!r} cannot be changed while training; what can: {', '.join(SETTABLE)}")
-        try:
-            changed = RunConfig.model_validate({**self.config.model_dump(), name: value})
-        except ValueError:
-            from rbm_core.config import make_config
-
-            changed = make_config(**{**self.config.model_dump(), name: value})
+        changed = make_config(**{**self.config.model_dump(), name: value})
         self.settings[name] = getattr(changed, name)
         self._work = None
         if name == "momentum" and self._velocity is None and changed.momentum and self._adam is None:
