@@ -33,6 +33,7 @@ LAYOUT = """<style>
   .st-key-head p { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 }
 .st-key-doctor button { min-height: 1.6rem; padding: 0; }
+[class*="st-key-about-"] button { min-height: 1.6rem; padding: 0; opacity: 0.75; }
 .st-key-timeline { position: sticky; top: 2.4rem; z-index: 20; }
 @media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 3rem 1rem; } }
 </style>"""

@@ -1,0 +1,24 @@
+"""Beside every picture: what it shows, in plain words, with its formula and its source."""
+
+import re
+
+import streamlit as st
+
+
+def about(picture: str, text: str, *, formula: str = "", source: str = "") -> None:
+    r"""A quiet button "About `picture`" that opens `text`, the rendered `formula` and the `source`.
+
+    picture: the picture's name in lower case, such as "the filters": button and screen reader say it, so
+    no two pictures of a page should share it. text: a few plain sentences; Markdown, `$…$` for mathematics.
+    formula: LaTeX without dollar signs, on a line of its own. source: where the formula comes from.
+
+    One button and one text, the same at every refresh: a page that streams keeps it open, and sends it once.
+    """
+    parts = [text]
+    if formula:
+        parts.append(f"$$\n{formula}\n$$")
+    if source:
+        parts.append(f":small[Source: {source}]")
+    key = "about-" + re.sub(r"\W+", "-", picture)
+    with st.popover(f":small[About {picture}]", icon=":material/info:", type="tertiary", key=key):
+        st.markdown("\n\n".join(parts))
