@@ -94,9 +94,12 @@ function icon(path) {
   svg.append(shape);
   return svg;
 }
+// Device pixels a css pixel: the screen's own, or finer while a figure is drawn to be saved.
+let fineness = 0;
+function pixelRatio() { return Math.max(fineness, window.devicePixelRatio || 1); }
 // Sets a canvas to css size at the screen's own pixels; returns its context in css units.
 function sharpen(canvas, width, height) {
-  const ratio = window.devicePixelRatio || 1;
+  const ratio = pixelRatio();
   const w = Math.max(1, Math.round(width * ratio)), h = Math.max(1, Math.round(height * ratio));
   if (canvas.width !== w || canvas.height !== h) {
     canvas.width = w;
@@ -131,7 +134,7 @@ function pretty(x, digits = 4) {
   if (a < 1e-3 || a >= 1e7) text = x.toExponential(2).replace("e+", "e");
   else if (Number.isInteger(x)) text = x.toLocaleString("en-US");
   else text = a >= 10000 ? Math.round(x).toLocaleString("en-US") : String(Number(x.toPrecision(digits)));
-  return text.replace("-", "−");
+  return text.replaceAll("-", "−");
 }
 function clock(seconds) {
   if (!Number.isFinite(seconds)) return "–";
@@ -149,5 +152,122 @@ function ticks(low, high, count) {
   const step = [1, 2, 2.5, 5, 10].map((m) => m * power).find((m) => m >= raw * 0.999);
   const out = [];
   for (let k = Math.ceil(low / step - 1e-9); k * step <= high + step * 1e-9; k++) out.push(k * step);
+  return out;
+}
+
+// Taking a figure away. A view that has picture() puts saveButtons(this) somewhere quiet on its figure:
+//   picture() -> { title, name, of: {run, step, seed, more}, rows, legend, note }, or null while there is nothing
+//     name: what the figure is called in the file's name; of: where it comes from (any of them may be missing)
+//     rows: [[canvas | {canvas, name}]], side by side and below one another; legend: [[colour, text]]
+//   table() -> { columns: [name], rows: [[value]] }, where the numbers can be had too
+// The picture is drawn anew at two pixels a css pixel or finer (by draw()), on the page's paper, and says its source.
+function saveButtons(view) {
+  const button = (kind, words, act) => el("button", { type: "button", class: "save", title: words, "aria-label": words, onclick: act }, kind);
+  const row = el("span", { class: "saves" }, button("PNG", "Save this figure as PNG, with its run and step", () => savePicture(view)));
+  if (view.table) row.append(button("CSV", "Save the numbers of this figure as CSV", () => saveTable(view)));
+  return row;
+}
+function sourceOf({ run, step, seed, more }) {
+  const known = (x) => x !== null && x !== undefined && x !== "";
+  return [known(run) && `run ${run}`, known(step) && `step ${pretty(step)}`, known(seed) && `seed ${seed}`, more].filter(Boolean).join(" · ");
+}
+function fileOf({ run, step }, name) {
+  return [run, step === null || step === undefined ? null : `step-${step}`, name].filter(Boolean).join("-").replace(/[^\p{L}\p{N}._-]+/gu, "-");
+}
+function download(blob, file) {
+  const link = el("a", { href: URL.createObjectURL(blob), download: file });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
+function saveTable(view) {
+  const picture = view.picture(), table = view.table();
+  if (!picture || !table) return;
+  const cell = (x) => (x === null || x === undefined || Number.isNaN(x) ? "" : /[",\n]/.test(String(x)) ? `"${String(x).replace(/"/g, '""')}"` : String(x));
+  const lines = [table.columns, ...table.rows].map((row) => row.map(cell).join(","));
+  download(new Blob([lines.join("\n") + "\n"], { type: "text/csv" }), `${fileOf(picture.of || {}, picture.name)}.csv`);
+}
+function savePicture(view) {
+  fineness = 2;
+  try {
+    view.draw();
+    const picture = view.picture();
+    if (picture) compose(picture, view.ink).toBlob((blob) => download(blob, `${fileOf(picture.of || {}, picture.name)}.png`));
+  } finally {
+    fineness = 0;
+    view.draw();
+  }
+}
+// The figure with title, legend, note and source as one canvas.
+function compose({ title, of, rows, legend, note }, ink) {
+  const ratio = Math.max(2, window.devicePixelRatio || 1), pad = 16, gap = 12;
+  const wide = (canvas) => parseFloat(canvas.style.width) || canvas.width / ratio;
+  const high = (canvas) => wide(canvas) * (canvas.height / canvas.width);
+  const cells = rows.map((row) => row.map((one) => (one.canvas ? one : { canvas: one })).filter(({ canvas }) => canvas.width > 1));
+  const body = Math.max(320, ...cells.map((row) => row.reduce((sum, { canvas }) => sum + wide(canvas) + gap, -gap)));
+  const out = document.createElement("canvas"), ctx = out.getContext("2d");
+  const small = `12px ${ink.font}`, large = `600 16px ${ink.font}`;
+  const wrap = (text) => {
+    const lines = [];
+    for (const word of text.split(/\s+/)) {
+      const longer = lines.length ? `${lines[lines.length - 1]} ${word}` : word;
+      if (lines.length && ctx.measureText(longer).width <= body) lines[lines.length - 1] = longer; else lines.push(word);
+    }
+    return lines;
+  };
+  // Twice: first to learn the height, then to draw.
+  const lay = (draw) => {
+    let y = pad;
+    const write = (text, font, alpha, step) => {
+      ctx.font = font;
+      for (const line of wrap(text)) {
+        ctx.globalAlpha = alpha;
+        ctx.fillStyle = ink.text;
+        if (draw) ctx.fillText(line, pad, y + step * 0.75);
+        y += step;
+      }
+      ctx.globalAlpha = 1;
+    };
+    if (title) write(title, large, 1, 24);
+    if (legend && legend.length) {
+      let x = pad;
+      ctx.font = small;
+      for (const [colour, text] of legend) {
+        const room = 22 + ctx.measureText(text).width + 16;
+        if (x > pad && x + room > pad + body) { x = pad; y += 18; }
+        if (draw) {
+          ctx.fillStyle = colour;
+          ctx.fillRect(x, y + 7, 16, 4);
+          ctx.fillStyle = ink.text;
+          ctx.fillText(text, x + 22, y + 13);
+        }
+        x += room;
+      }
+      y += 24;
+    }
+    for (const row of cells) {
+      const named = row.some((one) => one.name);
+      let x = pad, tall = 0;
+      for (const { canvas, name } of row) {
+        ctx.font = small;
+        ctx.fillStyle = ink.text;
+        if (draw && name) ctx.fillText(name, x, y + 12);
+        if (draw) ctx.drawImage(canvas, x, y + (named ? 18 : 0), wide(canvas), high(canvas));
+        x += wide(canvas) + gap;
+        tall = Math.max(tall, high(canvas));
+      }
+      y += tall + (named ? 18 : 0) + 8;
+    }
+    if (note) write(note, small, 0.75, 17);
+    y += 4;
+    write(["RBM Observatory", sourceOf(of || {})].filter(Boolean).join(" · "), small, 0.75, 17);
+    return y + pad - 6;
+  };
+  const height = lay(false);
+  out.width = Math.ceil((body + 2 * pad) * ratio);
+  out.height = Math.ceil(height * ratio);
+  ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+  ctx.fillStyle = ink.paper;
+  ctx.fillRect(0, 0, body + 2 * pad, height);
+  lay(true);
   return out;
 }

@@ -121,14 +121,14 @@ def watch(name: str) -> None:
         return
     shape = pictures.image_shape(shown.snapshot.W.shape[0], (config.get("data") or {}).get("image_shape"))
     with right:
-        draw_particles(shown, shape)
+        draw_particles(name, shown, shape)
     order = _order(name, steps, shown)
     draw_filters(name, steps, shown, shape, order)
     left, right = st.columns(2, gap="medium")
     with left:
-        draw_activity(reader, shown, order)
+        draw_activity(name, reader, shown, order)
     with right:
-        draw_histograms(shown)
+        draw_histograms(name, shown)
 
 
 # Header and controls
@@ -440,6 +440,7 @@ def draw_curves(
         "events": events,
         "steps_per_epoch": _steps_per_epoch(status, shown),
         "view": {"group": view_state.field("curves"), "axis": view_state.field("axis")},
+        "of": _source(name, shown),
     }
     try:
         estimates = curve_rows.estimates(reader.likelihood())
@@ -500,6 +501,7 @@ def draw_filters(name: str, steps: list[int], shown: Moment, shape: tuple[int, i
             "bases": few,
             "base": chosen if base is not None else "0",
             "inspect": True,
+            "of": _source(name, shown),
         }
         return pack(header, arrays)
 
@@ -533,17 +535,17 @@ def _base_chosen() -> None:
     st.session_state.filter_base = base if base.removeprefix("since ").isdigit() else "0"
 
 
-def draw_particles(shown: Moment, shape: tuple[int, int]) -> None:
+def draw_particles(name: str, shown: Moment, shape: tuple[int, int]) -> None:
     version = f"{shown.key} {shape}"
 
     def build() -> bytes:
         header, arrays = pictures.particles(shown.snapshot, shape)
-        return pack({**header, "version": version}, arrays)
+        return pack({**header, "version": version, "of": _source(name, shown)}, arrays)
 
     components.feed(mosaic.mount, "particles", version, build)
 
 
-def draw_activity(reader: RunReader, shown: Moment, order: Any) -> None:
+def draw_activity(name: str, reader: RunReader, shown: Moment, order: Any) -> None:
     version = f"{shown.key} {st.session_state.order['made']} {st.session_state.filter_sort}"
 
     def build() -> bytes:
@@ -553,20 +555,29 @@ def draw_activity(reader: RunReader, shown: Moment, order: Any) -> None:
             probe = None
         labels = probe.labels if probe is not None else None
         header, arrays = pictures.activity(shown.snapshot, order, labels)
-        return pack({**header, "version": version}, arrays)
+        return pack({**header, "version": version, "of": _source(name, shown)}, arrays)
 
     components.feed(activity.mount, "activity", version, build)
 
 
-def draw_histograms(shown: Moment) -> None:
+def draw_histograms(name: str, shown: Moment) -> None:
     def build() -> bytes:
         header, arrays = pictures.histograms(shown.snapshot)
-        return pack({**header, "version": shown.key}, arrays)
+        return pack({**header, "version": shown.key, "of": _source(name, shown)}, arrays)
 
     components.feed(histograms.mount, "histograms", shown.key, build)
 
 
 # Small things
+
+
+def _source(name: str, shown: Moment | None) -> dict[str, Any]:
+    """What a saved figure says about where it comes from."""
+    try:
+        seed = data.reader(name).config()["config"].get("seed")
+    except RunError:
+        seed = None
+    return {"run": name, "step": shown.snapshot.step if shown else None, "seed": seed}
 
 
 def _events(reader: RunReader) -> list[dict[str, Any]]:

@@ -1,5 +1,5 @@
 // Hidden probabilities of fixed probe images: one column a unit, one row an image; below, how active units are.
-// header: {version, same, order, cases, note} · arrays: hidden uint8 (cases, units), already in the order; mean float32 (all units)
+// header: {version, same, order, labels, of} · arrays: hidden uint8 (cases, units), already in the order; mean float32 (all units)
 
 class Activity {
   constructor(root) {
@@ -7,7 +7,7 @@ class Activity {
     this.canvas = el("canvas", { role: "img", "aria-label": "Hidden probabilities, units by images" });
     this.bars = el("canvas", { role: "img", "aria-label": "Histogram of the units' mean activation" });
     this.tip = el("div", { class: "tip", hidden: "" });
-    this.root.append(el("div", { class: "title" }, "Hidden units on probe images"),
+    this.root.append(el("div", { class: "row spread" }, el("div", { class: "title" }, "Hidden units on probe images"), saveButtons(this)),
       el("div", { class: "stage" }, this.canvas, this.tip),
       el("div", { class: "note" }, "White is on. Dark columns are units that never fire, white ones always do; odd rows are odd images."),
       el("div", { class: "title second" }, "How active are the units"), this.bars);
@@ -26,6 +26,10 @@ class Activity {
     this.off.height = cases;
     for (let c = 0; c < cases; c++) for (let u = 0; u < units; u++) image[c * units + u] = grey[arrays.hidden[c * units + u]];
     this.off.getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(image.buffer), units, cases), 0, 0);
+  }
+
+  picture() {
+    return this.h ? { title: "Hidden units on probe images: p(h = 1 | v)", name: "hidden-units", of: this.h.of, rows: [[this.canvas], [this.bars]] } : null;
   }
 
   draw() {

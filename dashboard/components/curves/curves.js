@@ -1,5 +1,5 @@
 // Curves of a run. Rows arrive incrementally; zoom, legend, hover and smoothing live here and survive.
-// header: {version, from, columns, cursor, events, view, steps_per_epoch}
+// header: {version, from, columns, cursor, events, view, steps_per_epoch, of}
 // arrays: rows float64 (n, C); estimates float64 (m, 5): step, train, validation and test nats, standard error
 
 const LINE = (column, label, colour) => ({ column, label, colour });
@@ -81,6 +81,8 @@ class Curves {
     this.hover = null;
     this.cursor = null;
     this.events = [];
+    this.panels = [];
+    this.values = {};
     this.build();
   }
 
@@ -110,7 +112,7 @@ class Curves {
     } });
     this.reset = el("button", { hidden: "", onclick: () => { this.zoom = null; this.draw(); } }, "whole run");
     const tools = el("div", { class: "row tools" },
-      this.reset, this.axisPicker, el("label", { title: "Stretch the early steps" }, this.logBox, "log"),
+      saveButtons(this), this.reset, this.axisPicker, el("label", { title: "Stretch the early steps" }, this.logBox, "log"),
       el("label", { title: "Running average; the raw curve stays behind it, faint" }, "smooth", this.smoothBar));
     this.root.append(this.tabs, this.legend, this.stage, tools, this.note);
     this.listen();
@@ -154,12 +156,37 @@ class Curves {
     rows.n = Math.max(rows.n, n);
     this.estimates = arrays.estimates;
     this.events = header.events;
+    this.of = header.of;
     this.perEpoch = header.steps_per_epoch;
     this.cursor = header.cursor;
     if (first && header.view) {
       this.group = header.view.group;
       this.axis = this.axisPicker.value = header.view.axis;
     }
+  }
+
+  picture() {
+    if (!this.rows.n) return null;
+    const group = GROUPS[this.group], lines = this.panels.flatMap((p) => p.lines).filter((l) => !this.hidden.has(l.column));
+    const legend = lines.map((l) => [this.ink.lines[l.colour], `${l.label} ${this.values[l.column] || ""}`]);
+    return { title: group.label, name: `curves-${this.group}`, of: this.of, rows: [[this.canvas]], legend };
+  }
+  // The curves shown, unsmoothed, over the span shown; estimates by evaluations are rows of their own.
+  table() {
+    const lines = this.panels.flatMap((p) => p.lines).filter((l) => !this.hidden.has(l.column));
+    const columns = ["step", "epoch", "seconds", ...lines.map((l) => l.column)], [low, high] = this.xSpan(), rows = [];
+    if (lines.some((l) => l.estimate)) columns.push("standard_error");
+    for (let i = 0; i < this.rows.n; i++) {
+      if (this.x(i) < low || this.x(i) > high) continue;
+      rows.push(columns.map((name) => this.at(name === "standard_error" ? "log_z_stderr" : name, i)));
+    }
+    const estimates = lines.some((l) => l.estimate) && this.estimates ? this.estimates.shape[0] : 0;
+    for (let i = 0; i < estimates; i++) {
+      const [step, train, valid, test, error] = this.estimates.subarray(5 * i, 5 * i + 5);
+      const known = { step, log_likelihood_train: train, log_likelihood_valid: valid, log_likelihood_test: test, standard_error: error };
+      rows.push(columns.map((name) => (name in known ? known[name] : NaN)));
+    }
+    return { columns, rows };
   }
 
   at(column, row) {
@@ -305,6 +332,7 @@ class Curves {
       ctx.fillText("This run has recorded nothing for these curves.", width / 2, height / 2);
     }
     this.sx = sx;
+    this.panels = panels;
     this.horizontal(ctx, sx, left, right, height);
     this.marks(ctx, sx, left, right);
     this.fillLegend(panels);
@@ -510,7 +538,7 @@ class Curves {
         const now = this.hover === null && this.cursor !== null && this.cursor !== undefined ? this.cursor : this.at("step", Math.max(row, 0));
         for (const [step, y] of this.points(line)) if (step <= now || Number.isNaN(value)) value = y;
       }
-      button.lastChild.textContent = pretty(value);
+      button.lastChild.textContent = this.values[button.dataset.column] = pretty(value);
       button.classList.toggle("off", this.hidden.has(button.dataset.column));
       button.setAttribute("aria-pressed", String(!this.hidden.has(button.dataset.column)));
     }

@@ -1,11 +1,11 @@
-// Small histograms side by side. header: {version, same, panels: [{title, unit}]}
+// Small histograms side by side. header: {version, same, panels: [{title, unit, colour}], of}
 // arrays: counts0 int32 (bins), edges0 float32 (bins + 1), counts1, ...
 
 class Histograms {
   constructor(root) {
     this.root = root;
     this.grid = el("div", { class: "grid" });
-    this.root.append(this.grid);
+    this.root.append(el("div", { class: "row spread head" }, el("div", { class: "title" }, "Parameters and their last update"), saveButtons(this)), this.grid);
     this.observer = onResize(this, this.root);
   }
   close() { this.observer.disconnect(); }
@@ -16,6 +16,18 @@ class Histograms {
     this.h = header;
     this.a = arrays;
     if (fresh) this.grid.replaceChildren(...header.panels.map((p) => el("div", { class: "cell" }, el("div", { class: "name" }, p.title), el("canvas", { role: "img" }))));
+  }
+
+  picture() {
+    if (!this.h) return null;
+    const cells = [...this.grid.children].map((cell) => ({ canvas: cell.lastChild, name: cell.firstChild.textContent }));
+    const rows = [];
+    while (cells.length) rows.push(cells.splice(0, 3));
+    return { title: "Parameters and their last update", name: "histograms", of: this.h.of, rows, note: "Bar heights are square roots of counts." };
+  }
+  table() {
+    const rows = this.h.panels.flatMap((panel, i) => Array.from(this.a[`counts${i}`], (count, b) => [panel.title, this.a[`edges${i}`][b], this.a[`edges${i}`][b + 1], count]));
+    return { columns: ["of", "from", "to", "count"], rows };
   }
 
   draw() {

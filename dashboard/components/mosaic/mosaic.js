@@ -1,5 +1,5 @@
 // A mosaic of tiles on one common scale.
-// header: {version, same, kind: "filters"|"particles", shape: [h, w], unit, range, scale, order, title, note, sort, sorts, facts}
+// header: {version, same, kind: "filters"|"particles", shape: [h, w], unit, range, scale, order, title, note, sort, sorts, facts, of, name}
 //         opens: a click says open = the tile's unit, instead of showing a card; chosen: the tile framed then
 //         inspect: the card has a button that says open
 // arrays: tiles int8 (n, h·w), 127 = range, signed (filters) · or uint8, 255 = 1 (particles); bits uint8 (n, h·w);
@@ -26,7 +26,7 @@ class Mosaic {
     this.stage = el("div", { class: "stage" }, this.canvas, this.card, this.tip);
     this.scaleBar = el("canvas", { class: "scale", role: "img" });
     this.note = el("div", { class: "note" });
-    this.root.append(el("div", { class: "row spread" }, this.title, this.tools), this.stage,
+    this.root.append(el("div", { class: "row spread" }, this.title, this.tools, saveButtons(this)), this.stage,
       el("div", { class: "row spread foot" }, this.note, this.scaleBar));
     this.off = document.createElement("canvas");
     this.observer = onResize(this, this.root);
@@ -97,12 +97,18 @@ class Mosaic {
     this.basePicker.value = this.h.base;
   }
 
+  picture() {
+    if (!this.h) return null;
+    const { title, note, of, name, kind } = this.h;
+    return { title, note, of, name: name || kind, rows: [[this.canvas], [this.scaleBar]] };
+  }
+
   get range() { return (this.held === null ? this.h.scale : this.held) * this.gain; }
 
   // Columns and tile size. Filters fill the width, as large as a calm height allows and never below their own
   // pixels; particles make a square.
   layout(width) {
-    const [th, tw] = this.h.shape, n = this.n, ratio = window.devicePixelRatio || 1;
+    const [th, tw] = this.h.shape, n = this.n, ratio = pixelRatio();
     if (this.h.kind === "particles") {
       const columns = Math.ceil(Math.sqrt(n)), room = Math.min(width, 420) / columns - 1, grain = Math.floor((4 * room * ratio) / tw) / 4;
       return { columns, rows: Math.ceil(n / columns), size: grain >= 1 ? Math.min((grain * tw) / ratio, 96) : room };
@@ -144,7 +150,7 @@ class Mosaic {
     if (!this.ink || !this.h) return;
     const width = Math.floor(this.root.clientWidth);
     if (!width) return;
-    const key = `${width} ${this.dark} ${window.devicePixelRatio}`;
+    const key = `${width} ${this.dark} ${pixelRatio()}`;
     if (this.painted !== key) {
       this.grid = this.layout(width);
       this.paint();
@@ -152,7 +158,7 @@ class Mosaic {
     }
     const [th, tw] = this.h.shape, { columns, rows, size } = this.grid, high = (size * th) / tw;
     const ctx = sharpen(this.canvas, width, Math.ceil(rows * (high + 1)));
-    const grain = (size * (window.devicePixelRatio || 1)) / tw;
+    const grain = (size * pixelRatio()) / tw;
     ctx.imageSmoothingEnabled = grain < 4 && !Number.isInteger(Math.round(grain * 1000) / 1000);
     ctx.imageSmoothingQuality = "high";
     if (ctx.imageSmoothingEnabled) ctx.drawImage(this.off, 0, 0, columns * (size + size / tw), rows * (high + high / th));
