@@ -85,6 +85,9 @@ class Dataset:
                 getattr(self, f"{part}_labels"),
                 f"{part} of {self.name!r}",
             )
+            if not isinstance(images, np.ndarray) or images.dtype.kind not in "fiub":
+                kind = getattr(images, "dtype", type(images).__name__)
+                raise DatasetError(f"{what} must be a numpy array of real numbers, got {kind}")
             if images.ndim != 2 or images.shape[1] != n_pixels or len(images) == 0:
                 raise DatasetError(f"{what} must be (N, {n_pixels}) with N at least 1, got {images.shape}")
             if labels is not None and labels.shape != (len(images),):
@@ -124,8 +127,8 @@ def load(
 
     root: default data_dir(). Raises DatasetError, saying what to do, if the data are missing or not usable.
     """
-    if n_valid < 0:
-        raise DatasetError(f"n_valid must be at least 0, got {n_valid}")
+    if n_valid != int(n_valid) or n_valid < 0:
+        raise DatasetError(f"n_valid must be a whole number of at least 0, got {n_valid}")
     if name in _PUBLISHED:
         train, test = _read_published(name, data_dir(root), download, progress)
         if n_valid >= len(train.images):

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from rbm_core import gibbs
 from rbm_core.compute import Rng
-from rbm_core.config import make_config
+from rbm_core.config import ConfigError, make_config
 from rbm_core.datasets import Dataset
 from rbm_core.rbm import RBM
 from rbm_core.training import Training
@@ -50,21 +50,30 @@ class BernoulliRBM(TransformerMixin, BaseEstimator):
     def fit(
         self, X: Any, y: Any = None, *, callback: Callable[[Training], None] | None = None
     ) -> "BernoulliRBM":
-        """Learn from X. callback(training) runs after every pass. ValueError for values outside [0, 1]."""
+        """Learn from X. callback(training) runs after every pass. ValueError, one sentence, for settings or values of
+        X that cannot be learned from.
+        """
         X = self._checked(X, reset=True)
         shape = (1, X.shape[1])
         dataset = Dataset("array", X, None, X, None, X, None, shape, "")
-        config = make_config(
-            dataset="array",
-            n_hidden=self.n_components,
-            learning_rate=self.learning_rate,
-            batch_size=min(self.batch_size, len(X)),
-            epochs=self.n_iter,
-            k=self.k,
-            n_chains=self.n_chains,
-            seed=self.random_state,
-            device=self.device,
-        )
+        try:
+            config = make_config(
+                dataset="array",
+                n_hidden=self.n_components,
+                learning_rate=self.learning_rate,
+                batch_size=min(self.batch_size, len(X)),
+                epochs=self.n_iter,
+                k=self.k,
+                n_chains=self.n_chains,
+                seed=self.random_state,
+                device=self.device,
+            )
+        except ConfigError as error:
+            # The engine's names, where scikit-learn's are others.
+            field, rest = str(error).split(maxsplit=1)
+            own = {"n_hidden": "n_components", "epochs": "n_iter", "seed": "random_state"}
+            name = field.removesuffix(":")
+            raise ConfigError(f"{own.get(name, name)}{field[len(name) :]} {rest}") from None
         training = Training(config, dataset)
         while not training.finished:
             reason = training.diverged(training.update())
@@ -79,7 +88,9 @@ class BernoulliRBM(TransformerMixin, BaseEstimator):
         return self
 
     def _checked(self, X: Any, *, reset: bool = False) -> np.ndarray:
-        X = validate_data(self, X, dtype=np.float32, reset=reset, order="C")
+        X = validate_data(self, X, dtype=np.float32, reset=reset, order="C", ensure_all_finite=False)
+        if bad := int(X.size - np.isfinite(X).sum()):
+            raise ValueError(f"X holds {bad} values that are NaN or inf; replace them by numbers in [0, 1]")
         if X.min() < 0 or X.max() > 1:
             raise ValueError(f"X must lie in [0, 1], got {X.min():g} … {X.max():g}; scale it first")
         return X

@@ -3,6 +3,7 @@
 A half step draws one layer given the other; a sweep is v → h → v.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,6 +45,11 @@ class Chain:
 
 def from_images(rbm: RBM, v: Tensor) -> Chain:
     """Chains that start at these images. v: (B, V), finite. Raises ShapeError otherwise."""
+    if not isinstance(v, Tensor):
+        raise ShapeError(
+            f"images must be a torch tensor of shape (chains, {rbm.n_visible}), got {type(v).__name__}; "
+            "torch.tensor makes one"
+        )
     if v.dim() != 2 or v.shape[1] != rbm.n_visible or len(v) == 0:
         raise ShapeError(f"images must have shape (chains, {rbm.n_visible}), got {tuple(v.shape)}")
     if not torch.isfinite(v).all():
@@ -55,6 +61,8 @@ def from_images(rbm: RBM, v: Tensor) -> Chain:
 def from_bernoulli_noise(rbm: RBM, n: int, rng: Rng, p: float = 0.5) -> Chain:
     """n chains from pixels that are 1 with probability p, independently."""
     _check_count(n)
+    if not 0 <= p <= 1:
+        raise ValueError(f"p must lie in [0, 1], got {p}")
     return from_images(rbm, (rng.uniform((n, rbm.n_visible)) < p).to(rbm.dtype))
 
 
@@ -65,18 +73,40 @@ def from_gaussian_noise(rbm: RBM, n: int, rng: Rng) -> Chain:
 
 
 def _check_count(n: int) -> None:
-    if n < 1:
-        raise ShapeError(f"the number of chains must be at least 1, got {n}")
+    if n != int(n) or n < 1:
+        raise ShapeError(f"the number of chains must be a whole number of at least 1, got {n}")
+
+
+def _check_clamp(chain: Chain, clamp: Clamp) -> Clamp:
+    held, values = clamp
+    V = chain.v.shape[1]
+    if held.dtype != torch.bool or held.shape != (V,):
+        raise ShapeError(
+            f"the clamp's mask must be bool of shape ({V},), got {held.dtype} of shape {tuple(held.shape)}"
+        )
+    if values.shape not in ((V,), chain.v.shape):
+        raise ShapeError(
+            f"the clamp's values must have shape ({V},) or {tuple(chain.v.shape)}, got {tuple(values.shape)}"
+        )
+    values = values.to(chain.v)
+    if not torch.isfinite(values[..., held]).all():
+        raise ShapeError("the clamp holds pixels at values that are not finite")
+    return held.to(chain.v.device), values
 
 
 def half_step(rbm: RBM, chain: Chain, rng: Rng, *, beta: float = 1.0, clamp: Clamp | None = None) -> Chain:
     """Draw the layer that was not drawn last: h ~ p(h | v), or v ~ p(v | h) and a sweep is done.
 
     beta: inverse temperature; 1 is the model itself, 0 is coin tossing. clamp: pixels held at given values; the
-    others are then drawn from the model's conditional law given them.
+    others are then drawn from the model's conditional law given them. Raises ValueError for a temperature or a clamp
+    that cannot be.
     """
-    if not beta >= 0:
-        raise ValueError(f"beta must be at least 0, got {beta}")
+    if not 0 <= beta < math.inf:
+        raise ValueError(f"beta must be finite and at least 0, got {beta}")
+    if beta == 0 and rbm.visible == "gaussian":
+        raise ValueError("beta must be above 0 for Gaussian visible units: their variance is σ²/β, got 0")
+    if clamp is not None:
+        clamp = _check_clamp(chain, clamp)
     if chain.half == "v":
         logits = rbm.logits_h_from_v(chain.v)
         h = rng.bernoulli(logits, scale=beta)
@@ -85,15 +115,20 @@ def half_step(rbm: RBM, chain: Chain, rng: Rng, *, beta: float = 1.0, clamp: Cla
     v = rbm.sample_v_from_h(chain.h, rng, beta)
     if clamp is not None:
         held, values = clamp
-        v = torch.where(held, values.to(v), v)
-        mean_v = torch.where(held, values.to(v), mean_v)
+        v = torch.where(held, values, v)
+        mean_v = torch.where(held, values, mean_v)
     return Chain(v, chain.h, mean_v, chain.mean_h, chain.sweep + 1, "v")
 
 
 def sweep(
     rbm: RBM, chain: Chain, rng: Rng, n: int = 1, *, beta: float = 1.0, clamp: Clamp | None = None
 ) -> Chain:
-    """n sweeps v → h → v. A chain caught between half steps first completes its sweep, which counts as one."""
+    """n sweeps v → h → v. A chain caught between half steps first completes its sweep, which counts as one.
+
+    Raises ValueError unless n is a whole number of at least 0.
+    """
+    if n != int(n) or n < 0:
+        raise ValueError(f"the number of sweeps must be a whole number of at least 0, got {n}")
     target = chain.sweep + n
     while chain.sweep < target:
         chain = half_step(rbm, chain, rng, beta=beta, clamp=clamp)

@@ -6,6 +6,7 @@ Bernoulli visible units:  E(v, h) = −b·v − c·h − vᵀWh
 Gaussian visible units:   E(v, h) = Σᵢ (vᵢ − bᵢ)² / 2σᵢ² − c·h − (v/σ²)ᵀWh,  with σ = 1 unless log_var is given
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from rbm_core.compute import Rng
+from rbm_core.compute import Rng, resolve_device
 
 __all__ = ["RBM", "ShapeError", "Visible"]
 
@@ -30,7 +31,8 @@ class RBM:
     """The parameters of one model, and everything that follows from them in closed form.
 
     W: (V, H). vbias: (V,). hbias: (H,). visible: the law of the visible units. log_var: (V,), log σ² of Gaussian
-    visible units, None for unit variance. Raises ShapeError for shapes, devices or dtypes that do not agree.
+    visible units, None for unit variance. Raises ShapeError for shapes, devices or dtypes that do not agree, and for
+    anything but floating-point tensors.
     """
 
     W: Tensor
@@ -42,6 +44,14 @@ class RBM:
     def __post_init__(self) -> None:
         if self.visible not in ("bernoulli", "gaussian"):
             raise ShapeError(f"visible must be 'bernoulli' or 'gaussian', got {self.visible!r}")
+        named = {"W": self.W, "vbias": self.vbias, "hbias": self.hbias, "log_var": self.log_var}
+        given = {name: t for name, t in named.items() if t is not None}
+        for name, t in given.items():
+            if not isinstance(t, Tensor) or not t.is_floating_point():
+                raise ShapeError(
+                    f"{name} must be a floating-point torch tensor, got {_kind(t)}; "
+                    "RBM.from_numpy takes arrays and lists of any kind"
+                )
         if self.W.dim() != 2 or 0 in self.W.shape:
             raise ShapeError(
                 f"W must have shape (visible, hidden), both at least 1, got {tuple(self.W.shape)}"
@@ -51,7 +61,7 @@ class RBM:
                 f"W {tuple(self.W.shape)} needs vbias ({self.W.shape[0]},) and hbias ({self.W.shape[1]},), "
                 f"got {tuple(self.vbias.shape)} and {tuple(self.hbias.shape)}"
             )
-        tensors = [self.W, self.vbias, self.hbias]
+        tensors = list(given.values())
         if self.log_var is not None:
             if self.visible != "gaussian":
                 raise ShapeError(
@@ -61,7 +71,6 @@ class RBM:
                 raise ShapeError(
                     f"log_var must have shape {tuple(self.vbias.shape)}, got {tuple(self.log_var.shape)}"
                 )
-            tensors.append(self.log_var)
         if len({t.device for t in tensors}) > 1 or len({t.dtype for t in tensors}) > 1:
             raise ShapeError(
                 "all parameters must share one device and one dtype, got "
@@ -96,18 +105,26 @@ class RBM:
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> "RBM":
-        """A model of copies of these arrays. Raises ShapeError for wrong shapes or non-finite numbers."""
+        """A model of copies of these arrays. Raises ShapeError for wrong shapes or non-finite numbers, DeviceError for
+        a device that is not there.
+        """
+        place = resolve_device(str(device))
         arrays = {"W": W, "vbias": vbias, "hbias": hbias, "log_var": log_var}
         tensors: dict[str, Tensor | None] = {}
-        for name, array in arrays.items():
-            if array is not None and not np.isfinite(array).all():
-                bad = int(np.size(array) - np.isfinite(array).sum())
+        for name, given in arrays.items():
+            if given is None:
+                tensors[name] = None
+                continue
+            try:
+                array = np.asarray(given, np.float64)
+            except (TypeError, ValueError):
+                raise ShapeError(f"{name} must be an array of numbers, got {_kind(given)}") from None
+            if not np.isfinite(array).all():
+                bad = int(array.size - np.isfinite(array).sum())
                 raise ShapeError(
                     f"{name} has {bad} numbers that are not finite; a model needs finite parameters"
                 )
-            tensors[name] = (
-                None if array is None else torch.tensor(np.asarray(array), dtype=dtype, device=device)
-            )
+            tensors[name] = torch.tensor(array, dtype=dtype, device=place)
         return cls(**tensors, visible=visible)  # type: ignore[arg-type]
 
     def to_numpy(self) -> dict[str, np.ndarray]:
@@ -117,8 +134,8 @@ class RBM:
         return {name: t.to("cpu", wide).numpy().copy() for name, t in named.items() if t is not None}
 
     def to(self, device: str | torch.device | None = None, dtype: torch.dtype | None = None) -> "RBM":
-        """The same model elsewhere or in another precision."""
-        device, dtype = self.device if device is None else device, dtype or self.dtype
+        """The same model elsewhere or in another precision. Raises DeviceError for a device that is not there."""
+        device, dtype = self.device if device is None else resolve_device(str(device)), dtype or self.dtype
         return replace(
             self,
             W=self.W.to(device, dtype),
@@ -140,9 +157,23 @@ class RBM:
     ) -> "RBM":
         """W ~ N(0, weight_std²), c = 0, and b from the data's means: log p/(1 − p), or the mean itself if Gaussian.
 
-        data_mean: (V,) or None for b = 0. Sources: Hinton 2010, §8.
+        data_mean: (V,) or None for b = 0. Raises ShapeError for sizes below 1 or beyond memory, and for a spread or
+        means that no weights can have. Source: Hinton 2010, §8.
         """
-        W = rng.normal((n_visible, n_hidden)) * weight_std
+        for name, n in (("n_visible", n_visible), ("n_hidden", n_hidden)):
+            if n < 1:
+                raise ShapeError(f"{name} must be at least 1, got {n}")
+        if not 0 <= weight_std < math.inf:
+            raise ShapeError(f"weight_std must be finite and at least 0, got {weight_std}")
+        if data_mean is not None and not torch.isfinite(data_mean).all():
+            raise ShapeError("data_mean holds numbers that are not finite; biases need finite means")
+        try:
+            W = rng.normal((n_visible, n_hidden)) * weight_std
+        except (MemoryError, torch.OutOfMemoryError):
+            raise ShapeError(
+                f"{n_visible:,} × {n_hidden:,} weights need {n_visible * n_hidden * 4 / 2**30:,.1f} GiB, which is "
+                "more than this machine has free; ask for fewer hidden units"
+            ) from None
         hbias = torch.zeros(n_hidden, device=W.device)
         if data_mean is None:
             vbias = torch.zeros(n_visible, device=W.device)
@@ -154,6 +185,10 @@ class RBM:
         return cls(W, vbias, hbias, visible)
 
     def _check(self, x: Tensor, units: int, name: str) -> Tensor:
+        if not isinstance(x, Tensor):
+            raise ShapeError(
+                f"{name} must be a torch tensor of shape (cases, {units}), got {_kind(x)}; torch.tensor makes one"
+            )
         if x.dim() != 2 or x.shape[1] != units:
             raise ShapeError(f"{name} must have shape (cases, {units}), got {tuple(x.shape)}")
         if x.device != self.device:
@@ -206,6 +241,10 @@ class RBM:
     def energy(self, v: Tensor, h: Tensor) -> Tensor:
         """E(v, h) in nats, by the formulas at the head of this module. v: (B, V), h: (B, H). Returns (B,)."""
         v, h = self._check(v, self.n_visible, "v"), self._check(h, self.n_hidden, "h")
+        if len(v) != len(h):
+            raise ShapeError(f"v and h must hold as many cases, got {len(v)} and {len(h)}")
+        _check_finite(v, "v")
+        _check_finite(h, "h")
         return self.visible_energy(v) - (self.logits_h_from_v(v) * h).sum(1)
 
     def free_energy(self, v: Tensor) -> Tensor:
@@ -214,4 +253,17 @@ class RBM:
         Gaussian units have Σᵢ (vᵢ − bᵢ)²/2σᵢ² in place of −b·v.
         """
         v = self._check(v, self.n_visible, "v")
+        _check_finite(v, "v")
         return self.visible_energy(v) - softplus(self.logits_h_from_v(v)).sum(1)
+
+
+def _check_finite(x: Tensor, name: str) -> None:
+    if not torch.isfinite(x).all():
+        bad = int(x.numel() - torch.isfinite(x).sum())
+        raise ShapeError(f"{name} holds {bad} numbers that are not finite; they have no energy")
+
+
+def _kind(x: object) -> str:
+    """What a caller passed, in a word or two."""
+    dtype = getattr(x, "dtype", None)
+    return type(x).__name__ if dtype is None else f"{type(x).__name__} of {dtype}"

@@ -56,5 +56,5 @@ def test_chains_start_at_the_rows_and_stay_binary() -> None:
 def test_values_outside_the_unit_interval_are_refused_with_their_range() -> None:
     with pytest.raises(ValueError, match=r"must lie in \[0, 1\], got -1 … 1"):
         BernoulliRBM().fit(bars() * 2 - 1)
-    with pytest.raises(ValueError, match="n_hidden must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="n_components must be at least 1, got 0"):
         BernoulliRBM(n_components=0).fit(bars())
