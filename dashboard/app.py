@@ -12,17 +12,23 @@ import streamlit as st  # noqa: E402
 from dashboard import data, view_state  # noqa: E402
 
 PAGES = (
+    ("learn", "Learn", ":material/school:"),
     ("train", "Train", ":material/show_chart:"),
     ("gibbs", "Gibbs", ":material/casino:"),
     ("inspect", "Inspect", ":material/search:"),
     ("evaluate", "Evaluate", ":material/straighten:"),
     ("compare", "Compare", ":material/compare_arrows:"),
-    ("learn", "Learn", ":material/school:"),
 )
 
 
 # Streamlit leaves 5rem on each side of a wide page and a tall bar above it; pictures need the room.
-# The time slider stays in sight while one scrolls through the pictures it moves.
+# The time slider stays in sight while one scrolls through the pictures it moves, on a bar of its own from edge to
+# edge; so does the button that starts a run, below its form.
+PAPER = f"light-dark({st.get_option('theme.light.backgroundColor')}, {st.get_option('theme.dark.backgroundColor')})"
+SIDE = (
+    f"light-dark({st.get_option('theme.light.sidebar.backgroundColor')}, "
+    f"{st.get_option('theme.dark.sidebar.backgroundColor')})"
+)
 LAYOUT = """<style>
 [data-testid="stHeader"] { height: 2.4rem; min-height: 2.4rem; }
 [data-testid="stMainBlockContainer"] { padding: 2.6rem 2rem 3rem; }
@@ -32,25 +38,37 @@ LAYOUT = """<style>
   .st-key-head, .st-key-doctor { flex-wrap: nowrap; }
   .st-key-head p { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 }
+.st-key-doctor > :last-child { margin-left: auto; }
 .st-key-doctor button { min-height: 1.6rem; padding: 0; }
-[class*="st-key-about-"] button { min-height: 1.6rem; padding: 0; opacity: 0.75; }
+[class*="st-key-about-"] button, [class*="st-key-csv-"] button { min-height: 1.6rem; padding: 0; opacity: 0.75; }
+.modebar:focus-within { opacity: 1 !important; }
 .st-key-timeline { position: sticky; top: 2.4rem; z-index: 20; }
-@media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 3rem 1rem; } }
-</style>"""
+.st-key-timeline::before {
+  content: ""; position: absolute; inset: -0.5rem -2rem -0.6rem; z-index: -1;
+  background: linear-gradient(to top, transparent, PAPER 0.6rem);
+}
+[data-testid="stSidebar"] [data-testid="stExpanderDetails"] [data-testid="stVerticalBlock"] { gap: 0.6rem; }
+.st-key-new_start { position: sticky; bottom: 0; z-index: 5; padding: 0.6rem 0; background: SIDE; }
+@media (max-width: 640px) {
+  [data-testid="stMainBlockContainer"] { padding: 3rem 1rem; }
+  .st-key-timeline::before { inset: -0.5rem -1rem -0.6rem; }
+}
+</style>""".replace("PAPER", PAPER).replace("SIDE", SIDE)
 
 
-def pick_run() -> None:
-    """The sidebar's run picker; leaves the chosen name in st.session_state.run and in the URL."""
+def pick_run(offer: bool) -> None:
+    """Leaves the chosen run's name in st.session_state.run and in the URL; `offer`: with a picker in the sidebar."""
     infos = data.runs()
     names = [info.name for info in infos]
     asked = view_state.field("run") or st.session_state.get("run")
-    if asked and asked not in names:
+    if asked and asked not in names and offer:
         there = ", ".join(names[:8]) or "no runs yet"
-        st.warning(f"There is no run {asked!r} in {data.store.runs_root()}; there are: {there}.")
-        asked = None
-    run = asked or data.default_run(infos)
+        st.warning(f"There is no run {asked!r}; there are: {there}.")
+    run = asked if asked in names else data.default_run(infos)
     st.session_state.run = run
     if run is None:
+        return
+    if not offer:
         return
     view_state.remember("run", run)
     # States that change by themselves stand on the page, which refreshes; here only what stays true.
@@ -81,7 +99,7 @@ def main() -> None:
     ]
     st.html(LAYOUT)
     page = st.navigation(pages)
-    pick_run()
+    pick_run(offer=page.url_path != "learn")  # Learn has machines of its own
     notices = st.container()
     try:
         page.run()

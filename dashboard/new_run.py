@@ -1,14 +1,18 @@
-"""The sidebar's form for a new run: a preset first, the data set, a few settings, the rest folded."""
+"""The sidebar's form for a new run: a preset first, the data set, a few settings, the rest folded.
 
+What cannot be trained is said under the field that is wrong, in its label's words, before Start is pressed.
+"""
+
+from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import streamlit as st
 
 from dashboard import data, trainers
-from dashboard.words import sentence
+from dashboard.words import plain, sentence
 from rbm_core import datasets
-from rbm_core.config import PRESET_NOTES, PRESETS, RunConfig, make_config
-from rbm_core.runs import RunError
+from rbm_core.config import PRESET_NOTES, PRESETS, ConfigError, RunConfig, make_config
+from rbm_core.runs import RunError, store
 
 MAIN = ("n_hidden", "epochs", "learning_rate", "k")
 FOLDED = tuple(name for name in RunConfig.model_fields if name not in MAIN and name != "dataset")
@@ -30,6 +34,7 @@ LABELS = {
     "centred": "Centred gradient",
 }
 OWN_FOLDER = "a folder of images"
+LIKE = "as this run"
 # Presets are made for MNIST's 55,000 training images. On a smaller set the same number of epochs would be
 # too few updates to learn anything, so the form offers as many epochs as make about as many updates.
 UPDATES_PER_EPOCH = {"mnist-5k": 40, "bars-and-stripes": 1, "bars-and-stripes-3": 1}
@@ -40,60 +45,107 @@ def label(field: str) -> str:
     return LABELS.get(field, field.replace("_", " ").capitalize())
 
 
+def offer_to_go_on() -> None:
+    """Opens the form with the run's own settings and its weights: how a finished run is trained further."""
+    st.session_state.new_open = True
+    st.session_state.new_preset = LIKE
+    st.session_state.new_fork = True
+
+
 def sidebar() -> None:
     """Draws the form; a press of Start leaves the new run chosen and reruns the page."""
     run = st.session_state.get("run")
-    with st.sidebar, st.expander("New run", icon=":material/add:", expanded=run is None):
-        preset = st.selectbox(
-            "Preset",
-            list(PRESETS),
-            index=list(PRESETS).index("quick") if "quick" in PRESETS else 0,
-            key="new_preset",
-            help="A complete recipe that is known to work; every setting below starts from it.",
-        )
-        st.caption(PRESET_NOTES.get(preset, ""))
-        dataset = _dataset()
+    st.session_state.setdefault("new_open", run is None)
+    with st.sidebar, st.expander("New run", icon=":material/add:", key="new_open", on_change="rerun"):
+        preset, recipe = _recipe(run)
+        form = f"{preset}_{run}" if preset == LIKE else preset
+        given = _fork(run)
+        dataset = given["dataset"] if given else _dataset(recipe.dataset if preset == LIKE else None, form)
         fields: dict[str, Any] = {"dataset": dataset}
         for name in MAIN:
-            fields[name] = _control(preset, name, dataset)
-        fields |= _folded(preset, dataset)
-        fork = False
-        if run is not None:
-            fork = st.checkbox(
-                "Start from the moment shown",
-                key="new_fork",
-                help="Copy the weights of the run on this page, at the slider's moment, instead of starting from "
-                "random ones. Its data set and number of hidden units come with them.",
-            )
+            if name not in given:
+                fields[name] = _field(form, recipe, name, dataset)
+        fields |= _folded(form, recipe, dataset) | given
+        wrong = _wrong(fields) if dataset is not None else None
+        if wrong and wrong[0] not in MAIN:  # the field itself may be folded away
+            st.caption(f":red[{plain(wrong[1])}]")
         st.button(
             "Start",
             key="new_start",
             type="primary",
             icon=":material/play_arrow:",
             width="stretch",
-            disabled=dataset is None,
+            disabled=dataset is None or wrong is not None,
             on_click=_start,
-            args=(preset, fields, run if fork else None),
+            args=(preset, recipe, fields, run if given else None),
             help="Train in a process of its own; closing this page does not stop it.",
         )
         if st.session_state.get("new_error"):
             st.error(st.session_state.pop("new_error"))
 
 
-def _dataset() -> str | None:
+def _recipe(run: str | None) -> tuple[str, RunConfig]:
+    """The preset chosen and its settings; the run on the page is one more preset."""
+    recipes = dict(PRESETS)
+    if run is not None:
+        try:
+            recorded = data.reader(run).config()["config"]
+            recipes[LIKE] = make_config(**{k: v for k, v in recorded.items() if k in RunConfig.model_fields})
+        except (RunError, ConfigError):
+            pass  # a run that cannot be read is not offered as an example
+    if st.session_state.get("new_preset") not in recipes:
+        st.session_state.new_preset = "quick"
+    preset = st.selectbox(
+        "Preset",
+        list(recipes),
+        key="new_preset",
+        help="A complete recipe that is known to work; every setting below starts from it.",
+    )
+    st.caption(PRESET_NOTES.get(preset, f"The settings of {plain(str(run))}."))
+    return preset, recipes[preset]
+
+
+def _fork(run: str | None) -> dict[str, Any]:
+    """The settings that come with the weights of the run on the page, if it is to start from them; else none."""
+    if run is None:
+        return {}
+    wanted = st.checkbox(
+        "Start from the moment shown",
+        key="new_fork",
+        help="Copy the weights of the run on this page, at the slider's moment, instead of starting from random ones.",
+    )
+    if not wanted:
+        return {}
+    try:
+        recorded = data.reader(run).config()["config"]
+        given = {name: recorded[name] for name in ("dataset", "n_hidden", "visible")}
+    except (RunError, KeyError) as error:
+        st.caption(f":red[{plain(sentence(error))}]")
+        return {}
+    st.caption(
+        f"{plain(run)} gives its weights, so its data set ({plain(Path(given['dataset']).name)}) and its "
+        f"{given['n_hidden']:,} hidden units come along."
+    )
+    return given
+
+
+def _dataset(first: str | None, form: str) -> str | None:
     """The chosen data set's name or folder; None while no usable folder is named."""
     names = [*datasets.NAMES, OWN_FOLDER]
-    first = "mnist" if datasets.available("mnist") else "mnist-5k"
+    start = first or ("mnist" if datasets.available("mnist") else "mnist-5k")
     chosen = st.selectbox(
         "Data set",
         names,
-        index=names.index(first),
-        key="new_dataset",
+        index=names.index(start if start in names else OWN_FOLDER),
+        key=f"new_dataset_{form}" if first else "new_dataset",
         help=RunConfig.model_fields["dataset"].description,
     )
     if chosen == OWN_FOLDER:
         folder = st.text_input(
-            "Folder", key="new_folder", help="A folder on this machine with the images to learn from."
+            "Folder",
+            value=first if first not in names and first else "",
+            key=f"new_folder_{form}" if first else "new_folder",
+            help="A folder on this machine with the images to learn from.",
         ).strip()
         if not folder:
             return None
@@ -113,34 +165,58 @@ def _dataset() -> str | None:
     return chosen
 
 
-def _folded(preset: str, dataset: str | None) -> dict[str, Any]:
+def _folded(form: str, recipe: RunConfig, dataset: str | None) -> dict[str, Any]:
     """The other settings. Their widgets are made only while they are looked at: 28 of them would cost every
     run of the page 40 % of its time. What was set stays set while they are folded away.
     """
-    kept = st.session_state.setdefault("new_kept", {}).setdefault(preset, {})
+    kept = st.session_state.setdefault("new_kept", {}).setdefault(form, {})
     with st.popover(
         "All settings", icon=":material/tune:", width="stretch", key="new_all", on_change="rerun"
     ) as folded:
         if folded.open:
             for name in FOLDED:
-                kept[name] = _control(preset, name, dataset, kept.get(name))
-    return {name: kept.get(name, getattr(PRESETS[preset], name)) for name in FOLDED}
+                kept[name] = _field(form, recipe, name, dataset, kept.get(name))
+    return {name: kept.get(name, getattr(recipe, name)) for name in FOLDED}
 
 
-def _epochs(preset: str, dataset: str) -> int:
-    epochs = PRESETS[preset].epochs
-    return epochs * MNIST_UPDATES_PER_EPOCH // UPDATES_PER_EPOCH.get(dataset, MNIST_UPDATES_PER_EPOCH)
+def _field(form: str, recipe: RunConfig, name: str, dataset: str | None, kept: Any = None) -> Any:
+    """A field's widget, and beneath it what is wrong with its value or needs a word."""
+    value = _control(form, recipe, name, dataset, kept)
+    wrong = _wrong({**recipe.model_dump(), name: value})
+    if wrong:
+        st.caption(f":red[{plain(wrong[1])}]")
+    elif name == "epochs" and dataset and _epochs(recipe, dataset) != recipe.epochs:
+        st.caption(
+            f"The preset's {recipe.epochs} are for MNIST; {_epochs(recipe, dataset):,} make as many updates here."
+        )
+    return value
 
 
-def _control(preset: str, name: str, dataset: str | None, kept: Any = None) -> Any:
+def _wrong(fields: dict[str, Any]) -> tuple[str, str] | None:
+    """(field, sentence in its label's words) where these settings cannot be trained."""
+    try:
+        make_config(**fields)
+    except ConfigError as error:
+        name, _, rest = str(error).partition(" ")
+        return name, sentence(f"{label(name)} {rest}" if name in RunConfig.model_fields else error)
+    return None
+
+
+def _epochs(recipe: RunConfig, dataset: str) -> int:
+    """As many passes over `dataset` as make about as many updates as the recipe's over its own data set."""
+    own = UPDATES_PER_EPOCH.get(recipe.dataset, MNIST_UPDATES_PER_EPOCH)
+    return max(1, recipe.epochs * own // UPDATES_PER_EPOCH.get(dataset, MNIST_UPDATES_PER_EPOCH))
+
+
+def _control(form: str, recipe: RunConfig, name: str, dataset: str | None, kept: Any = None) -> Any:
     """The widget for one field of RunConfig, at first at the preset's value; its help is the field's own.
 
     Each preset has widgets of its own, so that choosing another one shows its values.
     """
     field = RunConfig.model_fields[name]
-    value, key, kind = getattr(PRESETS[preset], name), f"new_{preset}_{name}", field.annotation
-    if name == "epochs" and dataset in UPDATES_PER_EPOCH:
-        value, key = _epochs(preset, dataset), f"{key}_{dataset}"
+    value, key, kind = getattr(recipe, name), f"new_{form}_{name}", field.annotation
+    if name == "epochs" and dataset and _epochs(recipe, dataset) != recipe.epochs:
+        value, key = _epochs(recipe, dataset), f"{key}_{dataset}"
     value = value if kept is None else kept
     if get_origin(kind) is Literal:
         options = list(get_args(kind))
@@ -161,18 +237,17 @@ def _stride(value: float) -> float:
     return float(f"1e{int(f'{value:e}'.split('e')[1]) - 1}") if value > 0 else 0.001
 
 
-def _start(preset: str, fields: dict[str, Any], fork: str | None) -> None:
-    origin = None
+def _start(preset: str, recipe: RunConfig, fields: dict[str, Any], fork: str | None) -> None:
     try:
-        if fork is not None:
-            origin = _moment_of(fork)
-            recorded = data.reader(fork).config()["config"]
-            fields = {**fields, **{name: recorded[name] for name in ("dataset", "n_hidden", "visible")}}
+        origin = _moment_of(fork) if fork is not None else None
         config = make_config(**fields)
-        offered = {"dataset": config.dataset, "epochs": _epochs(preset, config.dataset)}
-        changed = fork is not None or config != PRESETS[preset].model_copy(update=offered)
+        offered = {"dataset": config.dataset, "epochs": _epochs(recipe, config.dataset)}
+        changed = preset == LIKE or origin is not None or config != recipe.model_copy(update=offered)
+        kind = f"{config.algorithm}{config.k}" if preset == LIKE else preset
+        kind += "-fork" if origin else "-changed" if changed and preset != LIKE else ""
         name = trainers.start(
             config,
+            store.new_name(config, kind),
             preset=None if changed else preset,
             origin=origin,
             download=not datasets.available(config.dataset),
@@ -180,6 +255,7 @@ def _start(preset: str, fields: dict[str, Any], fork: str | None) -> None:
     except ValueError as error:  # ConfigError, DatasetError and RunError are all one sentence
         st.session_state.new_error = sentence(error)
         return
+    st.session_state.new_fork = False
     st.session_state.run = name
     st.query_params.clear()
     st.query_params["run"] = name

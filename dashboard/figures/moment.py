@@ -108,7 +108,8 @@ def filters(
         "title": "Filters",
         "noun": "unit",
         "unit": "",
-        "note": f"{shown} {total:,} hidden units, one tile each: {what}, all on one scale. Click a tile.",
+        "note": f"{shown} {total:,} hidden units, one tile each: {what}, all on one scale.",
+        "hint": "Click a tile.",
         "facts": [["norm", ""], ["bias", ""], ["on for", "of the training subset"]],
     }
     return header, {"tiles": tiles, "facts": facts[:, 1:].astype(np.float32), "units": units.astype(np.int32)}
@@ -186,10 +187,10 @@ def histograms(snapshot: Snapshot) -> Blob:
         ("hidden biases c", snapshot.hbias),
     )
     for name, values in states:
-        panels.append({"title": name, "unit": "", "colour": "blue"})
+        panels.append({"title": name, "unit": "nats", "colour": "blue"})
         arrays[f"counts{len(panels) - 1}"], arrays[f"edges{len(panels) - 1}"] = histogram(values)
     for row, name in enumerate(("ΔW", "Δb", "Δc")):
-        panels.append({"title": f"last update {name}", "unit": "", "colour": "orange"})
+        panels.append({"title": f"last update {name}", "unit": "nats", "colour": "orange"})
         arrays[f"counts{len(panels) - 1}"] = snapshot.increment_counts[row].astype(np.int32)
         arrays[f"edges{len(panels) - 1}"] = snapshot.increment_edges[row].astype(np.float32)
     return {"panels": panels}, arrays

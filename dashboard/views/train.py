@@ -57,6 +57,7 @@ def main() -> None:
             "There is no run to show yet. **Start one in the sidebar**: the *quick* preset shows "
             "recognisable digits in well under a minute."
         )
+        newcomers()
         return
     if st.session_state.get("watched") != name:
         st.session_state.watched = name
@@ -106,7 +107,7 @@ def watch(name: str) -> None:
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="head"
     ):
-        st.markdown(progress_words(status), width="content")
+        st.markdown(progress_words(status, shown), width="content")
         caption(shown)
     time_slider(steps, shown, status, alive, events)
     if shown is not None and shown.note:
@@ -141,21 +142,36 @@ def header(name: str, config: dict[str, Any], status: dict[str, Any]) -> None:
     left, right = st.columns([1, 2], vertical_alignment="center")
     with left:
         st.markdown(f"**{plain(name)}** &nbsp; {badge}")
-    with right, st.container(horizontal=True, horizontal_alignment="right", gap="small", key="controls"):
+    with (
+        right,
+        st.container(
+            horizontal=True,
+            horizontal_alignment="right",
+            vertical_alignment="center",
+            gap="small",
+            key="controls",
+        ),
+    ):
         controls(name, status, disabled=underway is not None)
     if status["message"] and state in ("diverged", "failed", "interrupted"):
         st.warning(sentence(status["message"]))
 
 
-def progress_words(status: dict[str, Any]) -> str:
-    """`epoch 7.2 of 40 · step 4,210 · 312 steps/s · 1 min 20 s left`."""
+def progress_words(status: dict[str, Any], shown: Moment | None) -> str:
+    """`epoch 7.2 of 40 · step 4,210 · 312 steps/s · 1 min 20 s left`.
+
+    The trainer writes its state once a second and its pictures twice: what is shown may be the newer word.
+    """
     if not status["n_steps"]:
         return sentence(status["message"] or "The trainer is waking up")
-    words = [f"epoch **{status['epoch']:.3g}** of {status['n_epochs']:g}"]
-    words.append(f"step **{int(status['step']):,}**")
+    step, epoch = int(status["step"]), status["epoch"]
+    if shown is not None and shown.snapshot.step > step:
+        step, epoch = shown.snapshot.step, shown.snapshot.meta.get("epoch", epoch)
+    words = [f"epoch **{epoch:.3g}** of {status['n_epochs']:g}"]
+    words.append(f"step **{step:,}**")
     if status["state"] == "running" and status["steps_per_s"] > 0:
         words.append(f"{status['steps_per_s']:,.0f} steps/s")
-        words.append(f"{duration((status['n_steps'] - status['step']) / status['steps_per_s'])} left")
+        words.append(f"{duration((status['n_steps'] - step) / status['steps_per_s'])} left")
     else:
         words.append(f"trained {duration(status['seconds'])}")
     return " · ".join(words)
@@ -164,11 +180,13 @@ def progress_words(status: dict[str, Any]) -> str:
 def controls(name: str, status: dict[str, Any], disabled: bool) -> None:
     state = status["state"]
 
-    def button(label: str, icon: str, command: str, value: Any = None, help: str = "", **look: Any) -> None:
+    def button(
+        label: str, icon: str | None, command: str, value: Any = None, help: str = "", **look: Any
+    ) -> None:
         st.button(
             label,
             key=f"do_{command}_{value['n'] if value else ''}",
-            icon=f":material/{icon}:",
+            icon=icon and f":material/{icon}:",
             help=help,
             disabled=disabled,
             on_click=_command,
@@ -182,16 +200,37 @@ def controls(name: str, status: dict[str, Any], disabled: bool) -> None:
     elif state == "paused":
         epoch = max(1, int(status["steps_per_epoch"] or 1))
         button("Resume", "play_arrow", "resume", help="Go on training.", type="primary")
-        button("1", "skip_next", "step", {"n": 1}, help="Make one parameter update, then hold again.")
-        button("10", "fast_forward", "step", {"n": 10}, help="Make ten updates, then hold again.")
-        button("Epoch", "redo", "step", {"n": epoch}, help="Train one pass over the data, then hold again.")
+        button("1 step", None, "step", {"n": 1}, help="Make one parameter update, then hold again.")
+        button("10 steps", None, "step", {"n": 10}, help="Make ten updates, then hold again.")
+        button("1 epoch", None, "step", {"n": epoch}, help="Train one pass over the data, then hold again.")
         button("Stop", "stop", "stop", help="End the run here and save its state; it can be resumed later.")
     elif state in ("stopped", "interrupted"):
         button(
             "Resume", "play_arrow", "restart", help="Start a trainer that goes on from the last saved state."
         )
+    if state in ("finished", "stopped"):
+        what_next(name)
     if state in ("running", "paused"):
         change_settings(name, status)
+
+
+def what_next(name: str) -> None:
+    """What one does with a machine that has learned."""
+    where = {"run": name}
+    st.page_link("views/gibbs.py", label="Play its chain", icon=":material/casino:", query_params=where)
+    st.page_link("views/evaluate.py", label="Evaluate it", icon=":material/straighten:", query_params=where)
+    if st.button(
+        "Train longer",
+        key="train_longer",
+        icon=":material/fork_right:",
+        help="A new run that starts from this one's weights, with its settings to change first.",
+        on_click=new_run.offer_to_go_on,
+    ):
+        st.rerun()  # the form is not part of what refreshes
+
+
+def newcomers() -> None:
+    st.page_link("views/learn.py", label="New to this? Start with Learn", icon=":material/school:")
 
 
 def change_settings(name: str, status: dict[str, Any]) -> None:
@@ -238,8 +277,9 @@ def _command(name: str, command: str, value: Any) -> None:
         return
     if command in UNDERWAY:
         st.session_state.underway = (command, time.monotonic())
-    if command in ("step", "resume", "restart"):
+    if command == "step" and st.session_state.moment != "live":
         _go("live")
+        st.toast("The page follows the newest state again, to show the step.")
 
 
 def _underway(state: str) -> str | None:
@@ -316,6 +356,7 @@ def time_slider(
         "shown": shown.snapshot.step if shown else None,
         "follows": st.session_state.moment == "live",
         "alive": alive,
+        "moving": status["state"] in ("starting", "running"),
         "events": events,
         "answers": st.session_state.answers,
     }
@@ -370,6 +411,7 @@ def see_doctor(name: str, reader: RunReader, config: dict[str, Any], steps: list
             st.markdown(f":green-badge[{len(findings)} checks fine]")
         else:
             st.markdown(":grey-badge[too early to say]")
+        newcomers()
 
 
 def doctor_report(findings: list[doctor.Finding]) -> str:

@@ -248,8 +248,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[RunConfig, dict[str, 
     """What the form would have started, instead of a process."""
     calls: list[tuple[RunConfig, dict[str, Any]]] = []
 
-    def start(config: RunConfig, **options: Any) -> str:
-        calls.append((config, options))
+    def start(config: RunConfig, name: str, **options: Any) -> str:
+        calls.append((config, {"name": name, **options}))
         return RUN
 
     monkeypatch.setattr(trainers, "start", start)
@@ -307,21 +307,76 @@ def test_a_setting_stays_set_when_its_control_is_folded_away(
 @pytest.mark.parametrize(
     ("field", "value", "sentence"),
     [
-        ("learning_rate", -1.0, "Learning_rate must be greater than 0, got -1.0."),
-        ("n_hidden", 0, "N_hidden must be at least 1, got 0."),
-        ("epochs", 0, "Epochs must be at least 1, got 0."),
+        ("learning_rate", -1.0, "Learning rate must be greater than 0, got -1.0."),
+        ("n_hidden", 0, "Hidden units must be at least 1, got 0."),
+        ("k", 0, "Gibbs sweeps per update (k) must be at least 1, got 0."),
+        ("weight_decay", 50.0, "Weight decay (L2) must be at most 10, got 50.0."),
     ],
 )
-def test_values_that_cannot_be_trained_cost_one_sentence(
+def test_values_that_cannot_be_trained_are_said_at_their_field_in_its_labels_words(
     run: Path, started: list[tuple[RunConfig, dict[str, Any]]], field: str, value: float, sentence: str
 ) -> None:
     app = open_train(run=RUN)
     app.selectbox(key="new_dataset").set_value("mnist").run()
+    app.session_state["new_all"] = True
+    app.run()
     app.number_input(key=f"new_quick_{field}").set_value(value).run()
-    app.button(key="new_start").click().run()
     assert not app.exception
-    assert [error.value for error in app.error] == [sentence]
-    assert not started
+    assert app.button(key="new_start").disabled
+    drawn = [getattr(e, "key", None) or getattr(e, "value", "") for e in app.sidebar]
+    at = drawn.index(f"new_quick_{field}")
+    assert drawn[at + 1].replace("\\", "") == f":red[{sentence}]"
+    app.number_input(key=f"new_quick_{field}").set_value(1 if isinstance(value, int) else 0.5).run()
+    assert not app.button(key="new_start").disabled
+    assert not any(":red[" in caption.value for caption in app.caption)
+
+
+def test_what_is_wrong_in_a_folded_setting_is_said_above_start(run: Path) -> None:
+    app = open_train(run=RUN)
+    app.session_state["new_all"] = True
+    app.run()
+    app.number_input(key="new_quick_weight_decay").set_value(50.0).run()
+    app.session_state["new_all"] = False
+    app.run()
+    assert app.button(key="new_start").disabled
+    assert any("Weight decay" in c.value and "at most 10" in c.value for c in app.caption)
+
+
+def test_a_changed_run_keeps_its_presets_name_and_says_that_it_is_changed(
+    run: Path, started: list[tuple[RunConfig, dict[str, Any]]]
+) -> None:
+    app = open_train(run=RUN)
+    app.selectbox(key="new_dataset").set_value("mnist-5k").run()
+    app.button(key="new_start").click().run()
+    app.number_input(key="new_quick_k").set_value(3).run()
+    app.button(key="new_start").click().run()
+    (plain, _), (changed, options) = started_names(started)
+    assert plain.startswith("mnist-5k-quick-")
+    assert "changed" not in plain
+    assert changed.startswith("mnist-5k-quick-changed-")
+    assert options["preset"] is None
+
+
+def started_names(started: list[tuple[RunConfig, dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:
+    return [(options["name"], options) for _, options in started]
+
+
+def test_a_finished_run_offers_what_comes_next_and_is_trained_longer_from_its_end(
+    run: Path, started: list[tuple[RunConfig, dict[str, Any]]]
+) -> None:
+    app = open_train(run=RUN)
+    links = {link.proto.page for link in app.get("page_link")}
+    assert {"gibbs", "evaluate", "learn"} <= links
+    app.button(key="train_longer").click().run()
+    app.run()
+    assert app.selectbox(key="new_preset").value == "as this run"
+    assert app.checkbox(key="new_fork").value
+    app.button(key="new_start").click().run()
+    ((config, options),) = started
+    recorded = RunReader(run).config()["config"]
+    assert options["origin"] == {"run": RUN, "step": RunReader(run).snapshot_steps()[-1]}
+    assert config.model_dump() == recorded
+    assert "fork" in options["name"]
 
 
 def test_every_control_of_the_form_teaches_with_its_fields_own_sentence(run: Path) -> None:
@@ -352,7 +407,41 @@ def test_data_not_on_this_machine_are_offered_with_a_sentence(
     assert started[0][1]["download"] is True
 
 
-def test_a_small_data_set_gets_as_many_updates_as_the_preset_means(run: Path) -> None:
+def test_a_small_data_set_gets_as_many_updates_as_the_preset_means_and_says_so(run: Path) -> None:
     app = open_train(run=RUN)
     app.selectbox(key="new_dataset").set_value("mnist-5k").run()
     assert app.number_input(key="new_quick_epochs_mnist-5k").value == 5 * 550 // 40
+    assert any("as many updates" in caption.value for caption in app.caption)
+    app.selectbox(key="new_dataset").set_value("mnist").run()
+    assert not any("as many updates" in caption.value for caption in app.caption)
+
+
+def test_the_head_is_never_behind_the_pictures(run: Path) -> None:
+    reader = RunReader(run)
+    last = reader.snapshot_steps()[-1]
+    lock = live(run, state="running", steps_per_s=100.0, step=last - 3, epoch=1.5)
+    app = open_train(run=RUN)
+    assert f"step **{last:,}**" in next(e.value for e in app.markdown if "steps/s" in e.value)
+    lock.release()
+
+
+def test_only_a_run_that_moves_is_marked_as_moving(run: Path) -> None:
+    for state, moving in (("running", True), ("paused", False)):
+        lock = live(run, state=state, steps_per_s=100.0)
+        header, _ = fed(open_train(run=RUN), "timeline")
+        assert header["alive"]
+        assert header["moving"] is moving
+        lock.release()
+
+
+def test_resuming_leaves_the_moment_alone_and_a_single_step_says_that_it_moves_it(run: Path) -> None:
+    _, second, *_ = RunReader(run).snapshot_steps()
+    lock = live(run, state="paused", steps_per_epoch=40)
+    app = open_train(run=RUN, step=str(second))
+    app.button(key="do_resume_").click().run()
+    assert fed(app, "timeline")[0]["shown"] == second
+    app = open_train(run=RUN, step=str(second))
+    app.button(key="do_step_10").click().run()
+    assert fed(app, "timeline")[0]["follows"]
+    assert "follows the newest" in app.toast[0].value
+    lock.release()

@@ -95,8 +95,7 @@ class Curves {
     }
     this.legend = el("div", { class: "row legend" });
     this.canvas = el("canvas", { role: "img", tabindex: "0" });
-    this.tip = el("div", { class: "tip", hidden: "" });
-    this.stage = el("div", { class: "stage" }, this.canvas, this.tip);
+    this.stage = el("div", { class: "stage" }, this.canvas);
     this.note = el("div", { class: "note" });
     this.axisPicker = el("select", { "aria-label": "Horizontal axis", onchange: () => {
       this.axis = this.axisPicker.value;
@@ -471,8 +470,17 @@ class Curves {
       const p = sx.to(t);
       if (p >= left - 1 && p <= right + 1) ctx.fillText(pretty(t), Math.min(p, right - 8), y);
     }
-    ctx.fillText(AXES[this.axis] + (this.logX ? " (log)" : ""), (left + right) / 2, y + 16);
+    if (this.hover === null) ctx.fillText(AXES[this.axis] + (this.logX ? " (log)" : ""), (left + right) / 2, y + 16);
     ctx.globalAlpha = 1;
+    if (this.hover !== null) this.sayMoment(ctx, sx, right, y + 16);
+  }
+  // Which moment the pointer is at, in place of the axis title: nothing covers the curves.
+  sayMoment(ctx, sx, right, y) {
+    const i = this.hover, x = sx.to(this.x(i));
+    const here = this.events.filter((e) => Math.abs(sx.to(this.xOfStep(e.step)) - x) < 5).map((e) => e.label);
+    const words = [`step ${pretty(this.at("step", i))}`, `epoch ${pretty(this.at("epoch", i), 3)}`, clock(this.at("seconds", i)), ...new Set(here)].join(" · ");
+    const half = ctx.measureText(words).width / 2;
+    ctx.fillText(words, Math.min(Math.max(x, half), right + MARGIN.right - half), y);
   }
 
   marks(ctx, sx, left, right) {
@@ -556,13 +564,11 @@ class Curves {
       const p = place(event);
       if (this.drag) this.drag.to = Math.min(Math.max(p, MARGIN.left), canvas.clientWidth - MARGIN.right);
       this.hover = p < MARGIN.left - 4 ? null : nearest(p);
-      this.showTip(p);
       this.draw();
     });
     canvas.addEventListener("pointerleave", () => {
       if (this.drag) return;
       this.hover = null;
-      this.tip.hidden = true;
       this.draw();
     });
     canvas.addEventListener("pointerdown", (event) => {
@@ -587,18 +593,6 @@ class Curves {
     canvas.addEventListener("keydown", (event) => {
       if (event.key === "Escape") { this.zoom = null; this.draw(); }
     });
-  }
-
-  showTip(p) {
-    if (this.hover === null) { this.tip.hidden = true; return; }
-    const i = this.hover;
-    this.tip.textContent = `step ${pretty(this.at("step", i))}\nepoch ${pretty(this.at("epoch", i), 3)} · ${clock(this.at("seconds", i))}` +
-      this.events.filter((e) => Math.abs(this.sx.to(this.xOfStep(e.step)) - p) < 5).map((e) => `\n${e.label}`).join("");
-    this.tip.hidden = false;
-    const wide = this.canvas.clientWidth;
-    this.tip.style.left = p > wide / 2 ? "" : `${p + 14}px`;
-    this.tip.style.right = p > wide / 2 ? `${wide - p + 14}px` : "";
-    this.tip.style.top = "26px";
   }
 }
 

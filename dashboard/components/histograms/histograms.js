@@ -5,7 +5,8 @@ class Histograms {
   constructor(root) {
     this.root = root;
     this.grid = el("div", { class: "grid" });
-    this.root.append(el("div", { class: "row spread head" }, el("div", { class: "title" }, "Parameters and their last update"), saveButtons(this)), this.grid);
+    this.root.append(el("div", { class: "row spread head" }, el("div", { class: "title" }, "Parameters and their last update"), saveButtons(this)), this.grid,
+      el("div", { class: "note" }, "How many parameters have which value; ↑ is the tallest bar. Heights are square roots of counts, so that the tails stay visible."));
     this.observer = onResize(this, this.root);
   }
   close() { this.observer.disconnect(); }
@@ -23,7 +24,7 @@ class Histograms {
     const cells = [...this.grid.children].map((cell) => ({ canvas: cell.lastChild, name: cell.firstChild.textContent }));
     const rows = [];
     while (cells.length) rows.push(cells.splice(0, 3));
-    return { title: "Parameters and their last update", name: "histograms", of: this.h.of, rows, note: "Bar heights are square roots of counts." };
+    return { title: "Parameters and their last update", name: "histograms", of: this.h.of, rows, note: "Number of parameters by value; ↑ is the tallest bar. Heights are square roots of counts." };
   }
   table() {
     const rows = this.h.panels.flatMap((panel, i) => Array.from(this.a[`counts${i}`], (count, b) => [panel.title, this.a[`edges${i}`][b], this.a[`edges${i}`][b + 1], count]));
@@ -57,6 +58,7 @@ class Histograms {
     ctx.globalAlpha = 0.75;
     ctx.font = `11px ${this.ink.font}`;
     ctx.textAlign = "left";
+    ctx.fillText(`↑ ${pretty(top)}`, 0, 9);
     ctx.fillText(pretty(low, 2), 0, high + 14);
     ctx.textAlign = "right";
     ctx.fillText(pretty(low + span, 2), width, high + 14);

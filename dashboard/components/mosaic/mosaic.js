@@ -1,9 +1,11 @@
 // A mosaic of tiles on one common scale.
-// header: {version, same, kind: "filters"|"particles", shape: [h, w], unit, range, scale, order, title, note, sort, sorts, facts, of, name}
+// header: {version, same, kind: "filters"|"particles", shape: [h, w], unit, range, scale, order, title, note, hint, sort, sorts, facts, of, name}
 //         opens: a click says open = the tile's unit, instead of showing a card; chosen: the tile framed then
 //         inspect: the card has a button that says open
 // arrays: tiles int8 (n, h·w), 127 = range, signed (filters) · or uint8, 255 = 1 (particles); bits uint8 (n, h·w);
 //         facts: float32 (n, k), named in header.facts
+
+const GAP = 2; // css pixels between tiles, in the colour of lines: tiles of the page's own white stay apart
 
 class Mosaic {
   constructor(root) {
@@ -110,13 +112,13 @@ class Mosaic {
   layout(width) {
     const [th, tw] = this.h.shape, n = this.n, ratio = pixelRatio();
     if (this.h.kind === "particles") {
-      const columns = Math.ceil(Math.sqrt(n)), room = Math.min(width, 420) / columns - 1, grain = Math.floor((4 * room * ratio) / tw) / 4;
+      const columns = Math.ceil(Math.sqrt(n)), room = Math.min(width, 420) / columns - GAP, grain = Math.floor((4 * room * ratio) / tw) / 4;
       return { columns, rows: Math.ceil(n / columns), size: grain >= 1 ? Math.min((grain * tw) / ratio, 96) : room };
     }
     for (let grain = Math.max(1, Math.floor((96 * ratio) / tw)); ; grain -= grain > 3 ? 1 : 0.25) {
-      const size = (grain * tw) / ratio, columns = Math.max(1, Math.min(n, Math.floor((width + 1) / (size + 1))));
+      const size = (grain * tw) / ratio, columns = Math.max(1, Math.min(n, Math.floor((width + GAP) / (size + GAP))));
       const rows = Math.ceil(n / columns);
-      if (grain <= 1 || rows * ((size * th) / tw + 1) <= 520) return { columns, rows, size };
+      if (grain <= 1 || rows * ((size * th) / tw + GAP) <= 520) return { columns, rows, size };
     }
   }
 
@@ -157,24 +159,25 @@ class Mosaic {
       this.painted = key;
     }
     const [th, tw] = this.h.shape, { columns, rows, size } = this.grid, high = (size * th) / tw;
-    const ctx = sharpen(this.canvas, width, Math.ceil(rows * (high + 1)));
+    const ctx = sharpen(this.canvas, width, Math.ceil(rows * (high + GAP)));
     const grain = (size * pixelRatio()) / tw;
     ctx.imageSmoothingEnabled = grain < 4 && !Number.isInteger(Math.round(grain * 1000) / 1000);
     ctx.imageSmoothingQuality = "high";
-    if (ctx.imageSmoothingEnabled) ctx.drawImage(this.off, 0, 0, columns * (size + size / tw), rows * (high + high / th));
-    else for (let place = 0; place < this.n; place++) {
-      const c = place % columns, r = Math.floor(place / columns);
-      ctx.drawImage(this.off, c * (tw + 1), r * (th + 1), tw, th, c * (size + 1), r * (high + 1), size, high);
+    this.step = [size + GAP, high + GAP];
+    ctx.fillStyle = this.ink.line;
+    for (let place = 0; place < this.n; place++) {
+      const c = place % columns, r = Math.floor(place / columns), x = 1 + c * this.step[0], y = 1 + r * this.step[1];
+      ctx.fillRect(x - 1, y - 1, size + 2, high + 2);
+      ctx.drawImage(this.off, c * (tw + 1), r * (th + 1), tw, th, x, y, size, high);
     }
-    this.step = ctx.imageSmoothingEnabled ? [size + size / tw, high + high / th] : [size + 1, high + 1];
     for (const [place, colour, wide] of [[this.over, this.ink.text, 1.5], [this.chosenPlace(), this.ink.accent, 2.5]]) {
       if (place === null || place < 0) continue;
       ctx.strokeStyle = colour;
       ctx.lineWidth = wide;
-      ctx.strokeRect((place % columns) * this.step[0] - 0.5, Math.floor(place / columns) * this.step[1] - 0.5, size + 1, high + 1);
+      ctx.strokeRect((place % columns) * this.step[0] + 0.5, Math.floor(place / columns) * this.step[1] + 0.5, size + 1, high + 1);
     }
     this.title.textContent = this.h.title;
-    this.note.textContent = this.h.note;
+    this.note.textContent = [this.h.note, this.h.hint].filter(Boolean).join(" ");
     this.canvas.setAttribute("aria-label", `${this.h.title}: ${this.n} tiles. ${this.h.note}`);
     this.drawScale();
     this.drawCard();
@@ -190,18 +193,20 @@ class Mosaic {
     const grey = !signed || this.grey;
     const colours = colourTable(grey ? PALETTE.grey : PALETTE[this.dark ? "dark" : "light"].diverging);
     const hex = (c) => `rgb(${c & 255} ${(c >> 8) & 255} ${(c >> 16) & 255})`;
-    for (let i = 0; i < 150; i++) {
-      ctx.fillStyle = hex(colours[Math.round((i / 149) * 255)]);
-      ctx.fillRect(24 + i, 2, 1.5, 9);
+    for (let i = 1; i < wide - 1; i++) {
+      ctx.fillStyle = hex(colours[Math.round((i / wide) * 255)]);
+      ctx.fillRect(i, 2, 1.5, 9);
     }
     ctx.strokeStyle = this.ink.line;
-    ctx.strokeRect(23.5, 1.5, 151.5, 10);
+    ctx.strokeRect(0.5, 1.5, wide - 1, 10);
     ctx.fillStyle = this.ink.text;
     ctx.font = `11px ${this.ink.font}`;
+    ctx.textAlign = "left"; // flush with the ends of the picture, so that no number is cut off
+    ctx.fillText(signed ? pretty(-this.range, 2) : pretty(this.h.low ?? 0, 2), 0, 25);
     ctx.textAlign = "center";
-    ctx.fillText(signed ? pretty(-this.range, 2) : pretty(this.h.low ?? 0, 2), 24, 25);
     ctx.fillText(signed ? "0" : this.h.unit, 99, 25);
-    ctx.fillText(signed ? "+" + pretty(this.range, 2) : pretty(this.h.high ?? 1, 2), 174, 25);
+    ctx.textAlign = "right";
+    ctx.fillText(signed ? "+" + pretty(this.range, 2) : pretty(this.h.high ?? 1, 2), wide, 25);
     this.scaleBar.setAttribute("aria-label", signed ? `Scale from ${-this.range} to ${this.range}` : "Scale from 0 to 1");
   }
 
@@ -262,10 +267,11 @@ class Mosaic {
       if (this.over !== null) {
         const unit = this.h.order ? this.h.order[this.over] : this.over;
         this.tip.textContent = [this.name(unit), ...this.facts(unit)].join("\n");
-        const box = this.canvas.getBoundingClientRect(), x = event.clientX - box.left, y = event.clientY - box.top;
-        this.tip.style.left = x > box.width / 2 ? "" : `${x + 16}px`;
-        this.tip.style.right = x > box.width / 2 ? `${box.width - x + 16}px` : "";
-        this.tip.style.top = `${y + 12}px`;
+        // Beside the tile, never on it.
+        const { columns, size } = this.grid, wide = this.canvas.clientWidth, x = (this.over % columns) * this.step[0];
+        this.tip.style.left = x > wide / 2 ? "" : `${x + size + 8}px`;
+        this.tip.style.right = x > wide / 2 ? `${wide - x + 8}px` : "";
+        this.tip.style.top = `${Math.floor(this.over / columns) * this.step[1]}px`;
       }
       this.draw();
     });

@@ -1,4 +1,4 @@
-// One time slider for the page. header: {steps, n_steps, steps_per_epoch, shown, follows, alive, events}
+// One time slider for the page. header: {steps, n_steps, steps_per_epoch, shown, follows, alive, moving, events, answers}
 // It answers at once in the browser (the knob and the curves' cursor move), and tells the server the step wanted.
 
 const PLAY = "M8 5v14l11-7z", PAUSE = "M6 5h4v14H6zm8 0h4v14h-4z";
@@ -22,8 +22,8 @@ class Timeline {
     this.speed.value = this.rate;
     this.liveButton = el("button", { class: "live", onclick: () => this.go("live") });
     this.canvas = el("canvas", { role: "slider", tabindex: "0", "aria-label": "Moment of the training shown on this page" });
-    this.tip = el("div", { class: "tip", hidden: "" });
-    this.stage = el("div", { class: "stage" }, this.canvas, this.tip);
+    this.over = null;    // the snapshot the pointer is nearest to
+    this.stage = el("div", { class: "stage" }, this.canvas);
     this.root.append(el("div", { class: "bar" },
       this.playButton, button(PREVIOUS, "One snapshot back", () => this.shift(-1)), button(NEXT, "One snapshot on", () => this.shift(1)),
       this.stage, this.speed, this.liveButton));
@@ -116,7 +116,7 @@ class Timeline {
     if (!this.ink || !this.h) return;
     const { h, ink } = this;
     const word = h.alive ? "live" : "end";
-    this.liveButton.replaceChildren(el("span", { class: h.alive ? "dot on" : "dot" }), word);
+    this.liveButton.replaceChildren(el("span", { class: h.moving ? "dot on" : "dot" }), word);
     this.liveButton.title = h.alive ? "Follow the newest state" : "Go to the last state of this run";
     this.liveButton.setAttribute("aria-pressed", String(this.follows));
     this.playButton.replaceChildren(icon(this.playing ? PAUSE : PLAY));
@@ -158,7 +158,8 @@ class Timeline {
     let edge = -1e9;
     const unit = h.steps_per_epoch || 1, span = Math.max(h.n_steps || 0, h.newest || 0, 1);
     const epochs = [0, 0.1, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].filter((e) => e * unit < span * 0.93).concat(span / unit);
-    for (const e of epochs) {
+    if (this.over !== null) this.sayOver(ctx);
+    else for (const e of epochs) {
       const x = this.place(e * unit), text = e === 0 ? "start" : `epoch ${pretty(e, 3)}`, half = ctx.measureText(text).width / 2;
       const at = Math.min(Math.max(x, half), this.width - half);
       if (at - half < edge + 10 || (e !== epochs[epochs.length - 1] && at + half > this.width - 70)) continue;
@@ -182,6 +183,17 @@ class Timeline {
     this.canvas.setAttribute("aria-valuetext", `step ${this.step}${this.follows ? ", " + word : ""}`);
   }
 
+  // What the pointer is at, in place of the epochs beneath the bar.
+  sayOver(ctx) {
+    const { h, over } = this, x = this.place(over);
+    const here = h.events.filter((e) => Math.abs(this.place(e.step) - x) < 5).map((e) => e.label);
+    const words = [`step ${pretty(over)}`, `epoch ${pretty(over / (h.steps_per_epoch || 1), 3)}`, ...new Set(here)].join(" · ");
+    const half = ctx.measureText(words).width / 2;
+    ctx.globalAlpha = 1;
+    ctx.fillText(words, Math.min(Math.max(x, half), this.width - half), 42);
+    ctx.globalAlpha = 0.7;
+  }
+
   listen() {
     const at = (event) => {
       const x = event.clientX - this.canvas.getBoundingClientRect().left;
@@ -198,13 +210,11 @@ class Timeline {
       if (!this.h || !this.h.steps.length) return;
       const step = at(event);
       if (this.dragging && step !== this.step) this.go(beyond(event) ? "live" : step);
-      this.tip.textContent = `step ${pretty(step)} · epoch ${pretty(step / (this.h.steps_per_epoch || 1), 3)}` +
-        this.h.events.filter((e) => Math.abs(this.place(e.step) - this.place(step)) < 5).map((e) => `\n${e.label}`).join("");
-      this.tip.hidden = false;
-      this.tip.style.left = `${Math.min(Math.max(this.place(step) - 60, 0), this.width - 150)}px`;
+      this.over = step;
+      this.draw();
     });
     this.canvas.addEventListener("pointerup", () => { this.dragging = false; });
-    this.canvas.addEventListener("pointerleave", () => { this.tip.hidden = true; });
+    this.canvas.addEventListener("pointerleave", () => { this.over = null; this.draw(); });
     this.canvas.addEventListener("keydown", (event) => {
       const { steps } = this.h;
       const act = { ArrowLeft: () => this.shift(-1), ArrowRight: () => this.shift(1), Home: () => this.go(steps[0]),
