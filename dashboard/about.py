@@ -4,6 +4,9 @@ import re
 
 import streamlit as st
 
+GUIDE = "Hinton, *A Practical Guide to Training Restricted Boltzmann Machines* (2010)"
+INTRODUCTION = "Fischer and Igel, *Training restricted Boltzmann machines: an introduction* (2014)"
+
 
 def about(picture: str, text: str, *, formula: str = "", source: str = "") -> None:
     r"""A quiet button "About `picture`" that opens `text`, the rendered `formula` and the `source`.

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -16,23 +17,32 @@ def is_dark() -> bool:
 
 
 def choose_format() -> None:
-    """What the camera button of every chart writes."""
+    """What the camera button of every chart writes; stands in the sidebar of pages that have charts."""
     if "camera" not in st.session_state:
         st.session_state.camera = plotly_look.CAMERAS[0]
-    st.segmented_control(
+    st.sidebar.segmented_control(
         "Charts save as",
         list(plotly_look.CAMERAS),
         key="camera",
         required=True,
         format_func=str.upper,
-        help="What the camera button of a chart writes: SVG stays sharp at any size, PNG goes anywhere.",
+        help="What the camera button above a chart writes: SVG stays sharp at any size, PNG goes anywhere. "
+        "The other pictures have their own PNG and CSV buttons.",
     )
 
 
-def chart(figure: Any, key: str, alt: str) -> None:
-    """A figure whose camera button saves it as `key` in the format chosen; alt is read out to the blind."""
+def chart(figure: Any, key: str, alt: str, file: str = "") -> None:
+    """A figure whose camera button saves it as `file`, or as its key, in the format chosen.
+
+    alt says in one sentence what it shows, for those who cannot see it.
+    """
     camera = st.session_state.get("camera", plotly_look.CAMERAS[0])
-    st.plotly_chart(figure, key=key, config=plotly_look.config(camera, key), alt=alt)
+    st.plotly_chart(figure, key=key, config=plotly_look.config(camera, file or key), alt=alt)
+
+
+def file_name(*parts: object) -> str:
+    """`mnist-default-step-66000-energy`: the parts that say something, joined so that any disk takes them."""
+    return "-".join(re.sub(r"[^\w.-]+", "-", str(part)) for part in parts if part not in (None, ""))
 
 
 def table_button(
@@ -48,11 +58,12 @@ def table_button(
         return out.getvalue()
 
     st.download_button(
-        f"{label} as CSV",
+        f":small[{label} as CSV]",
         text,
         file_name=f"{file}.csv",
         mime="text/csv",
         icon=":material/table:",
+        type="tertiary",
         on_click="ignore",
         key=f"csv-{file}",
     )

@@ -35,7 +35,8 @@ def unit_mosaic(snapshot: Snapshot, shape: tuple[int, int], sort: str, unit: int
     place = np.flatnonzero(arrays["units"] == unit)
     header |= {
         "title": "All hidden units",
-        "note": "Each tile is one unit's weights, all on one scale. Click a tile to open that unit.",
+        "note": "Each tile is one unit's weights, all on one scale.",
+        "hint": "Click one to open it.",
         "opens": True,
         "chosen": int(place[0]) if len(place) else None,
         "sort": sort,
@@ -143,6 +144,7 @@ def activation_by_class(p: np.ndarray, labels: np.ndarray | None, unit: int, dar
         range=[-0.06, len(classes)],
         title_text="" if single else "class",
         zeroline=False,
+        showgrid=False,
     )
     for row, mean in enumerate(means):
         figure.add_annotation(
@@ -174,6 +176,7 @@ def image_tiles(
         "noun": "image",
         "unit": "grey value",
         "note": note,
+        "hint": "Click one to take it apart.",
         "facts": [[name, ""] for name, _ in facts],
     }
     table = np.stack([values for _, values in facts], axis=1) if facts else np.zeros((len(images), 0))
@@ -203,14 +206,14 @@ def exciting(
         odds = "above 0.999" if low > 0.999 else "below 0.001"
     else:
         odds = f"from {low:.3f} to {high:.3f}"
-    note = f"p(h=1|v) {odds} for these. Click an image to take it apart."
+    note = f"p(h=1|v) {odds} for these."
     header, arrays = image_tiles(pictures[which], shape, facts, title, note)
     header |= {"opens": True, "chosen": None}
     arrays |= {"units": which.astype(np.int32)}
     return header, arrays
 
 
-def neighbours(snapshot: Snapshot, shape: tuple[int, int], unit: int, n: int = 20) -> tuple[Blob, np.ndarray]:
+def neighbours(snapshot: Snapshot, shape: tuple[int, int], unit: int, n: int = 18) -> tuple[Blob, np.ndarray]:
     """(the nearest units by the cosine of their weights, then the most opposite two; every unit's cosine)."""
     cosine = cosines(snapshot.W, unit)
     others = np.delete(np.arange(len(cosine)), unit)
@@ -220,7 +223,7 @@ def neighbours(snapshot: Snapshot, shape: tuple[int, int], unit: int, n: int = 2
         ("cosine", cosine[chosen]),
         ("on for", snapshot.mean_hidden[chosen]),
     ]
-    note = "The closest by the cosine between weights, then the two most opposed. Click to open."
+    note = "The closest by the cosine between weights, then the two most opposed."
     return tiles_of_units(snapshot, shape, chosen, facts, "Nearest units", note), cosine
 
 
@@ -246,6 +249,7 @@ def tiles_of_units(
         "noun": "unit",
         "unit": "",
         "note": note,
+        "hint": "Click one to open it.",
         "facts": [[name, ""] for name, _ in facts],
         "opens": True,
         "chosen": None,
@@ -433,10 +437,7 @@ def answering(snapshot: Snapshot, built: BuildUp, shape: tuple[int, int], n: int
     chosen = built.order[:n]
     facts = [("p(h=1|v)", built.p[chosen]), ("push p‖W‖", built.strength[chosen])]
     on = int((built.p > 0.5).sum())
-    note = (
-        f"The strongest by p(h=1|v) · ‖W‖; {on} of {len(built.p)} units are more likely on than off. "
-        "Click to open."
-    )
+    note = f"The strongest by p(h=1|v) · ‖W‖; {on} of {len(built.p)} units are more likely on than off."
     return tiles_of_units(snapshot, shape, chosen, facts, "Which units answer", note)
 
 

@@ -18,6 +18,11 @@ def ink(dark: bool) -> str:
     return "#E4E9EE" if dark else "#1F2933"
 
 
+def paper(dark: bool) -> str:
+    """The page's own ground: a saved figure takes it along, or pale ink would end on white paper."""
+    return "#11161C" if dark else "#FFFFFF"
+
+
 def soft(colour: str, share: float) -> str:
     """The colour, `share` of it opaque."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
@@ -30,8 +35,9 @@ def dress(figure: go.Figure, dark: bool, height: int, **layout: Any) -> go.Figur
     figure.update_layout(
         height=height,
         margin={"l": 8, "r": 8, "t": 34, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
+        paper_bgcolor=paper(dark),
+        plot_bgcolor=paper(dark),
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": soft(ink(dark), 0.55), "activecolor": ink(dark)},
         font={"color": ink(dark), "size": 13},
         hoverlabel={"font": {"size": 13}},
         showlegend=False,
@@ -50,9 +56,17 @@ def dress(figure: go.Figure, dark: bool, height: int, **layout: Any) -> go.Figur
 
 
 def config(camera: str, file: str) -> dict[str, Any]:
-    """Plotly's own buttons, its camera set to save `file` in this format at the size shown."""
+    """Plotly's own buttons, few of them, its camera set to save `file` in this format at the size shown."""
     return {
         "displaylogo": False,
-        "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
+        "modeBarButtonsToRemove": [
+            "select2d",
+            "lasso2d",
+            "autoScale2d",
+            "zoom2d",
+            "pan2d",
+            "zoomIn2d",
+            "zoomOut2d",
+        ],
         "toImageButtonOptions": {"format": camera, "filename": file, "scale": 1 if camera == "svg" else 3},
     }

@@ -1,13 +1,14 @@
 """Inspect: one hidden unit, one pixel or one image of a recorded moment, taken apart."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from dashboard import components, data, images, snapshot_choice, view_state
-from dashboard.charts import chart, choose_format, is_dark, table_button
+from dashboard.about import GUIDE, INTRODUCTION, about
+from dashboard.charts import chart, choose_format, file_name, is_dark, table_button
 from dashboard.components import cellmap, mosaic
 from dashboard.components.blob import pack
 from dashboard.figures import dissection, moment
@@ -69,9 +70,8 @@ def keep(name: str, value: Any) -> None:
 
 
 def choose_look() -> str:
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
     st.session_state["inspect-look"] = kept("look")
-    look = left.segmented_control(
+    look = st.segmented_control(
         "Open up",
         list(LOOKS),
         key="inspect-look",
@@ -81,8 +81,7 @@ def choose_look() -> str:
         on_change=lambda: keep("look", st.session_state["inspect-look"]),
     )
     keep("look", look)
-    with right.container(horizontal=True, horizontal_alignment="right"):
-        choose_format()
+    choose_format()
     return str(look)
 
 
@@ -119,17 +118,35 @@ def show_unit(reader: RunReader, fields: dict[str, Any], snapshot: Snapshot, sha
     H = snapshot.W.shape[1]
     norms = moment.norms(snapshot.W)
     unit = number_of("unit", H, lambda: int(np.argmax(norms)), "hidden units")
-    left, right = st.columns([4, 7], gap="large")
-    with right:
+    # The unit first, the shelf of all units beside it: in a narrow window the shelf comes last.
+    opened, shelf = st.columns([7, 4], gap="large")
+    with shelf:
+        pick_unit(reader, snapshot, shape, unit)
+    with opened:
         unit_head(unit, H, snapshot, norms)
         unit_history(reader, snapshot, shape, unit)
-    with left:
-        pick_unit(snapshot, shape, unit)
+        about(
+            f"unit {unit} and its training",
+            "The filter is one column of $W$: the weights through which this hidden unit sees the picture. The "
+            "curves follow its length, its bias and how often it is on through every kept moment of training. "
+            "Leave the film anywhere, and the whole page moves to that moment.",
+            formula=r"p(h_j = 1 \mid v) = \sigma\Bigl(c_j + \sum_i v_i W_{ij}\Bigr), \qquad "
+            r"\sigma(x) = \frac{1}{1 + e^{-x}}",
+            source=f"{GUIDE}, §§2, 15.",
+        )
+        unit_answers(reader, fields, snapshot, shape, unit)
+        unit_neighbours(reader, snapshot, shape, unit, norms)
+
+
+def unit_answers(
+    reader: RunReader, fields: dict[str, Any], snapshot: Snapshot, shape: tuple[int, int], unit: int
+) -> None:
+    """How probable each class makes the unit, and the images that excite it most and least."""
+    st.subheader(f"What unit {unit} answers to", anchor=False)
     pool = images.of(reader)
     if pool is None:
         st.info(
-            "This machine has neither the run's data nor its probe images, so what the unit answers to "
-            "is unknown."
+            "This machine has neither the run's data nor its probe images, so what the unit answers to is unknown."
         )
         return
     model = dissection.parameters(snapshot)
@@ -137,43 +154,65 @@ def show_unit(reader: RunReader, fields: dict[str, Any], snapshot: Snapshot, sha
         model, images.as_seen(pool.images, fields, reader.probe()), np.array([unit])
     )[:, 0]
     p = closed_form.sigmoid(logits)
-    most, least = dissection.extremes(p, logits, min(EXTREMES, len(p) // 2 or 1))
-    st.subheader(f"What unit {unit} answers to", anchor=False)
     st.caption(f"Among {pool.source}{seen_words(fields)}.")
-    left, middle, right = st.columns([5, 4, 4], gap="medium")
-    with left:
-        chart(
-            dissection.activation_by_class(p, pool.labels, unit, is_dark()),
-            f"unit-{unit}-by-class",
-            f"Histograms of unit {unit}'s probability of being on, one for each class.",
-        )
-    for place, which, key, top in ((middle, most, "most", True), (right, least, "least", False)):
-        with place:
-            header, arrays = dissection.exciting(pool.images, pool.labels, shape, p, which, top)
-            mount_mosaic(key, header, arrays, open_from(key, "image", "image"))
-    (header, arrays), cosine = dissection.neighbours(snapshot, shape, unit)
-    mount_mosaic("neighbours", header, arrays, open_from("neighbours", "unit", "unit"))
-    about_unit()
-    with st.container(horizontal=True):
-        pixels = [divmod(i, shape[1]) for i in range(len(snapshot.vbias))]
-        table_button(
-            "The filter",
-            f"unit-{unit}-filter",
-            ("row", "column", "weight"),
-            lambda: ((r, c, w) for (r, c), w in zip(pixels, snapshot.W[:, unit], strict=True)),
+    chart(
+        dissection.activation_by_class(p, pool.labels, unit, is_dark()),
+        f"unit-{unit}-by-class",
+        f"Histograms of unit {unit}'s probability of being on, one for each class.",
+        file_name(reader.name, "step", snapshot.step, "unit", unit, "by-class"),
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        about(
+            "these histograms",
+            "The unit's probability of being on, for every image, class by class; at the right its mean. Bars are "
+            "square roots of the share of the class's images, so that rare answers stay visible. A unit on for one "
+            "class and nothing else has specialised; one on for all images alike tells nothing.",
+            formula=r"p(h_j = 1 \mid v) = \sigma\bigl(c_j + (vW)_j\bigr)",
+            source=f"{GUIDE}, §11.",
         )
         labels = pool.labels if pool.labels is not None else np.full(len(p), -1)
         table_button(
             "Its answers",
-            f"unit-{unit}-answers",
+            file_name(reader.name, "step", snapshot.step, "unit", unit, "answers"),
             ("image", "class", "p(h=1|v)"),
             lambda: zip(range(len(p)), labels, p, strict=True),
         )
+    most, least = dissection.extremes(p, logits, min(EXTREMES, len(p) // 2 or 1))
+    for place, which, key, top in zip(
+        st.columns(2, gap="medium"), (most, least), ("most", "least"), (True, False), strict=True
+    ):
+        with place:
+            header, arrays = dissection.exciting(pool.images, pool.labels, shape, p, which, top)
+            header |= {"name": f"unit-{unit}-{key}", "of": source(reader, snapshot)}
+            mount_mosaic(key, header, arrays, open_from(key, "image", "image"))
+            about(
+                f"the {key} exciting",
+                f"The {len(which)} images with the {'highest' if top else 'lowest'} input to this unit; the input "
+                "ranks them even where the probability rounds to one or to nought.",
+                formula=r"x_j(v) = c_j + (vW)_j",
+                source=f"{GUIDE}, §15.",
+            )
+
+
+def unit_neighbours(
+    reader: RunReader, snapshot: Snapshot, shape: tuple[int, int], unit: int, norms: np.ndarray
+) -> None:
+    (header, arrays), cosine = dissection.neighbours(snapshot, shape, unit)
+    header |= {"name": f"unit-{unit}-nearest", "of": source(reader, snapshot)}
+    mount_mosaic("neighbours", header, arrays, open_from("neighbours", "unit", "unit"))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        about(
+            "the nearest units",
+            "Two units whose weights point the same way do one job twice; two that point opposite ways answer to "
+            "each other's negative.",
+            formula=r"\cos(j, k) = \frac{W_j \cdot W_k}{\lVert W_j\rVert\,\lVert W_k\rVert}",
+            source=f"{INTRODUCTION}, §5.",
+        )
         table_button(
-            "Its neighbours",
-            f"unit-{unit}-neighbours",
+            "All units",
+            file_name(reader.name, "step", snapshot.step, "unit", unit, "neighbours"),
             ("unit", "cosine", "norm", "bias", "mean_activation"),
-            lambda: zip(range(H), cosine, norms, snapshot.hbias, snapshot.mean_hidden, strict=True),
+            lambda: zip(range(len(norms)), cosine, norms, snapshot.hbias, snapshot.mean_hidden, strict=True),
         )
 
 
@@ -207,7 +246,7 @@ def unit_head(unit: int, H: int, snapshot: Snapshot, norms: np.ndarray) -> None:
             st.metric(label, value, help=tip, width="content")
 
 
-def pick_unit(snapshot: Snapshot, shape: tuple[int, int], unit: int) -> None:
+def pick_unit(reader: RunReader, snapshot: Snapshot, shape: tuple[int, int], unit: int) -> None:
     sort = view_state.field("sort")
     sort = sort if sort != "change" else "index"
     header, arrays = dissection.unit_mosaic(snapshot, shape, sort, unit)
@@ -217,7 +256,15 @@ def pick_unit(snapshot: Snapshot, shape: tuple[int, int], unit: int) -> None:
         if asked in view_state.FILTER_ORDERS:
             view_state.remember("sort", asked)
 
+    header |= {"name": "filters", "of": source(reader, snapshot)}
     mount_mosaic("units", header, arrays, open_from("units", "unit", "unit"), on_sort_change=sorted_anew)
+    about(
+        "the filters",
+        "Every hidden unit's weights, one tile each, all on one scale: red pixels switch it on, blue ones off, "
+        "the paper's colour has no influence. Colours saturate at the value that 99.5 % of all weights stay below.",
+        formula=r"W_{\cdot j} = (W_{1j}, \dots, W_{Vj})",
+        source=f"{GUIDE}, §15.",
+    )
 
 
 def unit_history(reader: RunReader, snapshot: Snapshot, shape: tuple[int, int], unit: int) -> None:
@@ -233,6 +280,7 @@ def unit_history(reader: RunReader, snapshot: Snapshot, shape: tuple[int, int], 
             view_state.remember("step", "live" if newest else moments[frame].step)
 
     header, arrays = dissection.history(moments, shape, unit, at)
+    header |= {"name": header["file"], "of": source(reader, snapshot)}
     cellmap.mount(
         key="history",
         data=pack(header, arrays),
@@ -255,9 +303,8 @@ def all_snapshots(reader: RunReader) -> list[Snapshot]:
 def mount_mosaic(
     key: str, header: dict[str, Any], arrays: dict[str, np.ndarray], opened: Any, **more: Any
 ) -> None:
-    run, step = st.session_state.run, st.query_params.get("step", "live")
-    version = f"{run} {step} {header['title']} {header.get('chosen')} {header.get('sort')} "
-    f"{hash(arrays['tiles'].tobytes())}"
+    version = f"{header['of']} {header['title']} {header.get('chosen')} {header.get('sort')} "
+    version += str(hash(arrays["tiles"].tobytes()))
     components.feed(
         mosaic.mount,
         key,
@@ -266,6 +313,11 @@ def mount_mosaic(
         on_open_change=opened,
         **more,
     )
+
+
+def source(reader: RunReader, snapshot: Snapshot) -> dict[str, Any]:
+    """What a picture says, once saved, about where it comes from."""
+    return {"run": reader.name, "step": snapshot.step, "seed": reader.config()["config"].get("seed")}
 
 
 def seen_words(fields: dict[str, Any]) -> str:
@@ -326,37 +378,57 @@ def show_pixel(reader: RunReader, fields: dict[str, Any], snapshot: Snapshot, sh
         ):
             st.metric(label, value, help=tip, width="content")
     left, middle_place, right = st.columns(3, gap="large")
-    for place, key, (header, arrays), opened in (
-        (
-            left,
-            "pixels",
-            dissection.pixel_map(means, shape, pixel, what),
-            open_from("pixels", "pixel", "pixel"),
-        ),
-        (
-            middle_place,
-            "incoming",
-            dissection.incoming(snapshot, pixel, shape),
-            open_from("incoming", "unit", "unit"),
-        ),
-        (
-            right,
-            "kinship",
-            dissection.kinship(snapshot, pixel, shape),
-            open_from("kinship", "pixel", "pixel"),
-        ),
-    ):
-        with place:
-            cellmap.mount(key=key, data=pack(header, arrays), on_open_change=opened)
+    with left:
+        mount_map("pixels", dissection.pixel_map(means, shape, pixel, what), "pixel", reader, snapshot)
+        about(
+            "the map of pixels",
+            "How bright each pixel is on average in the data. A bias alone, without any weight, would reproduce "
+            "exactly this and nothing more.",
+            formula=r"\sigma(b_i) = \tfrac{1}{N} \sum_n v_i^{(n)}",
+            source=f"{GUIDE}, §8.",
+        )
+    with middle_place:
+        mount_map("incoming", dissection.incoming(snapshot, pixel, shape), "unit", reader, snapshot)
+        about(
+            "the weights of one pixel",
+            "A pixel listens to the hidden units through one row of $W$; each cell is one unit.",
+            formula=r"p(v_i = 1 \mid h) = \sigma\Bigl(b_i + \sum_j W_{ij} h_j\Bigr)",
+            source=f"{INTRODUCTION}, §4.",
+        )
+    with right:
+        mount_map("kinship", dissection.kinship(snapshot, pixel, shape), "pixel", reader, snapshot)
+        about(
+            "the pixels wired like it",
+            "The cosine between this pixel's row of weights and every other row. No two pixels are joined, so all "
+            "that the machine knows about neighbouring pixels lies in these rows.",
+            formula=r"\cos(i, k) = \frac{W_{i\cdot} \cdot W_{k\cdot}}{\lVert W_{i\cdot}\rVert\,\lVert "
+            r"W_{k\cdot}\rVert}",
+            source=f"{INTRODUCTION}, §4.",
+        )
     header, arrays = dissection.strongest_at(snapshot, pixel, shape)
+    header |= {"name": f"pixel-{pixel}-units", "of": source(reader, snapshot)}
     mount_mosaic("drivers", header, arrays, open_from("drivers", "unit", "unit"))
-    about_pixel()
-    table_button(
-        "Its weights",
-        f"pixel-{pixel}-weights",
-        ("unit", "weight", "unit_bias", "unit_mean_activation"),
-        lambda: zip(range(len(weights)), weights, snapshot.hbias, snapshot.mean_hidden, strict=True),
-    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        about(
+            "the units that drive it",
+            "The whole filters of the units with the largest weights at this pixel: where they are red they would "
+            "have it on, where blue off. Together with the bias they decide about it.",
+            formula=r"b_i + \sum_j W_{ij} h_j",
+            source=f"{INTRODUCTION}, §4.",
+        )
+        table_button(
+            "Its weights",
+            file_name(reader.name, "step", snapshot.step, "pixel", pixel, "weights"),
+            ("unit", "weight", "unit_bias", "unit_mean_activation"),
+            lambda: zip(range(len(weights)), weights, snapshot.hbias, snapshot.mean_hidden, strict=True),
+        )
+
+
+def mount_map(key: str, blob: moment.Blob, opens: str, reader: RunReader, snapshot: Snapshot) -> None:
+    """A map of cells; a click on one opens its pixel or unit, as `opens` says."""
+    header, arrays = blob
+    header |= {"name": header["file"], "of": source(reader, snapshot)}
+    cellmap.mount(key=key, data=pack(header, arrays), on_open_change=open_from(key, opens, opens))
 
 
 # --- an image ---
@@ -372,9 +444,13 @@ def show_image(reader: RunReader, fields: dict[str, Any], snapshot: Snapshot, sh
         return
     probe = reader.probe()
     image = number_of("image", len(pool), lambda: 0, "images")
+
+    def named(what: str) -> str:
+        return file_name(reader.name, "step", snapshot.step, "image", image, what)
+
     left, right = st.columns([4, 7], gap="large")
     with left:
-        pick_image(pool, shape, image)
+        pick_image(reader, snapshot, pool, shape, image)
     v = images.as_seen(pool.images[image : image + 1], fields, probe)[0]
     model = dissection.parameters(snapshot)
     built = closed_form.build_up(model, v)
@@ -385,10 +461,33 @@ def show_image(reader: RunReader, fields: dict[str, Any], snapshot: Snapshot, sh
         header, arrays = dissection.build_up_film(
             built, shown, original, shape, f"image {image}", words, model.gaussian
         )
+        header |= {"name": f"image-{image}-build-up", "of": source(reader, snapshot)}
         cellmap.mount(key="build-up", data=pack(header, arrays))
+        squash = r"\Bigl(b + \sum_{j \in \text{first } n} p_j W_j\Bigr)"
+        about(
+            "how the units add up",
+            "Each hidden unit answers to the image with its probability $p_j = p(h_j=1\\mid v)$. Units are added in "
+            "the order of $p_j\\lVert W_j\\rVert$, the strongest first; after $n$ of them the picture is",
+            formula=squash if model.gaussian else r"\sigma" + squash,
+            source=f"{INTRODUCTION}, §4.",
+        )
     header, arrays = dissection.answering(snapshot, built, shape)
+    header |= {"name": f"image-{image}-units", "of": source(reader, snapshot)}
     mount_mosaic("answering", header, arrays, open_from("answering", "unit", "unit"))
     terms = closed_form.energy_terms(model, v)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        about(
+            "the units that answer",
+            "A unit counts as much as it is likely to be on and as its weights are strong.",
+            formula=r"p_j \lVert W_j\rVert, \qquad p_j = p(h_j = 1 \mid v)",
+            source=f"{INTRODUCTION}, §4.",
+        )
+        table_button(
+            "Units and terms",
+            named("units"),
+            ("unit", "p(h=1|v)", "push", "softplus_nats"),
+            lambda: zip(range(len(built.p)), built.p, built.strength, terms.softplus, strict=True),
+        )
     st.subheader("Its energy", anchor=False)
     left, right = st.columns(2, gap="large")
     with left:
@@ -396,7 +495,23 @@ def show_image(reader: RunReader, fields: dict[str, Any], snapshot: Snapshot, sh
             dissection.energy_figure(terms, model.gaussian, is_dark()),
             f"image-{image}-energy",
             f"The terms of the energy; free energy {terms.free_energy:.1f} nats.",
+            named("energy"),
         )
+        with st.container(horizontal=True, vertical_alignment="center"):
+            about_energy(model.gaussian)
+            table_button(
+                "Energy",
+                named("energy"),
+                ("term", "nats"),
+                lambda: (
+                    ("visible", terms.visible),
+                    ("hidden", terms.hidden),
+                    ("pairs", terms.pairs),
+                    ("mean_energy", terms.mean_energy),
+                    ("entropy", terms.entropy),
+                    ("free_energy", terms.free_energy),
+                ),
+            )
     with right:
         others = closed_form.free_energies(model, images.as_seen(pool.images[:STANDING], fields, probe))
         fantasies = closed_form.free_energies(model, snapshot.particles_v.astype(np.float32))
@@ -404,36 +519,46 @@ def show_image(reader: RunReader, fields: dict[str, Any], snapshot: Snapshot, sh
             dissection.standing(terms.free_energy, others, fantasies, is_dark(), pool.source),
             f"image-{image}-standing",
             "Free energies of data and fantasies, and where this image stands among them.",
+            named("standing"),
+        )
+        about(
+            "where it stands",
+            "Of two images, the one that lies ten nats further left is $e^{10}$ times likelier: $\\log Z$ is the same "
+            "for both. Data and the model's own fantasies should overlap.",
+            formula=r"\log p(v) = -F(v) - \log Z",
+            source=f"{GUIDE}, §6.",
         )
     chart(
         dissection.softplus_figure(terms, is_dark()),
         f"image-{image}-softplus",
         "The softplus term of each hidden unit, the largest first.",
+        named("softplus"),
     )
-    about_image()
-    with st.container(horizontal=True):
-        table_button(
-            "Units and terms",
-            f"image-{image}-units",
-            ("unit", "p(h=1|v)", "push", "softplus_nats"),
-            lambda: zip(range(len(built.p)), built.p, built.strength, terms.softplus, strict=True),
-        )
-        table_button(
-            "Energy",
-            f"image-{image}-energy",
-            ("term", "nats"),
-            lambda: (
-                ("visible", terms.visible),
-                ("hidden", terms.hidden),
-                ("pairs", terms.pairs),
-                ("mean_energy", terms.mean_energy),
-                ("entropy", terms.entropy),
-                ("free_energy", terms.free_energy),
-            ),
-        )
+    about(
+        "what each unit takes off",
+        "The free energy is the visible term less one softplus a unit: a unit that fits the image well makes it "
+        "likelier by about its input, one that does not fit changes next to nothing.",
+        formula=r"F(v) = \text{visible} - \sum_j \log\bigl(1 + e^{\,c_j + (vW)_j}\bigr)",
+        source=f"{INTRODUCTION}, §4.",
+    )
 
 
-def pick_image(pool: images.Pictures, shape: tuple[int, int], image: int) -> None:
+def about_energy(gaussian: bool) -> None:
+    visible = r"\sum_i \frac{(v_i - b_i)^2}{2\sigma_i^2}" if gaussian else r"-b\cdot v"
+    seen = r"(v/\sigma^2)" if gaussian else "v"
+    about(
+        "the terms of the energy",
+        "Averaged over the hidden units as this image sets them, and then the free energy, which counts every "
+        "hidden state with its weight: it is lower by how undecided the hidden units are, their entropy $H$.",
+        formula=rf"\langle E\rangle_{{p(h\mid v)}} = {visible} - c\cdot p - {seen}^{{\mathsf T}} W p, \qquad "
+        r"F(v) = \langle E\rangle - \sum_j H(p_j)",
+        source=f"{INTRODUCTION}, §4.",
+    )
+
+
+def pick_image(
+    reader: RunReader, snapshot: Snapshot, pool: images.Pictures, shape: tuple[int, int], image: int
+) -> None:
     """A class, then one of its images."""
     which = np.arange(len(pool))
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -477,109 +602,13 @@ def pick_image(pool: images.Pictures, shape: tuple[int, int], image: int) -> Non
         shape,
         [("number", shown), *facts],
         "Pick an image",
-        f"From {pool.source}. Click one to take it apart.",
+        f"From {pool.source}.",
     )
     place = np.flatnonzero(shown == image)
     header |= {"opens": True, "chosen": int(place[0]) if len(place) else None}
+    header |= {"name": "images", "of": source(reader, snapshot)}
     arrays |= {"units": shown.astype(np.int32)}
     mount_mosaic("images", header, arrays, open_from("images", "image", "image"))
-
-
-# --- the mathematics beside the pictures ---
-
-
-def about(formulas: Sequence[tuple[str, str]], source: str) -> None:
-    with st.expander("About these pictures", icon=":material/info:"):
-        for words, formula in formulas:
-            st.markdown(words)
-            if formula:
-                st.latex(formula)
-        st.caption(source)
-
-
-SOURCE = (
-    "Sources: Hinton, *A Practical Guide to Training Restricted Boltzmann Machines* (2010), §§2, 13, 15; "
-    "Fischer and Igel, *Training restricted Boltzmann machines* (2014), §4."
-)
-
-
-def about_unit() -> None:
-    about(
-        (
-            (
-                "**Filter.** Hidden unit $j$ sees the picture through one column of $W$. It is on with "
-                "probability",
-                r"p(h_j = 1 \mid v) = \sigma\Bigl(c_j + \sum_i v_i W_{ij}\Bigr), \qquad \sigma(x) = "
-                r"\frac{1}{1 + e^{-x}}",
-            ),
-            (
-                "**What it answers to.** That probability for every image; a row's bars are the square "
-                "roots of the "
-                "share of the class's images, so that rare answers stay visible. A unit on for half of "
-                "one class and "
-                "nothing else has specialised; one on for all images alike tells nothing.",
-                "",
-            ),
-            (
-                "**Nearest units.** Two units that point the same way do one job twice:",
-                r"\cos(j, k) = \frac{W_j \cdot W_k}{\lVert W_j\rVert\,\lVert W_k\rVert}",
-            ),
-            (
-                "**Its training.** Norm, bias and mean activation at every kept snapshot; leave the "
-                "film anywhere "
-                "and the whole page moves to that moment.",
-                "",
-            ),
-        ),
-        SOURCE,
-    )
-
-
-def about_pixel() -> None:
-    about(
-        (
-            (
-                "**Weights.** Pixel $i$ listens to the hidden units through one row of $W$:",
-                r"p(v_i = 1 \mid h) = \sigma\Bigl(b_i + \sum_j W_{ij} h_j\Bigr)",
-            ),
-            (
-                "**Wired like it.** The cosine between row $i$ and every other row. No unit of the "
-                "visible layer is "
-                "wired to another, so all that the machine knows about neighbouring pixels lies in "
-                "these rows.",
-                r"\cos(i, k) = \frac{W_{i\cdot} \cdot W_{k\cdot}}{\lVert W_{i\cdot}\rVert\,\lVert "
-                r"W_{k\cdot}\rVert}",
-            ),
-        ),
-        SOURCE,
-    )
-
-
-def about_image() -> None:
-    about(
-        (
-            (
-                "**Adding up.** With $p_j = p(h_j=1\\mid v)$, units are added in the order of "
-                "$p_j\\lVert W_j\\rVert$; after $n$ of them the picture is",
-                r"\sigma\Bigl(b + \sum_{j \in \text{first } n} p_j W_j\Bigr)",
-            ),
-            (
-                "**Energy.** Averaged over the hidden units as this image sets them, and then the free "
-                "energy, which "
-                "counts every hidden state with its weight:",
-                r"\langle E\rangle_{p(h\mid v)} = -b\cdot v - c\cdot p - v^{\mathsf T} W p, \qquad "
-                r"F(v) = \langle E\rangle - \sum_j H(p_j) = -b\cdot v - \sum_j \log\bigl(1 + e^{\,c_j + "
-                r"(vW)_j}\bigr)",
-            ),
-            (
-                "**Where it stands.** $\\log p(v) = -F(v) - \\log Z$: of two images, the one that lies "
-                "ten nats further "
-                "left is $e^{10}$ times likelier. Data and fantasies should overlap.",
-                "",
-            ),
-        ),
-        SOURCE,
-    )
 
 
 main()
