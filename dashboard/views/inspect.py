@@ -320,6 +320,20 @@ def source(reader: RunReader, snapshot: Snapshot) -> dict[str, Any]:
     return {"run": reader.name, "step": snapshot.step, "seed": reader.config()["config"].get("seed")}
 
 
+def as_seen_words(fields: dict[str, Any]) -> tuple[str, str]:
+    """How the machine sees a grey image x: a sentence and its formula."""
+    if fields.get("visible") == "gaussian":
+        return "The machine sees each pixel less its mean, in its standard deviations.", (
+            r"v_i = (x_i - \mu_i) / s_i"
+        )
+    if fields.get("binarisation") == "none":
+        return "The machine sees the grey values themselves, as if they were probabilities.", "v_i = x_i"
+    return (
+        "Here the machine sees each pixel off or on.",
+        r"v_i = 1 \text{ if } x_i > \tfrac12, \text{ else } 0",
+    )
+
+
 def seen_words(fields: dict[str, Any]) -> str:
     if fields.get("visible") == "gaussian":
         return ", standardised as the machine sees them"
@@ -609,6 +623,13 @@ def pick_image(
     header |= {"name": "images", "of": source(reader, snapshot)}
     arrays |= {"units": shown.astype(np.int32)}
     mount_mosaic("images", header, arrays, open_from("images", "image", "image"))
+    seen, formula = as_seen_words(reader.config()["config"])
+    about(
+        "the images to pick from",
+        f"Images of the run's own data, in grey as they are stored. {seen}",
+        formula=formula,
+        source=f"{GUIDE}, §§3, 13.",
+    )
 
 
 main()

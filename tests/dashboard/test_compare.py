@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.components.blob import unpack
 from dashboard.figures import comparison, palette
 from dashboard.figures.comparison import Record
 from rbm_core.runs import RunReader, files, list_runs, store
 from rbm_core.runs.notes import Notes, read_notes
-from tests.live import REPO
+from tests.dashboard.opened import fed, open_page
 from tests.small_run import train_small
 
 
@@ -34,17 +33,7 @@ def root(trained: Path, runs_root: Path) -> Path:
 
 
 def open_compare(**query: str) -> AppTest:
-    app = AppTest.from_file(str(REPO / "dashboard" / "app.py"), default_timeout=60)
-    for name, value in query.items():
-        app.query_params[name] = value
-    return app.switch_page("views/compare.py").run()
-
-
-def fed(app: AppTest, key: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    for element in app.get("bidi_component"):
-        if element.proto.id.endswith(f"-{key}"):
-            return unpack(element.proto.bytes)
-    raise AssertionError(f"no component {key!r}")
+    return open_page("compare", **query)
 
 
 def names(root: Path) -> list[str]:

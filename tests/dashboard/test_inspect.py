@@ -3,7 +3,6 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -16,7 +15,7 @@ from dashboard.figures import dissection, palette
 from rbm_core import closed_form, datasets
 from rbm_core.runs import Probe, RunReader, Snapshot
 from rbm_core.runs.files import hold_lock
-from tests.live import REPO
+from tests.dashboard.opened import abouts, charts, fed, open_page
 from tests.small_run import train_small
 
 RUN = "small-run"
@@ -41,18 +40,7 @@ def last(trained: Path) -> Snapshot:
 
 
 def open_inspect(**query: str) -> AppTest:
-    app = AppTest.from_file(str(REPO / "dashboard" / "app.py"), default_timeout=60)
-    for name, value in {"run": RUN, **query}.items():
-        app.query_params[name] = value
-    return app.switch_page("views/inspect.py").run()
-
-
-def fed(app: AppTest, key: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """What the component with this key was sent."""
-    for element in app.get("bidi_component"):
-        if element.proto.id.endswith(f"-{key}"):
-            return unpack(element.proto.bytes)
-    raise AssertionError(f"no component {key!r}")
+    return open_page("inspect", **{"run": RUN, **query})
 
 
 def linked(app: AppTest, name: str) -> str:
@@ -297,3 +285,30 @@ def test_images_are_seen_as_the_runs_units_see_them(fields: dict[str, str], expe
     np.testing.assert_allclose(seen[0], expected, atol=1e-6)
     if fields.get("visible") == "gaussian":
         np.testing.assert_allclose(images.as_shown(seen, fields, probe)[0], grey[0] / 255, atol=1e-6)
+
+
+# --- every picture ---
+
+
+@pytest.mark.parametrize("look", ["unit", "pixel", "image"])
+def test_every_picture_tells_its_formula_and_its_source_and_can_be_taken_away(run: Path, look: str) -> None:
+    app = open_inspect(look=look, image="3")
+    told = abouts(app)
+    canvases, plots = app.get("bidi_component"), charts(app)
+    assert len(told) == len(canvases) + len(plots)
+    for picture, words in told.items():
+        assert "$$" in words, picture
+        assert "Source: " in words, picture
+    step = RunReader(run).snapshot_steps()[-1]
+    for element in canvases:
+        header, _ = unpack(element.proto.bytes)
+        assert header["of"] == {"run": RUN, "step": step, "seed": 0}
+        assert header["name"]
+    for figure, config, alt in plots:
+        assert figure["layout"]["title"]["text"]
+        assert figure["layout"]["xaxis"]["title"]["text"]
+        assert config["toImageButtonOptions"]["filename"].startswith(f"{RUN}-step-{step}-")
+        assert alt
+    names = [unpack(element.proto.bytes)[0]["name"] for element in canvases]
+    names += [config["toImageButtonOptions"]["filename"] for _, config, _ in plots]
+    assert len(set(names)) == len(names)

@@ -1,0 +1,42 @@
+"""A page of the app, opened through its own entry point, and what it was given to show."""
+
+import json
+from typing import Any
+
+import numpy as np
+from streamlit.testing.v1 import AppTest
+
+from dashboard.components.blob import unpack
+from tests.live import REPO
+
+
+def open_page(view: str, **query: str) -> AppTest:
+    """views/<view>.py as the app shows it for a link with this query."""
+    app = AppTest.from_file(str(REPO / "dashboard" / "app.py"), default_timeout=60)
+    for name, value in query.items():
+        app.query_params[name] = value
+    return app.switch_page(f"views/{view}.py").run()
+
+
+def fed(app: AppTest, key: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """(header, arrays) that the canvas component with this key was sent."""
+    for element in app.get("bidi_component"):
+        if element.proto.id.endswith(f"-{key}"):
+            return unpack(element.proto.bytes)
+    raise AssertionError(f"no component {key!r}")
+
+
+def charts(app: AppTest) -> list[tuple[dict[str, Any], dict[str, Any], str]]:
+    """(figure, configuration, words for the blind) of every Plotly chart, in the page's order."""
+    found = [element.proto for element in app.get("plotly_chart")]
+    return [(json.loads(one.spec), json.loads(one.config), one.alt) for one in found]
+
+
+def abouts(app: AppTest) -> dict[str, str]:
+    """What stands behind each "About …" button, by the picture it names."""
+    told = {}
+    for popover in app.get("popover"):
+        label = popover.proto.popover.label.removeprefix(":small[").removesuffix("]")
+        if label.startswith("About "):
+            told[label.removeprefix("About ")] = popover.markdown[0].value
+    return told
