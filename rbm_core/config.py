@@ -127,8 +127,8 @@ class RunConfig(BaseModel):
     averaging: float = Field(
         0.0,
         ge=0,
-        le=1000,
-        description="Epochs over which the weights are averaged for what is shown and shipped: smooths the last updates' noise; 0 is off.",
+        le=1,
+        description="The latest share of the run over which the weights are averaged for what is shown and shipped: takes the chains' noise out of them; 0 is off.",
     )
     max_grad_norm: float = Field(
         0.0, ge=0, description="Scale an update's gradient down to this norm where it is longer; 0 is off."

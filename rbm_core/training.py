@@ -19,6 +19,8 @@ from rbm_core.compute import Rng, captured, means_and_softplus, pick_precision, 
 from rbm_core.config import ConfigError, RunConfig, make_config
 from rbm_core.datasets import Dataset
 from rbm_core.gradient import Gradient, Phases
+from rbm_core.likelihood.ais import base_rate
+from rbm_core.likelihood.online import OnlineLogZ
 from rbm_core.rbm import RBM
 
 __all__ = ["SETTABLE", "StepInfo", "Training"]
@@ -29,6 +31,8 @@ SETTABLE = ("learning_rate", "momentum", "weight_decay", "k")
 _MONITORED = 1000  # training cases, and as many validation cases, behind every point of the curves
 _PROBED = 100  # cases whose hidden probabilities every snapshot keeps
 _HISTOGRAM_BINS = 64
+# Averaged weights follow every update of a young run, where one can be watched at a time, then every tenth.
+_EVERY_STEP, _STRIDE = 1000, 10
 # Mean probabilities below and above which a hidden unit says nothing.
 _DEAD, _SATURATED = 0.01, 0.99
 # Data and particles further apart than so many nats, and so many more a visible unit: no model that learns gets there.
@@ -209,6 +213,12 @@ class Training:
             self._adam = torch.optim.Adam(self._parameters, lr=lr, capturable=on_gpu)
         self._average = [p.clone() for p in self._parameters] if config.averaging else None
         self._before = [p.clone() for p in self._parameters] if self._adam else None
+        # Log-probabilities of grey pixels mean nothing to a model of 0 and 1: no likelihood for them.
+        self._online = None
+        if config.visible == "gaussian" or config.binarisation != "none":
+            shown = torch.zeros_like(mean) if config.visible == "gaussian" else mean
+            self._online = OnlineLogZ(base_vbias=base_rate(self.model, shown), seed=config.seed)
+        self._observed = 0  # the last step at which the likelihood was asked for
 
     # Where it stands ---------------------------------------------------------------------------------------------
 
@@ -287,10 +297,11 @@ class Training:
         self._work()
         self.step += 1
         self._loss_count += 1
-        if self._average is not None and self.step % 10 == 1:
-            window = max(1.0, self.config.averaging * self.steps_per_epoch / 10)
-            weight = max(1 / window, 1 / (1 + self.step // 10))  # a plain mean until the window is full
-            torch._foreach_lerp_(self._average, self._parameters, min(1.0, weight))
+        if self._average is not None and (self.step < _EVERY_STEP or self.step % _STRIDE == 0):
+            # Polynomial-decay averaging (Shamir & Zhang 2013): a mean over the latest share of the run, however long.
+            stride = 1 if self.step < _EVERY_STEP else _STRIDE
+            weight = min(1.0, stride / (self.config.averaging * self.step))
+            torch._foreach_lerp_(self._average, self._parameters, weight)
         return StepInfo(self.step, self._energies.clone())
 
     def _compute(self) -> None:
@@ -417,6 +428,7 @@ class Training:
         row["weight_norm"] = weight_norm
         if self.step and weight_norm > 0:
             row["update_ratio"] = float(torch.linalg.vector_norm(self.last_increments()[0])) / weight_norm
+        row |= self._likelihood(row)
         mean_hidden = hidden.mean(0)
         row["mean_activation"] = float(mean_hidden.mean())
         row["dead_units"] = int((mean_hidden < _DEAD).sum())
@@ -425,6 +437,27 @@ class Training:
             moved = self._monitor_rng.bernoulli(self._visible_logits(self.phases.chains_h), rbm.vbias)
             row["flips_per_sweep"] = float((moved.float() != particles).float().mean())
         return row
+
+    def _likelihood(self, row: dict[str, Any]) -> dict[str, float]:
+        """Mean log p(v) of the monitored cases in nats, as far as log Z is known while training."""
+        if self._online is None:
+            return {}
+        # Rows multiplied by W in an update: two a half step and chain, the positive phase, the gradient.
+        rows = 2 * int(self.settings["k"]) * self.n_chains + 2 * self.batch_size + self.n_chains
+        done, self._observed = self.step - self._observed, self.step
+        estimate = self._online.observe(
+            self.rbm,
+            row["free_energy_train"],
+            done,
+            rows,
+            dtype=self.dtype,
+            final=self.finished and done > 0,
+        )
+        if estimate is None:
+            return {}
+        log_z, stderr = estimate
+        nats = {f"log_likelihood_{part}": -row[f"free_energy_{part}"] - log_z for part in ("train", "valid")}
+        return {**nats, "log_z": log_z, "log_z_stderr": stderr}
 
     def _visible_logits(self, h: Tensor) -> Tensor:
         """hWᵀ (B, V) of the shown model, before the bias, in the run's precision."""
@@ -539,6 +572,8 @@ class Training:
             "rngs": {name: rng.state() for name, rng in self._rngs().items()},
             "dtype": str(self.dtype).removeprefix("torch."),
             "precision_note": self.precision_note,
+            "observed": self._observed,
+            "online": self._online and self._online.state(),
         }
         return {name: t.detach().cpu().clone() for name, t in tensors.items()}, meta
 
@@ -569,6 +604,9 @@ class Training:
         self._loss_total.fill_(float(meta["loss"][0]))
         self._loss_count = int(meta["loss"][1])
         self._rate.fill_(float(meta["rate"]))
+        self._observed = int(meta["observed"])
+        if self._online is not None:
+            self._online.load(meta["online"])
         if any(name.startswith("velocity.") for name in tensors) and self._velocity is None:
             self._velocity = [torch.zeros_like(p) for p in self._parameters]
         groups = {"parameter": self._parameters, "gradient": self.phases.grad.tensors()}

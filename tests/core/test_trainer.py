@@ -134,7 +134,7 @@ def process() -> Iterator[Callable[[Path], Process]]:
 def test_run_killed_at_any_moment_and_resumed_equals_one_never_interrupted(
     runs_root: Path, process: Callable[[Path], Process]
 ) -> None:
-    recipe = {"momentum": 0.5, "averaging": 2.0, "precision": "bfloat16", "sparsity_cost": 0.01}
+    recipe = {"momentum": 0.5, "averaging": 0.1, "precision": "bfloat16", "sparsity_cost": 0.01}
     reference = make_run(runs_root, "reference", **recipe)
     assert trainer.run(reference) == "finished"
     n_steps = RunReader(reference).status()["n_steps"]
