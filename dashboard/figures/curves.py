@@ -32,6 +32,56 @@ COLUMNS = (
 )
 
 
+# What stands behind each group of curves: words, formula, source.
+ABOUT = {
+    "energy": {
+        "text": "Every pair of visible units $v$ (the pixels) and hidden units $h$ has an energy; summed over all $h$ "
+        "it gives the image its free energy $F(v)$, and the lower that is, the more probable the image. The curves "
+        "are means over a fixed part of the training images, as many validation images, and the model's own "
+        "samples. $Z$ is unknown but the same for all three, so differences mean something and heights do not: a "
+        "gap that keeps growing between validation and training is overfitting.",
+        "formula": r"""\begin{gathered} E(v,h) = -b^\top v - c^\top h - v^\top W h \\
+F(v) = -b^\top v - \sum_j \log\bigl(1 + e^{\,c_j + (vW)_j}\bigr), \qquad p(v) = \frac{e^{-F(v)}}{Z} \end{gathered}""",
+        "source": "Hinton, *A Practical Guide to Training Restricted Boltzmann Machines* (2010), §6.",
+    },
+    "likelihood": {
+        "text": "What training really climbs. $\\log Z$ sums over every possible image and can only be estimated: "
+        "an error of the estimate moves both lines together, and the band is one standard error of it. Annealed "
+        "importance sampling tends to underestimate $\\log Z$, so to flatter the model: the page Evaluate brackets "
+        "it from both sides. The pseudo-likelihood asks how well each pixel is told from all the others, one "
+        "pixel drawn at a time, scaled to the whole image.",
+        "formula": r"\log p(v) = -F(v) - \log Z, \qquad \mathrm{PL}(v) = \sum_i \log p(v_i \mid v_{-i})",
+        "source": "Salakhutdinov and Murray (2008); Burda, Grosse and Salakhutdinov (2015); Besag (1975).",
+    },
+    "reconstruction": {
+        "text": "Images of the training subset go down to the hidden units and up again; this is how far they come "
+        "back from where they were. It falls when the model is good, and also when the chain hardly moves.",
+        "formula": r"\frac{1}{V}\,\bigl\lVert v - \sigma(b + W h) \bigr\rVert^2, \qquad h \sim p(h \mid v)",
+        "source": "Hinton (2010), §5, where the warning stands too.",
+    },
+    "weights": {
+        "text": "The length of all weights taken as one vector, and the length of the last update beside it.",
+        "formula": r"\lVert W \rVert = \Bigl(\sum_{ij} W_{ij}^2\Bigr)^{1/2}, \qquad "
+        r"\frac{\lVert \Delta W \rVert}{\lVert W \rVert} \approx 10^{-3}",
+        "source": "Hinton (2010), §7.",
+    },
+    "activity": {
+        "text": "Mean activation: how often a hidden unit is on for an image of the training subset, averaged over the "
+        "units. Dead units never answer, those always on only shift the biases. Pixels flipped: the share of "
+        "visible units that one sweep of the fantasy chains changes; near zero, the chains stand still.",
+        "formula": r"q = \frac{1}{NH} \sum_{n,j} \sigma\bigl(c_j + (v^{(n)} W)_j\bigr)",
+        "source": "Hinton (2010), §11 and §15.",
+    },
+    "pace": {
+        "text": "The learning rate $\\varepsilon$ scales every update. While it is high, the parameters jitter about "
+        "the best they could be; letting it fall to zero collects what that costs.",
+        "formula": r"W \leftarrow W + \varepsilon\,\bigl(\langle v h^\top \rangle_{\text{data}} "
+        r"- \langle v h^\top \rangle_{\text{fantasies}}\bigr)",
+        "source": "Hinton (2010), §7.",
+    },
+}
+
+
 def rows_of(metrics: Mapping[str, np.ndarray], start: int = 0) -> np.ndarray:
     """(n, len(COLUMNS)) float64: the rows from `start` on; NaN where a row has no value."""
     n = len(metrics["step"]) if "step" in metrics else 0

@@ -23,6 +23,40 @@ SORTS = (
     ("similarity", "by similarity"),
 )
 BINS = 64
+# What stands behind each picture: words, formula, source.
+ABOUT = {
+    "filters": {
+        "text": "One tile is one hidden unit's weights: red pixels switch the unit on, blue ones off, the paper's "
+        "colour has no say. All tiles share one scale, so that a weak unit looks weak; colours saturate at the "
+        "value that 99.5 % of all weights stay below.",
+        "formula": r"p(h_j = 1 \mid v) = \sigma\Bigl(c_j + \sum_i v_i W_{ij}\Bigr), \qquad "
+        r"\sigma(x) = \frac{1}{1 + e^{-x}}",
+        "source": "Hinton, *A Practical Guide to Training Restricted Boltzmann Machines* (2010), §15.",
+    },
+    "particles": {
+        "text": "Gibbs chains that run on beside the training, each drawing hidden units from pixels and pixels from "
+        "hidden units in turn. Learning lowers the energy of the data and raises the energy of what these chains "
+        "have found, until the two cannot be told apart. Shown is each pixel's probability of being on; "
+        "*samples* shows the pixels as drawn.",
+        "formula": r"p(v_i = 1 \mid h) = \sigma\Bigl(b_i + \sum_j W_{ij} h_j\Bigr), \qquad "
+        r"\Delta W \propto \langle v h^\top \rangle_{\text{data}} - \langle v h^\top \rangle_{\text{fantasies}}",
+        "source": "Tieleman (2008), persistent contrastive divergence; Hinton (2010), §15.",
+    },
+    "activity": {
+        "text": "The same images throughout the run, sorted by class, one a row; one column is a hidden unit, in the "
+        "order of the filters. A healthy picture looks like noise: a column all dark or all white is a unit that "
+        "says nothing. Below, how often each unit is on over the training subset.",
+        "formula": r"p(h_j = 1 \mid v) = \sigma\bigl(c_j + (vW)_j\bigr)",
+        "source": "Hinton (2010), §11 and §15.",
+    },
+    "histograms": {
+        "text": "The weights, both layers' biases, and what the last update added to each. Weights that run off to one "
+        "side, or updates as wide as the weights themselves, say that the learning rate is too high; updates of about "
+        "a thousandth of the weights are a healthy pace.",
+        "formula": r"W \leftarrow W + \Delta W, \qquad b \leftarrow b + \Delta b, \qquad c \leftarrow c + \Delta c",
+        "source": "Hinton (2010), §7 and §15.",
+    },
+}
 
 
 def image_shape(n_visible: int, recorded: Sequence[int] | None) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import components, data, doctor, new_run, trainers, view_state
+from dashboard.about import about
 from dashboard.components import activity, curves, histograms, mosaic, timeline
 from dashboard.components.blob import pack
 from dashboard.figures import curves as curve_rows
@@ -70,7 +71,6 @@ def main() -> None:
     alive = _alive(name)
     st.session_state.watched_alive = alive
     st.fragment(run_every=LIVE_PERIOD_S if alive else REST_PERIOD_S)(watch)(name)
-    about()
 
 
 def _alive(name: str) -> bool:
@@ -116,6 +116,7 @@ def watch(name: str) -> None:
     left, right = st.columns([5, 3], gap="medium")
     with left:
         draw_curves(name, reader, shown, status, events)
+        about("these curves", **curve_rows.ABOUT[view_state.field("curves")])
     if shown is None:
         with right:
             st.caption("The first pictures appear as soon as the trainer has written its first state.")
@@ -123,13 +124,17 @@ def watch(name: str) -> None:
     shape = pictures.image_shape(shown.snapshot.W.shape[0], (config.get("data") or {}).get("image_shape"))
     with right:
         draw_particles(name, shown, shape)
+        about("the fantasies", **pictures.ABOUT["particles"])
     order = _order(name, steps, shown)
     draw_filters(name, steps, shown, shape, order)
+    about("the filters", **pictures.ABOUT["filters"])
     left, right = st.columns(2, gap="medium")
     with left:
         draw_activity(name, reader, shown, order)
+        about("the hidden units", **pictures.ABOUT["activity"])
     with right:
         draw_histograms(name, shown)
+        about("the histograms", **pictures.ABOUT["histograms"])
 
 
 # Header and controls
@@ -167,7 +172,7 @@ def progress_words(status: dict[str, Any], shown: Moment | None) -> str:
     step, epoch = int(status["step"]), status["epoch"]
     if shown is not None and shown.snapshot.step > step:
         step, epoch = shown.snapshot.step, shown.snapshot.meta.get("epoch", epoch)
-    words = [f"epoch **{epoch:.3g}** of {status['n_epochs']:g}"]
+    words = [f"epoch **{epoch:.3g}** of {status['n_epochs']:,g}"]
     words.append(f"step **{step:,}**")
     if status["state"] == "running" and status["steps_per_s"] > 0:
         words.append(f"{status['steps_per_s']:,.0f} steps/s")
@@ -635,46 +640,6 @@ def _steps_per_epoch(status: dict[str, Any], shown: Moment | None) -> float:
     if shown is not None and shown.snapshot.meta.get("epoch"):
         return shown.snapshot.step / float(shown.snapshot.meta["epoch"])
     return 1.0
-
-
-ABOUT_MODEL = r"""
-**The model.** A restricted Boltzmann machine joins visible units $v$ (the pixels) and hidden units $h$ by
-weights $W$, with biases $b$ and $c$. Every pair has an energy, and an image is the more probable the lower
-its free energy:
-
-$$E(v,h) = -b^\top v - c^\top h - v^\top W h$$
-
-$$F(v) = -b^\top v - \sum_j \log\bigl(1 + e^{\,c_j + (vW)_j}\bigr), \qquad p(v) = e^{-F(v)} / Z$$
-
-**Learning** lowers the free energy of the data and raises that of the model's own fantasies, which Gibbs
-chains draw:
-
-$$\Delta W \propto \langle v\,h^\top\rangle_{\text{data}} - \langle v\,h^\top\rangle_{\text{fantasies}}$$
-"""
-ABOUT_PICTURES = r"""
-**Filters.** One tile is a hidden unit's weights, a column of $W$: red pixels switch the unit on, blue ones
-off. All tiles share one scale, so that a weak unit looks weak.
-
-**Fantasies.** $p(v{=}1\mid h) = \sigma(b + W h)$ for each chain's hidden state.
-
-**Hidden units on probe images.** $p(h{=}1\mid v) = \sigma(c + v W)$ for the same images throughout the run,
-sorted by class.
-
-**Histograms.** Bar heights are square roots of counts, so that the tails stay visible. Updates of about a
-thousandth of the weights are a healthy pace.
-
-**Curves.** Free energies and reconstruction error of a fixed subset of the training images and as many
-validation images. The pseudo-likelihood is $\sum_i \log p(v_i \mid v_{-i})$, from one pixel drawn at a time.
-
-Displays after G. Hinton, *A Practical Guide to Training Restricted Boltzmann Machines* (2010), §§ 5–15.
-"""
-
-
-def about() -> None:
-    with st.expander("About these pictures"):
-        left, right = st.columns(2, gap="large")
-        left.markdown(ABOUT_MODEL)
-        right.markdown(ABOUT_PICTURES)
 
 
 main()

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import trainers
 from dashboard.components.blob import unpack
+from dashboard.view_state import CURVE_GROUPS
 from rbm_core.config import RunConfig
 from rbm_core.runs import RunReader, control
 from rbm_core.runs.files import hold_lock
@@ -19,6 +20,7 @@ from tests.live import REPO
 from tests.small_run import train_small
 
 RUN = "small-run"
+N_FIGURES = 5  # curves, fantasies, filters, hidden units, histograms
 
 
 @pytest.fixture(scope="module")
@@ -445,3 +447,32 @@ def test_resuming_leaves_the_moment_alone_and_a_single_step_says_that_it_moves_i
     assert fed(app, "timeline")[0]["follows"]
     assert "follows the newest" in app.toast[0].value
     lock.release()
+
+
+def test_every_picture_has_its_own_words_formula_and_source(run: Path) -> None:
+    for group in CURVE_GROUPS:
+        said = [e.value for e in open_train(run=RUN, curves=group).markdown if "Source:" in e.value]
+        assert len(said) == N_FIGURES
+        assert len(set(said)) == N_FIGURES
+        assert all(s.count("$$") == 2 for s in said), "a picture without its formula"
+
+
+def test_the_likelihood_a_run_followed_reaches_the_curves_with_its_error(run: Path) -> None:
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    for n, row in enumerate(rows):
+        known = n % 2 == 1  # an estimate now and then, null in between
+        values = {"log_likelihood_train": -90.0 - n, "log_likelihood_valid": -92.0 - n, "log_z": 400.0}
+        row |= {key: value if known else None for key, value in {**values, "log_z_stderr": 0.5}.items()}
+    (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (run / "likelihood.jsonl").write_text(
+        json.dumps({"step": 40, "estimator": "ais", "train_nats": -99.0, "valid_nats": None, "stderr": 0.25})
+        + "\n"
+    )
+    header, arrays = fed(open_train(run=RUN), "curves")
+    for name, first in (("log_likelihood_train", -91.0), ("log_z_stderr", 0.5)):
+        column = arrays["rows"][:, header["columns"].index(name)]
+        assert column[1] == first
+        assert np.isnan(column[::2]).all(), "a row without an estimate is drawn"
+    assert arrays["estimates"][0].tolist()[:2] == [40.0, -99.0]
+    assert np.isnan(arrays["estimates"][0, 2])
+    assert arrays["estimates"][0, 4] == 0.25

@@ -19,16 +19,16 @@ const GROUPS = {
   likelihood: {
     label: "Likelihood",
     panels: [
-      { title: "pseudo-likelihood, nats per image", share: 1, lines: [
-        LINE("pseudo_likelihood_train", "pseudo, training", "blue"),
-        LINE("pseudo_likelihood_valid", "validation", "orange")] },
-      { title: "log-likelihood log p(v), nats per image", share: 1, lines: [
+      { title: "log-likelihood log p(v), nats per image", share: 3, lines: [
         { ...LINE("log_likelihood_train", "log p, training", "sky"), estimate: 1 },
         { ...LINE("log_likelihood_valid", "validation", "vermillion"), estimate: 2 },
         { ...LINE("log_likelihood_test", "test", "purple"), estimate: 3 }] },
+      { title: "pseudo-likelihood, nats per image", share: 2, lines: [
+        LINE("pseudo_likelihood_train", "pseudo, training", "blue"),
+        LINE("pseudo_likelihood_valid", "validation", "orange")] },
     ],
-    note: "Higher is better. The pseudo-likelihood guesses one pixel from all the others: cheap, but blind to the model's overall shape. " +
-      "The log-likelihood log p(v) needs log Z, which the page Evaluate estimates; bars and bands are ± 2 standard errors.",
+    note: "Higher is better. The log-likelihood log p(v) needs log Z: dots are estimates made on the page Evaluate, a line is what the run " +
+      "itself followed; bars and bands are ± 1 standard error. The pseudo-likelihood guesses one pixel from all the others: cheap, but blind to the overall shape.",
   },
   reconstruction: {
     label: "Reconstruction",
@@ -266,7 +266,7 @@ class Curves {
       const y = line.soft[i];
       if (Number.isFinite(y) && (!panel.log || y > 0)) all.push(y);
     }
-    for (const line of lines) for (const [, y, e] of this.points(line)) all.push(y - 2 * e, y + 2 * e);
+    for (const line of lines) for (const [, y, e] of [...this.points(line), ...this.band(line)]) all.push(y - e, y + e);
     if (panel.guide) all.push(panel.guide);
     if (!all.length) return null;
     all.sort((a, b) => a - b);
@@ -431,12 +431,17 @@ class Curves {
   // Columns estimated now and then (log-likelihood) are joined across the rows between estimates.
   gapBreaks(values, i) { return i > 0 && i + 1 < values.length && Number.isFinite(values[i - 1]) && Number.isFinite(values[i + 1]); }
 
-  drawBand(ctx, line, sx, sy) { // ± 2 standard errors about a log-likelihood followed during training
+  // A log-likelihood followed during training, where its error is known: [x, nats, standard error].
+  band(line) {
     const rows = [];
     for (let i = 0; line.estimate && i < this.rows.n; i++) {
       const e = this.at("log_z_stderr", i);
-      if (Number.isFinite(e) && Number.isFinite(line.raw[i])) rows.push([this.x(i), line.raw[i], 2 * e]);
+      if (Number.isFinite(e) && Number.isFinite(line.raw[i])) rows.push([this.x(i), line.raw[i], e]);
     }
+    return rows;
+  }
+  drawBand(ctx, line, sx, sy) {
+    const rows = this.band(line);
     if (rows.length < 2) return;
     ctx.globalAlpha = 0.2;
     ctx.beginPath();
@@ -454,9 +459,9 @@ class Curves {
       ctx.fill();
       ctx.lineWidth = 1.5;
       ctx.beginPath();
-      for (const end of [y - 2 * e, y + 2 * e]) { ctx.moveTo(x - 4, sy.to(end)); ctx.lineTo(x + 4, sy.to(end)); }
-      ctx.moveTo(x, sy.to(y - 2 * e));
-      ctx.lineTo(x, sy.to(y + 2 * e));
+      for (const end of [y - e, y + e]) { ctx.moveTo(x - 4, sy.to(end)); ctx.lineTo(x + 4, sy.to(end)); }
+      ctx.moveTo(x, sy.to(y - e));
+      ctx.lineTo(x, sy.to(y + e));
       ctx.stroke();
     }
   }
