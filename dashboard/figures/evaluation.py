@@ -1,6 +1,7 @@
 """Figures of the Evaluate page: how estimates of log Z close in, how chains mix; arrays in, Plotly out."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,113 @@ from dashboard.figures.plotly_look import dress, lines, soft
 FORWARD, REVERSE = "forward: errs low", "reverse: errs high"
 _COLOUR = {"forward": "blue", "reverse": "vermillion"}
 _NAME = {"forward": FORWARD, "reverse": REVERSE}
-LEGEND = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "xanchor": "left"}
+
+_SM = "Salakhutdinov and Murray, *On the quantitative analysis of deep belief networks* (2008)"
+_BGS = "Burda, Grosse and Salakhutdinov, *Accurate and conservative estimates of MRF log-likelihood* (2015)"
+_DFS = (
+    "Decelle, Furtlehner and Seoane, *Equilibrium and non-equilibrium regimes in the learning of RBMs* (2021)"
+)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What stands beside a figure: its title, a caption, and behind "About …" words, formula and source."""
+
+    title: str
+    caption: str
+    picture: str
+    text: str
+    formula: str
+    source: str
+
+
+TOLD = {
+    "convergence": Told(
+        "Do the two sides meet?",
+        "Forward AIS closes in on log Z from below, reverse AIS from above; where they meet, the number can be "
+        "believed.",
+        "the two sides",
+        "Annealed importance sampling leads chains from a model without weights, whose $Z_0$ is known, to this one "
+        "through many temperatures; each chain collects a weight $w$. The mean weight is right on average, but its "
+        "logarithm is too low as long as rare large weights are missed. The reverse way, from the model back, errs "
+        "to the other side. Bars are two standard errors.",
+        r"\log Z \approx \log Z_0 + \log \frac1M \sum_{m=1}^M w^{(m)}, \qquad "
+        r"w = \prod_k \frac{p^*_k(v_{k-1})}{p^*_{k-1}(v_{k-1})}",
+        f"{_SM}; {_BGS}.",
+    ),
+    "weights": Told(
+        "Do the chains agree?",
+        "Each chain's own estimate. A narrow heap is good; a few chains far right of the blue heap carry all the "
+        "weight, and more may be missing.",
+        "the chains' weights",
+        "A histogram of every chain's log-weight, on the scale of log Z. The effective sample size counts how many "
+        "chains really carry the mean: with one in a hundred, the error bar means nothing.",
+        r"\log Z_0 + \log w^{(m)}, \qquad \mathrm{ESS} = \frac{\bigl(\sum_m w^{(m)}\bigr)^2}"
+        r"{\sum_m \bigl(w^{(m)}\bigr)^2}",
+        f"{_SM}.",
+    ),
+    "spread": Told(
+        "Where on the way do they part?",
+        "The spread of the log-weights along the path. Where it opens suddenly, the model changes its mind and "
+        "needs more temperatures.",
+        "the way between",
+        "At inverse temperature $\\beta$ the chains are on the way from the base model, which has biases $a$ and "
+        "nothing else, at 0, to the RBM at 1. Pale: 5 to 95 % of the chains about their median; darker: the "
+        "middle half.",
+        r"p_\beta(v) \propto e^{(1-\beta)\, a\cdot v + \beta\, b\cdot v} "
+        r"\prod_j \Bigl(1 + e^{\beta (c_j + (vW)_j)}\Bigr)",
+        f"{_SM}, §4.2.",
+    ),
+    "mixing": Told(
+        "Do noise and data lead to the same place?",
+        "Once the two curves lie on one another the chains have forgotten where they began; before that, samples "
+        "are no samples of the model.",
+        "the forgetting of the start",
+        "Free energy of chains begun at noise and of chains begun at test images, after more and more Gibbs sweeps: "
+        "the median, and 5 to 95 % of the chains. Noise begins far above the axis.",
+        r"F(v) = -\log \sum_h e^{-E(v,h)}",
+        f"{_DFS}.",
+    ),
+    "accuracy": Told(
+        "Do samples from noise look like data?",
+        "Both curves stand at ½ where samples and data cannot be told apart. Best near k and worse later: the model "
+        "was trained out of equilibrium.",
+        "the adversarial accuracy",
+        "Among as many samples as test images, how often is the nearest neighbour of one's own kind? Above ½ on the "
+        "data's side, samples miss part of the data; above ½ on the samples' side, they are bunched or off the data; "
+        "below ½, copied. $d_{TS}$ is the distance from an image to the nearest sample, and so on.",
+        r"\mathrm{AA}_{\text{truth}} = \tfrac1N \sum_i \mathbf 1[d_{TS}(i) > d_{TT}(i)], \qquad "
+        r"\mathrm{AA}_{\text{syn}} = \tfrac1N \sum_i \mathbf 1[d_{ST}(i) > d_{SS}(i)]",
+        f"Yale et al., *Generation and evaluation of privacy preserving synthetic health data* (2020); {_DFS}.",
+    ),
+    "autocorrelation": Told(
+        "How long does a chain remember?",
+        "Correlation of a chain's free energy with its own past: the sooner it falls to nought, the better it mixes.",
+        "the chain's memory",
+        "The autocorrelation time $\\tau$ says how many sweeps are worth one independent sample. Deviations are from "
+        "the mean of all chains, so chains stuck in different places show as correlation that stays.",
+        r"\rho(t) = \frac{\mathrm{Cov}(F_s, F_{s+t})}{\mathrm{Var}(F)}, \qquad \tau = 1 + 2 \sum_{t \ge 1} \rho(t)",
+        "Sokal, *Monte Carlo methods in statistical mechanics* (1997), §3.",
+    ),
+    "free-energies": Told(
+        "Does the model tell data from noise?",
+        "Samples should lie where the data lie: further left means that the model favours something else. Test far "
+        "right of training means overfitting.",
+        "the free energies",
+        "Each bar counts cases by their free energy, the lower the more probable; $\\log Z$ is the same for all, so "
+        "distances are differences of $\\log p$.",
+        r"\log p(v) - \log p(v') = F(v') - F(v)",
+        "Hinton, *A Practical Guide to Training Restricted Boltzmann Machines* (2010), §6.",
+    ),
+}
+
+
+def _dress(figure: go.Figure, dark: bool, what: str, **layout: Any) -> go.Figure:
+    """The figure under its title, its legend, where it has one, in a line of its own below that."""
+    title = {"title_text": TOLD[what].title}
+    legend = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "xanchor": "left"}
+    margin = {"l": 8, "r": 8, "t": 72, "b": 8}
+    return dress(figure, dark, 350, showlegend=True, legend=legend, margin=margin, **title, **layout)
 
 
 def convergence(rounds: Sequence[Mapping[str, Any]], log_z: float | None, dark: bool) -> go.Figure:
@@ -44,7 +151,7 @@ def convergence(rounds: Sequence[Mapping[str, Any]], log_z: float | None, dark: 
         ticktext=[f"{n:,}" for n in lengths],
     )
     figure.update_yaxes(title="estimate of log Z, nats")
-    return dress(figure, dark, 330, showlegend=True, legend=LEGEND)
+    return _dress(figure, dark, "convergence")
 
 
 def weights(log_weights: Mapping[str, Sequence[float]], log_z: float | None, dark: bool) -> go.Figure:
@@ -70,7 +177,7 @@ def weights(log_weights: Mapping[str, Sequence[float]], log_z: float | None, dar
         figure.add_vline(x=log_z, line={"dash": "dot", "width": 2, "color": colours["grey"]})
     figure.update_xaxes(title="one chain's own estimate of log Z, nats")
     figure.update_yaxes(title="chains")
-    return dress(figure, dark, 330, showlegend=True, legend=LEGEND, barmode="overlay")
+    return _dress(figure, dark, "weights", barmode="overlay")
 
 
 def spread(trace: Mapping[str, Mapping[str, Any]], dark: bool) -> go.Figure:
@@ -100,11 +207,11 @@ def spread(trace: Mapping[str, Mapping[str, Any]], dark: bool) -> go.Figure:
             )
     figure.update_xaxes(title="inverse temperature β: 0 base model, 1 the RBM", range=[0, 1])
     figure.update_yaxes(title="log-weights about their median, nats")
-    return dress(figure, dark, 330, showlegend=True, legend=LEGEND)
+    return _dress(figure, dark, "spread")
 
 
 def free_energies(kinds: Mapping[str, Sequence[float]], dark: bool) -> go.Figure:
-    """Histograms of F(v) of training and test cases, the model's own samples and coin-toss noise."""
+    """Histograms of F(v) of training and test cases, the model's own samples and noise."""
     colours, figure = lines(dark), go.Figure()
     shown = {
         "train": ("training data", "blue"),
@@ -146,7 +253,7 @@ def free_energies(kinds: Mapping[str, Sequence[float]], dark: bool) -> go.Figure
             )
     figure.update_xaxes(title="free energy F(v), nats: lower is more probable")
     figure.update_yaxes(title="share of the cases, %")
-    return dress(figure, dark, 330, showlegend=True, legend=LEGEND, barmode="overlay")
+    return _dress(figure, dark, "free-energies", barmode="overlay")
 
 
 def _sweeps_axis(figure: go.Figure, k: int | None, dark: bool) -> None:
@@ -191,7 +298,7 @@ def mixing(curve: Sequence[Mapping[str, Any]], k: int | None, dark: bool) -> go.
         later = np.array([one[name] for one in curve[2:] for name in ("noise", "data")], float)
         low, high = float(later.min()), float(later.max())
         figure.update_yaxes(range=[low - 0.08 * (high - low), high + 0.08 * (high - low)])
-    return dress(figure, dark, 330, showlegend=True, legend=LEGEND)
+    return _dress(figure, dark, "mixing")
 
 
 def accuracy(curve: Sequence[Mapping[str, Any]], k: int | None, dark: bool) -> go.Figure:
@@ -212,8 +319,8 @@ def accuracy(curve: Sequence[Mapping[str, Any]], k: int | None, dark: bool) -> g
         )
     figure.add_hline(y=0.5, line={"dash": "dot", "width": 1.5, "color": colours["grey"]})
     _sweeps_axis(figure, k, dark)
-    figure.update_yaxes(title="nearest neighbour is of one's own kind", range=[-0.03, 1.03])
-    return dress(figure, dark, 330, showlegend=True, legend=LEGEND)
+    figure.update_yaxes(title="share with a neighbour of their own kind", range=[-0.03, 1.03])
+    return _dress(figure, dark, "accuracy")
 
 
 def autocorrelation(found: Mapping[str, Sequence[float]], dark: bool) -> go.Figure:
@@ -229,4 +336,4 @@ def autocorrelation(found: Mapping[str, Sequence[float]], dark: bool) -> go.Figu
     figure.add_hline(y=0, line={"width": 1, "color": lines(dark)["grey"]})
     figure.update_xaxes(title="sweeps apart", type="log", dtick=1)
     figure.update_yaxes(title="autocorrelation of the free energy", range=[-0.15, 1.05])
-    return dress(figure, dark, 330)
+    return dress(figure, dark, 350, title_text=TOLD["autocorrelation"].title)

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, evaluations, view_state
+from dashboard import data, evaluations, films, view_state
+from dashboard.about import about
+from dashboard.charts import chart, choose_format, file_name, is_dark, table_button
 from dashboard.figures import evaluation as figures
-from dashboard.figures import plotly_look
 from dashboard.words import duration, plain, sentence
 from rbm_core.runs import RunError, RunReader
 from rbm_core.runs.evaluations import ESTIMATORS
@@ -31,6 +32,7 @@ LENGTHS = {
 }
 EXACT_UNITS = 28
 REFRESH_S = 1.0
+SHEET, SHEET_WIDTH = 16, 108  # samples on each sheet, and its width in css pixels
 
 
 def main() -> None:
@@ -52,6 +54,7 @@ def main() -> None:
     if not steps:
         st.info("This run has no snapshot yet: its trainer writes the first one when training begins.")
         return
+    choose_format()
     headline(reader)
     ask(name, reader, config, steps)
     watch(name)
@@ -63,10 +66,6 @@ def main() -> None:
 
 def _digits(config: dict[str, Any]) -> bool:
     return str(config.get("dataset", "")).startswith("mnist")
-
-
-def is_dark() -> bool:
-    return st.context.theme.type == "dark"
 
 
 # The answer
@@ -89,14 +88,14 @@ def headline(reader: RunReader) -> None:
     left, right = st.columns([1, 2], vertical_alignment="center")
     left.metric(
         "Test log-likelihood, nats per image",
-        f"{best['test_nats']:.2f} ± {float(best.get('stderr') or 0.0):.2f}".replace("-", "−"),
+        f"{_signed(best['test_nats'])} ± {float(best.get('stderr') or 0.0):.2f}",
         help="The mean of log p(v) over all test images: higher, that is nearer to zero, is better. ± is one "
         "standard error of the estimate of log Z.",
     )
     with right:
         verdict(best)
         train = best.get("train_nats")
-        beside = f"Training images get {train:.2f}. " if _is_number(train) else ""
+        beside = f"Training images get {_signed(train)}. " if _is_number(train) else ""
         st.caption(f"{beside}{TITLES.get(best['estimator'], best['estimator'])}, step {best['step']:,}.")
 
 
@@ -118,6 +117,10 @@ def verdict(row: dict[str, Any]) -> None:
         st.error(text, icon=":material/report:")
     elif text:
         st.warning(text, icon=":material/help:")
+
+
+def _signed(x: float) -> str:
+    return f"{x:.2f}".replace("-", "−")
 
 
 def _is_number(value: Any) -> TypeGuard[float]:
@@ -297,18 +300,18 @@ def numbers(row: dict[str, Any]) -> None:
     told: list[tuple[str, str, str]] = []
     if _is_number(row.get("pseudo_test_nats")):
         told.append(
-            ("Pseudo-likelihood, test, nats", f"{row['pseudo_test_nats']:.2f}", "Summed over pixels.")
+            ("Pseudo-likelihood, test, nats", _signed(row["pseudo_test_nats"]), "Summed over pixels.")
         )
-        told.append(("… training", f"{row['pseudo_train_nats']:.2f}", "Summed over pixels."))
+        told.append(("… training", _signed(row["pseudo_train_nats"]), "Summed over pixels."))
     if _is_number(row.get("log_z")):
-        told.append(("log Z, nats", f"{row['log_z']:.2f}", "The logarithm of the normalising constant."))
+        told.append(("log Z, nats", _signed(row["log_z"]), "The logarithm of the normalising constant."))
     for direction, errs in (("forward", "low"), ("reverse", "high")):
         part = row.get(direction)
         if part:
             told.append(
                 (
                     f"{direction} AIS, log Z",
-                    f"{part['log_z']:.2f} ± {part['stderr']:.2f}",
+                    f"{_signed(part['log_z'])} ± {part['stderr']:.2f}",
                     f"Errs {errs} on average. {part['ess']:.0f} of {row['settings']['n_chains']} chains carry it.",
                 )
             )
@@ -346,82 +349,34 @@ def numbers(row: dict[str, Any]) -> None:
 
 
 def pictures(name: str, config: dict[str, Any], one: dict[str, Any], key: str) -> None:
-    dark, drawn = is_dark(), []
-    row = one.get("row") or {}
-    log_z = row.get("log_z")
+    """Every figure that the evaluation has something to show in, two to a row, with what it means."""
+    dark, drawn, k = is_dark(), [], config.get("k")
+    log_z = (one.get("row") or {}).get("log_z")
     if one.get("rounds"):
-        drawn.append(
-            (
-                "Do the two sides meet?",
-                figures.convergence(one["rounds"], log_z, dark),
-                "Forward and reverse AIS close in on log Z from below and above as the way gets longer. Where "
-                "they meet, the number can be believed; bars are two standard errors.",
-            )
-        )
+        drawn.append(("convergence", figures.convergence(one["rounds"], log_z, dark)))
     if one.get("log_weights"):
-        drawn.append(
-            (
-                "Do the chains agree?",
-                figures.weights(one["log_weights"], log_z, dark),
-                "Each chain's own estimate. A narrow heap is good; a few chains far out on the right of the blue "
-                "heap carry all the weight, and more may be missing.",
-            )
-        )
+        drawn.append(("weights", figures.weights(one["log_weights"], log_z, dark)))
     if one.get("trace"):
-        drawn.append(
-            (
-                "Where on the way do they part?",
-                figures.spread(one["trace"], dark),
-                "The spread of the log-weights along the path, pale 5–95 %, darker the middle half. Where it opens "
-                "suddenly, the model changes its mind and needs more temperatures.",
-            )
-        )
-    k = config.get("k")
+        drawn.append(("spread", figures.spread(one["trace"], dark)))
     if one.get("curve"):
-        drawn.append(
-            (
-                "Do noise and data lead to the same place?",
-                figures.mixing(one["curve"], k, dark),
-                "Chains begun at coin tosses and at test images. Once the two curves lie on one another the chains "
-                "have forgotten where they began; before that, samples are no samples of the model.",
-            )
-        )
-        drawn.append(
-            (
-                "Do samples from noise look like data?",
-                figures.accuracy(one["curve"], k, dark),
-                "Adversarial accuracy AA_TS: both curves stand at ½ where samples and data cannot be told apart. If "
-                "they are best near k and worse later, the model was trained out of equilibrium.",
-            )
-        )
+        drawn.append(("mixing", figures.mixing(one["curve"], k, dark)))
+        drawn.append(("accuracy", figures.accuracy(one["curve"], k, dark)))
     if one.get("autocorrelation"):
-        drawn.append(
-            (
-                "How long does a chain remember?",
-                figures.autocorrelation(one["autocorrelation"], dark),
-                "Correlation of a chain's free energy with its own past.",
-            )
-        )
+        drawn.append(("autocorrelation", figures.autocorrelation(one["autocorrelation"], dark)))
     if one.get("free_energies"):
-        drawn.append(
-            (
-                "Does the model tell data from noise?",
-                figures.free_energies(one["free_energies"], dark),
-                "Samples should lie where the data lie: samples lower than data mean the model favours something "
-                "else; test far right of training means overfitting.",
-            )
-        )
+        drawn.append(("free-energies", figures.free_energies(one["free_energies"], dark)))
     for first in range(0, len(drawn), 2):
-        for column, (title, figure, words) in zip(st.columns(2), drawn[first : first + 2], strict=False):
+        for column, (what, figure) in zip(st.columns(2), drawn[first : first + 2], strict=False):
+            told = figures.TOLD[what]
             with column.container(border=True):
-                st.markdown(f"**{title}**")
-                st.plotly_chart(
-                    figure,
-                    key=f"{key}-{title}",
-                    config=plotly_look.config("png", f"{name}-{one['estimator']}-{first}"),
-                )
-                st.caption(words)
+                chart(figure, f"{key}-{what}", told.caption, file_name(name, _words_of_file(one), what))
+                st.caption(told.caption)
+                about(told.picture, told.text, formula=told.formula, source=told.source)
     sampled(name, one, config)
+
+
+def _words_of_file(one: dict[str, Any]) -> str:
+    return f"step-{one['step']}-{one['estimator']}-seed-{one.get('settings', {}).get('seed', 0)}"
 
 
 def sampled(name: str, one: dict[str, Any], config: dict[str, Any]) -> None:
@@ -432,32 +387,59 @@ def sampled(name: str, one: dict[str, Any], config: dict[str, Any]) -> None:
         v, times = evaluations.images(name, one["id"])
     except (RunError, OSError, KeyError, TypeError):
         return  # drawn by a version that kept none, or on a run that lost its description
-    wanted = [
-        t for t in sorted({0, 1, int(config.get("k", 1)), 10, 100, 1000, 10_000, 100_000}) if t in times
-    ]
+    k = int(config.get("k", 1))
+    wanted = [t for t in sorted({0, 1, k, 100, 1000, 10_000, 100_000}) if t in times]
+    sheets = [_mosaic(v[times.index(t)][:SHEET]) for t in wanted]
     with st.container(border=True):
         st.markdown("**Samples against sampling time**")
-        for column, t in zip(st.columns(len(wanted)), wanted, strict=True):
-            mark = " (k of training)" if t == config.get("k") else ""
-            column.image(_mosaic(v[times.index(t)][:16]), width="stretch", output_format="PNG")
-            column.caption(f"{t:,} sweeps{mark}")
+        with st.container(horizontal=True):
+            for t, sheet in zip(wanted, sheets, strict=True):
+                with st.container(width=SHEET_WIDTH):
+                    st.image(sheet.repeat(3, 0).repeat(3, 1), width="stretch", output_format="PNG")
+                    st.caption(_after(t, k))
         st.caption(
             "The same sixteen chains from noise. A good model's samples get better with time and stay varied; if "
             "they turn blank or all alike long after k sweeps, the digits at k were an accident of the start."
         )
+        with st.container(horizontal=True, vertical_alignment="center"):
+            about(
+                "the samples",
+                "Chains begin at noise and make Gibbs sweeps with the finished model. Training only ever looks as far "
+                "as its own chains run; what comes after is the model's own, and only it counts for the likelihood.",
+                formula=r"h^{(t)} \sim p(h \mid v^{(t)}), \qquad v^{(t+1)} \sim p(v \mid h^{(t)})",
+                source=figures.TOLD["mixing"].source,
+            )
+            caption = (
+                f"{name}, step {one['step']:,}, seed {one.get('settings', {}).get('seed', 0)}: from noise, "
+            )
+            caption += ", ".join(_after(t, k) for t in wanted)
+            st.download_button(
+                ":small[These samples as PNG]",
+                lambda: films.picture(_beside(sheets), caption),
+                file_name(name, _words_of_file(one), "samples") + ".png",
+                "image/png",
+                icon=":material/image:",
+                type="tertiary",
+                on_click="ignore",
+                key="csv-samples",
+            )
+
+
+def _after(t: int, k: int) -> str:
+    return f"{t:,} sweep{'s' * (t != 1)}" + (" (k of training)" if t == k else "")
 
 
 def _mosaic(v: np.ndarray) -> np.ndarray:
-    """(16, h, w) -> one grey image of 4 × 4 tiles with a line between, enlarged so that it stays sharp."""
-    n, h, w = v.shape
+    """(n, h, w) -> one grey image of tiles in a square, on the scale of these images if it passes 0 to 1."""
     low, high = (0.0, 1.0) if v.min() >= 0 and v.max() <= 1 else (float(v.min()), float(v.max()))
-    side = max(1, int(np.ceil(np.sqrt(n))))
-    sheet = np.full((side * (h + 1) + 1, side * (w + 1) + 1), 90, np.uint8)
-    for i in range(n):
-        y, x = divmod(i, side)
-        tile = np.round(255 * (v[i] - low) / max(high - low, 1e-9))
-        sheet[1 + y * (h + 1) : 1 + y * (h + 1) + h, 1 + x * (w + 1) : 1 + x * (w + 1) + w] = tile
-    return sheet.repeat(3, 0).repeat(3, 1)
+    grey = np.round(255 * (v - low) / max(high - low, 1e-9)).astype(np.uint8)
+    return films.tiled(grey, max(1, int(np.ceil(np.sqrt(len(v))))))
+
+
+def _beside(sheets: list[np.ndarray]) -> np.ndarray:
+    """Sheets of one shape, side by side on white."""
+    gap = np.full((len(sheets[0]), 8), 255, np.uint8)
+    return np.hstack([part for sheet in sheets for part in (sheet, gap)][:-1])
 
 
 # Every evaluation of every run
@@ -520,14 +502,7 @@ def table() -> None:
             "when": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
         },
     )
-    st.download_button(
-        "Download as CSV",
-        frame.to_csv(index=False).encode(),
-        "evaluations.csv",
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    table_button("All evaluations", "evaluations", list(frame.columns), lambda: frame.itertuples(index=False))
 
 
 main()

@@ -3,6 +3,7 @@
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from dashboard import evaluations
 from dashboard.figures import evaluation as figures
 from rbm_core.evaluation import Interrupted, evaluate
 from rbm_core.runs import RunReader
-from tests.live import REPO
+from tests.dashboard.opened import abouts, charts, open_page
 from tests.small_run import train_small
 
 
@@ -22,10 +23,7 @@ def run(runs_root: Path) -> Path:
 
 
 def page(run: str = "small") -> AppTest:
-    app = AppTest.from_file(str(REPO / "dashboard" / "app.py"), default_timeout=60)
-    app.query_params["run"] = run
-    app.switch_page("views/evaluate.py")
-    return app.run()
+    return open_page("evaluate", run=run)
 
 
 def words(app: AppTest) -> str:
@@ -101,10 +99,28 @@ def test_a_damaged_record_is_one_sentence_not_a_traceback(run: Path) -> None:
     assert "damaged at line 1" in words(app)
 
 
+@pytest.mark.parametrize("question", [{"betas": 100}, {"estimator": "mixing", "sweeps_max": 20}])
+def test_every_figure_has_a_title_units_its_formula_and_source_and_its_own_file(
+    run: Path, question: dict[str, Any]
+) -> None:
+    row = evaluate(run, **question)
+    app = page()
+    assert not app.exception
+    told, plots = abouts(app), charts(app)
+    sheets = 1 if row["estimator"] == "mixing" else 0
+    assert len(told) == len(plots) + sheets == 4 + sheets
+    assert all("$$" in one and "Source: " in one for one in told.values())
+    files = [config["toImageButtonOptions"]["filename"] for _, config, _ in plots]
+    assert len(set(files)) == len(plots)
+    assert all(one.startswith(f"small-step-{row['step']}-{row['estimator']}-seed-0-") for one in files)
+    for figure, _, alt in plots:
+        assert figure["layout"]["title"]["text"] in {one.title for one in figures.TOLD.values()}
+        assert figure["layout"]["yaxis"]["title"]["text"]
+        assert alt
+
+
 def test_without_any_run_the_page_says_so(runs_root: Path) -> None:
-    app = AppTest.from_file(str(REPO / "dashboard" / "app.py"), default_timeout=60)
-    app.switch_page("views/evaluate.py")
-    app.run()
+    app = open_page("evaluate")
     assert not app.exception
     assert "no run to evaluate" in words(app)
 
