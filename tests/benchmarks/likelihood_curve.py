@@ -1,0 +1,108 @@
+"""The likelihood shown while training, held to AIS: python -m tests.benchmarks.likelihood_curve RUN [PICTURE.png]
+
+Brackets log Z of ten snapshots of a finished run by AIS and reverse AIS, 100 chains × 14,500 temperatures each way, on
+record in the run like any other evaluation, and sets the nats of the monitored training images beside the live
+curve's. With PICTURE both are drawn, by Chromium. About five minutes on two cores.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import plotly.graph_objects as go
+from playwright.sync_api import sync_playwright
+
+from dashboard.figures.plotly_look import dress, lines, soft
+from rbm_core import datasets
+from rbm_core.config import make_config
+from rbm_core.evaluation import evaluate
+from rbm_core.rbm import RBM
+from rbm_core.runs import store
+from rbm_core.runs.reader import RunReader
+from rbm_core.training import Training
+from tests.live import CHROMIUM, CHROMIUM_FLAGS
+
+SNAPSHOTS = 10
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run")
+    parser.add_argument("picture", nargs="?", type=Path)
+    asked = parser.parse_args()
+    path = store.resolve(store.runs_root(), asked.run)
+    reader = RunReader(path)
+    config = make_config(**reader.config()["config"])
+    training = Training(config, datasets.load(config.dataset, n_valid=config.n_valid))
+    metrics = reader.metrics()
+    known = np.isfinite(metrics["log_likelihood_train"])
+    steps, live = metrics["step"][known], metrics["log_likelihood_train"][known]
+    bars = metrics["log_z_stderr"][known]
+    kept = [step for step in reader.snapshot_steps() if step >= steps[0]]
+    chosen = [kept[round(i)] for i in np.linspace(0, len(kept) - 1, min(SNAPSHOTS, len(kept)))]
+    print(
+        "mean log p of the monitored training images, nats\n"
+        "    step   epoch   live ± bar        AIS ± bar     live − AIS"
+    )
+    points = []
+    for step in chosen:
+        row = evaluate(path, step=step)
+        snapshot = reader.snapshot(step)
+        model = RBM.from_numpy(snapshot.W, snapshot.vbias, snapshot.hbias, visible=config.visible)
+        nats = -float(model.free_energy(training.monitor_train).mean()) - row["log_z"]
+        shown, bar = np.interp(step, steps, live), np.interp(step, steps, bars)
+        points.append((step / training.steps_per_epoch, nats, row["stderr"], shown - nats))
+        ess = f"ess {row['forward']['ess']:.0f}, {row['reverse']['ess']:.0f} of 100"
+        print(
+            f"{step:8,} {points[-1][0]:7.1f}  {shown:8.2f} ± {bar:4.2f}  {nats:8.2f} ± {row['stderr']:4.2f}  "
+            f"{shown - nats:+8.2f}   {ess}",
+            flush=True,
+        )
+    off = np.array([abs(point[3]) for point in points])
+    print(
+        f"off by at most {off.max():.2f} nats, {np.median(off):.2f} in the median; within 1 nat: {(off < 1).sum()}"
+    )
+    if asked.picture:
+        draw(asked.picture, steps / training.steps_per_epoch, live, bars, np.array(points).T)
+
+
+def draw(picture: Path, epochs: np.ndarray, live: np.ndarray, bars: np.ndarray, points: np.ndarray) -> None:
+    """The live curve with its band, and AIS at the snapshots, as a PNG."""
+    first, second = list(lines(False).values())[:2]
+    band = np.concatenate([live + bars, (live - bars)[::-1]])
+    figure = go.Figure(
+        [
+            go.Scatter(
+                x=np.concatenate([epochs, epochs[::-1]]),
+                y=band,
+                fill="toself",
+                line={"width": 0},
+                fillcolor=soft(first, 0.25),
+                name="its standard error",
+            ),
+            go.Scatter(x=epochs, y=live, line={"color": first, "width": 2}, name="live estimate"),
+            go.Scatter(
+                x=points[0],
+                y=points[1],
+                error_y={"array": points[2]},
+                mode="markers",
+                marker={"color": second, "size": 9},
+                name="AIS and reverse AIS, 100 × 14,500",
+            ),
+        ]
+    )
+    dress(figure, False, 420, title={"text": "Log-likelihood of 1,000 training images while learning"})
+    figure.update_layout(showlegend=True, legend={"x": 0.98, "y": 0.05, "xanchor": "right"}, width=900)
+    figure.update_xaxes(title={"text": "epoch"}, type="log")
+    figure.update_yaxes(title={"text": "nats an image"}, range=[max(-130, live.min()), live.max() + 2])
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        page = browser.new_page(viewport={"width": 916, "height": 436}, device_scale_factor=1.5)
+        page.set_content(figure.to_html(include_plotlyjs=True))
+        page.wait_for_selector(".main-svg")
+        page.screenshot(path=picture)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
