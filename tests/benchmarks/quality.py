@@ -1,7 +1,8 @@
 """What a recipe reaches: python -m tests.benchmarks.quality [PRESET] [SEED …] [--set NAME=VALUE …]
 
 Trains the preset once a seed on the full MNIST (RBM_DATA_DIR), as a run like any other, then brackets its
-log-likelihood by AIS and reverse AIS; says what share of the time the live likelihood took. Five seeds of `default` take about a quarter of an hour on two cores.
+log-likelihood by AIS and reverse AIS; says what share of the time the live likelihood took. Five seeds of `default`
+take about a quarter of an hour on two cores.
 """
 
 import argparse
