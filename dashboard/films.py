@@ -160,9 +160,11 @@ def _spelt(text: str) -> str:
 def _indexed(pages: list[np.ndarray]) -> list[Image.Image]:
     """The pages as indices into one palette that all share."""
     codes = [_code(page) for page in pages]
-    seen = np.zeros(1 << 24, bool)
+    seen, counts = np.zeros(1 << 24, bool), np.zeros(1 << 24, np.int64)
     for code in codes:
         seen[code] = True
+        some, times = np.unique(code[::4, ::4], return_counts=True)  # a sixteenth is enough to weigh by
+        counts[some] += times
     colours = np.flatnonzero(seen)
     rgb = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], 1).astype(np.uint8)
     index = np.zeros(1 << 24, np.uint8)
@@ -170,9 +172,11 @@ def _indexed(pages: list[np.ndarray]) -> list[Image.Image]:
         palette = rgb
         index[colours] = np.arange(len(colours))
     else:
-        row = Image.fromarray(rgb[None]).quantize(256, Image.Quantize.MEDIANCUT)
+        # Each colour as often as it is used, so that what covers much of the film is kept true.
+        often = 1 + counts[colours] * 8 * len(colours) // counts.sum()
+        row = Image.fromarray(rgb.repeat(often, 0)[None]).quantize(256, Image.Quantize.MEDIANCUT)
         palette = np.array(row.getpalette(), np.uint8).reshape(-1, 3)
-        index[colours] = np.asarray(row)[0]
+        index[colours] = np.asarray(row)[0][often.cumsum() - 1]
     images = []
     for code in codes:
         image = Image.fromarray(index[code])
