@@ -51,6 +51,8 @@ LAYOUT = """<style>
 .st-key-new_start { position: sticky; bottom: 0; z-index: 5; padding: 0.6rem 0; background: SIDE; }
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding: 3rem 1rem; }
+  .st-key-controls { justify-content: flex-start; }
+  .st-key-doctor > :last-child { margin-left: 0; }
   .st-key-timeline::before { inset: -0.5rem -1rem -0.6rem; }
 }
 </style>""".replace("PAPER", PAPER).replace("SIDE", SIDE)

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from dashboard import films
+from dashboard.figures import palette
 from rbm_core.runs import Snapshot
 
 Blob = tuple[dict[str, Any], dict[str, np.ndarray]]
@@ -161,12 +163,7 @@ def particles(snapshot: Snapshot, shape: tuple[int, int], most: int = 100) -> Bl
     """The first chains as grey images: the probabilities they would draw next, and the drawn pixels."""
     means, drawn = mean_visible(snapshot)[:most], snapshot.particles_v[:most]
     gaussian = snapshot.meta.get("visible") == "gaussian"
-    low, high = (float(means.min()), float(means.max())) if gaussian and means.size else (0.0, 1.0)
-    span = (high - low) or 1.0
-
-    def grey(values: np.ndarray) -> np.ndarray:
-        return np.rint(np.clip((values - low) / span, 0, 1) * 255).astype(np.uint8)
-
+    low, high = _grey_range(means, gaussian)
     header = {
         "kind": "particles",
         "shape": shape,
@@ -182,7 +179,43 @@ def particles(snapshot: Snapshot, shape: tuple[int, int], most: int = 100) -> Bl
         "facts": [["mean pixel", ""], ["hidden units on", ""]],
     }
     facts = np.stack([means.mean(axis=1), snapshot.particles_h[:most].sum(axis=1)], axis=1)
-    return header, {"tiles": grey(means), "bits": grey(drawn), "facts": facts.astype(np.float32)}
+    return header, {
+        "tiles": _grey(means, low, high),
+        "bits": _grey(drawn, low, high),
+        "facts": facts.astype(np.float32),
+    }
+
+
+def _grey_range(means: np.ndarray, gaussian: bool) -> tuple[float, float]:
+    """The values drawn black and white."""
+    return (float(means.min()), float(means.max())) if gaussian and means.size else (0.0, 1.0)
+
+
+def _grey(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    return np.rint(np.clip((values - low) / ((high - low) or 1.0), 0, 1) * 255).astype(np.uint8)
+
+
+def film_frame(
+    snapshot: Snapshot, shape: tuple[int, int], subject: str, order: np.ndarray, scale: float
+) -> np.ndarray:
+    """One frame of a film: all filters in colour, uint8 (H, W, 3), or the first 100 fantasies in grey, (H, W).
+
+    order: (n,) int, the hidden units shown, row by row. scale: the weight at which colours saturate.
+    """
+    if subject == "fantasies":
+        means = mean_visible(snapshot)[:100]
+        low, high = _grey_range(means, snapshot.meta.get("visible") == "gaussian")
+        return _tiled(_grey(means, low, high).reshape(-1, *shape), 1)
+    # In 31 shades: the noise about zero, which nobody looks at, would be most of a file.
+    weights = np.rint(15 * np.clip(snapshot.W[:, order].T / scale, -1, 1)) / 15
+    colours = palette.colour_table(palette.DIVERGING_LIGHT)[np.rint(127.5 + 127.5 * weights).astype(np.uint8)]
+    return _tiled(colours.reshape(-1, *shape, 3), 1.3)
+
+
+def _tiled(tiles: np.ndarray, aspect: float) -> np.ndarray:
+    """The tiles in a grid about `aspect` times as wide as high."""
+    height, width = tiles.shape[1:3]
+    return films.tiled(tiles, max(1, round((len(tiles) * aspect * height / width) ** 0.5)))
 
 
 def activity(snapshot: Snapshot, order: np.ndarray, labels: np.ndarray | None) -> Blob:

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from dashboard import components, data, doctor, new_run, trainers, view_state
@@ -12,6 +13,7 @@ from dashboard.components import activity, curves, histograms, mosaic, timeline
 from dashboard.components.blob import pack
 from dashboard.figures import curves as curve_rows
 from dashboard.figures import moment as pictures
+from dashboard.training_film import Filming
 from dashboard.words import duration, plain, sentence
 from rbm_core.runs import RunError, RunReader, Snapshot, SnapshotError
 
@@ -68,6 +70,7 @@ def main() -> None:
         st.session_state.filter_base = "0"
         st.session_state.filter_sort = view_state.field("sort")
         st.session_state.underway = None
+        st.session_state.film = None
     alive = _alive(name)
     st.session_state.watched_alive = alive
     st.fragment(run_every=LIVE_PERIOD_S if alive else REST_PERIOD_S)(watch)(name)
@@ -365,7 +368,34 @@ def time_slider(
         "events": events,
         "answers": st.session_state.answers,
     }
-    timeline.mount(key="timeline", data=pack(header), on_at_change=_moved)
+    film, arrays = st.session_state.get("film"), {}
+    if film is not None and film.error:
+        st.session_state.film, st.session_state.complaint = None, sentence(film.error)
+        film = None
+    if film is not None:
+        header["film"] = {"number": film.number, "words": film.words, "file": film.file}
+        if film.data is not None:  # again and again, until the browser says that it has it
+            arrays["film"] = np.frombuffer(film.data, dtype=np.uint8)
+    timeline.mount(key="timeline", data=pack(header, arrays), on_at_change=_moved, on_film_change=_film_asked)
+
+
+def _film_asked() -> None:
+    """The reader wants a film, asks how far it is, or has got it."""
+    asked = st.session_state["timeline"].get("film") or {}
+    film = st.session_state.get("film")
+    if "got" in asked:
+        st.session_state.film = None
+    elif "subject" in asked and (film is None or film.number != asked.get("number")):
+        name = st.session_state.watched
+        try:
+            reader = data.reader(name)
+            steps, last = reader.snapshot_steps(), data.snapshot(name, reader.snapshot_steps()[-1])
+            order = st.session_state.order.get("order", pictures.order_of_units("index", last, None))
+            st.session_state.film = Filming(
+                int(asked["number"]), reader, name, steps, asked["subject"], asked["format"], order
+            )
+        except (RunError, ValueError, KeyError, IndexError) as error:
+            st.session_state.complaint = sentence(error)
 
 
 def _moved() -> None:

@@ -1,4 +1,5 @@
-// One time slider for the page. header: {steps, n_steps, steps_per_epoch, shown, follows, alive, moving, events, answers}
+// One time slider for the page. header: {steps, n_steps, steps_per_epoch, shown, follows, alive, moving, events, answers, film: {number, words, file}}
+// arrays: film uint8 (bytes): the file, once it is made
 // It answers at once in the browser (the knob and the curves' cursor move), and tells the server the step wanted.
 
 const PLAY = "M8 5v14l11-7z", PAUSE = "M6 5h4v14H6zm8 0h4v14h-4z";
@@ -20,13 +21,19 @@ class Timeline {
     this.speed = el("select", { "aria-label": "Film speed", title: "Film speed", onchange: () => { this.rate = Number(this.speed.value); } });
     for (const rate of [2, 4, 8, 16]) this.speed.append(el("option", { value: rate }, `${rate}/s`));
     this.speed.value = this.rate;
+    this.filmPicker = el("select", { class: "film", "aria-label": "Save the training as a film", title: "Save the training as a film: one frame a snapshot, with run, step and seed beneath", onchange: () => this.film() });
+    this.filmPicker.append(el("option", { value: "" }, "save film"));
+    for (const subject of ["filters", "fantasies"]) for (const format of ["gif", "webp"]) {
+      this.filmPicker.append(el("option", { value: `${subject} ${format}` }, `${subject}, ${format === "gif" ? "GIF" : "WebP"}`));
+    }
     this.liveButton = el("button", { class: "live", onclick: () => this.go("live") });
     this.canvas = el("canvas", { role: "slider", tabindex: "0", "aria-label": "Moment of the training shown on this page" });
     this.over = null;    // the snapshot the pointer is nearest to
     this.stage = el("div", { class: "stage" }, this.canvas);
-    this.root.append(el("div", { class: "bar" },
+    this.bar = el("div", { class: "bar" },
       this.playButton, button(PREVIOUS, "One snapshot back", () => this.shift(-1)), button(NEXT, "One snapshot on", () => this.shift(1)),
-      this.stage, this.speed, this.liveButton));
+      this.stage, this.speed, this.filmPicker, this.liveButton);
+    this.root.append(this.bar);
     this.observer = onResize(this, this.root);
     this.onGoto = (event) => this.go(this.nearest(event.detail.step));
     window.addEventListener("rbm-goto", this.onGoto);
@@ -37,10 +44,46 @@ class Timeline {
     this.observer.disconnect();
     window.removeEventListener("rbm-goto", this.onGoto);
     clearTimeout(this.timer);
+    clearInterval(this.filmTimer);
   }
 
-  receive({ header }) {
+  // A film is made by the server while the page goes on; the view asks how far it is, and keeps the file.
+  film() {
+    const [subject, format] = this.filmPicker.value.split(" ");
+    if (!format) return;
+    this.filming = Date.now();
+    this.askedFilm = 0;
+    this.ask("film", { subject, format, number: this.filming });
+    this.filmWords("starting");
+    clearInterval(this.filmTimer);
+    this.filmTimer = setInterval(() => {
+      if (++this.askedFilm > 100) this.endFilm(); else this.ask("film", { more: this.askedFilm });
+    }, 600);
+  }
+  filmWords(words) {
+    this.filmPicker.options[0].textContent = words;
+    this.filmPicker.value = "";
+    this.filmPicker.disabled = words !== "save film";
+  }
+  endFilm() {
+    clearInterval(this.filmTimer);
+    this.filming = undefined;
+    this.filmWords("save film");
+  }
+  receiveFilm(film, bytes) {
+    if (!film || film.number !== this.filming) {
+      if (this.filming && this.askedFilm > 4 && !film) this.endFilm(); // it failed: the page says why
+      return;
+    }
+    if (!bytes) return this.filmWords(film.words);
+    download(new Blob([bytes], { type: `image/${film.file.split(".").pop()}` }), film.file);
+    this.ask("film", { got: this.filming });
+    this.endFilm();
+  }
+
+  receive({ header, arrays }) {
     this.h = header;
+    this.receiveFilm(header.film, arrays.film);
     if (this.asked !== undefined) {
       // An answer to the newest question, or a reader elsewhere (a link, another control) moved the page.
       if (header.answers !== this.asked) return;
@@ -124,6 +167,7 @@ class Timeline {
     this.playButton.title = label;
     this.playButton.setAttribute("aria-label", label);
     this.playButton.setAttribute("aria-pressed", String(this.playing));
+    this.bar.classList.toggle("narrow", this.root.clientWidth < 620); // then the slider has a line of its own
     this.width = Math.floor(this.stage.clientWidth);
     if (!this.width) return;
     const height = 46, y = 18, ctx = sharpen(this.canvas, this.width, height);

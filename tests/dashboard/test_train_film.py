@@ -1,0 +1,79 @@
+"""The training as a film: one frame a snapshot, on one scale, in the page's order, made while the page goes on."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dashboard import training_film
+from dashboard.figures import moment, palette
+from dashboard.training_film import Filming
+from rbm_core.runs import RunReader
+from tests.small_run import train_small
+
+RUN = "filmed"
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> RunReader:
+    return RunReader(train_small(tmp_path_factory.mktemp("film") / "checkpoints", RUN))
+
+
+def film(reader: RunReader, subject: str = "filters", format: str = "gif") -> Filming:
+    made = Filming(1, reader, RUN, reader.snapshot_steps(), subject, format, np.arange(64))
+    made.thread.join(60)
+    assert made.ended
+    return made
+
+
+@pytest.mark.parametrize("subject", training_film.SUBJECTS)
+@pytest.mark.parametrize("format", training_film.FORMATS)
+def test_a_film_has_one_frame_a_snapshot(reader: RunReader, subject: str, format: str) -> None:
+    made = film(reader, subject, format)
+    assert made.error is None
+    assert made.data is not None
+    image = Image.open(io.BytesIO(made.data))
+    assert image.format == format.upper()
+    assert image.n_frames == len(reader.snapshot_steps())
+    assert made.file == f"{RUN}-{subject}.{format}"
+
+
+def test_a_frame_shows_the_recorded_weights_in_the_order_of_the_page(reader: RunReader) -> None:
+    snapshot = reader.snapshot(reader.snapshot_steps()[-1])
+    order = np.arange(64)[::-1]
+    frame = moment.film_frame(snapshot, (28, 28), "filters", order, scale=0.5)
+    table = palette.colour_table(palette.DIVERGING_LIGHT).astype(int)
+    shade = np.rint(15 * np.clip(snapshot.W[:, 63] / 0.5, -1, 1)) / 15
+    wanted = table[np.rint(127.5 + 127.5 * shade).astype(int)].reshape(28, 28, 3)
+    assert np.array_equal(frame[:28, :28], wanted)
+
+
+def test_many_snapshots_are_thinned_evenly_and_keep_both_ends(
+    reader: RunReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_film, "MOST_FRAMES", 3)
+    made = film(reader)
+    assert made.data is not None
+    assert Image.open(io.BytesIO(made.data)).n_frames == 3
+
+
+def test_a_run_deleted_under_the_film_costs_one_sentence(tmp_path: Path) -> None:
+    path = train_small(tmp_path, "gone", epochs=1)
+    reader = RunReader(path)
+    steps = reader.snapshot_steps()
+    for file in (path / "snapshots").iterdir():
+        file.unlink()
+    made = Filming(1, reader, "gone", steps, "filters", "gif", np.arange(64))
+    made.thread.join(30)
+    assert made.data is None
+    assert made.error is not None
+    assert "\n" not in made.error
+    assert "No film could be made" in made.error
+
+
+@pytest.mark.parametrize(("subject", "format"), [("weights", "gif"), ("filters", "exe")])
+def test_a_film_of_what_there_is_not_is_refused(reader: RunReader, subject: str, format: str) -> None:
+    with pytest.raises(ValueError, match="a film shows filters or fantasies as gif or webp"):
+        Filming(1, reader, RUN, [0], subject, format, np.arange(3))
