@@ -4,7 +4,8 @@
 
 Melchior, Fischer & Wiskott 2016 (PyDeep's tutorial) report −142.56 nats on the test set for the centred gradient and
 −149.05 for the plain one; where the weights began is not said. Here they begin with a spread of 0.2, that of the usual
-uniform ±4√(6/(V + H)); from 0.01 the plain gradient gets two to three nats further. log Z is counted over all 2¹⁶ hidden states, and AIS and reverse AIS stand beside it.
+uniform ±4√(6/(V + H)); from 0.01 the plain gradient does better. log Z is counted over all 2¹⁶ hidden states, and AIS
+and reverse AIS stand beside it.
 """
 
 import argparse
