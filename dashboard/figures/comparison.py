@@ -13,71 +13,152 @@ from dashboard.figures import moment, plotly_look
 from dashboard.figures.moment import Blob
 from rbm_core.runs import Snapshot
 
-# column of metrics.jsonl: its name, its unit, what it tells
-METRICS: dict[str, tuple[str, str, str]] = {
-    "free_energy_gap": (
+_GUIDE = "Hinton, *A Practical Guide to Training Restricted Boltzmann Machines* (2010)"
+_SM = "Salakhutdinov and Murray, *On the quantitative analysis of deep belief networks* (2008)"
+_LOG_P = r"\log p(v) = -F(v) - \log Z"
+_PSEUDO = r"\sum_i \log p(v_i \mid v_{-i}) = \sum_i \log \sigma\bigl(F(\tilde v^{(i)}) - F(v)\bigr)"
+_FREE = r"F(v) = -b\cdot v - \sum_j \log\bigl(1 + e^{\,c_j + (vW)_j}\bigr)"
+_MEAN = r"\bar p_j = \tfrac1N \sum_n p(h_j = 1 \mid v^{(n)})"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A quantity that every run records: its name, its unit, what it tells, its formula and source."""
+
+    name: str
+    unit: str
+    tells: str
+    formula: str
+    source: str
+
+
+# by column of metrics.jsonl; "log_likelihood" is what the evaluations found
+METRICS: dict[str, Metric] = {
+    "free_energy_gap": Metric(
         "Free-energy gap, validation − training",
         "nats",
         "Overfitting: log Z cancels, so it rises as training images become likelier than unseen ones.",
+        r"\bar F_{\text{validation}} - \bar F_{\text{training}} = "
+        r"\langle \log p\rangle_{\text{training}} - \langle \log p\rangle_{\text{validation}}",
+        f"{_GUIDE}, §6.",
     ),
-    "log_likelihood": (
-        "Log-likelihood, held-out data",
+    "log_likelihood": Metric(
+        "Log-likelihood, as evaluated",
         "nats",
-        "What all this is for, wherever it has been estimated; error bars are one standard error of log Z.",
+        "What all this is for, wherever it has been evaluated, on data held out; bars are one standard error of log "
+        "Z, hollow marks are not to be trusted.",
+        _LOG_P,
+        f"{_SM}.",
     ),
-    "pseudo_likelihood_valid": (
+    "log_likelihood_valid": Metric(
+        "Log-likelihood while training, validation",
+        "nats",
+        "Estimated along the way; the band is one standard error of log Z. The Evaluate page knows better.",
+        _LOG_P,
+        "Desjardins, Courville and Bengio, *On tracking the partition function* (2011).",
+    ),
+    "pseudo_likelihood_valid": Metric(
         "Pseudo-likelihood, validation",
         "nats",
         "How well each pixel is foretold from all others; cheap, and comparable within one data set.",
+        _PSEUDO,
+        "Besag, *Statistical analysis of non-lattice data* (1975).",
     ),
-    "pseudo_likelihood_train": (
+    "pseudo_likelihood_train": Metric(
         "Pseudo-likelihood, training subset",
         "nats",
         "How well each pixel is foretold from all others, on images that were trained on.",
+        _PSEUDO,
+        "Besag, *Statistical analysis of non-lattice data* (1975).",
     ),
-    "reconstruction_error": (
+    "reconstruction_error": Metric(
         "Reconstruction error",
         "mean square per pixel",
         "Falls as mixing slows, too, and does not see divergence: a low value alone proves nothing.",
+        r"\tfrac1V \bigl\lVert v - p(v = 1 \mid h)\bigr\rVert^2, \qquad h \sim p(h \mid v)",
+        f"{_GUIDE}, §5.",
     ),
-    "free_energy_train": (
-        "Free energy, training subset",
-        "nats",
-        "Comparable only within one run: log Z differs.",
-    ),
-    "free_energy_valid": (
-        "Free energy, validation",
-        "nats",
-        "Comparable only within one run: log Z differs.",
-    ),
-    "free_energy_fantasy": (
-        "Free energy, fantasies",
-        "nats",
-        "Comparable only within one run: log Z differs.",
-    ),
-    "cd_loss_train": (
+    **{
+        f"free_energy_{part}": Metric(
+            f"Free energy, {words}",
+            "nats",
+            "Comparable only within one run: log Z differs.",
+            _FREE,
+            f"{_GUIDE}, §6.",
+        )
+        for part, words in (("train", "training subset"), ("valid", "validation"), ("fantasy", "fantasies"))
+    },
+    "cd_loss_train": Metric(
         "Free energy, data − fantasies",
         "nats",
         "The loss whose gradient contrastive divergence follows; near zero when data and fantasies agree.",
+        r"\bar F_{\text{data}} - \bar F_{\text{fantasies}}",
+        "Hinton, *Training products of experts by minimizing contrastive divergence* (2002).",
     ),
-    "weight_norm": ("Norm of all weights ‖W‖", "", "Grows while the machine commits itself."),
-    "update_ratio": ("Update / weights ‖ΔW‖ / ‖W‖", "", "About a thousandth is a healthy pace."),
-    "mean_activation": ("Mean hidden activation", "", "The share of hidden units that are on."),
-    "dead_units": ("Dead units", "units", "Hidden units that are almost never on."),
-    "saturated_units": ("Saturated units", "units", "Hidden units that are almost always on."),
-    "flips_per_sweep": (
+    "weight_norm": Metric(
+        "Norm of all weights ‖W‖",
+        "",
+        "Grows while the machine commits itself.",
+        r"\lVert W \rVert = \Bigl(\sum_{ij} W_{ij}^2\Bigr)^{1/2}",
+        f"{_GUIDE}, §10.",
+    ),
+    "update_ratio": Metric(
+        "Update / weights ‖ΔW‖ / ‖W‖",
+        "",
+        "About a thousandth is a healthy pace.",
+        r"\lVert \Delta W\rVert \,/\, \lVert W\rVert",
+        f"{_GUIDE}, §7.",
+    ),
+    "mean_activation": Metric(
+        "Mean hidden activation",
+        "",
+        "The share of hidden units that are on.",
+        r"\tfrac1H \sum_j \bar p_j, \qquad " + _MEAN,
+        f"{_GUIDE}, §11.",
+    ),
+    "dead_units": Metric(
+        "Dead units",
+        "units",
+        "Hidden units that are almost never on.",
+        r"\#\{j : \bar p_j < 0.01\}, \qquad " + _MEAN,
+        f"{_GUIDE}, §11.",
+    ),
+    "saturated_units": Metric(
+        "Saturated units",
+        "units",
+        "Hidden units that are almost always on.",
+        r"\#\{j : \bar p_j > 0.99\}, \qquad " + _MEAN,
+        f"{_GUIDE}, §11.",
+    ),
+    "flips_per_sweep": Metric(
         "Pixels flipped per sweep",
         "share",
         "How much one sweep changes the chains: mixing.",
+        r"\tfrac{1}{NV} \sum_{n,i} \mathbf 1\bigl[v_i^{(n)}(t+1) \ne v_i^{(n)}(t)\bigr]",
+        f"{_GUIDE}, §15.",
     ),
-    "learning_rate": ("Learning rate", "", "The size of a step."),
-    "steps_per_s": ("Speed", "updates/s", "Updates per second of training."),
+    "learning_rate": Metric(
+        "Learning rate",
+        "",
+        "The size of a step.",
+        r"W \leftarrow W + \varepsilon\, \bigl(\langle v h^{\mathsf T}\rangle_{\text{data}} - "
+        r"\langle v h^{\mathsf T}\rangle_{\text{fantasies}}\bigr)",
+        f"{_GUIDE}, §7.",
+    ),
+    "steps_per_s": Metric(
+        "Speed",
+        "updates/s",
+        "Updates per second of training; what a machine makes of it, not the recipe.",
+        r"\text{updates} \,/\, \text{seconds}",
+        "the trainer's own clock, pauses excluded.",
+    ),
 }
 AXES = {"step": "Parameter updates", "epoch": "Epochs", "time": "Training time, s"}
 _X = {"step": "step", "epoch": "epoch", "time": "seconds"}
 COLOURS = ("blue", "vermillion", "green", "purple", "orange", "sky", "yellow", "grey")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid", "dash")
 MOST_RUNS = len(COLOURS)
+DOUBT = " (not to be trusted)"
 # Fields that say where a run was made, not what was trained.
 _NOT_COMPARED = ("device", "log_every", "max_snapshots")
 
@@ -95,7 +176,8 @@ class Record:
     seconds: float = 0.0
     fields: Mapping[str, Any] = field(default_factory=dict)
     last: Mapping[str, float] = field(default_factory=dict)
-    likelihood: tuple[float, float] | None = None
+    likelihood: tuple[float, float] | None = None  # nats, and their standard error
+    trusted: bool | None = None  # the verdict on it; None where it was made from one side only
     tags: tuple[str, ...] = ()
     note: str = ""
     error: str | None = None
@@ -142,11 +224,19 @@ def matches(record: Record, words: str) -> bool:
 
 
 def best_likelihood(rows: Sequence[Mapping[str, Any]], at: int | None = None) -> Mapping[str, Any] | None:
-    """The newest estimate, or the newest one up to a step; None where there is none."""
+    """The newest estimate, or the newest one up to a step; None where there is none.
+
+    One whose verdict is "do not trust" counts only where there is no other; at one step a trusted one goes before
+    one made from a single side.
+    """
     usable = [row for row in rows if nats_of(row) is not None and isinstance(row.get("step"), (int, float))]
     if at is not None:
         usable = [row for row in usable if row["step"] <= at]
-    return max(usable, key=lambda row: row["step"], default=None)
+    return max(
+        usable,
+        key=lambda row: (row.get("trusted") is not False, row["step"], row.get("trusted") is True),
+        default=None,
+    )
 
 
 def nats_of(row: Mapping[str, Any]) -> float | None:
@@ -183,35 +273,56 @@ def overlay(
 
     runs: (name, metric columns, likelihood rows) of each; cursor: the step compared below, on a step axis.
     """
-    name, unit, _ = METRICS[metric]
+    told = METRICS[metric]
     colours, figure = plotly_look.lines(dark), go.Figure()
     for place, (run, metrics, likelihood) in enumerate(runs):
-        x, y, error = _curve(metrics, likelihood, metric, axis)
-        line = {"color": colours[COLOURS[place % MOST_RUNS]], "width": 2, "dash": DASHES[place % MOST_RUNS]}
+        x, y, error, trusted = _curve(metrics, likelihood, metric, axis)
+        colour = colours[COLOURS[place % MOST_RUNS]]
+        line = {"color": colour, "width": 2, "dash": DASHES[place % MOST_RUNS]}
         if log_x:
             kept = x > 0
             x, y, error = x[kept], y[kept], None if error is None else error[kept]
-        points = metric == "log_likelihood"
+            trusted = trusted if trusted is None else trusted[kept]
+        y, points = smoothed(y, smoothing), metric == "log_likelihood"
+        if error is not None and not points:  # too many to each have a bar
+            figure.add_scatter(
+                x=np.concatenate([x, x[::-1]]),
+                y=np.concatenate([y + error, (y - error)[::-1]]),
+                fill="toself",
+                fillcolor=plotly_look.soft(colour, 0.18),
+                line={"width": 0},
+                mode="lines",
+                hoverinfo="skip",
+                showlegend=False,
+                legendgroup=run,
+            )
+            error = None
         figure.add_scatter(
             x=x,
-            y=smoothed(y, smoothing),
+            y=y,
             name=run,
+            legendgroup=run,
             mode="lines+markers" if points else "lines",
             line=line,
-            marker={"size": 8},
+            marker={
+                "size": 9,
+                "symbol": None
+                if trusted is None
+                else ["circle" if one else "circle-open" for one in trusted],
+            },
             error_y=None if error is None else {"type": "data", "array": error, "thickness": 1.5},
             connectgaps=True,
-            hovertemplate="%{y:.4g}" + (f" {unit}" if unit else "") + f"<extra>{run}</extra>",
+            hovertemplate="%{y:.4g}" + (f" {told.unit}" if told.unit else "") + f"<extra>{run}</extra>",
         )
     if cursor is not None and axis == "step" and (cursor > 0 or not log_x):
         figure.add_vline(x=cursor, line={"color": plotly_look.ink(dark), "width": 1, "dash": "dot"})
     figure.update_xaxes(title_text=AXES[axis], type="log" if log_x else "linear")
-    figure.update_yaxes(title_text=unit)
+    figure.update_yaxes(title_text=told.unit or "no unit")
     return plotly_look.dress(
         figure,
         dark,
         420,
-        title_text=name,
+        title_text=told.name,
         showlegend=True,
         hovermode="x unified",
         uirevision=f"{metric} {axis} {log_x}",
@@ -221,8 +332,8 @@ def overlay(
 
 def _curve(
     metrics: Mapping[str, np.ndarray], likelihood: Sequence[Mapping[str, Any]], metric: str, axis: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """(x, y, standard errors or None); rows without a value are left out."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """(x, y, standard errors or None, not to be distrusted or None); rows without a value are left out."""
     empty = np.zeros(0)
     where = np.asarray(metrics.get(_X[axis], empty), dtype=float)
     if metric == "log_likelihood":
@@ -234,12 +345,14 @@ def _curve(
         errors = np.array([float(row.get("stderr") or 0.0) for row in rows])
         known = np.asarray(metrics.get("step", empty), dtype=float)
         x = steps if axis == "step" or not len(known) else np.interp(steps, known, where)
-        return x, values, errors
+        return x, values, errors, np.array([row.get("trusted") is not False for row in rows], dtype=bool)
     y = np.asarray(metrics.get(metric, empty), dtype=float)
     if len(y) != len(where):
-        return empty, empty, None
+        return empty, empty, None, None
     kept = np.isfinite(y)
-    return where[kept], y[kept], None
+    if metric == "log_likelihood_valid" and len(metrics.get("log_z_stderr", empty)) == len(y):
+        return where[kept], y[kept], np.asarray(metrics["log_z_stderr"], dtype=float)[kept], None
+    return where[kept], y[kept], None, None
 
 
 def has(metrics: Mapping[str, np.ndarray], likelihood: Sequence[Mapping[str, Any]], metric: str) -> bool:
@@ -260,7 +373,7 @@ def snapshot_up_to(steps: Sequence[int], step: int) -> int | None:
     return max((known for known in steps if known <= step), default=None)
 
 
-def strongest_filters(snapshot: Snapshot, shape: tuple[int, int], scale: float, n: int = 36) -> Blob:
+def strongest_filters(snapshot: Snapshot, shape: tuple[int, int], scale: float, n: int = 30) -> Blob:
     """The n filters with the largest norms, on a scale that several runs share."""
     order = moment.order_of_units("norm", snapshot, None)[:n]
     part = dataclasses.replace(
@@ -311,18 +424,29 @@ def likelihood_figure(
             mode="markers",
             name=words,
             marker={
-                "symbol": symbol,
+                "symbol": ["x-thin" if row.get("trusted") is False else symbol for _, _, row in rows],
                 "size": 12,
                 "color": [colours[COLOURS[place % MOST_RUNS]] for _, place, _ in rows],
                 "line": {"width": 2},
             },
-            customdata=[[str(row.get("estimator", "")), row.get("step", 0)] for _, _, row in rows],
-            hovertemplate="%{x:.2f} nats, %{customdata[0]} at step %{customdata[1]:,}<extra>"
+            customdata=[
+                [
+                    str(row.get("estimator", "")),
+                    row.get("step", 0),
+                    DOUBT if row.get("trusted") is False else "",
+                ]
+                for _, _, row in rows
+            ],
+            hovertemplate="%{x:.2f} nats, %{customdata[0]} at step %{customdata[1]:,}%{customdata[2]}<extra>"
             + words
             + "</extra>",
         )
+    doubted = {name for name, row in estimates if row is not None and row.get("trusted") is False}
     figure.update_yaxes(
-        categoryorder="array", categoryarray=[name for name, _ in estimates][::-1], type="category"
+        categoryorder="array",
+        categoryarray=[name for name, _ in estimates][::-1],
+        type="category",
+        labelalias={name: f"{name}<br>not to be trusted" for name in doubted},
     )
     figure.update_xaxes(title_text="log-likelihood, nats per image; further right is better")
     return plotly_look.dress(

@@ -7,7 +7,8 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import components, data, view_state
-from dashboard.charts import chart, choose_format, is_dark, table_button
+from dashboard.about import GUIDE, about
+from dashboard.charts import chart, choose_format, file_name, is_dark, table_button
 from dashboard.components import mosaic
 from dashboard.components.blob import pack
 from dashboard.figures import comparison, moment, plotly_look
@@ -18,6 +19,7 @@ from rbm_core.runs import RunError, RunReader, Snapshot, SnapshotError
 
 MOST_BESIDE = 4
 CHAINS_SHOWN = 36
+TRUST = {True: "yes", False: "no", None: "one side"}
 
 
 def main() -> None:
@@ -44,7 +46,6 @@ def main() -> None:
     else:
         st.info("Tick the runs to compare in the table above.")
     look_after(records, names)
-    about()
 
 
 # --- the table ---
@@ -78,6 +79,7 @@ def record(info: Any) -> Record:
         fields=config["config"],
         last=last,
         likelihood=None if row is None or value is None else (value, float(row.get("stderr") or 0.0)),
+        trusted=None if row is None else row.get("trusted"),
         tags=tags,
         note=note,
     )
@@ -183,6 +185,7 @@ def table(shown: list[Record], apart: list[str]) -> Any:
                 "State": "unreadable" if one.error else one.state,
                 "Tags": list(one.tags),
                 "Log-likelihood": None if value is None else value[0],
+                "Trust it?": "" if value is None else TRUST.get(one.trusted, TRUST[None]),
                 "Pseudo-likelihood": one.last.get("pseudo_likelihood_valid"),
                 "Gap": one.last.get("free_energy_gap"),
                 "Epochs": one.epoch if not one.error else None,
@@ -194,7 +197,9 @@ def table(shown: list[Record], apart: list[str]) -> Any:
         )
     frame = pd.DataFrame(rows)
     # A column in which no run has anything to say only takes room.
-    silent = [name for name in ("Tags", "Log-likelihood", "Note") if not any(row[name] for row in rows)]
+    silent = [
+        name for name in ("Tags", "Log-likelihood", "Trust it?", "Note") if not any(row[name] for row in rows)
+    ]
     frame = frame.drop(columns=silent)
     usual = {name: comparison.usual(shown, name) for name in apart}
     tint = plotly_look.soft(plotly_look.lines(is_dark())["orange"], 0.3)
@@ -221,7 +226,13 @@ def columns(apart: list[str]) -> dict[str, Any]:
         "Run": st.column_config.TextColumn(pinned=True),
         "Tags": st.column_config.ListColumn(help="Words you gave a run, below the pictures."),
         "Log-likelihood": number(
-            format="%.2f", help="Newest estimate in nats, on data held out where there is one."
+            format="%.2f",
+            help="Newest estimate in nats, on data held out where there is one. One that is not to be trusted "
+            "stands here only where there is no other.",
+        ),
+        "Trust it?": st.column_config.TextColumn(
+            help="*yes*: exact, or forward and reverse AIS agree. *one side*: AIS alone, which tends to flatter. "
+            "*no*: the Evaluate page says why."
         ),
         "Pseudo-likelihood": number(
             format="%.1f", help="Of validation images, nats, summed over the pixels."
@@ -263,7 +274,7 @@ def draw_curves(readers: dict[str, RunReader], at: int | None) -> None:
             "Curve",
             metrics,
             key="compare-metric",
-            format_func=lambda key: comparison.METRICS[key][0],
+            format_func=lambda key: comparison.METRICS[key].name,
             on_change=lambda: view_state.remember("metric", st.session_state["compare-metric"]),
             width=280,
             help="The quantity laid over one another, one line a run.",
@@ -284,17 +295,25 @@ def draw_curves(readers: dict[str, RunReader], at: int | None) -> None:
         log_x = st.toggle(
             "Log axis", key="compare-log", help="Spreads out the beginning, where most happens."
         )
-        choose_format()
-    st.caption(comparison.METRICS[metric][2])
+    choose_format()
+    told = comparison.METRICS[metric]
+    st.caption(told.tells)
     figure = comparison.overlay(runs, metric, str(axis), smoothing, log_x, at, is_dark())
-    words = f"{comparison.METRICS[metric][0]} of {', '.join(name for name, _, _ in runs)}."
-    chart(figure, f"compare-{metric}", words)
-    table_button(
-        "These curves",
-        f"compare-{metric}",
-        ("run", str(axis), metric),
-        lambda: ((trace.name, x, y) for trace in figure.data for x, y in zip(trace.x, trace.y, strict=True)),
-    )
+    file = file_name("compare", metric, "by", axis)
+    chart(figure, f"compare-{metric}", f"{told.name} of {', '.join(name for name, _, _ in runs)}.", file)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        about("this curve", told.tells, formula=told.formula, source=told.source)
+        table_button(
+            "These curves",
+            file,
+            ("run", str(axis), metric),
+            lambda: (
+                (trace.name, x, y)
+                for trace in figure.data
+                if trace.name  # a band has none
+                for x, y in zip(trace.x, trace.y, strict=True)
+            ),
+        )
 
 
 # --- side by side ---
@@ -345,12 +364,30 @@ def side_by_side(
             epoch = snapshot.meta.get("epoch")
             st.markdown(f"**{plain(name)}**")
             st.caption(f"step {snapshot.step:,}" + (f" · epoch {epoch:.3g}" if epoch is not None else ""))
-            recorded = (readers[name].config().get("data") or {}).get("image_shape")
-            shape = moment.image_shape(len(snapshot.vbias), recorded)
+            config = readers[name].config()
+            shape = moment.image_shape(len(snapshot.vbias), (config.get("data") or {}).get("image_shape"))
+            source = {"of": {"run": name, "step": snapshot.step, "seed": config["config"].get("seed")}}
             header, arrays = comparison.strongest_filters(snapshot, shape, scale)
+            header |= {"name": "strongest-filters", **source}
             draw_mosaic(f"filters-{number}", f"{name} {snapshot.step} {scale}", header, arrays)
             header, arrays = moment.particles(snapshot, shape, CHAINS_SHOWN)
+            header |= {"name": "fantasies", **source}
             draw_mosaic(f"samples-{number}", f"{name} {snapshot.step}", header, arrays)
+    with st.container(horizontal=True):
+        about(
+            "the filters side by side",
+            "Each run's units with the largest weights, all on one scale, so that a run whose weights are small looks "
+            "pale. Units of different runs do not correspond: each run numbers them as it likes.",
+            formula=r"\lVert W_j \rVert = \Bigl(\sum_i W_{ij}^2\Bigr)^{1/2}",
+            source=f"{GUIDE}, §15.",
+        )
+        about(
+            "the fantasies side by side",
+            "What each run's own chains had reached at that moment: what the next half step would draw, or, for runs "
+            "with Gaussian pixels, its mean.",
+            formula=r"p(v_i = 1 \mid h) = \sigma\Bigl(b_i + \sum_j W_{ij} h_j\Bigr)",
+            source=f"{GUIDE}, §15.",
+        )
     estimates = []
     for name, reader in readers.items():
         try:
@@ -360,6 +397,13 @@ def side_by_side(
     if any(row is not None for _, row in estimates):
         figure = comparison.likelihood_figure(estimates, at, is_dark())
         chart(figure, "compare-likelihoods", "Log-likelihood of each run, with its standard error.")
+        about(
+            "the log-likelihoods",
+            "Bars are one standard error of the estimate of $\\log Z$. Compare only runs on the same data with the "
+            "same binarisation: another set of pixels is another question.",
+            formula=r"\log p(v) = -F(v) - \log Z",
+            source=comparison.METRICS["log_likelihood"].source,
+        )
         none = [name for name, row in estimates if row is None]
         if none:
             st.caption(f"No estimate up to this step: {plain(', '.join(none))}. The Evaluate page makes one.")
@@ -470,39 +514,6 @@ def delete(name: str, typed: str) -> None:
             view_state.remember("run", "")
 
     act(change, f"{name} is deleted.")
-
-
-def about() -> None:
-    with st.expander("About these pictures", icon=":material/info:"):
-        st.markdown(
-            "**Gap.** Free energies of one model differ from log-probabilities by the same unknown "
-            "constant, which "
-            "cancels between training and unseen images:"
-        )
-        st.latex(
-            r"\bar F_{\text{validation}} - \bar F_{\text{training}} = "
-            r"\langle \log p\rangle_{\text{training}} - \langle \log p\rangle_{\text{validation}}"
-        )
-        st.markdown(
-            "**Pseudo-likelihood.** How well each pixel is foretold from all others, summed over the "
-            "pixels; no "
-            "$\\log Z$ is needed:"
-        )
-        st.latex(r"\sum_i \log p(v_i \mid v_{-i}) = \sum_i \log \sigma\bigl(F(\tilde v^{(i)}) - F(v)\bigr)")
-        st.markdown(
-            "with pixel $i$ inverted in $\\tilde v^{(i)}$. **Log-likelihood** needs an estimate of $\\log Z$:"
-        )
-        st.latex(r"\log p(v) = -F(v) - \log Z")
-        st.markdown(
-            "Compare likelihoods only between runs on the same data with the same binarisation. "
-            "**Filters** are "
-            "sorted by norm in each run and share one scale; units of different runs do not correspond."
-        )
-        st.caption(
-            "Sources: Hinton, *A Practical Guide to Training Restricted Boltzmann Machines* (2010), "
-            "§§5–6, 15; "
-            "Salakhutdinov and Murray, *On the quantitative analysis of deep belief networks* (2008)."
-        )
 
 
 main()

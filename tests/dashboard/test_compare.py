@@ -13,7 +13,7 @@ from dashboard.figures import comparison, palette
 from dashboard.figures.comparison import Record
 from rbm_core.runs import RunReader, files, list_runs, store
 from rbm_core.runs.notes import Notes, read_notes
-from tests.dashboard.opened import fed, open_page
+from tests.dashboard.opened import abouts, charts, fed, open_page
 from tests.small_run import train_small
 
 
@@ -284,6 +284,65 @@ def test_likelihoods_show_the_newest_estimate_up_to_the_step_with_its_error() ->
     assert points["test data"].error_x.array[0] == 0.2
     assert points["training data"].x[0] == -93.0
     assert "nats" in figure.layout.xaxis.title.text
+
+
+def test_an_estimate_that_is_not_to_be_trusted_gives_way_and_is_marked_where_it_stands_alone() -> None:
+    sound = {"step": 10, "test_nats": -120.0, "stderr": 0.5, "trusted": True}
+    one_sided = {"step": 20, "test_nats": -110.0, "stderr": 0.5, "trusted": None}
+    doubtful = {"step": 90, "test_nats": -60.0, "stderr": 0.1, "trusted": False}
+    assert comparison.best_likelihood([sound, doubtful]) == sound
+    assert comparison.best_likelihood([sound, {**one_sided, "step": 10}]) == sound
+    assert comparison.best_likelihood([sound, one_sided, doubtful]) == one_sided
+    assert comparison.best_likelihood([doubtful]) == doubtful
+    metrics = {"step": np.array([0, 100]), "epoch": np.array([0.0, 2.0]), "seconds": np.array([0.0, 50.0])}
+    curve = comparison.overlay(
+        [("a", metrics, [doubtful, sound])], "log_likelihood", "step", 0, False, None, False
+    )
+    assert list(curve.data[0].marker.symbol) == ["circle", "circle-open"]
+    side = comparison.likelihood_figure([("a", doubtful), ("b", sound)], 90, dark=False)
+    assert list(side.data[0].marker.symbol) == ["x-thin", "circle"]
+    assert side.data[0].customdata[0][2] == comparison.DOUBT
+
+
+def test_the_table_says_whether_a_likelihood_is_to_be_trusted(root: Path) -> None:
+    for name, trusted in (("one", True), ("two", False)):
+        row = {"time": 1.0, "step": 1, "estimator": "bracket", "test_nats": -100.0, "stderr": 0.1}
+        (root / name / "likelihood.jsonl").write_text(json.dumps({**row, "trusted": trusted}) + "\n")
+    table = open_compare(run="one").dataframe[0].value.set_index("Run")
+    assert list(table.loc[["one", "two"], "Trust it?"]) == ["yes", "no"]
+
+
+def test_the_curve_of_the_likelihood_while_training_has_a_band_of_its_error() -> None:
+    metrics = {
+        "step": np.array([0, 1, 2]),
+        "log_likelihood_valid": np.array([np.nan, -200.0, -150.0]),
+        "log_z_stderr": np.array([np.nan, 3.0, 5.0]),
+    }
+    figure = comparison.overlay([("a", metrics, [])], "log_likelihood_valid", "step", 0, False, None, False)
+    band, line = figure.data
+    assert list(band.y) == [-197.0, -145.0, -155.0, -203.0]
+    assert list(line.y) == [-200.0, -150.0]
+
+
+def test_every_picture_tells_its_formula_and_source_and_can_be_taken_away(root: Path) -> None:
+    for name in ("one", "two"):
+        row = {"time": 1.0, "step": 1, "estimator": "exact", "test_nats": -100.0, "stderr": 0.0}
+        (root / name / "likelihood.jsonl").write_text(json.dumps({**row, "trusted": True}) + "\n")
+    app = open_compare(run="one")
+    told = abouts(app)
+    assert list(told) == [
+        "this curve",
+        "the filters side by side",
+        "the fantasies side by side",
+        "the log-likelihoods",
+    ]
+    assert all("$$" in words and "Source: " in words for words in told.values())
+    assert all(one.formula and one.source and one.tells for one in comparison.METRICS.values())
+    header, _ = fed(app, "filters-0")
+    steps = RunReader(root / "one").snapshot_steps()
+    newest = comparison.snapshot_up_to(steps, int(app.select_slider[0].value))
+    assert header["of"] == {"run": "one", "step": newest, "seed": 0}
+    assert all(config["toImageButtonOptions"]["filename"] and alt for _, config, alt in charts(app))
 
 
 def test_an_estimate_is_placed_on_the_axis_of_time() -> None:
