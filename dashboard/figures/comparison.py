@@ -373,7 +373,7 @@ def snapshot_up_to(steps: Sequence[int], step: int) -> int | None:
     return max((known for known in steps if known <= step), default=None)
 
 
-def strongest_filters(snapshot: Snapshot, shape: tuple[int, int], scale: float, n: int = 30) -> Blob:
+def strongest_filters(snapshot: Snapshot, shape: tuple[int, int], scale: float, n: int = 24) -> Blob:
     """The n filters with the largest norms, on a scale that several runs share."""
     order = moment.order_of_units("norm", snapshot, None)[:n]
     part = dataclasses.replace(
@@ -424,7 +424,7 @@ def likelihood_figure(
             mode="markers",
             name=words,
             marker={
-                "symbol": ["x-thin" if row.get("trusted") is False else symbol for _, _, row in rows],
+                "symbol": ["x" if row.get("trusted") is False else symbol for _, _, row in rows],
                 "size": 12,
                 "color": [colours[COLOURS[place % MOST_RUNS]] for _, place, _ in rows],
                 "line": {"width": 2},
@@ -448,12 +448,13 @@ def likelihood_figure(
         type="category",
         labelalias={name: f"{name}<br>not to be trusted" for name in doubted},
     )
-    figure.update_xaxes(title_text="log-likelihood, nats per image; further right is better")
+    figure.update_xaxes(title_text="nats per image; further right is better")
     return plotly_look.dress(
         figure,
         dark,
-        130 + 44 * len(estimates),
-        title_text=f"Log-likelihood, newest estimate up to step {step:,}",
+        168 + 44 * len(estimates),
+        title_text=f"Log-likelihood up to step {step:,}",
         showlegend=True,
-        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.0, "yanchor": "bottom"},
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.0, "yanchor": "bottom"},
+        margin={"l": 8, "r": 8, "t": 72, "b": 8},
     )

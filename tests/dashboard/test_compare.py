@@ -300,7 +300,7 @@ def test_an_estimate_that_is_not_to_be_trusted_gives_way_and_is_marked_where_it_
     )
     assert list(curve.data[0].marker.symbol) == ["circle", "circle-open"]
     side = comparison.likelihood_figure([("a", doubtful), ("b", sound)], 90, dark=False)
-    assert list(side.data[0].marker.symbol) == ["x-thin", "circle"]
+    assert list(side.data[0].marker.symbol) == ["x", "circle"]
     assert side.data[0].customdata[0][2] == comparison.DOUBT
 
 
