@@ -21,20 +21,22 @@ PAGES = (
 )
 
 
-# Streamlit leaves 5rem on each side of a wide page and a tall bar above it; pictures need the room.
-# The time slider stays in sight while one scrolls through the pictures it moves, on a bar of its own from edge to
-# edge; so does the button that starts a run, below its form.
 PAPER = f"light-dark({st.get_option('theme.light.backgroundColor')}, {st.get_option('theme.dark.backgroundColor')})"
 SIDE = (
     f"light-dark({st.get_option('theme.light.sidebar.backgroundColor')}, "
     f"{st.get_option('theme.dark.sidebar.backgroundColor')})"
 )
+# Streamlit fixes the size of text in pixels; here it is what the reader has told the browser.
+# Streamlit leaves 5rem on each side of a wide page and a tall bar above it; pictures need the room.
+# The time slider stays in sight while one scrolls through the pictures it moves, on a bar of its own from edge to
+# edge; so does the button that starts a run, below its form.
 LAYOUT = """<style>
+:root:root { font-size: 100%; }
 [data-testid="stHeader"] { height: 2.4rem; min-height: 2.4rem; }
 [data-testid="stMainBlockContainer"] { padding: 2.6rem 2rem 3rem; }
 [data-testid="stMainBlockContainer"] [data-testid="stVerticalBlock"] { gap: 0.8rem; }
 .st-key-controls button { min-height: 2.1rem; padding: 0.15rem 0.65rem; }
-@media (min-width: 900px) {
+@media (min-width: 60em) {
   .st-key-head, .st-key-doctor { flex-wrap: nowrap; }
   .st-key-head p { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 }

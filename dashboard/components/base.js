@@ -97,15 +97,18 @@ function icon(path) {
 // Device pixels a css pixel: the screen's own, or finer while a figure is drawn to be saved.
 let fineness = 0;
 function pixelRatio() { return Math.max(fineness, window.devicePixelRatio || 1); }
-// Sets a canvas to css size at the screen's own pixels; returns its context in css units.
-function sharpen(canvas, width, height) {
-  const ratio = pixelRatio();
+// How much larger than usual the reader wants text. A canvas with text in it is laid out in units of this many
+// css pixels, so that its letters and lines grow with the page.
+function textScale() { return parseFloat(getComputedStyle(document.documentElement).fontSize) / 16 || 1; }
+// Sets a canvas to a size in units of `scale` css pixels, at the screen's own pixels; returns its context in such units.
+function sharpen(canvas, width, height, scale = 1) {
+  const ratio = pixelRatio() * scale;
   const w = Math.max(1, Math.round(width * ratio)), h = Math.max(1, Math.round(height * ratio));
   if (canvas.width !== w || canvas.height !== h) {
     canvas.width = w;
     canvas.height = h;
-    canvas.style.width = `${width}px`;
-    canvas.style.height = `${height}px`;
+    canvas.style.width = `${width * scale}px`;
+    canvas.style.height = `${height * scale}px`;
   }
   const ctx = canvas.getContext("2d");
   ctx.setTransform(ratio, 0, 0, ratio, 0, 0);

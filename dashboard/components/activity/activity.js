@@ -34,10 +34,10 @@ class Activity {
 
   draw() {
     if (!this.ink || !this.h) return;
-    const width = Math.floor(this.root.clientWidth), [cases, units] = this.a.hidden.shape;
+    const em = textScale(), width = Math.floor(this.root.clientWidth / em), [cases, units] = this.a.hidden.shape;
     if (!width) return;
     const left = 26, bottom = 18, room = width - left, high = Math.min(230, Math.max(120, cases * 2.2));
-    const ctx = sharpen(this.canvas, width, high + bottom);
+    const ctx = sharpen(this.canvas, width, high + bottom, em);
     ctx.imageSmoothingEnabled = units > room;
     ctx.imageSmoothingQuality = "high";
     ctx.drawImage(this.off, left, 0, room, high);
@@ -73,7 +73,7 @@ class Activity {
   histogram(width) {
     const high = 86, bottom = 32, left = 34, bins = 40, counts = new Array(bins).fill(0);
     for (const m of this.a.mean) counts[Math.min(bins - 1, Math.max(0, Math.floor(m * bins)))]++;
-    const ctx = sharpen(this.bars, width, high + bottom), top = Math.max(...counts), room = width - left - 6;
+    const ctx = sharpen(this.bars, width, high + bottom, textScale()), top = Math.max(...counts), room = width - left - 6;
     ctx.fillStyle = this.ink.lines.blue;
     counts.forEach((c, i) => ctx.fillRect(left + (i / bins) * room + 0.5, high - (c / top) * (high - 8), room / bins - 1, (c / top) * (high - 8)));
     ctx.strokeStyle = this.ink.line;
@@ -97,15 +97,15 @@ class Activity {
     this.canvas.addEventListener("pointermove", (event) => {
       if (!this.size) return;
       const box = this.canvas.getBoundingClientRect(), [cases, units] = this.a.hidden.shape;
-      const x = event.clientX - box.left, y = event.clientY - box.top;
+      const em = textScale(), x = (event.clientX - box.left) / em, y = (event.clientY - box.top) / em;
       const u = Math.floor(((x - this.size.left) / this.size.room) * units), c = Math.floor((y / this.size.high) * cases);
       this.tip.hidden = !(u >= 0 && u < units && c >= 0 && c < cases);
       if (this.tip.hidden) return;
       const unit = this.h.order[u], p = this.a.hidden[c * units + u] / 255;
       this.tip.textContent = `unit ${unit}, image ${c}${this.h.labels ? ` (a ${this.h.labels[c]})` : ""}\np(h=1|v) = ${p.toFixed(2)}\nmean ${this.a.mean[unit].toFixed(3)}`;
-      this.tip.style.left = x > box.width / 2 ? "" : `${x + 16}px`;
-      this.tip.style.right = x > box.width / 2 ? `${box.width - x + 16}px` : "";
-      this.tip.style.top = `${Math.min(y + 12, this.size.high - 40)}px`;
+      this.tip.style.left = x * em > box.width / 2 ? "" : `${x * em + 16}px`;
+      this.tip.style.right = x * em > box.width / 2 ? `${box.width - x * em + 16}px` : "";
+      this.tip.style.top = `${em * Math.min(y + 12, this.size.high - 40)}px`;
     });
     this.canvas.addEventListener("pointerleave", () => { this.tip.hidden = true; });
   }

@@ -294,12 +294,12 @@ class Curves {
 
   draw() {
     if (!this.ink) return;
-    const group = GROUPS[this.group], width = Math.floor(this.root.clientWidth), height = 270;
+    const group = GROUPS[this.group], em = textScale(), width = Math.floor(this.root.clientWidth / em), height = 270;
     if (!width) return;
     for (const tab of this.tabs.children) tab.setAttribute("aria-selected", tab.dataset.key === this.group);
     this.note.textContent = group.note;
     this.reset.hidden = !this.zoom;
-    const ctx = sharpen(this.canvas, width, height);
+    const ctx = sharpen(this.canvas, width, height, em);
     ctx.font = `12px ${this.ink.font}`;
     const { n } = this.rows;
     this.canvas.setAttribute("aria-label", `${group.label}: ${n} recorded rows. Drag to zoom, double-click for the whole run, click to go to that moment.`);
@@ -559,7 +559,7 @@ class Curves {
 
   listen() {
     const { canvas } = this;
-    const place = (event) => event.clientX - canvas.getBoundingClientRect().left;
+    const place = (event) => (event.clientX - canvas.getBoundingClientRect().left) / textScale();
     const nearest = (p) => {
       const x = this.sx.from(p), row = this.rowOf(this.xColumn(), x);
       return row + 1 < this.rows.n && Math.abs(this.x(row + 1) - x) < Math.abs(this.x(row) - x) ? row + 1 : row;
@@ -567,7 +567,7 @@ class Curves {
     canvas.addEventListener("pointermove", (event) => {
       if (!this.sx || !this.rows.n) return;
       const p = place(event);
-      if (this.drag) this.drag.to = Math.min(Math.max(p, MARGIN.left), canvas.clientWidth - MARGIN.right);
+      if (this.drag) this.drag.to = Math.min(Math.max(p, MARGIN.left), canvas.clientWidth / textScale() - MARGIN.right);
       this.hover = p < MARGIN.left - 4 ? null : nearest(p);
       this.draw();
     });

@@ -37,9 +37,9 @@ class Histograms {
   }
 
   one(cell, panel, counts, edges) {
-    const canvas = cell.lastChild, width = Math.floor(cell.clientWidth), high = 74, bottom = 30;
+    const canvas = cell.lastChild, em = textScale(), width = Math.floor(cell.clientWidth / em), high = 74, bottom = 30;
     if (!width) return;
-    const ctx = sharpen(canvas, width, high + bottom), bins = counts.length;
+    const ctx = sharpen(canvas, width, high + bottom, em), bins = counts.length;
     const low = edges[0], span = edges[bins] - low, top = Math.max(...counts, 1), total = counts.reduce((a, b) => a + b, 0);
     // Square root of the count: the tails, which say most, stay visible.
     ctx.fillStyle = this.ink.lines[panel.colour];

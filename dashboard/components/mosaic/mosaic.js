@@ -28,7 +28,7 @@ class Mosaic {
     this.stage = el("div", { class: "stage" }, this.canvas, this.card, this.tip);
     this.scaleBar = el("canvas", { class: "scale", role: "img" });
     this.note = el("div", { class: "note" });
-    this.root.append(el("div", { class: "row spread" }, this.title, this.tools, saveButtons(this)), this.stage,
+    this.root.append(el("div", { class: "row spread" }, el("div", { class: "row" }, this.title, saveButtons(this)), this.tools), this.stage,
       el("div", { class: "row spread foot" }, this.note, this.scaleBar));
     this.off = document.createElement("canvas");
     this.observer = onResize(this, this.root);
@@ -189,7 +189,7 @@ class Mosaic {
   }
 
   drawScale() {
-    const wide = 198, ctx = sharpen(this.scaleBar, wide, 30), signed = this.h.kind === "filters";
+    const wide = 198, ctx = sharpen(this.scaleBar, wide, 30, textScale()), signed = this.h.kind === "filters";
     const grey = !signed || this.grey;
     const colours = colourTable(grey ? PALETTE.grey : PALETTE[this.dark ? "dark" : "light"].diverging);
     const hex = (c) => `rgb(${c & 255} ${(c >> 8) & 255} ${(c >> 16) & 255})`;

@@ -167,10 +167,10 @@ class Timeline {
     this.playButton.title = label;
     this.playButton.setAttribute("aria-label", label);
     this.playButton.setAttribute("aria-pressed", String(this.playing));
-    this.bar.classList.toggle("narrow", this.root.clientWidth < 620); // then the slider has a line of its own
-    this.width = Math.floor(this.stage.clientWidth);
+    this.bar.classList.toggle("narrow", this.root.clientWidth < 620 * textScale()); // then the slider has a line of its own
+    this.width = Math.floor(this.stage.clientWidth / textScale());
     if (!this.width) return;
-    const height = 46, y = 18, ctx = sharpen(this.canvas, this.width, height);
+    const height = 46, y = 18, ctx = sharpen(this.canvas, this.width, height, textScale());
     const bar = (from, to, colour, alpha) => {
       ctx.globalAlpha = alpha;
       ctx.strokeStyle = colour;
@@ -239,11 +239,12 @@ class Timeline {
   }
 
   listen() {
+    const across = (event) => (event.clientX - this.canvas.getBoundingClientRect().left) / textScale();
     const at = (event) => {
-      const x = event.clientX - this.canvas.getBoundingClientRect().left;
+      const x = across(event);
       return this.h.steps.reduce((best, s) => (Math.abs(this.place(s) - x) < Math.abs(this.place(best) - x) ? s : best), this.h.steps[0]);
     };
-    const beyond = (event) => event.clientX - this.canvas.getBoundingClientRect().left > this.place(this.h.newest) + 6;
+    const beyond = (event) => across(event) > this.place(this.h.newest) + 6;
     this.canvas.addEventListener("pointerdown", (event) => {
       if (!this.h || !this.h.steps.length || event.button) return;
       this.canvas.setPointerCapture(event.pointerId);
