@@ -255,7 +255,7 @@ def _start(preset: str, recipe: RunConfig, fields: dict[str, Any], fork: str | N
     except ValueError as error:  # ConfigError, DatasetError and RunError are all one sentence
         st.session_state.new_error = sentence(error)
         return
-    st.session_state.new_fork = False
+    st.session_state.new_fork = st.session_state.new_open = False
     st.session_state.run = name
     st.query_params.clear()
     st.query_params["run"] = name
