@@ -513,7 +513,7 @@ def test_the_online_estimate_anneals_by_counted_work_and_not_more_than_its_share
     for _ in range(200):
         online.observe(rbm, mean_energy(rbm), 1000, ROWS)
         earned += 1000 * (ROWS * 20 * 14 + 6e7)
-        assert online.state()["spent"] <= 0.04 * earned
+        assert online.state()["_spent"] <= 0.04 * earned
     assert online.anchors > 5
 
 
