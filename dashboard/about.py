@@ -13,12 +13,16 @@ def about(picture: str, text: str, *, formula: str = "", source: str = "") -> No
 
     picture: the picture's name in lower case, such as "the filters": button and screen reader say it, so
     no two pictures of a page should share it. text: a few plain sentences; Markdown, `$…$` for mathematics.
-    formula: LaTeX without dollar signs, on a line of its own. source: where the formula comes from.
+    formula: LaTeX without dollar signs, on a line of its own, or on several where it says ` \qquad `. source: where
+    the formula comes from.
 
     One button and one text, the same at every refresh: a page that streams keeps it open, and sends it once.
     """
     parts = [text]
     if formula:
+        # What stands beside one another in a wide window would be cut off in a narrow one.
+        lines = r" \\[4pt] ".join(formula.split(r" \qquad "))
+        formula = formula if lines == formula else rf"\begin{{gathered}} {lines} \end{{gathered}}"
         parts.append(f"$$\n{formula}\n$$")
     if source:
         parts.append(f":small[Source: {source}]")
