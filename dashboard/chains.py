@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
@@ -13,7 +14,18 @@ from dashboard.components.blob import pack
 from rbm_core.runs import RunReader, Snapshot
 
 _FILM_BYTES_KEPT = 96_000_000
-_SHARED = ("held", "pixel_mean", "pixel_std", "map_points", "map_labels")  # the same in films side by side
+_SIDE_BY_SIDE = (
+    *("v_bits", "v_half", "v_start", "h_bits", "h_half", "free_energy", "distance", "map_path"),
+    *("near_distance", "near_number"),
+)
+_SHARED = (
+    "clean",
+    "held",
+    "pixel_mean",
+    "pixel_std",
+    "map_points",
+    "map_labels",
+)  # the same in films side by side
 AGES = 6  # snapshots side by side
 
 
@@ -54,21 +66,34 @@ class ChainSettings:
             return np.full(self.sweeps, 1 / self.temperature)
         return 1 / np.geomspace(self.hot, self.temperature, self.sweeps)
 
-    def caption(self, run: str, step: int) -> str:
-        """Which run, step and seed a picture shows."""
+    def words(self) -> str:
+        """What one has to know of the chains to make them again, besides run, step and seed."""
         heat = f"{self.temperature:g}" if not self.hot else f"{self.hot:g} → {self.temperature:g}"
         return (
-            f"run {run} · step {step:,} · {self.chains} chain{'s' * (self.chains > 1)} · {self.sweeps:,} sweeps"
-            f" · temperature {heat} · seed {self.seed}"
+            f"{self.chains} chain{'s' * (self.chains > 1)} · {self.sweeps:,} sweep{'s' * (self.sweeps > 1)}"
+            f" · temperature {heat}{' · mean field' * (self.rule == 'mean')}"
         )
 
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """A film as the player takes it, and the picture its first chain starts from, (V,) uint8."""
+    """A film as the player takes it: header["version"] tells it from every other film.
 
-    blob: bytes
-    clean: np.ndarray
+    The arrays are those of dashboard/sampler_process.py, of the groups side by side, and W (M, V, H) in the
+    bit pattern of half precision, vbias (M, V), hbias (M, H), the machines met; machine (G, S): which of them made
+    each sweep of each group; beta (G, S): at which inverse temperature.
+    """
+
+    header: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+
+    @property
+    def nbytes(self) -> int:
+        return sum(array.nbytes for array in self.arrays.values())
+
+    def blob(self, **note: Any) -> bytes:
+        """What the player is fed; `note` is added to the header."""
+        return pack({**self.header, **note}, self.arrays)
 
 
 class Films:
@@ -92,7 +117,7 @@ class Films:
         shown = make()
         with self._lock:
             self._kept[key] = shown
-            while len(self._kept) > 1 and sum(len(s.blob) for s in self._kept.values()) > _FILM_BYTES_KEPT:
+            while len(self._kept) > 1 and sum(s.nbytes for s in self._kept.values()) > _FILM_BYTES_KEPT:
                 self._kept.popitem(last=False)
         return shown
 
@@ -110,13 +135,17 @@ def make_film(
     snapshot_at: Callable[[int], Snapshot],
     on_progress: sampler.Progress | None = None,
     with_map: bool = True,
+    with_nearest: bool = True,
 ) -> Shown:
     """The film of these settings in the machine of this snapshot, and of what is to run beside it.
 
     snapshot_at: reads the run's snapshot of a step. with_map: lay the chains among training images too, where
-    settings.has_map. Raises SamplerError, DrawingError or RunError.
+    settings.has_map. with_nearest: find the training image nearest to each state too. Raises SamplerError,
+    DrawingError or RunError.
     """
-    asked = replace(request(reader, snapshot, settings), with_map=with_map and settings.has_map)
+    asked = replace(
+        request(reader, snapshot, settings), with_map=with_map and settings.has_map, with_nearest=with_nearest
+    )
     if settings.beside == "ages":
         steps = ages(reader.snapshot_steps(), snapshot.step)
         count = min(settings.chains, sampler.MAX_FILM_CHAINS // len(steps))
@@ -141,17 +170,19 @@ def make_film(
             f"{len(parts)} films side by side would be {size / 1e6:.0f} MB, and the player takes "
             f"{sampler.MAX_FILM_BYTES / 1e6:.0f} MB: choose fewer chains or sweeps"
         )
-    films = []
+    made = []
     for done, (_, part) in enumerate(parts):
-        films.append(sampler.SHARED.film(part, _share(on_progress, done, len(parts))))
-    header, arrays = _side_by_side([label for label, _ in parts], [part for _, part in parts], films)
+        made.append(sampler.SHARED.film(part, _share(on_progress, done, len(parts))))
+    header, arrays = _side_by_side([label for label, _ in parts], [part for _, part in parts], made)
     header |= {
+        "version": uuid4().hex,
         "image_shape": image_shape(reader, snapshot),
-        "caption": settings.caption(reader.name, snapshot.step),
-        "seed": settings.seed,
+        "of": {"run": reader.name, "step": snapshot.step, "seed": settings.seed, "more": settings.words()},
         "fork": settings.fork if settings.beside == "whatif" else None,
+        "map_pending": settings.has_map and not with_map,
+        "nearest_pending": not with_nearest,
     }
-    return Shown(pack(header, arrays), films[-1 if settings.beside == "ages" else 0].arrays["clean"])
+    return Shown(header, arrays)
 
 
 def _what_if(
@@ -181,19 +212,22 @@ def _share(on_progress: sampler.Progress | None, done: int, parts: int) -> sampl
 
 
 def _side_by_side(
-    labels: list[str], requests: list[sampler.FilmRequest], films: list[sampler.Film]
+    labels: list[str], requests: list[sampler.FilmRequest], made: list[sampler.Film]
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Several films of equal size as one: the groups' chains one after another.
-
-    W (M, V, H), vbias (M, V) and hbias (M, H) hold the machines met; machine (G, S) says which of them made each
-    sweep of each group, beta (G, S) at which inverse temperature.
-    """
-    first = films[0]
+    """Several films of equal size as one, the groups' chains one after another: header and arrays of a Shown."""
+    first = made[0]
     arrays: dict[str, np.ndarray] = {
-        name: np.concatenate([film.arrays[name] for film in films], axis=0 if name == "v_start" else 1)
-        for name in ("v_bits", "v_half", "v_start", "h_bits", "h_half", "free_energy", "distance", "map_path")
+        name: np.concatenate([film.arrays[name] for film in made], axis=0 if name == "v_start" else 1)
+        for name in _SIDE_BY_SIDE
         if name in first.arrays
     }
+    if "near_numbers" in first.arrays:
+        numbers, at = np.unique(
+            np.concatenate([film.arrays["near_numbers"] for film in made]), return_index=True
+        )
+        arrays["near_numbers"] = numbers
+        for name in ("near_bits", "near_labels"):
+            arrays[name] = np.concatenate([film.arrays[name] for film in made])[at]
     arrays |= {name: first.arrays[name] for name in _SHARED if name in first.arrays}
     machines: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]] = []
 
@@ -204,7 +238,7 @@ def _side_by_side(
         machines.append((W, vbias, hbias, log_var))
         return len(machines) - 1
 
-    schedule = np.zeros((len(films), len(requests[0].betas)), np.uint8)
+    schedule = np.zeros((len(made), len(requests[0].betas)), np.uint8)
     for g, part in enumerate(requests):
         schedule[g] = number(part.W, part.vbias, part.hbias, part.log_var)
         if part.fork_W is not None and part.fork_vbias is not None and part.fork_hbias is not None:
@@ -217,9 +251,9 @@ def _side_by_side(
     if all(m[3] is not None for m in machines):
         arrays["h_gain"] = np.stack([np.exp(-m[3]).astype(np.float32) for m in machines if m[3] is not None])
     arrays["machine"] = schedule
-    arrays["beta"] = np.stack([film.arrays["beta"] for film in films])
+    arrays["beta"] = np.stack([film.arrays["beta"] for film in made])
     header = {**first.header, "groups": labels if len(labels) > 1 else [""]}
-    header["n_chains"] = len(films) * first.header["n_chains"]
+    header["n_chains"] = len(made) * first.header["n_chains"]
     if len(machines) > 1:
         header["band"] = None  # free energies of different machines differ by their log Z
     return header, arrays
@@ -235,7 +269,8 @@ def request(reader: RunReader, snapshot: Snapshot, settings: ChainSettings) -> s
     """What the sampler is asked for. Raises SamplerError for settings out of bounds, DrawingError for a drawing
     that does not fit this machine.
     """
-    fields, probe = reader.config()["config"], reader.probe()
+    config, probe = reader.config(), reader.probe()
+    fields = config["config"]
     shape = image_shape(reader, snapshot)
     images, images_are = None, ""
     if settings.start == "particles":
@@ -266,6 +301,8 @@ def request(reader: RunReader, snapshot: Snapshot, settings: ChainSettings) -> s
         seed=settings.seed,
         digit=None if settings.digit == "any" else int(settings.digit),
         dataset=fields.get("dataset", ""),
+        n_valid=int(fields.get("n_valid") or 0),
+        fingerprint=str((config.get("data") or {}).get("fingerprint") or ""),
         binarisation=fields.get("binarisation", "none"),
         probe=None if probe is None else probe.v,
         probe_labels=None if probe is None else probe.labels,

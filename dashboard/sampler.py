@@ -47,9 +47,10 @@ class FilmRequest:
     only that class of "digits". betas: (S,), the inverse temperature of each sweep. probe (P, V) uint8 and
     probe_labels (P,): the run's fixed cases. held: (V,) bool, pixels that keep their starting value while the
     rest begins as noise. flipped: the share of pixels inverted in the start. pixel_mean, pixel_std (V,): how a
-    Gaussian unit stands for a pixel, x = mean + std · v. with_map: also
-    project the chains among training images. fork_at: the sweeps after which another seed, or the
-    machine of fork_W, fork_vbias and fork_hbias, takes over.
+    Gaussian unit stands for a pixel, x = mean + std · v. n_valid, fingerprint: which part of the data set was
+    trained on, and which data these must be. with_map: also project the chains among training images.
+    with_nearest: also find the training image nearest to each state. fork_at: the sweeps after which another
+    seed, or the machine of fork_W, fork_vbias and fork_hbias, takes over.
     Raises SamplerError for numbers out of bounds and for films too large to send.
     """
 
@@ -66,6 +67,8 @@ class FilmRequest:
     images_are: str = ""
     digit: int | None = None
     dataset: str = ""
+    n_valid: int = 0
+    fingerprint: str = ""
     binarisation: str = "stochastic"
     probe: np.ndarray | None = None
     probe_labels: np.ndarray | None = None
@@ -75,6 +78,7 @@ class FilmRequest:
     pixel_mean: np.ndarray | None = None
     pixel_std: np.ndarray | None = None
     with_map: bool = False
+    with_nearest: bool = False
     fork_at: int = 0
     fork_seed: int | None = None
     fork_W: np.ndarray | None = None

@@ -9,6 +9,9 @@ A film of S sweeps of B chains (V visible, H hidden units) holds
   clean (V,) uint8: the picture that the first chain starts from, before anything was inverted or let loose
   map_points (N, 2), map_labels (N,), map_path (S + 1, B, 2), if asked for: training images and the chains' states,
   both as p(h|v), on the first two principal components of the training images'
+  near_distance (K, B) uint16, near_number (K, B) uint32, if asked for: how many pixels the state after every
+  `every`-th sweep (header.nearest) differs from the nearest training image cut at one half, and which one that is;
+  near_numbers (U,), near_bits (U, ⌈V/8⌉), near_labels (U,): the images met, by number, 255 for no label
   beta (S,); held (⌈V/8⌉,) where pixels are held; pixel_mean, pixel_std (V,) of Gaussian visible units
 Half precision travels as its uint16 bit pattern, which a browser can read.
 """
@@ -23,6 +26,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -71,15 +75,22 @@ def film(
     chain = gibbs.from_images(rbm, v)
     scale = _Scale(rbm, arrays)
     reference = scale.picture(clean) > 0.5
-    around = _map_of(rbm, meta, arrays, scale) if meta["with_map"] else None
+    known = next(_sources(meta, arrays, rbm.n_visible, "train"), None)
+    around = _map_of(rbm, meta, scale, known) if meta["with_map"] and known else None
     path = np.empty((n_sweeps + 1, n_chains, 2), np.float32)
+    near = None
+    if meta["with_nearest"] and (cases := _training_bits(meta, arrays, rbm.n_visible)):
+        near = _Nearest(*cases, n_sweeps + 1, n_chains)
 
     def keep(t: int, v: Tensor) -> None:
         vs.keep(t, v)
         free_energy[t] = rbm.free_energy(v).numpy()  # of the machine that drew v
         if around is not None:
             path[t] = around.place(rbm.mean_h_from_v(v))
-        distance[t] = ((scale.picture(v) > 0.5) != reference).sum(1).numpy()
+        pixels = scale.picture(v) > 0.5
+        distance[t] = (pixels != reference).sum(1).numpy()
+        if near is not None:
+            near.keep(t, pixels.numpy())
 
     keep(0, chain.v)
     for t, beta in enumerate(betas.tolist()):
@@ -112,8 +123,11 @@ def film(
         out["held"] = np.packbits(held.numpy())
     if around is not None:
         out |= {"map_points": around.points, "map_labels": around.labels, "map_path": path}
+    if near is not None:
+        out |= near.find(lambda: report(n_sweeps, n_sweeps))
     header = {
         "map": None if around is None else around.words,
+        "nearest": None if near is None else {"source": near.source, "every": near.every},
         "n_chains": n_chains,
         "n_sweeps": n_sweeps,
         "n_visible": rbm.n_visible,
@@ -153,15 +167,66 @@ class _Layer:
         return {f"{layer}_half": self.states.view(np.uint16)} if self.real else {f"{layer}_bits": self.states}
 
 
+class _Nearest:
+    """The training image nearest to each state of a film: the one that fewest pixels differ from."""
+
+    most_states, block = 8000, 8192  # some 3 s of one core with 55,000 images; a block stays in its cache
+
+    def __init__(self, bits: np.ndarray, labels: np.ndarray, source: str, n: int, n_chains: int) -> None:
+        self.bits, self.labels, self.source = bits, labels, source
+        self.every = -(-n * n_chains // self.most_states)
+        self.states = np.empty((-(-n // self.every), n_chains, bits.shape[1]), np.uint8)
+
+    def keep(self, t: int, pixels: np.ndarray) -> None:
+        if t % self.every == 0:
+            self.states[t // self.every] = np.packbits(pixels, axis=1)
+
+    def find(self, report: Callable[[], None]) -> Arrays:
+        """The film's arrays named near_…, by counting the bits in which packed rows differ."""
+        known, asked = _words(self.bits).T, _words(self.states.reshape(-1, self.states.shape[2]))
+        distance, number = np.full(len(asked), 0xFFFF, np.uint16), np.zeros(len(asked), np.uint32)
+        for low in range(0, known.shape[1], self.block):
+            some = np.ascontiguousarray(known[:, low : low + self.block])
+            differ, counts, sums = (
+                np.empty_like(some),
+                np.empty(some.shape, np.uint8),
+                np.empty(some.shape[1], np.uint16),
+            )
+            for i, state in enumerate(asked):
+                np.bitwise_xor(some, state[:, None], out=differ)
+                np.bitwise_count(differ, out=counts)
+                np.add.reduce(counts, axis=0, dtype=np.uint16, out=sums)
+                k = int(sums.argmin())
+                if sums[k] < distance[i]:
+                    distance[i], number[i] = sums[k], low + k
+                if i % 256 == 0:
+                    report()
+        numbers = np.unique(number)
+        return {
+            "near_distance": distance.reshape(self.states.shape[:2]),
+            "near_number": number.reshape(self.states.shape[:2]),
+            "near_numbers": numbers,
+            "near_bits": self.bits[numbers],
+            "near_labels": self.labels[numbers],
+        }
+
+
+def _words(rows: np.ndarray) -> np.ndarray:
+    """Packed rows (N, bytes) as whole 64-bit words (N, W), padded with zeros."""
+    padded = np.zeros((len(rows), -(-rows.shape[1] // 8) * 8), np.uint8)
+    padded[:, : rows.shape[1]] = rows
+    return padded.view(np.uint64)
+
+
 class _Map:
     """Training images as points in a plane: PCA of their hidden probabilities in this machine."""
 
     fitted, shown = 2000, 700
 
-    def __init__(self, rbm: RBM, meta: dict[str, Any], arrays: Arrays, scale: "_Scale") -> None:
+    def __init__(self, rbm: RBM, meta: dict[str, Any], scale: "_Scale", known: "_Cases") -> None:
         from sklearn.decomposition import PCA  # a second to import: only when a map is asked for
 
-        images, labels, source = _known_images(meta, arrays, len(arrays["vbias"]), "train")
+        images, labels, source = known
         pictures = torch.from_numpy(images[: self.fitted])
         if rbm.visible == "bernoulli":
             pictures = _binary(pictures, meta["binarisation"], Rng(0, "gibbs map"))
@@ -169,8 +234,7 @@ class _Map:
         pca = PCA(2, random_state=0).fit(hidden)
         self.mean, self.axes = pca.mean_, pca.components_.T
         self.points = self.place(torch.from_numpy(hidden[: self.shown]))
-        known = np.full(len(images), 255) if labels is None else labels
-        self.labels = known[: self.shown].astype(np.uint8)
+        self.labels = _small(labels, len(images))[: self.shown]
         share = 100 * float(pca.explained_variance_ratio_.sum())
         self.words = f"{len(hidden):,} {source}; the plane holds {share:.0f} % of their variance"
 
@@ -182,13 +246,13 @@ class _Map:
 _maps: dict[tuple, _Map] = {}  # of the machines met last: seeds and temperatures change more often than these
 
 
-def _map_of(rbm: RBM, meta: dict[str, Any], arrays: Arrays, scale: "_Scale") -> _Map:
-    weights = hashlib.sha256(b"".join(arrays[k].tobytes() for k in ("W", "vbias", "hbias"))).digest()
-    key = (weights, meta["dataset"], meta["binarisation"], meta["visible"])
+def _map_of(rbm: RBM, meta: dict[str, Any], scale: "_Scale", known: "_Cases") -> _Map:
+    weights = hashlib.sha256(b"".join(x.numpy().tobytes() for x in (rbm.W, rbm.vbias, rbm.hbias))).digest()
+    key = (weights, known[2], meta["binarisation"], meta["visible"])
     if key not in _maps:
         while len(_maps) >= 8:
             del _maps[next(iter(_maps))]
-        _maps[key] = _Map(rbm, meta, arrays, scale)
+        _maps[key] = _Map(rbm, meta, scale, known)
     return _maps[key]
 
 
@@ -258,8 +322,9 @@ def _digits(meta: dict[str, Any], arrays: Arrays) -> tuple[np.ndarray, str]:
     """Test images of the run's data where they are on this machine, else the run's own probe cases."""
     digit, n_visible = meta["digit"], len(arrays["vbias"])
     if digit is None:
-        images, _, source = _known_images(meta, arrays, n_visible, "test")
-        return images, source
+        for images, _, source in _sources(meta, arrays, n_visible, "test"):
+            return images, source
+        raise ValueError("there are no pictures of this run's data on this machine; start from noise instead")
     for images, labels, source in _sources(meta, arrays, n_visible, "test"):
         if labels is not None and (labels == digit).any():
             return images[labels == digit], f"{source}, class {digit}"
@@ -268,49 +333,94 @@ def _digits(meta: dict[str, Any], arrays: Arrays) -> tuple[np.ndarray, str]:
     )
 
 
-def _known_images(
-    meta: dict[str, Any], arrays: Arrays, n_visible: int, part: str
-) -> tuple[np.ndarray, np.ndarray | None, str]:
-    """(images, labels, what they are) of the first source there is."""
-    for found in _sources(meta, arrays, n_visible, part):
-        return found
-    raise ValueError("there are no pictures of this run's data on this machine; start from noise instead")
+_Cases = tuple[np.ndarray, np.ndarray | None, str]
+"""Images (N, V) in [0, 1], their labels or None, and what they are."""
 
 
-def _sources(
-    meta: dict[str, Any], arrays: Arrays, n_visible: int, part: str
-) -> Iterator[tuple[np.ndarray, np.ndarray | None, str]]:
-    for images, labels, source in (_data_images(meta["dataset"], part), _probe(arrays)):
-        if images is not None and images.shape[1] == n_visible:
-            yield images, labels, source
+def _sources(meta: dict[str, Any], arrays: Arrays, n_visible: int, part: str) -> Iterator[_Cases]:
+    if (data := _data(meta, n_visible)) is not None:
+        yield data.test if part == "test" else data.train
+    if (probe := _probe(arrays)) is not None and probe[0].shape[1] == n_visible:
+        yield probe
+
+
+@dataclass(frozen=True, eq=False)
+class _Data:
+    """What films need of a data set: the test set and some training images, and every training image cut at one
+    half, packed, with its label.
+    """
+
+    test: _Cases
+    train: _Cases
+    bits: np.ndarray
+    labels: np.ndarray
+    fingerprint: str
+
+
+def _data(meta: dict[str, Any], n_visible: int) -> _Data | None:
+    """The run's own data where this machine has the very same, else None."""
+    data = _loaded(meta["dataset"], meta["n_valid"])
+    if data is None or data.test[0].shape[1] != n_visible:
+        return None
+    return data if meta["fingerprint"] in ("", data.fingerprint) else None
 
 
 @cache
-def _data_images(name: str, part: str) -> tuple[np.ndarray | None, np.ndarray | None, str]:
+def _loaded(name: str, n_valid: int) -> _Data | None:
     try:
-        data = datasets.load(name, n_valid=0)
+        data = datasets.load(name, n_valid=n_valid)
     except (ValueError, OSError):
-        return None, None, ""
+        return None
     # Copies, so that the rest can be forgotten.
-    if part == "test":
-        return data.test.copy(), data.test_labels, f"test images of {data.name}"
     some = slice(0, _Map.fitted)
-    labels = None if data.train_labels is None else data.train_labels[some].copy()
-    return data.train[some].copy(), labels, f"training images of {data.name}"
+    return _Data(
+        test=(data.test.copy(), data.test_labels, f"test images of {data.name}"),
+        train=(
+            data.train[some].copy(),
+            None if data.train_labels is None else data.train_labels[some].copy(),
+            f"training images of {data.name}",
+        ),
+        bits=np.packbits(data.train >= 0.5, axis=1),
+        labels=_small(data.train_labels, len(data.train)),
+        fingerprint=data.fingerprint,
+    )
 
 
-def _probe(arrays: Arrays) -> tuple[np.ndarray | None, np.ndarray | None, str]:
+def _training_bits(
+    meta: dict[str, Any], arrays: Arrays, n_visible: int
+) -> tuple[np.ndarray, np.ndarray, str] | None:
+    """(packed images, labels, what they are): the run's training set, else its probe images, else None."""
+    if (data := _data(meta, n_visible)) is not None:
+        return data.bits, data.labels, f"{len(data.bits):,} {data.train[2]}"
+    probe = _probe(arrays)
+    if probe is None or probe[0].shape[1] != n_visible:
+        return None
+    images, labels, source = probe
+    missing = f", since its data ({meta['dataset']}) are not on this machine"
+    return (
+        np.packbits(images >= 0.5, axis=1),
+        _small(labels, len(images)),
+        f"{source}, {len(images)}{missing}",
+    )
+
+
+def _small(labels: np.ndarray | None, n: int) -> np.ndarray:
+    """Labels as uint8, 255 where there are none."""
+    return np.full(n, 255, np.uint8) if labels is None else labels.astype(np.uint8)
+
+
+def _probe(arrays: Arrays) -> _Cases | None:
     if "probe" not in arrays:
-        return None, None, ""
+        return None
     return arrays["probe"].astype(np.float32) / 255, arrays.get("probe_labels"), "the run's own probe images"
 
 
 def _band(rbm: RBM, meta: dict[str, Any], arrays: Arrays) -> dict[str, Any] | None:
     """Where the free energies of real data lie: 5 %, 50 % and 95 % of the probe cases."""
-    images, _, _ = _probe(arrays)
-    if images is None or images.shape[1] != rbm.n_visible or rbm.visible != "bernoulli":
+    probe = _probe(arrays)
+    if probe is None or probe[0].shape[1] != rbm.n_visible or rbm.visible != "bernoulli":
         return None
-    v = _binary(torch.from_numpy(images), meta["binarisation"], Rng(0, "gibbs band"))
+    v = _binary(torch.from_numpy(probe[0]), meta["binarisation"], Rng(0, "gibbs band"))
     low, middle, high = np.quantile(rbm.free_energy(v).numpy(), [0.05, 0.5, 0.95])
     return {
         "low": float(low),

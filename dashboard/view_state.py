@@ -110,6 +110,8 @@ CURVE_AXES = ("step", "epoch", "time")
 FILTER_ORDERS = ("index", "norm", "activity", "change", "similarity")
 
 GIBBS_STARTS = ("noise", "gaussian", "digits", "particles", "drawing")
+GIBBS_SHOWS = ("both", "grid", "one")
+GIBBS_LAYERS = ("pv", "v", "ph", "h")
 
 LOOKS = ("unit", "pixel", "image")
 
@@ -141,6 +143,11 @@ FIELDS: dict[str, Field] = {
     "if_temperature": number(1.5, 0.05, 20.0),
     "if_seed": switch(False),
     "if_step": Field("same", lambda text: text if text == "same" else _step(text), "same or a step"),
+    # Gibbs: what of the film is looked at. A film of S sweeps has frames 0 to 2S.
+    "frame": whole(0, 0, 4000),
+    "chain": whole(1, 1, 200),
+    "show": choice("both", GIBBS_SHOWS),
+    "layer": choice("pv", GIBBS_LAYERS),
     # Inspect: what is opened.
     "look": choice("unit", LOOKS),
     "unit": place("strongest"),

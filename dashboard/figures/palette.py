@@ -27,6 +27,12 @@ LINES_DARK = {**OKABE_ITO, "blue": "#4FA8E0", "green": "#2BC496", "vermillion": 
 DIVERGING_LIGHT = ("#0B4F8A", "#4393C3", "#F7F7F7", "#D6604D", "#9A1B2B")
 DIVERGING_DARK = ("#9CD2FF", "#2176B8", "#0B0D12", "#C0392B", "#FFB0A0")
 GREY_STOPS = ("#000000", "#FFFFFF")
+HIDDEN_STOPS = (
+    "#000000",
+    "#14507F",
+    "#4FA8E0",
+    "#C9E8FF",
+)  # hidden units, so that nobody takes them for pixels
 
 
 def _rgb(colour: str) -> np.ndarray:
@@ -47,5 +53,6 @@ def javascript() -> str:
         "light": {"lines": LINES_LIGHT, "diverging": DIVERGING_LIGHT},
         "dark": {"lines": LINES_DARK, "diverging": DIVERGING_DARK},
         "grey": GREY_STOPS,
+        "hidden": HIDDEN_STOPS,
     }
     return f"const PALETTE = {json.dumps(palette)};\n"

@@ -2,13 +2,18 @@
 
 import hashlib
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from dashboard import chains, components, data, drawn, sampler, view_state
+from dashboard import chains, components, data, drawn, films, sampler, snapshot_choice, view_state
+from dashboard.about import about
 from dashboard.components.blob import pack
+from dashboard.figures import chains as pictures
+from dashboard.words import sentence
 from rbm_core.runs import RunError, RunReader, Snapshot
 
 STARTS = {
@@ -28,7 +33,8 @@ PICTURED = (
     "particles",
     "drawing",
 )  # starts that are pictures: these can be spoilt, and held in part
-BESIDE = {"nothing": "nothing", "ages": "other ages", "whatif": "what if"}
+BESIDE = {"nothing": "nothing", "ages": "earlier moments", "whatif": "a what-if"}
+PLACE = ("frame", "chain", "show", "layer")  # what of the film the player is left at
 RULES = {"sample": "a sample", "mean": "its mean"}
 
 film_player = components.load("film")
@@ -67,46 +73,63 @@ def _end(name: str, value: Any) -> Any:
 # --- the machine ---
 
 
-def _choose_snapshot(reader: RunReader, top: Any) -> Snapshot | None:
-    """The snapshot that runs the chains: the newest, or one the reader chose; None where there is none yet."""
-    steps = reader.snapshot_steps()
-    asked = view_state.field("step")
-    live = reader.live() if reader.status()["state"] in data.LIVE_STATES else None
-    if not steps and live is None:
-        return None
-    newest = max(live.step if live else 0, steps[-1] if steps else 0)
-    if asked != "live" and asked not in steps and asked != newest:
-        nearest = reader.nearest_step(asked)
-        top.warning(f"This run has no snapshot at step {asked:,}; showing the nearest, step {nearest:,}.")
-        asked = nearest
-    options = [*(step for step in steps if step != newest), "live"]
-    if asked == newest or asked is None:
-        asked = "live"
-    key = "gibbs-step"
-    if st.session_state.get(key) not in options or asked != st.session_state.get("gibbs-step-shown"):
-        st.session_state[key] = asked
-    chosen = asked
-    if len(options) > 1:
-        chosen = st.sidebar.select_slider(
-            "Snapshot",
-            options,
-            key=key,
-            format_func=lambda step: f"newest · {newest:,}" if step == "live" else f"{step:,}",
-            help="How far training had come, in parameter updates: the chain runs in the machine of that "
-            "moment. The same seed meets every snapshot with the same random numbers.",
-        )
-    view_state.remember("step", chosen)
-    st.session_state["gibbs-step-shown"] = chosen
-    if chosen != "live":
-        return data.snapshot(reader.name, chosen)
-    return live if live is not None and live.step >= newest else data.snapshot(reader.name, newest)
+def _choose_snapshot(reader: RunReader) -> Snapshot | None:
+    """The snapshot that runs the chains; None where there is none yet.
+
+    The newest one of a run that is still training stays the one taken: a film must not change under the eye.
+    """
+    chosen = snapshot_choice.choose(reader, "gibbs-step")
+    kept = st.session_state.pop("gibbs-taken", None)
+    if chosen is None or view_state.field("step") != "live":
+        return chosen
+    live = _is_live(reader)
+    taken = kept[1] if kept and kept[0] == _mark(reader) else chosen
+    if not live and taken.step == chosen.step:
+        return chosen
+    st.session_state["gibbs-taken"] = (_mark(reader), taken)
+    _tell_how_old(reader.name, taken.step)
+    return taken
+
+
+def _mark(reader: RunReader) -> tuple[str, int]:
+    """Tells this run from one that was made anew under its name."""
+    return str(reader.path), (reader.path / "config.json").stat().st_mtime_ns
+
+
+def _is_live(reader: RunReader) -> bool:
+    return reader.status()["state"] in data.LIVE_STATES
+
+
+@st.fragment(run_every=2.0)
+def _tell_how_old(name: str, taken: int) -> None:
+    """How far training has gone on since the machine of the film was taken, and the way to the newest."""
+    try:
+        reader = data.reader(name)
+        now = reader.status()["step"] if _is_live(reader) else None
+    except (RunError, OSError):
+        now = None
+    with st.container(horizontal=True, vertical_alignment="center", key="gibbs-age"):
+        if now is None:
+            st.markdown(f":material/history: These chains run in the machine of step {taken:,}.")
+        else:
+            st.markdown(
+                f":material/model_training: This run is training, now at step {now:,}. "
+                f"These chains run in the machine of step {taken:,}."
+            )
+        if st.button(
+            "Take the newest",
+            disabled=now == taken,
+            help="Runs the same chains in the machine of this moment.",
+        ):
+            st.session_state.pop("gibbs-taken", None)
+            st.rerun(scope="app")
 
 
 # --- where the chains begin ---
 
 
 def _choose_start(options: list[str], classes: list[int], place: Any) -> dict[str, Any]:
-    """The row above the player: the start, and for digits their class."""
+    """Above the player: the start; in the sidebar, for digits: their class."""
     key = _begin("start")
     if st.session_state[key] not in options:
         asked, st.session_state[key] = STARTS[st.session_state[key]], options[0]
@@ -122,13 +145,11 @@ def _choose_start(options: list[str], classes: list[int], place: Any) -> dict[st
     key = _begin("digit")
     if st.session_state[key] != "any" and int(st.session_state[key]) not in classes:
         st.session_state[key] = "any"
-    digit = place.selectbox(
+    digit = st.sidebar.selectbox(
         "Class",
         ["any", *map(str, classes)],
         key=key,
-        width=130,
-        label_visibility="collapsed",
-        format_func=lambda name: "any class" if name == "any" else f"class {name}",
+        format_func=lambda name: "any" if name == "any" else f"only {name}",
         help="Only pictures with this label, or all of them.",
     )
     return {"start": start, "digit": _end("digit", digit)}
@@ -182,7 +203,7 @@ def _draw(shape: tuple[int, int]) -> str:
     with pad_place:
         pad(key="gibbs-pad", data=first[header["version"]], on_picture_change=_drawn(shape))
     if complaint := st.session_state.get("gibbs-pad-complaint"):
-        place.warning(_sentence(complaint))
+        place.warning(sentence(complaint))
     return _end("drawing", kept)
 
 
@@ -273,14 +294,14 @@ def _choose_beside(reader: RunReader, n_sweeps: int, place: Any, bar: Any) -> di
     """Above the player: what to compare with; in the sidebar: what is otherwise in the other world."""
     key = _begin("beside")
     beside = place.segmented_control(
-        "Beside it",
+        "Compare with",
         list(BESIDE),
         required=True,
         key=key,
         format_func=lambda name: BESIDE[name],
-        help="*Other ages*: the same start and the same random numbers in snapshots from early to late, a film of "
-        "learning. *What if*: the same chains, but from some sweep on at another temperature, with other random "
-        "numbers or in another snapshot.",
+        help="*Earlier moments*: the same start and the same random numbers in the machines of earlier moments of "
+        "training, a film of learning. *A what-if*: the same chains a second time, but from some sweep on at "
+        "another temperature, with other random numbers or in another machine.",
     )
     chosen: dict[str, Any] = {"beside": _end("beside", beside)}
     if beside != "whatif":
@@ -335,6 +356,7 @@ def _fork_here() -> None:
         for name, value in (("beside", "whatif"), ("fork", sweep)):
             st.session_state[f"gibbs-{name}"] = value
             _end(name, value)
+        st.session_state["gibbs-forked"] = True
 
 
 # --- how the chains run ---
@@ -440,43 +462,148 @@ def _show_progress(place: Any, while_waiting: str) -> sampler.Progress:
     return show
 
 
-ABOUT = r"""
-A restricted Boltzmann machine gives every pair of a picture $v$ and hidden units $h$ an energy, in nats:
+# --- what the pictures are ---
 
-$$
-E(v,h) = -b\cdot v - c\cdot h - v^{\mathsf T} W h, \qquad p(v,h) = \frac{e^{-E(v,h)}}{Z}.
-$$
-
-No unit is wired to another of its own layer, so a whole layer can be drawn at once when the other is known. One
-**sweep** of the Gibbs chain is two **half steps**, at temperature $T$:
-
-$$
-p(h_j{=}1 \mid v) = \sigma\!\Big(\tfrac1T\big(c_j + \textstyle\sum_i v_i W_{ij}\big)\Big), \qquad
-p(v_i{=}1 \mid h) = \sigma\!\Big(\tfrac1T\big(b_i + \textstyle\sum_j W_{ij} h_j\big)\Big).
-$$
-
-The **free energy** says how likely the machine finds a picture, whatever the hidden units do:
-$F(v) = -b\cdot v - \sum_j \log\big(1 + e^{c_j + (vW)_j}\big)$ and $\log p(v) = -F(v) - \log Z$; ten nats lower is
-$e^{10}$ times likelier. A chain that has forgotten its start moves among the free energies of real pictures (the
-band) and keeps moving.
-
-The **map** lays the hidden probabilities $p(h \mid v)$ of training images in the plane of their first two principal
-components, each image as its digit, and the chains among them: a machine that mixes well sends its chains from class
-to class. Two dimensions hold only a part of the variance, so neighbours on the map need not be neighbours.
-
-States, free energies and distances were computed by the engine; the probabilities are worked out in the browser
-from the very same weights. Sources: Hinton, *A Practical Guide to
-Training Restricted Boltzmann Machines* (2010), §§2–3; Fischer and Igel, *Training restricted Boltzmann machines*
-(2014), §4.
-"""
+GUIDE = "Hinton, *A Practical Guide to Training Restricted Boltzmann Machines* (2010)"
+FISCHER_IGEL = "Fischer and Igel, *Training restricted Boltzmann machines* (2014)"
 
 
-def _sentence(words: str) -> str:
-    return words[:1].upper() + words[1:] + ("" if words.endswith(".") else ".")
+def _about_pictures(header: dict[str, Any]) -> None:
+    """One quiet button a picture of the player, in the order they stand in."""
+    with st.container(horizontal=True, gap="small"):
+        about(
+            "the chain",
+            "No unit is wired to another of its own layer, so a whole layer can be drawn at once when the other is "
+            "known. One **sweep** is two **half steps**: every hidden unit looks at the picture and is switched on "
+            "with its probability, then every pixel looks at the hidden units. $T$ is the temperature. States come "
+            "from the engine; the probabilities are worked out in the browser from the very same weights.",
+            formula=r"p(h_j{=}1 \mid v) = \sigma\Big(\tfrac1T\big(c_j + \textstyle\sum_i v_i W_{ij}\big)\Big), \qquad "
+            r"p(v_i{=}1 \mid h) = \sigma\Big(\tfrac1T\big(b_i + \textstyle\sum_j W_{ij} h_j\big)\Big)",
+            source=f"{GUIDE}, §§2–3; {FISCHER_IGEL}, §4.",
+        )
+        about(
+            "the free energy",
+            "How likely the machine finds a picture, whatever the hidden units do: ten nats lower is $e^{10}$ times "
+            "likelier. A chain that has forgotten its start moves among the free energies of real pictures (the band: "
+            "the middle 90 % of the run's probe images) and keeps moving. One line a chain, the chosen one in "
+            "colour; click a line or a cell to choose another.",
+            formula=r"F(v) = -b\cdot v - \sum_j \log\big(1 + e^{c_j + (vW)_j}\big), \qquad \log p(v) = -F(v) - \log Z",
+            source=f"{GUIDE}, §6.",
+        )
+        about(
+            "the distances",
+            "How many pixels differ, counted on pixels cut at one half. From the start: how far a chain has moved, "
+            "or how much of a spoilt picture is repaired. From the nearest training image: a machine that had learnt "
+            "its data by heart would come down to 0 here; one that draws digits of its own stays as far off as "
+            "one person's digit is from another's.",
+            formula=r"d(v, x) = \sum_i \big|\,[v_i > \tfrac12] - [x_i > \tfrac12]\,\big|, \qquad "
+            r"d_{\text{near}}(v) = \min_{n} d(v, x^{(n)})",
+            source="Hamming, *Error detecting and error correcting codes* (1950).",
+        )
+        if header["map"] or header["map_pending"]:
+            about(
+                "the map",
+                "Training images, each written as its digit, where their hidden probabilities fall in the plane of "
+                "their first two principal components, and the chains among them: a machine that mixes well sends "
+                "its chains from class to class. Two dimensions hold only a part of the variance, so neighbours on "
+                "the map need not be neighbours.",
+                formula=r"z(v) = A^{\mathsf T}\big(p(h \mid v) - \overline{p(h \mid x)}\big), \qquad A = "
+                r"\text{the first two principal axes of } p(h \mid x^{(n)})",
+                source="Pearson, *On lines and planes of closest fit* (1901); fitted by scikit-learn's `PCA`.",
+            )
+
+
+# --- take away ---
+
+LAYERS_TAKEN: dict[pictures.Layer, str] = {"pv": "probabilities p(v|h)", "v": "samples v"}
+
+FORMATS: dict[films.Format, str] = {
+    "gif": "GIF: plays everywhere",
+    "webp": "WebP: every pixel exact, for browsers and slides",
+}
+
+
+def _take_away(shown: chains.Shown, place: dict[str, Any]) -> None:
+    """Films of all chains or of the chosen one, and the sheet of all chains at the frame shown."""
+    film = pictures.Chains(shown.header, shown.arrays)
+    of, many = shown.header["of"], shown.header["n_chains"] > 1
+    with st.popover("Take away", icon=":material/download:", type="tertiary"):
+        what = {"all": "all chains", "one": f"chain {place['chain']}, both half steps"}
+        taken = st.segmented_control(
+            "Film of",
+            list(what),
+            default="all" if many else "one",
+            required=True,
+            format_func=lambda name: what[name],
+            key="gibbs-take-film",
+            help="All chains side by side, a frame a sweep; or v, p(h|v), h and p(v|h) of the chosen chain, a frame a "
+            f"half step. A film has at most {pictures.MOST_FRAMES} frames: of a longer chain only every second sweep, "
+            "or fewer.",
+        )
+        layer = st.segmented_control(
+            "Pixels",
+            list(LAYERS_TAKEN),
+            default="pv",
+            required=True,
+            format_func=lambda name: LAYERS_TAKEN[name],
+            key="gibbs-take-layer",
+            help="What the cells of all chains show: what each pixel's coin was weighted with, or how it fell.",
+        )
+        chain = None if taken == "all" else place["chain"] - 1
+        name = f"{of['run']}-step-{of['step']}-seed-{of['seed']}"
+        which = "chains" if chain is None else f"chain-{place['chain']}"
+        with st.container(horizontal=True):
+            for kind, words in FORMATS.items():
+                st.download_button(
+                    f"Film, {words.partition(':')[0]}",
+                    partial(pictures.film, film, chain=chain, layer=layer, format=kind),
+                    file_name=f"{name}-{which}.{kind}",
+                    mime=f"image/{kind}",
+                    on_click="ignore",
+                    key=f"gibbs-take-{kind}",
+                    help=f"{words}. Run, step, seed and sweep stand beneath every frame; it takes some seconds.",
+                )
+            sweep = place["frame"] // 2
+            st.download_button(
+                f"Sheet of sweep {sweep}, PNG",
+                partial(pictures.sheet, film, sweep, layer),
+                file_name=f"{name}-sweep-{sweep}.png",
+                mime="image/png",
+                on_click="ignore",
+                key="gibbs-take-sheet",
+                help="All chains after the sweep at which the player stands, with run, step and seed beneath.",
+            )
+        st.caption(
+            "The address of this page is a link to this very view: run, step, seed, settings and frame."
+        )
+
+
+# --- the page ---
+
+
+def _left_at() -> None:
+    """The player says where it was left: for the link, and for when this page is opened again."""
+    left = st.session_state["film"].get("place") or {}
+    for name in PLACE:
+        if name in left:
+            _end(name, left[name])
+
+
+def _check_place(header: dict[str, Any], top: Any) -> None:
+    """Keeps frame and chain within this film; says so where the link named others."""
+    for name, low, high in (("frame", 0, 2 * header["n_sweeps"]), ("chain", 1, header["n_chains"])):
+        if (asked := _kept(name)) > high:
+            if not st.session_state.get("gibbs-opened"):
+                top.warning(
+                    f"The link says {name} {asked:,}, but this film has {low} to {high:,}; showing {high:,}."
+                )
+            _end(name, high)
+    st.session_state["gibbs-opened"] = True
 
 
 def _page(reader: RunReader, top: Any) -> None:
-    snapshot = _choose_snapshot(reader, top)
+    with top:
+        snapshot = _choose_snapshot(reader)
     if snapshot is None:
         st.info(
             "This run has no snapshot yet; its first one comes within seconds of the start. Then press R."
@@ -496,36 +623,68 @@ def _page(reader: RunReader, top: Any) -> None:
     hold_place = st.sidebar.container()
     chosen |= _chain_settings()
     settings = chains.ChainSettings(**chosen, **_choose_beside(reader, chosen["sweeps"], row, beside_place))
-    place = row.empty()
-    born = (reader.path / "config.json").stat().st_mtime_ns
-    key = (str(reader.path), born, snapshot.step, settings)
+    waiting = st.empty()
+    key = (*_mark(reader), snapshot.step, settings)
 
-    def film(with_map: bool, while_waiting: str) -> chains.Shown:
+    def film(on_progress: sampler.Progress, with_map: bool, with_nearest: bool) -> chains.Shown:
         return chains.make_film(
             reader,
             snapshot,
             settings,
             lambda step: data.snapshot(reader.name, step),
-            _show_progress(place, while_waiting),
+            on_progress,
             with_map=with_map,
+            with_nearest=with_nearest,
         )
 
-    # The first map takes seconds to prepare: until then the film is shown without it.
-    shown = _films().find((key, True))
-    later = shown is None and settings.has_map and not sampler.SHARED.maps_are_quick
-    if shown is None:
-        shown = _films().get(
-            (key, not later), lambda: film(not later, "The sampler is waking up: a few seconds, once.")
-        )
-    place.empty()
+    # The chains first; what takes seconds, the nearest training images and the first map, comes when the player
+    # has shown them and asks for the rest.
+    early = sampler.SHARED.maps_are_quick
+    shown = _films().find((key, "whole")) or _films().get(
+        (key, early),
+        lambda: film(_show_progress(waiting, "The sampler is waking up: a few seconds, once."), early, False),
+    )
+    waiting.empty()
     if settings.held:
-        _hold_pad(hold_place, shape, settings.held, shown.clean)
-    film_player(key="film", data=shown.blob, on_fork_change=_fork_here)
-    with st.expander("About this picture", icon=":material/info:"):
-        st.markdown(ABOUT)
-    if later:
-        _films().get((key, True), lambda: film(True, "The map is being prepared: a few seconds, once."))
+        _hold_pad(hold_place, shape, settings.held, shown.arrays["clean"])
+    _check_place(shown.header, top)
+    _player(shown, lambda listen: _films().get((key, "whole"), lambda: film(listen, True, True)))
+
+
+@st.fragment
+def _player(shown: chains.Shown, make_whole: Callable[[sampler.Progress], chains.Shown]) -> None:
+    """The player and what belongs to it; what it says concerns this part of the page alone."""
+    if st.session_state.pop("gibbs-forked", False):
         st.rerun()
+    place = {name: _kept(name) for name in PLACE}
+    waiting = st.empty()
+
+    def listen(done: int, total: int) -> None:
+        waiting.empty()  # whatever is sent to the page lets a control that moved break in
+
+    if st.session_state.get("gibbs-rest") == shown.header["version"]:
+        try:
+            shown = make_whole(listen)
+        except sampler.SamplerError as error:
+            st.caption(f"Neither map nor nearest training images: {sentence(error)}")
+    components.feed(
+        film_player,
+        "film",
+        shown.header["version"],
+        partial(shown.blob, place=place),
+        on_fork_change=_fork_here,
+        on_place_change=_left_at,
+        on_rest_change=_rest_asked,
+    )
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        _about_pictures(shown.header)
+        _take_away(shown, place)
+
+
+def _rest_asked() -> None:
+    """The player shows a film of this version, and has room for its map and its nearest training images."""
+    if asked := st.session_state["film"].get("rest"):
+        st.session_state["gibbs-rest"] = asked
 
 
 def main() -> None:
@@ -536,10 +695,10 @@ def main() -> None:
     top = st.container()
     try:
         _page(data.reader(name), top)
-    except (RunError, sampler.SamplerError, drawn.DrawingError, OSError) as error:
-        st.error(_sentence(str(error)))
-    for sentence in view_state.complaints():
-        top.warning(sentence)
+    except (RunError, sampler.SamplerError, drawn.DrawingError) as error:
+        st.error(sentence(error))
+    except OSError as error:
+        st.error(f"The files of {name} can no longer be read ({error.strerror}); choose another run.")
 
 
 main()

@@ -1,6 +1,7 @@
 """The Gibbs page and the sampler behind it: films are the engine's chains, and bad input costs one sentence."""
 
 import io
+import json
 import os
 import shutil
 import signal
@@ -17,10 +18,12 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import chains, drawn, sampler, sampler_process
 from dashboard.components.blob import unpack
+from dashboard.figures import chains as pictures
 from dashboard.sampler import FilmRequest, Sampler, SamplerError
 from rbm_core import datasets, gibbs
 from rbm_core.compute import Rng
 from rbm_core.rbm import RBM
+from rbm_core.runs.files import hold_lock
 from rbm_core.runs.reader import RunReader
 from tests.live import REPO
 from tests.small_run import train_small
@@ -271,6 +274,74 @@ def test_map_places_chains_and_training_images_in_one_plane() -> None:
     )
 
 
+def brute_nearest(v: np.ndarray, images: np.ndarray) -> np.ndarray:
+    """How many pixels each state differs from the nearest image, by plain comparison."""
+    return np.array([min(int((x != image).sum()) for image in images) for x in v])
+
+
+def test_nearest_training_images_are_the_nearest() -> None:
+    """Every distance is the smallest over the whole training set, and belongs to the image that is named."""
+    data = datasets.load("mnist-5k", n_valid=500)
+    known = (data.train >= 0.5).astype(np.uint8)
+    draws = np.random.default_rng(0)
+    big = {
+        "W": draws.normal(0, 0.2, (784, 12)).astype(np.float32),
+        "vbias": np.zeros(784, np.float32),
+        "hbias": np.zeros(12, np.float32),
+    }
+    settings = {"dataset": "mnist-5k", "binarisation": "threshold", "n_valid": 500, "with_nearest": True}
+    header, arrays = in_process(
+        request(**big, **settings, start="images", images=data.train[7:9], n_chains=2, betas=np.ones(4))
+    )
+    v = bits(arrays["v_bits"], 784)
+    assert header["nearest"] == {"source": f"{len(known):,} training images of mnist-5k", "every": 1}
+    assert arrays["near_distance"][0].tolist() == [0, 0], "a training image is not its own nearest"
+    for t in range(5):
+        expected = brute_nearest(v[t], known)
+        assert arrays["near_distance"][t].tolist() == expected.tolist(), f"sweep {t}"
+        for chain in range(2):
+            number = arrays["near_number"][t, chain]
+            assert (known[number] != v[t, chain]).sum() == expected[chain], "another image is named"
+            row = np.flatnonzero(arrays["near_numbers"] == number)
+            assert np.array_equal(bits(arrays["near_bits"][row[0]], 784), known[number])
+            assert arrays["near_labels"][row[0]] == data.train_labels[number]
+
+
+def test_long_films_are_held_against_the_training_images_at_every_few_sweeps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sampler_process._Nearest, "most_states", 20)
+    probe = np.random.default_rng(0).integers(0, 2, (30, V), dtype=np.uint8) * 255
+    header, arrays = in_process(request(with_nearest=True, probe=probe, dataset="nowhere"))
+    assert header["nearest"]["every"] == 4, "13 states of 5 chains in at most 20"
+    v = bits(arrays["v_bits"], V)[::4]
+    expected = np.stack([brute_nearest(states, probe // 255) for states in v])
+    assert np.array_equal(arrays["near_distance"], expected)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"dataset": "nowhere"}, {"dataset": "mnist-5k", "fingerprint": "another"}]
+)
+def test_without_the_runs_own_data_the_probe_images_stand_in_and_it_is_said(changes: dict[str, str]) -> None:
+    """Data of the same name but another fingerprint are not the data the run was trained on."""
+    probe = np.random.default_rng(1).integers(0, 256, (40, 784), dtype=np.uint8)
+    big = {
+        "W": np.zeros((784, 3), np.float32),
+        "vbias": np.zeros(784, np.float32),
+        "hbias": np.zeros(3, np.float32),
+    }
+    header, arrays = in_process(request(**big, **changes, probe=probe, with_nearest=True, betas=np.ones(2)))
+    assert "the run's own probe images, 40, since its data" in header["nearest"]["source"]
+    assert changes["dataset"] in header["nearest"]["source"]
+    assert arrays["near_number"].max() < 40
+    assert set(arrays["near_labels"]) == {255}, "images without labels were given some"
+
+
+def test_a_run_with_no_picture_at_all_is_filmed_without_map_and_nearest() -> None:
+    header, _ = in_process(request(with_map=True, with_nearest=True, dataset="nowhere"))
+    assert (header["map"], header["nearest"]) == (None, None)
+
+
 # --- the page ---
 
 
@@ -347,6 +418,133 @@ def test_controls_change_the_film_and_the_link(open_gibbs: Callable[..., AppTest
     assert app.query_params["seed"] == "99"
     app.number_input(key="gibbs-chains").set_value(2).run()
     assert film_of(app)[0]["n_chains"] == 2
+
+
+def test_link_leads_to_the_very_frame_chain_and_layer(open_gibbs: Callable[..., AppTest]) -> None:
+    app = open_gibbs(chains="3", sweeps="10", frame="7", chain="2", show="one", layer="h")
+    assert film_of(app)[0]["place"] == {"frame": 7, "chain": 2, "show": "one", "layer": "h"}
+    assert not app.warning
+
+
+def test_a_place_the_film_does_not_have_falls_back_and_is_said_once(
+    open_gibbs: Callable[..., AppTest],
+) -> None:
+    app = open_gibbs(chains="3", sweeps="10", frame="900", chain="9")
+    assert film_of(app)[0]["place"] == {"frame": 20, "chain": 3, "show": "both", "layer": "pv"}
+    said = [warning.value for warning in app.warning]
+    assert said == [
+        "The link says frame 900, but this film has 0 to 20; showing 20.",
+        "The link says chain 9, but this film has 1 to 3; showing 3.",
+    ]
+    assert (app.query_params["frame"], app.query_params["chain"]) == ("20", "3")
+    app.number_input(key="gibbs-sweeps").set_value(4).run()
+    assert not app.warning, "a film made shorter by hand is no fault of the link"
+
+
+def test_every_chain_knows_its_nearest_training_image(small_run: Path) -> None:
+    reader = RunReader(small_run)
+    settings = chains.ChainSettings("noise", 3, 4, seed=3, beside="ages")
+    shown = chains.make_film(reader, reader.snapshot(reader.snapshot_steps()[-1]), settings, reader.snapshot)
+    header, arrays = shown.header, shown.arrays
+    known = datasets.load("mnist-5k", n_valid=reader.config()["config"]["n_valid"]).train >= 0.5
+    assert header["nearest"]["source"] == f"{len(known):,} training images of mnist-5k"
+    v = bits(arrays["v_bits"], 784)
+    for t, chain in ((0, 0), (4, 2), (4, header["n_chains"] - 1)):
+        number = arrays["near_number"][t, chain]
+        row = int(np.searchsorted(arrays["near_numbers"], number))
+        assert np.array_equal(bits(arrays["near_bits"][row], 784), known[number]), (
+            "side by side, rows got mixed"
+        )
+        assert arrays["near_distance"][t, chain] == (known[number] != v[t, chain]).sum()
+
+
+def test_the_newest_machine_of_a_living_run_stays_until_another_is_asked_for(
+    open_gibbs: Callable[..., AppTest], small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = shutil.copytree(small_run, tmp_path / "checkpoints" / "living")
+    monkeypatch.setenv("RBM_RUNS_DIR", str(run.parent))
+    steps = RunReader(run).snapshot_steps()
+    status = json.loads((run / "status.json").read_text())
+
+    def trained_until(step: int) -> None:
+        (run / "live.safetensors").write_bytes((run / "snapshots" / f"{step:09d}.safetensors").read_bytes())
+        (run / "status.json").write_text(json.dumps({**status, "state": "running", "step": step}))
+
+    kept = {step: (run / "snapshots" / f"{step:09d}.safetensors") for step in steps}
+    last = kept[steps[-1]].read_bytes()
+    kept[steps[-1]].unlink()
+    lock = hold_lock(run)
+    assert lock is not None
+    try:
+        trained_until(steps[-2])
+        app = open_gibbs(chains="2", sweeps="3")
+        assert film_of(app)[0]["of"]["step"] == steps[-2]
+        kept[steps[-1]].write_bytes(last)
+        trained_until(steps[-1])
+        app.number_input(key="gibbs-seed").set_value(8).run()
+        assert film_of(app)[0]["of"]["step"] == steps[-2], "the machine was exchanged under the eye"
+        assert any(f"machine of step {steps[-2]:,}" in m.value for m in app.markdown), "nor is it said"
+        next(button for button in app.button if button.label == "Take the newest").click().run()
+        assert film_of(app)[0]["of"]["step"] == steps[-1]
+    finally:
+        lock.release()
+
+
+@pytest.mark.parametrize("layer", ["pv", "v"])
+def test_what_is_taken_away_is_the_engines_film(layer: Any, small_run: Path) -> None:
+    """Sheet and film hold the pixels of the states, or of the engine's p(v|h), with run, step and seed beneath."""
+    reader = RunReader(small_run)
+    snapshot = reader.snapshot(reader.snapshot_steps()[-1])
+    settings = chains.ChainSettings("noise", 6, 5, seed=3, temperature=1.3)
+    shown = chains.make_film(reader, snapshot, settings, reader.snapshot, with_map=False, with_nearest=False)
+    taken = pictures.Chains(shown.header, shown.arrays)
+    rbm = RBM.from_numpy(snapshot.W, snapshot.vbias, snapshot.hbias)
+    h = torch.from_numpy(bits(shown.arrays["h_bits"][3], 64)).float()
+    v = torch.from_numpy(bits(shown.arrays["v_bits"][3], 784)).float()
+    expected = (
+        rbm.mean_v_from_h(h, 1 / 1.3).numpy() if layer == "pv" else bits(shown.arrays["v_bits"][4], 784)
+    )
+    assert np.abs(taken.pixels(4, layer).reshape(6, 784) - 255.0 * expected).max() <= 1
+    assert np.allclose(taken.mean_h(4), rbm.mean_h_from_v(v, 1 / 1.3).numpy(), atol=1e-4)
+
+    with Image.open(io.BytesIO(pictures.sheet(taken, 4, layer))) as sheet:
+        page = np.asarray(sheet)
+    grid = pictures.grid(taken, 4, layer)
+    zoom = round(560 / max(grid.shape))
+    left = (page.shape[1] - zoom * grid.shape[1]) // 2
+    assert np.array_equal(
+        page[: zoom * grid.shape[0] : zoom, left : left + zoom * grid.shape[1] : zoom], grid
+    )
+    with Image.open(io.BytesIO(pictures.film(taken, chain=None, layer=layer, format="gif"))) as film:
+        assert film.n_frames == 6
+    with Image.open(io.BytesIO(pictures.film(taken, chain=2, layer=layer, format="webp"))) as film:
+        assert film.n_frames == 11, "not every half step"
+    step = reader.snapshot_steps()[-1]
+    assert pictures.caption(taken, 7, 2).startswith(
+        f"run small · step {step:,} · seed 3 · sweep 4 of 5\n6 chains"
+    )
+
+
+def test_a_long_film_keeps_both_half_steps_of_every_few_sweeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    header, arrays = in_process(request())
+    shown = {
+        **header,
+        "groups": [""],
+        "image_shape": [4, 5],
+        "of": {"run": "a", "step": 1, "seed": 4, "more": ""},
+    }
+    machine = {
+        "W": request().W.astype(np.float16).view(np.uint16)[None],
+        "vbias": request().vbias[None],
+        "hbias": request().hbias[None],
+        "machine": np.zeros((1, 12), np.uint8),
+    }
+    taken = pictures.Chains(shown, {**arrays, **machine, "beta": arrays["beta"][None]})
+    monkeypatch.setattr(pictures, "MOST_FRAMES", 9)
+    with Image.open(io.BytesIO(pictures.film(taken, chain=0, layer="pv", format="webp"))) as film:
+        assert film.n_frames == 9, "the start and both half steps of sweeps 3, 6, 9 and 12"
+    with Image.open(io.BytesIO(pictures.film(taken, chain=None, layer="pv", format="webp"))) as film:
+        assert film.n_frames == 7, "the start and sweeps 2, 4, …, 12"
 
 
 @pytest.mark.parametrize("start", ["noise", "gaussian", "digits", "particles"])
@@ -537,6 +735,34 @@ def test_corrupt_snapshot_costs_one_sentence(
     app = open_gibbs(chains="2", sweeps="3")
     assert not app.exception
     assert [newest.name in e.value for e in app.error] == [True], [e.value for e in app.error]
+
+
+def test_a_run_deleted_while_watched_costs_one_sentence(
+    open_gibbs: Callable[..., AppTest], small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doomed = shutil.copytree(small_run, tmp_path / "checkpoints" / "doomed")
+    shutil.copytree(small_run, tmp_path / "checkpoints" / "other")
+    monkeypatch.setenv("RBM_RUNS_DIR", str(doomed.parent))
+    app = open_gibbs(run="doomed", chains="2", sweeps="3")
+    film_of(app)
+    shutil.rmtree(doomed)
+    app.number_input(key="gibbs-seed").set_value(99).run()
+    assert [w.value for w in app.warning if "doomed" in w.value], "nothing is said of the run that is gone"
+    assert film_of(app)[0]["of"] == {**film_of(app)[0]["of"], "run": "other", "seed": 99}
+
+
+def test_a_snapshot_removed_under_the_page_costs_one_sentence(
+    open_gibbs: Callable[..., AppTest], small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = shutil.copytree(small_run, tmp_path / "checkpoints" / "thinned")
+    monkeypatch.setenv("RBM_RUNS_DIR", str(run.parent))
+    steps = RunReader(run).snapshot_steps()
+    app = open_gibbs(step=str(steps[1]), chains="2", sweeps="3")
+    assert film_of(app)[0]["of"]["step"] == steps[1]
+    (run / "snapshots" / f"{steps[1]:09d}.safetensors").unlink()
+    app.number_input(key="gibbs-seed").set_value(99).run()
+    assert film_of(app)[0]["of"]["step"] in steps
+    assert [w.value for w in app.warning if f"no snapshot at step {steps[1]:,}" in w.value]
 
 
 def test_the_shared_sampler_starts_no_process_before_it_is_asked() -> None:

@@ -8,25 +8,25 @@
 const SPEED = 8; // half steps a second
 const TEMPLATE = `<div class="film" tabindex="-1" role="group" aria-label="Player of a Gibbs chain">
   <div class="bar choices">
-    <span class="seg" role="group" aria-label="What to show">
+    <span class="seg" role="group" aria-label="What to show" title="All chains side by side, one of them large in all its layers, or both">
       <button type="button" data-show="both">both</button>
-      <button type="button" data-show="grid">grid</button>
+      <button type="button" data-show="grid">all chains</button>
       <button type="button" data-show="one">one chain</button>
     </span>
-    <label class="pick">grid of
+    <label class="pick" title="The layer that each cell shows: the probability of a unit, or how its coin fell">cells show
       <select class="layer" aria-label="What each cell of the grid shows">
-        <option value="pv">p(v|h), pixel probabilities</option>
-        <option value="v">v, sampled pixels</option>
-        <option value="ph">p(h|v), hidden probabilities</option>
-        <option value="h">h, sampled hidden units</option>
+        <option value="pv">pixels: probabilities p(v|h)</option>
+        <option value="v">pixels: samples v</option>
+        <option value="ph">hidden units: probabilities p(h|v)</option>
+        <option value="h">hidden units: samples h</option>
       </select>
     </label>
     <span class="scale" aria-hidden="true">pixels <i>0</i><canvas class="ramp v" width="64" height="1"></canvas><i>1</i>
       <span class="apart">hidden</span> <i>0</i><canvas class="ramp h" width="64" height="1"></canvas><i>1</i></span>
   </div>
   <div class="stage">
-    <section class="chains"><div class="labels"></div><canvas class="grid" role="img" aria-label="All chains; click one to see it large"></canvas></section>
-    <section class="cycle">
+    <section class="chains"><div class="head" data-figure="chains"><b></b><span class="what"></span></div><div class="labels"></div><canvas class="grid" role="img" aria-label="All chains; click one to see it large"></canvas></section>
+    <section><div class="head" data-figure="cycle"><b></b></div><div class="cycle">
       <div class="panel v" data-panel="v"><div class="label"><b><math><mi>v</mi></math></b> <span class="count"></span></div><canvas></canvas></div>
       <div class="arrow right" data-arrow="h"><math><mi>σ</mi><mo>(</mo><mi>c</mi><mo>+</mo><mi>v</mi><mi>W</mi><mo>)</mo></math><svg viewBox="0 0 60 16" aria-hidden="true"><path d="M2 8H52M45 2l7 6-7 6"/></svg><small>look at the picture</small></div>
       <div class="panel ph" data-panel="ph"><div class="label"><b><math><mi>p</mi><mo>(</mo><mi>h</mi><mo>|</mo><mi>v</mi><mo>)</mo></math></b> <span class="count"></span></div><canvas></canvas></div>
@@ -35,13 +35,13 @@ const TEMPLATE = `<div class="film" tabindex="-1" role="group" aria-label="Playe
       <div class="panel pv" data-panel="pv"><div class="label"><b><math><mi>p</mi><mo>(</mo><mi>v</mi><mo>|</mo><mi>h</mi><mo>)</mo></math></b> <span class="count"></span></div><canvas></canvas></div>
       <div class="arrow left" data-arrow="v"><math><mi>σ</mi><mo>(</mo><mi>b</mi><mo>+</mo><mi>h</mi><msup><mi>W</mi><mi>T</mi></msup><mo>)</mo></math><svg viewBox="0 0 60 16" aria-hidden="true"><path d="M58 8H8M15 2L8 8l7 6"/></svg><small>look at the hidden units</small></div>
       <div class="panel h" data-panel="h"><div class="label"><b><math><mi>h</mi></math></b> <span class="count"></span></div><canvas></canvas></div>
-    </section>
+    </div></section>
   </div>
   <div class="controls">
   <div class="bar time">
     <input type="range" class="scrub" min="0" step="1" value="0" aria-label="Frame: half steps since the start">
     <output class="where"></output>
-    <label class="pick" title="Half steps a second">speed
+    <label class="pick" title="How many half steps are shown a second: slow to watch one happen, fast to see the chain wander">speed
       <select class="speed" aria-label="Speed in half steps a second">
         <option value="1">1/s</option><option value="2">2/s</option><option value="4">4/s</option><option value="8">8/s</option>
         <option value="16">16/s</option><option value="30">30/s</option><option value="60">60/s</option><option value="120">120/s</option><option value="240">240/s</option>
@@ -49,24 +49,34 @@ const TEMPLATE = `<div class="film" tabindex="-1" role="group" aria-label="Playe
     </label>
   </div>
   <div class="bar transport">
+    <div class="keys"><div class="buttons">
     <button type="button" data-do="first" aria-label="First frame (Home)" title="First frame (Home)"><svg viewBox="0 0 24 24"><path d="M5 5h2.5v14H5zM19 5v14L8.5 12z"/></svg></button>
     <button type="button" data-do="back" aria-label="One half step back (left arrow)" title="One half step back (←)"><svg viewBox="0 0 24 24"><path d="M15 5v14L5.5 12zM16.5 5H19v14h-2.5z"/></svg></button>
     <button type="button" data-do="play" class="play" aria-label="Play (space)" title="Play or pause (space)"><svg viewBox="0 0 24 24"><path class="icon" d="M7 4.5v15L19.5 12z"/></svg><span class="word">Play</span></button>
     <button type="button" data-do="forward" aria-label="One half step forward (right arrow)" title="One half step forward (→)"><svg viewBox="0 0 24 24"><path d="M9 5v14l9.5-7zM5 5h2.5v14H5z"/></svg></button>
     <button type="button" data-do="last" aria-label="Last frame (End)" title="Last frame (End)"><svg viewBox="0 0 24 24"><path d="M16.5 5H19v14h-2.5zM5 5v14l10.5-7z"/></svg></button>
     <button type="button" data-do="fork" title="Run these chains a second time beside themselves, from this sweep on at another temperature, seed or snapshot">what if…</button>
+    </div><p class="note"><kbd>space</kbd> play &nbsp;<kbd>←</kbd> <kbd>→</kbd> half step &nbsp;<kbd>shift</kbd> + <kbd>←</kbd> <kbd>→</kbd> sweep &nbsp;<kbd>Home</kbd> <kbd>End</kbd></p></div>
     <p class="sentence" aria-live="polite"></p>
   </div>
   </div>
   <div class="curves">
-    <figure class="curve energy"><figcaption></figcaption><canvas></canvas></figure>
-    <figure class="curve distance"><figcaption></figcaption><canvas></canvas></figure>
-    <figure class="map"><figcaption><b>Map</b> <span></span></figcaption><canvas role="img" aria-label="Chains among training images"></canvas></figure>
+    <figure class="curve energy"><figcaption class="head" data-figure="energy"><b>Free energy F(v)</b><output></output><span class="what"></span></figcaption><canvas></canvas></figure>
+    <figure class="curve distance"><figcaption class="head" data-figure="distance"><b></b><output></output><span class="what"></span></figcaption><canvas></canvas></figure>
+    <figure class="map"><figcaption class="head" data-figure="map"><b>Map of the hidden layer</b><span class="what"></span></figcaption><canvas role="img" aria-label="Chains among training images"></canvas></figure>
+    <figure class="curve nearest"><figcaption class="head" data-figure="nearest"><b>Distance to the nearest training image</b><output></output><span class="what"></span></figcaption><canvas></canvas></figure>
+    <figure class="twin"><figcaption class="head" data-figure="twin"><b></b><span class="what"></span></figcaption>
+      <div class="tiles">
+        <div><canvas data-tile="mine" role="img"></canvas><small>chain</small></div>
+        <div><canvas data-tile="known" role="img"></canvas><small>training image</small></div>
+        <div><canvas data-tile="differ" role="img"></canvas><small>difference</small></div>
+      </div>
+      <p class="note"></p></figure>
   </div>
   <p class="note caption"></p>
   <div class="tip" role="tooltip" hidden><canvas width="84" height="84" hidden></canvas><span></span></div>
 </div>`;
-const HIDDEN_STOPS = ["#000000", "#14507F", "#4FA8E0", "#C9E8FF"]; // the hidden layer is blue wherever it is drawn
+const LAYER_WORDS = { pv: "p(v|h)", v: "v", ph: "p(h|v)", h: "h" };
 const clampTo = (x, lo, hi) => Math.min(hi, Math.max(lo, x));
 const rgbOf = (colour) => {
   const c = document.createElement("canvas").getContext("2d");
@@ -231,6 +241,25 @@ class Film {
     if (th === 0) return null;
     return what === "h" ? this.h(th, chain) : this.meanH(th, chain);
   }
+  /** The curve of a name: a value a chain after every `every`-th sweep; null where it is not known (yet). */
+  curve(name) {
+    const data = { energy: this.a.free_energy, distance: this.a.distance, nearest: this.a.near_distance }[name];
+    return data ? { data, every: name === "nearest" ? this.nearest.every : 1 } : null;
+  }
+  /** The value of a curve after t sweeps, or at the last sweep before for which it is known. */
+  value(name, t, chain) {
+    const { data, every } = this.curve(name);
+    return data[Math.floor(t / every) * this.n_chains + chain];
+  }
+  /** The training image nearest to a chain after t sweeps: its number, label (255: none), bits, and the sweep meant. */
+  nearestTo(t, chain) {
+    const { every } = this.nearest, number = this.a.near_number[Math.floor(t / every) * this.n_chains + chain];
+    const bytes = this.a.near_bits.shape[1];
+    let low = 0, high = this.a.near_numbers.length - 1;
+    while (low < high) { const middle = (low + high) >> 1; if (this.a.near_numbers[middle] < number) low = middle + 1; else high = middle; }
+    const bits = this.a.near_bits.subarray(low * bytes, (low + 1) * bytes);
+    return { number, label: this.a.near_labels[low], sweep: t - (t % every), on: (i) => (bits[i >> 3] >> (7 - (i & 7))) & 1 };
+  }
   /** Grey values from the values of Gaussian units, which stand for standardised pixels. */
   picture(v) {
     const { pixel_mean: mean, pixel_std: std } = this.a;
@@ -258,8 +287,75 @@ class Player {
     this.speed = SPEED;
     this.hover = null;
     this.drawn = 0;
+    this.furnish();
     this.panels = Object.fromEntries([...this.box.querySelectorAll(".panel")].map((p) => [p.dataset.panel, p]));
     this.listen();
+  }
+
+  /** What can be taken away of each figure, as base.js asks for it. */
+  furnish() {
+    const of = () => ({ ...this.film.of, more: `${this.film.of.more} · ${this.whereWords()}` });
+    const canvas = (selector) => this.$(selector);
+    const groups = () => (this.film.groups.length > 1 ? this.film.groups.map((name, g) => [this.css(this.groupInks[g]), name]) : []);
+    const lines = () => (this.film.groups.length > 1 ? groups() : [[this.css(this.mine), this.nameOf(this.chain)], ...(this.film.n_chains > 1 ? [[this.css(this.text, 0.4), "the other chains"]] : [])]);
+    const curve = (name) => ({
+      picture: () => this.film.curve(name) && { title: this.titleOf(name), name, of: of(), rows: [[canvas(`.curve.${name} canvas`)]], legend: lines(), note: this.$(`.curve.${name} .what`).textContent },
+      table: () => this.curveTable(name),
+    });
+    const figures = {
+      chains: {
+        picture: () => ({ title: `Every chain: ${LAYER_WORDS[this.gridLayer]}`, name: `chains-frame-${this.frame}`, of: of(), rows: [[canvas(".grid")]], legend: groups() }),
+        table: () => this.chainsTable(),
+      },
+      cycle: {
+        picture: () => ({ title: this.$('[data-figure="cycle"] b').textContent, name: `${this.nameOf(this.chain)}-frame-${this.frame}`, of: of(), note: "pixels: black 0 to white 1; hidden units: black 0 to light blue 1",
+          rows: [["v", "ph"], ["pv", "h"]].map((row) => row.map((what) => ({ canvas: this.panels[what].querySelector("canvas"), name: LAYER_WORDS[what] }))) }),
+        table: () => this.cycleTable(),
+      },
+      energy: curve("energy"), distance: curve("distance"), nearest: curve("nearest"),
+      map: {
+        picture: () => this.film.map && { title: "Map of the hidden layer", name: "map", of: of(), rows: [[canvas(".map canvas")]], legend: lines(), note: this.$(".map .what").textContent },
+        table: () => this.mapTable(),
+      },
+      twin: {
+        picture: () => this.film.nearest && { title: this.$(".twin b").textContent, name: "nearest-image", of: of(), rows: [[...this.box.querySelectorAll(".tiles > div")].map((d) => ({ canvas: d.firstChild, name: d.lastChild.textContent }))], note: this.$(".twin .note").textContent },
+      },
+    };
+    for (const head of this.box.querySelectorAll("[data-figure]")) {
+      const player = this, figure = figures[head.dataset.figure];
+      head.append(saveButtons({ ...figure, get ink() { return player.ink; }, draw: () => { this.arrange(); this.paintNow(); } }));
+    }
+  }
+  /** A row a chain: its free energy and distances at the frame, and the values of its cell. */
+  chainsTable() {
+    const f = this.film, t = this.frame >> 1, known = f.curve("nearest"), what = this.gridLayer, rows = [];
+    for (let k = 0; k < f.n_chains; k++) {
+      const near = known ? [f.value("nearest", t, k), f.nearestTo(t, k).number] : [];
+      rows.push([k % f.per + 1, f.groups[f.groupOf(k)], this.frame, f.value("energy", t, k), f.value("distance", t, k), ...near, ...(f.show(what, this.frame, k) ?? [])]);
+    }
+    const units = rows[0].length - 5 - (known ? 2 : 0);
+    return { columns: ["chain", "group", "frame", "free_energy_nats", "distance_start", ...(known ? ["distance_nearest", "nearest_training_image"] : []), ...Array.from({ length: units }, (_, i) => `${what}_${i}`)], rows };
+  }
+  cycleTable() {
+    const f = this.film, rows = [];
+    for (const [layer, mean, state] of [["visible", "pv", "v"], ["hidden", "ph", "h"]]) {
+      const p = layer === "visible" && this.frame < 2 ? null : f.show(mean, this.frame, this.chain);
+      (f.show(state, this.frame, this.chain) ?? []).forEach((x, i) => rows.push([layer, i, p?.[i], x]));
+    }
+    return { columns: ["layer", "unit", "probability", "state"], rows };
+  }
+  curveTable(name) {
+    const f = this.film, curve = f.curve(name);
+    if (!curve) return null;
+    const rows = [];
+    for (let s = 0; s * curve.every <= f.n_sweeps; s++) rows.push([s * curve.every, ...curve.data.subarray(s * f.n_chains, (s + 1) * f.n_chains)]);
+    return { columns: ["sweep", ...Array.from({ length: f.n_chains }, (_, k) => this.nameOf(k))], rows };
+  }
+  mapTable() {
+    const f = this.film, t = this.frame >> 1, rows = [];
+    for (let i = 0; i < f.a.map_labels.length; i++) rows.push(["training image", i, f.a.map_labels[i] < 255 ? f.a.map_labels[i] : "", f.a.map_points[2 * i], f.a.map_points[2 * i + 1]]);
+    for (let k = 0; k < f.n_chains; k++) rows.push([`chain after sweep ${t}`, k + 1, "", f.a.map_path[2 * (t * f.n_chains + k)], f.a.map_path[2 * (t * f.n_chains + k) + 1]]);
+    return { columns: ["what", "number", "class", "component_1", "component_2"], rows };
   }
 
   // --- input ---------------------------------------------------------------------------------
@@ -267,8 +363,8 @@ class Player {
     this.stop = new AbortController();
     const on = (target, type, f, options = {}) => target.addEventListener(type, f, { signal: this.stop.signal, ...options });
     for (const b of this.box.querySelectorAll("[data-do]")) on(b, "click", () => this.act(b.dataset.do));
-    for (const b of this.box.querySelectorAll("[data-show]")) on(b, "click", () => { this.mode = b.dataset.show; this.arrange(); });
-    on(this.$(".layer"), "change", (e) => { this.gridLayer = e.target.value; this.arrange(); });
+    for (const b of this.box.querySelectorAll("[data-show]")) on(b, "click", () => { this.mode = b.dataset.show; this.arrange(); this.leave(); });
+    on(this.$(".layer"), "change", (e) => { this.gridLayer = e.target.value; this.arrange(); this.leave(); });
     this.$(".speed").value = String(this.speed);
     on(this.$(".speed"), "change", (e) => { this.speed = Number(e.target.value); });
     on(this.$(".scrub"), "input", (e) => { this.pause(); this.seek(Number(e.target.value)); });
@@ -343,6 +439,18 @@ class Player {
     this.playing = false;
     this.setPlayButton();
     this.tell();
+    this.leave();
+  }
+  /** Once the reader has settled, tell the page where, so that its link leads here. */
+  leave() {
+    clearTimeout(this.leaving);
+    if (this.playing || !this.film) return;
+    this.leaving = setTimeout(() => {
+      const place = { frame: this.frame, chain: this.chain + 1, show: this.mode, layer: this.gridLayer }, text = JSON.stringify(place);
+      if (this.playing || text === this.told || !this.box.isConnected) return;
+      this.told = text;
+      this.ask("place", place);
+    }, 500);
   }
   setPlayButton() {
     const button = this.$('[data-do="play"]');
@@ -356,29 +464,53 @@ class Player {
     if (to === this.frame) return;
     this.frame = to;
     this.refresh();
+    this.leave();
   }
   choose(chain) {
     this.chain = chain;
     this.curves = null;
     this.refresh();
+    this.leave();
   }
 
   // --- data and theme ------------------------------------------------------------------------
   receive(blob) {
-    const film = new Film(blob);
-    if (film.caption !== this.film?.caption || film.start_sentence !== this.film?.start_sentence) this.pause(); // else the same film, now with its map
-    if (this.film && film.start_sentence !== this.film.start_sentence) this.frame = 0; // another start is to be seen
+    if (stale(this, blob.header) || blob.header.same) return;
+    const film = new Film(blob), before = this.film, first = !before;
     this.film = film;
+    if (first) { // the place the link names; afterwards the reader's own
+      const { frame, chain, show, layer } = film.place;
+      Object.assign(this, { frame, chain: chain - 1, mode: show, gridLayer: layer, told: JSON.stringify({ frame, chain, show, layer }) });
+      this.$(".layer").value = layer;
+    } else {
+      const key = ({ of, groups, fork, start_sentence }) => JSON.stringify([of, groups, fork, start_sentence]);
+      if (key(film) !== key(before)) this.pause(); // else the same film, now with its map and nearest images
+      if (film.start_sentence !== before.start_sentence) this.frame = 0; // another start is to be seen
+    }
     this.chain = Math.min(this.chain, film.n_chains - 1);
     this.frame = Math.min(this.frame, film.last);
+    if (!first) this.leave();
     this.$(".scrub").max = String(film.last);
-    this.$(".caption").textContent = film.caption;
+    this.$(".caption").textContent = sourceOf(film.of);
     this.$(".labels").replaceChildren(...(film.groups.length > 1 ? film.groups.map((name, g) => el("span", { title: name }, g && film.groups.length > 3 ? name.replace("step ", "") : name)) : []));
     this.ranges = new Map();
-    this.box.classList.toggle("mapped", Boolean(film.map));
-    this.$(".map span").textContent = film.map ? `of the hidden layer: chains walk among ${film.map}` : "";
+    this.box.classList.toggle("mapped", Boolean(film.map || film.map_pending));
+    this.box.classList.toggle("neared", Boolean(film.nearest || film.nearest_pending));
+    this.$(".map .what").textContent = film.map ? `chains walk among ${film.map}` : "training images are being laid out: a few seconds, once";
+    this.nameFigures();
     this.hover = null;
     this.$(".tip").hidden = true;
+  }
+  titleOf(name) {
+    return { energy: "Free energy F(v)", distance: `Distance to ${this.film.reference === "its own start" ? "the start" : "the clean picture"}`, nearest: "Distance to the nearest training image" }[name];
+  }
+  nameFigures() {
+    const f = this.film, what = (name, words) => { this.$(`[data-figure="${name}"] .what`).textContent = words; };
+    const several = new Set(f.a.machine).size > 1;
+    for (const name of ["energy", "distance", "nearest"]) this.$(`[data-figure="${name}"] b`).textContent = this.titleOf(name);
+    what("energy", `nats, ${several ? "each chain in its own machine: levels of different machines do not compare" : "at temperature 1"}${f.band ? `; band: the middle 90 % of ${f.band.label}` : ""}`);
+    what("distance", `how many of ${f.n_visible} pixels differ`);
+    what("nearest", f.nearest ? `how many of ${f.n_visible} pixels differ; nearest of ${f.nearest.source}${f.nearest.every > 1 ? `, looked for after every ${f.nearest.every} sweeps` : ""}` : "every state is being held against every training image");
   }
   /** Called by the page's frame whenever data or theme change. */
   draw() {
@@ -392,7 +524,7 @@ class Player {
     this.text = rgbOf(this.ink.text);
     this.now = rgbOf(style.getPropertyValue("--now"));
     this.mine = rgbOf(style.getPropertyValue("--layer"));
-    this.lut = { v: colourTable(PALETTE.grey), h: colourTable(HIDDEN_STOPS), weights: colourTable(PALETTE[this.dark ? "dark" : "light"].diverging) };
+    this.lut = { v: colourTable(PALETTE.grey), h: colourTable(PALETTE.hidden), weights: colourTable(PALETTE[this.dark ? "dark" : "light"].diverging) };
     for (const layer of ["v", "h"]) {
       const canvas = this.$(".ramp." + layer), image = new ImageData(64, 1), out = new Uint32Array(image.data.buffer);
       for (let i = 0; i < 64; i++) out[i] = this.lut[layer][Math.round(i * 255 / 63)];
@@ -454,7 +586,7 @@ class Player {
   }
   /** Sizes a canvas to rows × columns cells, each a whole number of device pixels if asked. */
   fit(canvas, rows, columns, side, whole) {
-    const dpr = window.devicePixelRatio || 1;
+    const dpr = pixelRatio();
     let cell = side * dpr / Math.max(rows, columns);
     if (whole) cell = Math.max(1, Math.floor(cell));
     canvas.width = Math.round(columns * cell);
@@ -469,8 +601,18 @@ class Player {
     if (this.waiting || !this.film) return;
     this.waiting = requestAnimationFrame(() => { this.waiting = 0; if (this.film && this.sizes) this.paint(); });
   }
+  paintNow() {
+    cancelAnimationFrame(this.waiting);
+    this.waiting = 0;
+    if (this.film && this.sizes) this.paint();
+  }
+  whereWords() { return this.frame === 0 ? "start" : `sweep ${(this.frame + 1) >> 1}, half step ${this.frame % 2 ? "h" : "v"}`; }
   paint() {
     const f = this.film, frame = this.frame;
+    if ((f.map_pending || f.nearest_pending) && this.asked !== f.version) {
+      this.asked = f.version;
+      setTimeout(() => { if (this.film === f) this.ask("rest", f.version); }, 50);
+    }
     this.box.dataset.frame = String(frame);
     this.box.dataset.chain = String(this.chain);
     this.box.dataset.drawn = String(++this.drawn);
@@ -489,6 +631,45 @@ class Player {
     this.tell();
     this.paintCurves();
     if (f.map) this.paintMap();
+    this.paintTwin();
+    this.write('[data-figure="chains"] b', f.n_chains > 1 ? `${f.n_chains} chains` : "The chain");
+    this.write('[data-figure="chains"] .what', `${LAYER_WORDS[this.gridLayer]}${f.n_chains > 1 ? " · click one to see it large" : ""}`);
+    this.write('[data-figure="cycle"] b', `${this.nameOf(this.chain).replace("the", "The").replace("chain ", "Chain ")}, half step by half step`);
+  }
+  write(selector, text) {
+    const node = this.$(selector);
+    if (node.textContent !== text) node.textContent = text;
+  }
+  /** The chosen chain's picture, the training image nearest to it, and where they differ. */
+  paintTwin() {
+    const f = this.film, k = this.chain, tiles = this.box.querySelectorAll(".tiles canvas"), [rows, columns] = f.image_shape;
+    if (!f.nearest) {
+      this.write(".twin b", "Nearest training image");
+      this.write(".twin .what", "");
+      this.write(".twin .note", f.nearest_pending ? "Being looked for…" : "");
+      for (const canvas of tiles) this.fit(canvas, rows, columns, 96, true);
+      return;
+    }
+    const near = f.nearestTo(this.frame >> 1, k), v = f.picture(f.v(near.sweep, k)), orange = this.now, blue = rgbOf(PALETTE.dark.lines.blue);
+    const abgr = ([r, g, b]) => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
+    const inks = { none: 0xff000000, both: 0xffffffff, mine: abgr(orange), known: abgr(blue) };
+    let differ = 0;
+    const board = this.scratch("twin", columns, rows);
+    for (const canvas of tiles) {
+      const { cell } = this.fit(canvas, rows, columns, 96, true), tile = canvas.dataset.tile;
+      for (let i = 0; i < f.n_visible; i++) {
+        const a = v[i] > 0.5, b = near.on(i) === 1;
+        if (tile === "differ" && a !== b) differ++;
+        board.pixels[i] = tile === "mine" ? (a ? inks.both : inks.none) : tile === "known" ? (b ? inks.both : inks.none) : a && b ? inks.both : a ? inks.mine : b ? inks.known : inks.none;
+      }
+      board.canvas.getContext("2d").putImageData(board.image, 0, 0);
+      const c = canvas.getContext("2d");
+      c.imageSmoothingEnabled = false;
+      c.drawImage(board.canvas, 0, 0, columns * cell, rows * cell);
+    }
+    this.write(".twin b", `Nearest to ${this.nameOf(k)}: ${near.label < 255 ? `a ${near.label}` : "a training image"}`);
+    this.write(".twin .what", `after sweep ${near.sweep}`);
+    this.write(".twin .note", `Number ${near.number.toLocaleString("en-US")} of ${f.nearest.source}. ${differ} of ${f.n_visible} pixels differ: orange are the chain's alone, blue the training image's alone.`);
   }
   lutFor(what) { return what.endsWith("v") ? this.lut.v : this.lut.h; }
   shade(x) {
@@ -525,7 +706,7 @@ class Player {
     l.drawImage(board.canvas, 0, 0, w * up, h * up);
     c.imageSmoothingQuality = "high";
     c.drawImage(large, 0, 0, canvas.width, canvas.height);
-    const scale = canvas.width / w, dpr = window.devicePixelRatio || 1;
+    const scale = canvas.width / w, dpr = pixelRatio();
     const frameCell = (k, colour, thick) => {
       const [left, top] = this.cellAt(k);
       c.strokeStyle = colour; c.lineWidth = thick * dpr;
@@ -549,9 +730,9 @@ class Player {
       c.fillStyle = this.css(this.text, 0.05);
       c.fillRect(0, 0, canvas.width, canvas.height);
       c.fillStyle = this.css(this.text, 0.55);
-      c.font = `${12 * (window.devicePixelRatio || 1)}px ${getComputedStyle(this.box).fontFamily}`;
+      c.font = `${11 * pixelRatio()}px ${getComputedStyle(this.box).fontFamily}`;
       c.textAlign = "center";
-      c.fillText("not drawn yet", canvas.width / 2, canvas.height / 2);
+      c.fillText(what === "pv" ? "drawn in the second half step" : "drawn in the first half step", canvas.width / 2, canvas.height / 2);
       count.textContent = "";
       return;
     }
@@ -638,17 +819,16 @@ class Player {
   number(x, digits) { return Number.isFinite(x) ? x.toFixed(digits).replace("-", "−") : "not a number"; }
 
   // --- curves ---------------------------------------------------------------------------------
-  curveCanvases() { return ["energy", "distance"].map((n) => [n, this.$(`.curve.${n} canvas`)]); }
-  series(name) { return name === "energy" ? this.film.a.free_energy : this.film.a.distance; }
+  curveCanvases() { return ["energy", "distance", "nearest"].map((n) => [n, this.$(`.curve.${n} canvas`)]); }
   range(name) {
     if (this.ranges.has(name)) return this.ranges.get(name);
-    const f = this.film, all = Array.from(this.series(name)).filter(Number.isFinite), band = name === "energy" ? f.band : null;
+    const f = this.film, { data } = f.curve(name), all = Array.from(data).filter(Number.isFinite), band = name === "energy" ? f.band : null;
     all.sort((a, b) => a - b);
     let lo = all[0] ?? 0, hi = all[all.length - 1] ?? 1;
     if (name === "energy") {
       // A start from noise can lie thousands of nats up: let it come in from above the frame
       // rather than flatten everything that follows.
-      const settled = Array.from(this.series(name)).slice(f.n_chains * Math.ceil(f.n_sweeps / 4)).filter(Number.isFinite);
+      const settled = Array.from(data).slice(f.n_chains * Math.ceil(f.n_sweeps / 4)).filter(Number.isFinite);
       let a = Infinity, b = -Infinity;
       for (const x of settled) { a = Math.min(a, x); b = Math.max(b, x); }
       if (band) { a = Math.min(a, band.low); b = Math.max(b, band.high); }
@@ -668,7 +848,7 @@ class Player {
     return out;
   }
   frameOf(canvas) {
-    const dpr = window.devicePixelRatio || 1, rem = parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
+    const dpr = pixelRatio(), rem = parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
     const small = 0.72 * rem;
     return { dpr, small, left: 3.6 * small, right: 1.3 * small, top: 0.5 * small, bottom: 1.8 * small, w: canvas.clientWidth, h: canvas.clientHeight };
   }
@@ -681,23 +861,16 @@ class Player {
     };
   }
   paintCurves() {
-    const captions = {
-      energy: ["Free energy F(v)", `${new Set(this.film.a.machine).size > 1 ? " of each chain in nats, in its own machine: levels of different machines do not compare" : " of each chain in nats, at temperature 1"}${this.film.band ? "; the band holds the middle 90 % of " + this.film.band.label : ""}`],
-      distance: ["Hamming distance", ` to ${this.film.reference}: pixels of ${this.film.n_visible} that differ`],
-    };
+    this.curves ??= {};
     for (const [name, canvas] of this.curveCanvases()) {
-      const dpr = window.devicePixelRatio || 1;
+      const dpr = pixelRatio();
       const w = Math.round(canvas.clientWidth * dpr), h = Math.round(canvas.clientHeight * dpr);
       if (!w || !h) continue;
-      if (canvas.width !== w || canvas.height !== h) { canvas.width = w; canvas.height = h; this.curves = null; }
-      this.curves ??= {};
-      if (!this.curves[name]) {
-        const caption = canvas.parentElement.querySelector("figcaption");
-        const b = document.createElement("b");
-        b.textContent = captions[name][0];
-        caption.replaceChildren(b, captions[name][1]);
-        this.curves[name] = this.stillCurve(name, canvas);
-      }
+      if (canvas.width !== w || canvas.height !== h) { canvas.width = w; canvas.height = h; delete this.curves[name]; }
+      if (!this.film.curve(name)) { this.write(`.curve.${name} output`, ""); continue; }
+      const value = this.film.value(name, this.frame >> 1, this.chain);
+      this.write(`.curve.${name} output`, `${this.nameOf(this.chain)}: ${name === "energy" ? `${this.number(value, 1)} nats` : `${value} pixels`}`);
+      this.curves[name] ??= this.stillCurve(name, canvas);
       const c = canvas.getContext("2d");
       c.setTransform(1, 0, 0, 1, 0, 0);
       c.clearRect(0, 0, w, h);
@@ -706,7 +879,7 @@ class Player {
     }
   }
   stillCurve(name, canvas) {
-    const f = this.film, s = this.scales(name, canvas), { m } = s, data = this.series(name);
+    const f = this.film, s = this.scales(name, canvas), { m } = s, { data, every } = f.curve(name);
     const still = document.createElement("canvas");
     still.width = canvas.width; still.height = canvas.height;
     const c = still.getContext("2d");
@@ -733,7 +906,7 @@ class Player {
     }
     const line = (k, colour, width) => {
       c.beginPath();
-      for (let t = 0; t <= f.n_sweeps; t++) { const y = s.y(data[t * f.n_chains + k]); if (t) c.lineTo(s.x(t), y); else c.moveTo(s.x(t), y); }
+      for (let i = 0; i * every <= f.n_sweeps; i++) { const y = s.y(data[i * f.n_chains + k]); if (i) c.lineTo(s.x(i * every), y); else c.moveTo(s.x(0), y); }
       c.strokeStyle = colour; c.lineWidth = width; c.lineJoin = "round"; c.stroke();
     };
     const alpha = clampTo(4 / f.n_chains, 0.14, 0.5);
@@ -749,18 +922,18 @@ class Player {
     return still;
   }
   paintCursor(name, canvas, c) {
-    const f = this.film, s = this.scales(name, canvas), { m } = s, data = this.series(name), sweep = this.frame / 2, t = this.frame >> 1;
+    const f = this.film, s = this.scales(name, canvas), { m } = s, { data, every } = f.curve(name), sweep = this.frame / 2, t = this.frame >> 1;
     c.scale(m.dpr, m.dpr);
     c.save();
     c.beginPath(); c.rect(m.left - 5, m.top, m.w - m.left - m.right + 10, m.h - m.top - m.bottom); c.clip();
     if (this.hover?.chain != null && this.hover.chain !== this.chain) {
       c.beginPath();
-      for (let k = 0; k <= f.n_sweeps; k++) { const y = s.y(data[k * f.n_chains + this.hover.chain]); if (k) c.lineTo(s.x(k), y); else c.moveTo(s.x(k), y); }
+      for (let i = 0; i * every <= f.n_sweeps; i++) { const y = s.y(data[i * f.n_chains + this.hover.chain]); if (i) c.lineTo(s.x(i * every), y); else c.moveTo(s.x(0), y); }
       c.strokeStyle = this.css(this.text, 0.85); c.lineWidth = 1.5; c.stroke();
     }
     c.strokeStyle = this.css(this.now); c.lineWidth = 1.5;
     c.beginPath(); c.moveTo(s.x(sweep), m.top); c.lineTo(s.x(sweep), m.h - m.bottom); c.stroke();
-    const dot = (k, colour, r) => { c.beginPath(); c.arc(s.x(t), clampTo(s.y(data[t * f.n_chains + k]), m.top + 2, m.h - m.bottom), r, 0, 7); c.fillStyle = colour; c.fill(); };
+    const dot = (k, colour, r) => { c.beginPath(); c.arc(s.x(t), clampTo(s.y(f.value(name, t, k)), m.top + 2, m.h - m.bottom), r, 0, 7); c.fillStyle = colour; c.fill(); };
     for (let k = 0; k < f.n_chains; k++) if (k !== this.chain) dot(k, this.css(this.text, 0.35), 1.6);
     for (const k of this.twins()) dot(k, this.css(this.colourOf(k)), k === this.chain ? 4.2 : 3);
     c.restore();
@@ -781,12 +954,12 @@ class Player {
     return (x, y) => [w / 2 + (x - (x0 + x1) / 2) * s, h / 2 - (y - (y0 + y1) / 2) * s];
   }
   paintMap() {
-    const f = this.film, canvas = this.$(".map canvas"), dpr = window.devicePixelRatio || 1, t = this.frame >> 1;
+    const f = this.film, canvas = this.$(".map canvas"), dpr = pixelRatio(), t = this.frame >> 1;
     const w = Math.round(canvas.clientWidth * dpr), h = Math.round(canvas.clientHeight * dpr);
     if (!w || !h) return;
-    if (canvas.width !== w || canvas.height !== h) { canvas.width = w; canvas.height = h; this.curves.map = null; }
+    if (canvas.width !== w || canvas.height !== h) { canvas.width = w; canvas.height = h; delete this.curves.map; }
     const at = this.mapScale(canvas), c = canvas.getContext("2d");
-    if (!this.curves.map) this.curves.map = this.drawStillMap(canvas, at);
+    this.curves.map ??= this.drawStillMap(canvas, at);
     c.setTransform(1, 0, 0, 1, 0, 0);
     c.clearRect(0, 0, w, h);
     c.drawImage(this.curves.map, 0, 0);
@@ -808,7 +981,7 @@ class Player {
     }
   }
   drawStillMap(canvas, at) {
-    const f = this.film, still = document.createElement("canvas"), c = still.getContext("2d"), dpr = window.devicePixelRatio || 1;
+    const f = this.film, still = document.createElement("canvas"), c = still.getContext("2d"), dpr = pixelRatio();
     still.width = canvas.width; still.height = canvas.height;
     c.scale(dpr, dpr);
     c.textAlign = "center"; c.textBaseline = "middle";
@@ -845,12 +1018,14 @@ class Player {
   }
 
   curveAt(name, canvas, e) {
-    const f = this.film, s = this.scales(name, canvas), r = canvas.getBoundingClientRect(), x = e.clientX - r.left, y = e.clientY - r.top;
+    const f = this.film;
+    if (!f.curve(name)) return { frame: this.frame, t: this.frame >> 1, chain: null };
+    const s = this.scales(name, canvas), r = canvas.getBoundingClientRect(), x = e.clientX - r.left, y = e.clientY - r.top;
     const sweep = clampTo((x - s.m.left) / (s.m.w - s.m.left - s.m.right) * f.n_sweeps, 0, f.n_sweeps);
-    const frame = Math.round(2 * sweep), t = clampTo(Math.round(sweep), 0, f.n_sweeps), data = this.series(name);
+    const frame = Math.round(2 * sweep), t = clampTo(Math.round(sweep), 0, f.n_sweeps);
     let chain = null, best = 14;
     for (let k = 0; k < f.n_chains; k++) {
-      const d = Math.abs(s.y(data[t * f.n_chains + k]) - y);
+      const d = Math.abs(s.y(f.value(name, t, k)) - y);
       if (d < best) { best = d; chain = k; }
     }
     return { frame, t, chain };
@@ -878,7 +1053,7 @@ class Player {
     const { chain, t } = this.curveAt(name, canvas, e), f = this.film;
     this.setHover(chain);
     if (chain === null) { this.$(".tip").hidden = true; return; }
-    const value = name === "energy" ? `F(v) = ${this.number(f.a.free_energy[t * f.n_chains + chain], 1)} nats` : `${f.a.distance[t * f.n_chains + chain]} pixels from ${f.reference}`;
+    const x = f.value(name, t, chain), value = name === "energy" ? `F(v) = ${this.number(x, 1)} nats` : `${x} pixels from ${name === "nearest" ? "the nearest training image" : f.reference}`;
     this.tip(e, `${this.nameOf(chain)}, sweep ${t}\n${value}`);
   }
   hoverCell(what, canvas, e) {
@@ -929,7 +1104,8 @@ class Player {
     tip.style.transform = `translate(${Math.max(0, left)}px, ${y + 14}px)`;
   }
   close() {
-    this.pause();
+    clearTimeout(this.leaving);
+    this.playing = false;
     this.stop.abort();
     this.watcher.disconnect();
   }

@@ -1,0 +1,165 @@
+"""Gibbs chains to take away: the film of the Gibbs page in, frames, films and sample sheets out.
+
+A film of S sweeps has 2S + 1 frames: frame 0 is the start, 2t − 1 the first half of sweep t (hidden units from
+pixels), 2t its second half (pixels from hidden units). See dashboard/sampler_process.py for the arrays.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from dashboard import films
+from dashboard.figures.palette import HIDDEN_STOPS, LINES_LIGHT, colour_table
+from rbm_core.closed_form import sigmoid
+
+Layer = Literal["pv", "v"]
+MOST_FRAMES = 240
+FRAMES_PER_SECOND = 12
+_BLANK = 70  # grey of a layer that has not been drawn yet
+
+
+@dataclass(frozen=True, eq=False)
+class Chains:
+    """The states of a film and the conditionals they were drawn from, one sweep at a time."""
+
+    header: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+
+    def v(self, t: int) -> np.ndarray:
+        """(B, V) float32: the visible units after t sweeps."""
+        if t == 0 and "v_start" in self.arrays:
+            return _single(self.arrays["v_start"])
+        return self._layer("v", t, self.header["n_visible"])
+
+    def h(self, t: int) -> np.ndarray:
+        """(B, H) float32: the hidden units of sweep t ≥ 1."""
+        return self._layer("h", t - 1, self.header["n_hidden"])
+
+    def mean_h(self, t: int) -> np.ndarray:
+        """(B, H): p(h|v), which h of sweep t was drawn from."""
+        out = []
+        for v, beta, k in self._groups(self.v(t - 1), t):
+            gain = self.arrays["h_gain"][k] if "h_gain" in self.arrays else 1.0
+            out.append(sigmoid(beta * ((v * gain) @ _single(self.arrays["W"][k]) + self.arrays["hbias"][k])))
+        return np.concatenate(out)
+
+    def mean_v(self, t: int) -> np.ndarray:
+        """(B, V): p(v|h), which v after t sweeps was drawn from; the start stands for itself, as held pixels do."""
+        if t == 0:
+            return self.v(0)
+        out = []
+        for h, beta, k in self._groups(self.h(t), t):
+            x = h @ _single(self.arrays["W"][k]).T + self.arrays["vbias"][k]
+            out.append(x if self.header["visible"] == "gaussian" else sigmoid(beta * x))
+        mean = np.concatenate(out)
+        if "held" in self.arrays:
+            held = np.unpackbits(self.arrays["held"], count=mean.shape[1]).astype(bool)
+            mean[:, held] = self.v(0)[:, held]
+        return mean
+
+    def pixels(self, t: int, layer: Layer) -> np.ndarray:
+        """(B, h, w) uint8: the probabilities ("pv") or samples ("v") of the visible units after t sweeps."""
+        x = self.mean_v(t) if layer == "pv" else self.v(t)
+        if "pixel_mean" in self.arrays:
+            x = x * self.arrays["pixel_std"] + self.arrays["pixel_mean"]
+        return _grey(x).reshape(len(x), *self.header["image_shape"])
+
+    def _layer(self, name: str, t: int, units: int) -> np.ndarray:
+        if f"{name}_half" in self.arrays:
+            return _single(self.arrays[f"{name}_half"][t])
+        return np.unpackbits(self.arrays[f"{name}_bits"][t], axis=1, count=units).astype(np.float32)
+
+    def _groups(self, x: np.ndarray, t: int) -> list[tuple[np.ndarray, float, int]]:
+        """(its rows of x, its inverse temperature, its machine) of each group in sweep t."""
+        parts = np.split(x, len(self.header["groups"]))
+        machine, beta = self.arrays["machine"][:, t - 1], self.arrays["beta"][:, t - 1]
+        return [(part, float(b), int(k)) for part, b, k in zip(parts, beta, machine, strict=True)]
+
+
+def grid(chains: Chains, t: int, layer: Layer) -> np.ndarray:
+    """(H, W) uint8: every chain after t sweeps, near a square; groups stand side by side."""
+    groups = np.split(chains.pixels(t, layer), len(chains.header["groups"]))
+    columns = max(1, round(np.sqrt(len(groups[0]) / len(groups))))
+    blocks = [films.tiled(tiles, columns, gap=2) for tiles in groups]
+    between = np.full((len(blocks[0]), 10), 255, np.uint8)
+    return np.hstack([part for block in blocks for part in (between, block)][1:])
+
+
+def cycle(chains: Chains, frame: int, chain: int) -> np.ndarray:
+    """(H, W, 3) uint8: v and p(h|v) above p(v|h) and h of one chain, the half step just made framed."""
+    tv, th = frame // 2, (frame + 1) // 2
+    wide = int(np.ceil(np.sqrt(chains.header["n_hidden"])))
+    blue, orange = (
+        colour_table(HIDDEN_STOPS),
+        [int(LINES_LIGHT["vermillion"][k : k + 2], 16) for k in (1, 3, 5)],
+    )
+    pixels = {name: chains.pixels(tv, name)[chain] for name in ("v", "pv")}
+    hidden = {"ph": chains.mean_h(th)[chain], "h": chains.h(th)[chain]} if th else {}
+    rows, columns = (max(a, b) for a, b in zip(chains.header["image_shape"], (wide, wide), strict=True))
+
+    def panel(name: str, lit: bool) -> np.ndarray:
+        if name in pixels and (name == "v" or tv):
+            picture = pixels[name][:, :, None].repeat(3, 2)
+        elif name in hidden:
+            units = np.zeros(wide * wide, np.uint8)
+            units[: len(hidden[name])] = _grey(hidden[name])
+            picture = blue[units.reshape(wide, wide)][: -(-len(hidden[name]) // wide)]
+        else:
+            picture = np.full((rows, columns, 3), _BLANK, np.uint8)
+        h, w = picture.shape[:2]
+        out = np.full((rows + 4, columns + 4, 3), 255, np.uint8)
+        top, left = (rows + 4 - h) // 2, (columns + 4 - w) // 2
+        if lit:
+            out[top - 1 : top + h + 1, left - 1 : left + w + 1] = orange
+        out[top : top + h, left : left + w] = picture
+        return out
+
+    lit = ("v",) if frame == 0 else ("ph", "h") if frame % 2 else ("v", "pv")
+    return np.vstack(
+        [np.hstack([panel(name, name in lit) for name in row]) for row in (("v", "ph"), ("pv", "h"))]
+    )
+
+
+def film(chains: Chains, *, chain: int | None, layer: Layer, format: films.Format) -> bytes:
+    """The chains as a film: all of them, or both half steps of one. Long films keep every second sweep, or fewer."""
+    n_sweeps = chains.header["n_sweeps"]
+    per_sweep = 1 if chain is None else 2
+    every = -(-(per_sweep * n_sweeps + 1) // MOST_FRAMES)
+    shown = [0] + [
+        2 * t - half
+        for t in range(every, n_sweeps + 1, every)
+        for half in ((0,) if chain is None else (1, 0))
+    ]
+    pictures = [grid(chains, f // 2, layer) if chain is None else cycle(chains, f, chain) for f in shown]
+    return films.animation(
+        pictures,
+        fps=FRAMES_PER_SECOND if chain is None else FRAMES_PER_SECOND / 2,
+        captions=[caption(chains, f, chain) for f in shown],
+        format=format,
+    )
+
+
+def sheet(chains: Chains, t: int, layer: Layer) -> bytes:
+    """Every chain after t sweeps as a PNG with its caption."""
+    return films.picture(grid(chains, t, layer), caption(chains, 2 * t, None))
+
+
+def caption(chains: Chains, frame: int, chain: int | None) -> str:
+    """Which run, step, seed and sweep a frame shows, and of what."""
+    of, sweep = chains.header["of"], (frame + 1) // 2
+    which = "" if chain is None else f" · chain {chain + 1} · v, p(h|v) above p(v|h), h"
+    groups = [name for name in chains.header["groups"] if name]
+    beside = f"\n{' | '.join(groups)}" if groups else ""
+    return (
+        f"run {of['run']} · step {of['step']:,} · seed {of['seed']} · sweep {sweep} of {chains.header['n_sweeps']:,}"
+        f"\n{of['more']}{which}{beside}"
+    )
+
+
+def _single(halves: np.ndarray) -> np.ndarray:
+    return halves.view(np.float16).astype(np.float32)
+
+
+def _grey(x: np.ndarray) -> np.ndarray:
+    return np.round(255 * np.clip(x, 0, 1)).astype(np.uint8)
