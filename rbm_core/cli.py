@@ -374,6 +374,9 @@ def evaluate(
     sweeps: Annotated[
         int, typer.Option(min=1, help="Estimator mixing: the longest sampling time.")
     ] = 100_000,
+    precision: Annotated[
+        str, typer.Option(help="Number format of the products: auto, bfloat16, float32 or float64.")
+    ] = "auto",
     seed: Seed = 0,
     runs: Runs = None,
 ) -> None:
@@ -411,6 +414,7 @@ def evaluate(
                 betas=int(temperatures) if temperatures.isdigit() else temperatures,
                 n_chains=chains,
                 seed=seed,
+                precision=precision,
                 sweeps_max=sweeps,
                 on_progress=show,
                 should_stop=lambda: stop["asked"],

@@ -119,6 +119,7 @@ def test_evaluate_appends_the_exact_likelihood_of_a_small_model(run: str, runs_r
             "no estimator 'crystal-ball'; there are: bracket",
         ),
         (["evaluate", "bars", "--chains", "1"], "n_chains must be at least 2"),
+        (["evaluate", "bars", "--precision", "float8"], "precision must be auto"),
         (["evaluate", "bars", "--snapshot", "99"], "99"),
         (["fly"], "No such command 'fly'"),
     ],
