@@ -119,7 +119,7 @@ which stays.**""",
 machine changes little from one update to the next, so the chains stay close to its own pictures, and find
 valleys that no picture of the data has led to. **Choose CD-1, CD-10 or Exact above, and all their curves
 stay below.**""",
-        r"v^{(t+1)} \sim \text{one sweep from } v^{(t)}, \text{ in the machine after update } t",
+        r"v^{(t+1)} \sim \text{one sweep from } v^{(t)} \qquad \text{in the machine after update } t",
         "Learn with PCD",
         "3x3",
         "pcd",

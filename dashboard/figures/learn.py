@@ -34,8 +34,8 @@ class Machine:
 
 MACHINES = {
     "pair": Machine("Two pixels", (1, 2), None, 1, 4, 2.0, 400),
-    "3x3": Machine("Bars and stripes 3 × 3", (3, 3), "bars-and-stripes-3", 8, 12, 0.5, 2000),
-    "4x4": Machine("Bars and stripes 4 × 4", (4, 4), "bars-and-stripes", 10, 12, 0.4, 1500),
+    "3x3": Machine("3 × 3 pixels", (3, 3), "bars-and-stripes-3", 8, 12, 0.5, 2000),
+    "4x4": Machine("4 × 4 pixels", (4, 4), "bars-and-stripes", 10, 12, 0.4, 1500),
 }
 # Two pixels that mostly agree: both off or both on in ten cases of twelve.
 PAIR_CASES = ((0, 0),) * 5 + ((1, 1),) * 5 + ((0, 1), (1, 0))
@@ -126,6 +126,7 @@ def film(
     arrays["chance"] = tiny.walk_chance(n_visible, n_hidden, N_SWEEPS, seed)
     header = {
         "machine": machine,
+        "title": plan.title,
         "shape": plan.shape,
         "n_visible": n_visible,
         "n_hidden": n_hidden,

@@ -3,11 +3,13 @@
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
 
 from dashboard import components, lessons, view_state
+from dashboard.about import about
 from dashboard.components import learn as player
 from dashboard.components.blob import pack
 from dashboard.figures import learn as figures
@@ -23,7 +25,7 @@ LAYOUT = """<style>
 .st-key-learn-tour { padding: 0.6rem 1rem; }
 .st-key-learn-tour [data-testid="stMarkdownContainer"] { margin-bottom: 0; }
 .st-key-learn-tour p { font-size: 0.95rem; line-height: 1.42; margin: 0; }
-.st-key-learn-tour .katex-display { margin: 0.3rem 0 0.1rem; font-size: 0.95em; overflow: auto hidden; }
+.st-key-learn-tour p + p { text-align: center; margin-top: 0.35rem; line-height: 2; }
 .st-key-learn-progress { position: fixed; top: 0.3rem; left: 50%; width: min(24rem, 60vw); z-index: 999999; }
 .st-key-learn-press p { white-space: normal; font-weight: 600; }
 </style>"""
@@ -115,32 +117,35 @@ def _next_seed() -> None:
     st.session_state["learn-seed"] = (st.session_state["learn-seed"] + 1) % 2**32
 
 
+def _choice(
+    row: Any,
+    name: str,
+    label: str,
+    words: dict[str, str],
+    told: str,
+    changed: Callable[[], None] | None = None,
+) -> str:
+    """One of a few, all in sight; `words` names each."""
+    key = _begin(name)
+    value = row.segmented_control(
+        label, list(words), required=True, key=key, format_func=words.get, on_change=changed, help=told
+    )
+    return str(_end(name, value))
+
+
 def settings(row: Any) -> dict[str, Any]:
     """The machine and method above the picture, the rest in the sidebar."""
-    chosen: dict[str, Any] = {}
-    chosen["machine"] = _end(
-        "machine",
-        row.segmented_control(
+    chosen: dict[str, Any] = {
+        "machine": _choice(
+            row,
+            "machine",
             "Machine",
-            list(figures.MACHINES),
-            required=True,
-            key=_begin("machine"),
-            format_func=lambda name: figures.MACHINES[name].title,
-            on_change=_machine_chosen,
-            help="What it learns: two pixels that mostly agree, or pictures of whole bars or stripes.",
+            {name: plan.title for name, plan in figures.MACHINES.items()},
+            "What it learns: two pixels that mostly agree, or pictures of whole bars or stripes.",
+            _machine_chosen,
         ),
-    )
-    chosen["method"] = _end(
-        "method",
-        row.segmented_control(
-            "Learns by",
-            list(figures.METHOD_NAMES),
-            required=True,
-            key=_begin("method"),
-            format_func=figures.METHOD_NAMES.get,
-            help=METHOD_HELP,
-        ),
-    )
+        "method": _choice(row, "method", "Learns by", figures.METHOD_NAMES, METHOD_HELP),
+    }
     plan, bar = figures.MACHINES[chosen["machine"]], st.sidebar
     key = _begin("hidden", plan.n_hidden)
     if st.session_state[key] > plan.most_hidden:
@@ -219,9 +224,10 @@ def tour() -> Any:
     with st.container(border=True, key="learn-tour"):
         left, right = st.columns([4, 1.45], gap="medium", vertical_alignment="center")
         stop = "" if lesson.title.endswith("?") else "."
-        left.markdown(
-            f"**{number} of {last} · {lesson.title}{stop}** {lesson.text}\n\n$$\n{lesson.formula}\n$$"
+        formula = " &emsp; ".join(
+            rf"${{\displaystyle {part}}}$" for part in lesson.formula.split(r" \qquad ")
         )
+        left.markdown(f"**{number} of {last} · {lesson.title}{stop}** {lesson.text}\n\n{formula}")
         right.button(
             lesson.press,
             key="learn-press",
@@ -230,19 +236,12 @@ def tour() -> Any:
             on_click=_press,
             args=(number,),
         )
-        back, forth = right.columns(2)
-        back.button(
-            "Back",
-            width="stretch",
-            disabled=number == 1,
-            on_click=_turn,
-            args=(number - 1,),
-            key="learn-back",
-        )
-        if number < last:
-            forth.button("Next step", width="stretch", on_click=_turn, args=(number + 1,), key="learn-next")
-        else:
-            forth.button("Start again", width="stretch", on_click=_turn, args=(1,), key="learn-again")
+        more = ("Next step", number + 1) if number < last else ("Restart", 1)
+        with right.container(horizontal=True):
+            for label, to, key in (("Back", number - 1, "learn-back"), (*more, "learn-next")):
+                st.button(label, width="stretch", disabled=to < 1, on_click=_turn, args=(to,), key=key)
+        if number == last:
+            right.page_link("views/train.py", label="On to the Train page", icon=":material/arrow_forward:")
         return right.container(key="learn-progress").empty()
 
 
@@ -288,31 +287,54 @@ def _obeyed() -> None:
     st.session_state.pop("learn-command", None)
 
 
-ABOUT = r"""
-A restricted Boltzmann machine of this size can be counted out: every number here is exact unless it comes
-from a chain, and then the page says so.
-
-**Distribution.** $\log p(v) = -F(v) - \log Z$ with $F(v) = -b\cdot v - \sum_j \log\big(1 + e^{c_j +
-(vW)_j}\big)$; $Z$ is summed over all states of the smaller layer. $\mathrm{KL} = -H(\text{data}) -
-\text{log-likelihood}$, in nats per picture.
-
-**One update.** $\Delta\theta = \varepsilon_t\,\big(\langle\cdot\rangle_{\text{data}} -
-\langle\cdot\rangle_{\text{machine}}\big)$ for $v_i h_j$, $v_i$ and $h_j$; the last half step enters as
-$p(h\mid v)$, not as a draw, which lowers the noise. The rate $\varepsilon_t$ falls linearly to zero.
-Every update sees all data; CD and PCD run 96 chains.
-
-**Gradients.** $\angle = \arccos \frac{g\cdot g'}{\lVert g\rVert\,\lVert g'\rVert}$ over all weights and
-biases. PCD's chains are carried along at one sweep an update, whichever method is learning. Where the
-gradient is nearly zero any estimate is mostly noise, and its angle says little.
-
-**Landscape.** Rows and columns count in Gray code, so that neighbouring cells differ by one pixel. The
-chain meets the same random numbers in a machine of any age, so what changes is the landscape alone.
-
-Sources: Hinton, *Training products of experts by minimizing contrastive divergence* (2002); Tieleman,
-*Training restricted Boltzmann machines using approximations to the likelihood gradient* (2008); Fischer
-and Igel, *Bounding the bias of contrastive divergence learning* (2011); bars and stripes after MacKay,
-*Information Theory* (2003), chapter 43.
-"""
+def told() -> None:
+    """What the component's five pictures are, each behind its own button."""
+    with st.container(horizontal=True):
+        about(
+            "the curve",
+            "The divergence is what the machine's log-likelihood lacks to the best possible, the negative entropy of "
+            "the data; in nats per picture. Every point is exact: all pictures are counted. The curves of other "
+            "methods stay as long as machine, hidden units, rate and seed do.",
+            formula=r"\mathrm{KL} = \sum_v p_{\text{data}}(v) \log \frac{p_{\text{data}}(v)}{p(v)} "
+            r"= -H(p_{\text{data}}) - \sum_v p_{\text{data}}(v) \log p(v)",
+            source="Hinton, *Training products of experts by minimizing contrastive divergence* (2002).",
+        )
+        about(
+            "the distribution",
+            "Orange: how often a picture is in the data. Blue: how likely the machine finds it; $Z$ is summed over "
+            "all states of the smaller layer. Bars and stripes are made by tossing a coin for the direction, then one "
+            "for each row or column.",
+            formula=r"\log p(v) = -F(v) - \log Z, \qquad "
+            r"F(v) = -b\cdot v - \sum_j \log\bigl(1 + e^{c_j + (vW)_j}\bigr)",
+            source="bars and stripes after MacKay, *Information Theory, Inference, and Learning Algorithms* (2003), "
+            "chapter 43.",
+        )
+        about(
+            "one update",
+            "The same for every weight and bias; the last half step enters as $p(h\\mid v)$, not as a draw, which "
+            "lowers the noise. The rate $\\varepsilon_t$ falls linearly to zero. Every update sees all data; CD and "
+            "PCD run 96 chains.",
+            formula=r"\Delta w_{ij} = \varepsilon_t\,\bigl(\langle v_i h_j\rangle_{\text{data}} - "
+            r"\langle v_i h_j\rangle_{\text{machine}}\bigr)",
+            source="Hinton (2002); Tieleman, *Training restricted Boltzmann machines using approximations to the "
+            "likelihood gradient* (2008).",
+        )
+        about(
+            "the gradients",
+            "The angle is taken over all weights and biases at once. PCD's chains are carried along at one sweep an "
+            "update, whichever method is learning. Where the gradient is nearly zero any estimate is mostly noise, "
+            "and its angle says little.",
+            formula=r"\angle(g, g') = \arccos \frac{g\cdot g'}{\lVert g\rVert\,\lVert g'\rVert}",
+            source="Fischer and Igel, *Bounding the bias of contrastive divergence learning* (2011).",
+        )
+        about(
+            "the landscape",
+            "Rows and columns count in Gray code, so that neighbouring cells differ by one pixel. The chain meets the "
+            "same random numbers in a machine of any age, so what changes is the landscape alone.",
+            formula=r"F(v) = -\log \sum_h e^{-E(v,h)}, \qquad h \sim p(h \mid v), \qquad v \sim p(v \mid h)",
+            source="Geman and Geman, *Stochastic relaxation, Gibbs distributions, and the Bayesian restoration of "
+            "images* (1984).",
+        )
 
 
 def main() -> None:
@@ -321,8 +343,7 @@ def main() -> None:
     row = st.container(horizontal=True, vertical_alignment="bottom")
     chosen = settings(row)
     picture(chosen, place)
-    with st.expander("About these pictures", icon=":material/info:"):
-        st.markdown(ABOUT)
+    told()
 
 
 main()

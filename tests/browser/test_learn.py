@@ -1,11 +1,14 @@
 """The Learn page in a real browser: what it shows is the engine's, it plays without reloading, keys work."""
 
+import csv
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
 
 from dashboard.figures import learn
 from rbm_core import tiny
@@ -192,15 +195,60 @@ def test_a_lesson_pressed_once_is_not_played_again(open_learn: Callable[..., Pag
     wait_for(page, view="distribution", at=600)
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(480, "light"), (1280, "dark"), (1920, "light")])
+@pytest.mark.parametrize(("width", "scheme"), [(420, "light"), (1280, "dark"), (1920, "light")])
 def test_no_view_is_wider_than_its_window(open_learn: Callable[..., Page], width: int, scheme: str) -> None:
     page = open_learn("machine=4x4&method=cd10&update=400", width=width, height=900, scheme=scheme)
     for view, title in VIEWS.items():
         page.get_by_role("tab", name=title).click()
         wait_for(page, view=view)
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert page.get_by_test_id("stMain").evaluate("(e) => e.scrollWidth <= e.clientWidth")
         wide = page.locator(".learn").evaluate(
             "(e) => [...e.querySelectorAll('canvas')].filter((c) => c.offsetWidth > e.clientWidth + 1).length"
         )
         assert wide == 0, view
         shoot(page, f"learn-{view}-{width}-{scheme}")
+
+
+def test_every_view_can_be_taken_away_as_picture_and_as_numbers(
+    open_learn: Callable[..., Page], tmp_path: Path
+) -> None:
+    page = open_learn(f"machine=3x3&method=cd1&update=300&seed={SEED}")
+    wait_for(page, at=300)
+
+    def table(saves: Locator) -> dict[str, np.ndarray]:
+        with page.expect_download() as caught:
+            saves.get_by_role("button", name="CSV").click()
+        caught.value.save_as(tmp_path / "numbers.csv")
+        rows = list(csv.DictReader((tmp_path / "numbers.csv").read_text().splitlines()))
+        return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
+    def picture(saves: Locator) -> tuple[str, tuple[int, int]]:
+        with page.expect_download() as caught:
+            saves.get_by_role("button", name="PNG").click()
+        caught.value.save_as(tmp_path / "picture.png")
+        with Image.open(tmp_path / "picture.png") as image:
+            assert len(set(image.convert("RGB").get_flattened_data())) > 20
+            return caught.value.suggested_filename, image.size
+
+    view, curve = page.locator(".bar .saves"), page.locator(".time .saves")
+    rbm = machine_after("3x3", "cd1", 300)
+    numbers = table(view)
+    assert [int(bits, 2) for bits in numbers["picture"]] == list(range(512))
+    np.testing.assert_allclose(numbers["p_machine"].astype(float), np.exp(rbm.log_p_v()), atol=1e-5)
+    assert numbers["p_data"].astype(float).sum() == pytest.approx(1)
+    assert float(table(curve)["kl_cd1_nats"][300]) == pytest.approx(float(shown(page)["kl"]), abs=1e-6)
+    names, sizes = zip(picture(curve), strict=True)
+    for name, title in VIEWS.items():
+        page.get_by_role("tab", name=title).click()
+        wait_for(page, view=name)
+        file, size = picture(view)
+        assert file == f"learn-3x3-cd1-seed-{SEED}-update-300-{name}.png"
+        assert min(size) > 300
+        names, sizes = (*names, file), (*sizes, size)
+    assert len(set(names)) == 5
+    page.get_by_role("tab", name=VIEWS["update"]).click()
+    wait_for(page, view="update")
+    update = table(view)
+    rate = learn.MACHINES["3x3"].rate * (1 - 300 / learn.MACHINES["3x3"].n_updates)
+    moved = update["before"].astype(float) + rate * update["difference"].astype(float)
+    np.testing.assert_allclose(update["after"].astype(float), moved, atol=1e-5)

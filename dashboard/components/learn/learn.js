@@ -125,7 +125,8 @@ class Learn {
     this.speedPick.value = String(this.speed);
     this.numbers = el("span", { class: "numbers" });
     this.timeCanvas = el("canvas", { tabindex: "0", role: "slider", "aria-label": "Update", "aria-valuemin": "0", title: "Drag to any moment of the learning" });
-    this.timeHead = el("div", { class: "head" }, el("span", { class: "note" }, "KL(data ‖ machine), nats"), el("span", { class: "keys" }));
+    this.timeKeys = el("span", { class: "keys" });
+    this.timeHead = el("div", { class: "head" }, el("span", { class: "note" }, "KL(data ‖ machine), nats"), el("span", { class: "keys" }, this.timeKeys, this.saves(() => this.curvePicture(), () => this.curveTable())));
     this.tip = el("div", { class: "tip", hidden: "" }, el("canvas"), el("span"));
     const buttons = el("div", { class: "row" },
       button("", "Back to before the first update", ICON.reset, () => this.go(0)), button("−1", "One update back (←)", ICON.back, () => this.go(this.at - 1)),
@@ -133,7 +134,8 @@ class Learn {
       button("+10", "Make ten updates (Shift →)", ICON.step, () => this.go(this.at + 10)), this.speedPick);
     this.time = el("div", { class: "time" }, this.timeHead, this.timeCanvas);
     const drive = el("div", { class: "drive" }, buttons, this.where, this.numbers);
-    this.box.append(el("div", { class: "transport" }, drive, this.time), tablist, ...Object.values(this.panels), this.tip);
+    this.box.append(el("div", { class: "transport" }, drive, this.time),
+      el("div", { class: "bar" }, tablist, this.saves(() => this.viewPicture(), () => this.viewTable())), ...Object.values(this.panels), this.tip);
     const scrub = (e) => { const r = this.timeCanvas.getBoundingClientRect(); this.go(Math.round(((e.clientX - r.left - 44) / (r.width - 52)) * this.h.n_updates)); };
     this.timeCanvas.onpointerdown = (e) => { this.timeCanvas.setPointerCapture(e.pointerId); this.dragging = true; scrub(e); };
     this.timeCanvas.onpointermove = (e) => { if (this.dragging) scrub(e); };
@@ -325,6 +327,51 @@ class Learn {
     e.preventDefault();
   }
 
+  // --- taking away ------------------------------------------------------------------------------------------
+  saves(picture, table) {
+    const view = this;
+    return saveButtons({ picture, table, draw: () => { if (view.h) view.paint(); }, get ink() { return view.ink; } });
+  }
+  source() {
+    const { h } = this;
+    return { seed: h.seed, more: `${h.title}, ${h.method_names[h.method]}, ${times(h.n_hidden, "hidden unit")}, rate ${pretty(h.rate)}, update ${this.at}` };
+  }
+  called(what) { return `learn-${this.h.machine}-${this.h.method}-seed-${this.h.seed}-update-${this.at}-${what}`; }
+  curvePicture() {
+    const known = Object.keys(this.h.method_names).filter((m) => this.curves[m]);
+    return { title: "KL(data ‖ machine), nats, update by update", name: this.called("kl"), of: this.source(), rows: [[this.timeCanvas]], legend: known.map((m) => [this.line(m), this.h.method_names[m]]) };
+  }
+  curveTable() {
+    const known = Object.keys(this.h.method_names).filter((m) => this.curves[m]);
+    return { columns: ["update", ...known.map((m) => `kl_${m}_nats`)], rows: Array.from(this.curves[this.h.method], (_, t) => [t, ...known.map((m) => this.curves[m][t])]) };
+  }
+  viewPicture() {
+    const { cards, colour } = this, named = (one) => ({ canvas: one.querySelector("canvas"), name: one.querySelector(".name").textContent });
+    const data = [colour.data, "in the data"], whose = { name: this.called(this.view), of: this.source() };
+    if (this.view === "distribution") return { ...whose, title: "How likely is each picture?", note: this.barsNote.textContent,
+      rows: [[{ canvas: this.machineCanvas, name: this.machineTitle.textContent }, { canvas: this.barsCanvas }]], legend: [data, [colour.model, "in the machine"]] };
+    if (this.view === "update") return { ...whose, title: "One update in slow motion", note: this.says.textContent,
+      rows: [[cards.data, cards.positive, cards.negative, cards.chain].map(named), [cards.difference, cards.before, cards.after].map(named)] };
+    if (this.view === "gradients") return { ...whose, title: "Which way is up?", note: this.gradientsNote.textContent,
+      rows: [this.guesses.map(named), this.guesses.map((g) => g.children[3]), [this.turnCanvas]] };
+    return { ...whose, title: "Every picture and its free energy", note: this.mapNote.textContent, legend: [data, [colour.chain, "the chain"]],
+      rows: [[this.mapCanvas], [{ canvas: this.walkV, name: "picture v" }, { canvas: this.walkH, name: "hidden units h" }], [{ canvas: this.sortCanvas, name: "The same pictures, likeliest first: nats above the likeliest" }]] };
+  }
+  viewTable() {
+    const { h, a } = this, { n_visible: V, n_hidden: H } = h;
+    if (this.view === "update" || this.view === "gradients") {
+      const names = [...Array.from({ length: V * H }, (_, k) => `w_${Math.floor(k / H) + 1}_${(k % H) + 1}`), ...Array.from({ length: V }, (_, i) => `b_${i + 1}`), ...Array.from({ length: H }, (_, j) => `c_${j + 1}`)];
+      const at = Math.min(this.at, h.n_updates - 1), row = (name, t) => this.row(name, t);
+      const parts = this.view === "update"
+        ? { positive: row("positive", at), negative: row("negative", at), difference: row("positive", at).map((x, k) => x - row("negative", at)[k]), before: row("parameters", at), after: row("parameters", at + 1) }
+        : Object.fromEntries(this.guesses.map((g) => [g.method, this.gradient(g.method, this.moment())]));
+      return { columns: ["parameter", ...Object.keys(parts)], rows: names.map((name, k) => [name, ...Object.values(parts).map((x) => x[k])]) };
+    }
+    const F = this.machine().landscape(new Float32Array(1 << V)), share = new Map(Array.from(a.patterns, (v, k) => [v, a.p_data[k]]));
+    return { columns: ["picture", "p_data", "p_machine", "free_energy_nats"],
+      rows: Array.from(F, (f, v) => [v.toString(2).padStart(V, "0"), share.get(v) || 0, Math.exp(-f - a.log_z[this.at]), f]) };
+  }
+
   // --- drawing ----------------------------------------------------------------------------------------------
   draw() {
     if (!this.ink || !this.h || !this.box.clientWidth) return;
@@ -376,6 +423,11 @@ class Learn {
     ctx.fillText(words, x, y);
     ctx.globalAlpha = 1;
   }
+  /** The first of these sentences that fits the room. */
+  fitting(ctx, room, size, ...sentences) {
+    ctx.font = `400 ${size}px ${this.ink.font}`;
+    return sentences.find((words) => ctx.measureText(words).width <= room) || sentences[sentences.length - 1];
+  }
   /** The colour at x in [0, 1] along evenly spaced stops, from a table made once. */
   mix(stops, x) {
     let table = this.tables.get(stops);
@@ -415,7 +467,7 @@ class Learn {
     const keys = Object.keys(h.method_names).filter((m) => this.curves[m]);
     if (this.keyed !== keys.join() + h.method + this.dark) {
       this.keyed = keys.join() + h.method + this.dark;
-      this.timeHead.children[1].replaceChildren(...keys.map((m) => this.swatch(this.line(m), h.method_names[m], m === h.method)));
+      this.timeKeys.replaceChildren(...keys.map((m) => this.swatch(this.line(m), h.method_names[m], m === h.method)));
     }
     ctx.strokeStyle = this.ink.line;
     for (const k of ticks(0, top, 2)) {
@@ -471,7 +523,8 @@ class Learn {
       const w = width - left - 2, cut = Math.round(w * mass);
       ctx.fillStyle = this.colour.model; ctx.fillRect(left, 2, cut, 12);
       ctx.strokeStyle = this.ink.line; ctx.strokeRect(left + 0.5, 2.5, w - 1, 11);
-      this.text(ctx, `${(100 * mass).toFixed(1)} % of the machine's probability is on these ${n} pictures, the rest on ${(all - n).toLocaleString("en-US")} others`, left, 29, { alpha: 0.9 });
+      const here = `${(100 * mass).toFixed(1)} % of the machine's probability is on these ${n} pictures`;
+      this.text(ctx, this.fitting(ctx, width - left, 12, `${here}, the rest on ${(all - n).toLocaleString("en-US")} others`, here, `${(100 * mass).toFixed(1)} % of the machine is on these ${n} pictures`), left, 29, { alpha: 0.9 });
     }
     const Y = (p) => gauge + high - clamp(p / top, 0, 1) * (high - 10);
     for (const p of ticks(0, top, 4)) {
@@ -751,13 +804,21 @@ class Learn {
   }
 
   // Gradients
-  paintGradients() {
-    const { h, a } = this, M = a.moments.length, width = Math.floor(this.box.clientWidth);
+  /** The last moment, up to the update looked at, at which gradients were compared. */
+  moment() {
     let k = 0;
-    while (k + 1 < M && a.moments[k + 1] <= this.at) k++;
+    while (k + 1 < this.a.moments.length && this.a.moments[k + 1] <= this.at) k++;
+    return k;
+  }
+  gradient(method, k) {
+    if (method === "exact") return this.row("exact", k);
+    const from = ((this.many * 3 + ["cd1", "cd10", "pcd"].indexOf(method)) * this.a.moments.length + k) * this.size;
+    return this.a.estimates.subarray(from, from + this.size);
+  }
+  paintGradients() {
+    const { h, a } = this, M = a.moments.length, width = Math.floor(this.box.clientWidth), k = this.moment();
     this.manyButtons.forEach((b, i) => { b.textContent = `${h.chains[i]} chains`; b.setAttribute("aria-pressed", String(i === this.many)); b.title = i ? "Many chains: the noise averages out, the bias stays" : "As many chains as an update uses"; });
-    const flat = (name) => name === "exact" ? this.row("exact", k) : a.estimates.subarray((((this.many * 3 + ["cd1", "cd10", "pcd"].indexOf(name)) * M) + k) * this.size).subarray(0, this.size);
-    const all = this.guesses.map((g) => flat(g.method)), reach = Math.max(1e-3, ...all.flatMap((x) => Array.from(x, Math.abs)));
+    const all = this.guesses.map((g) => this.gradient(g.method, k)), reach = Math.max(1e-3, ...all.flatMap((x) => Array.from(x, Math.abs)));
     const made = h.method === "exact" ? "the exact gradient" : h.method_names[h.method];
     this.gradientsNote.textContent = `At update ${a.moments[k].toLocaleString("en-US")} of learning by ${made}. Colours: blue −${pretty(reach, 2)} to red +${pretty(reach, 2)} in all four.`;
     const length = (x) => Math.sqrt(x.reduce((s, z) => s + z * z, 0)), exactLength = length(all[0]);
@@ -806,7 +867,7 @@ class Learn {
   paintTurn(now, width) {
     const { h, a } = this, M = a.moments.length, left = 44, height = 128, bottom = 20, ctx = sharpen(this.turnCanvas, width, height);
     const X = (t) => left + (t / h.n_updates) * (width - left - 8), Y = (d) => 20 + (1 - d / 180) * (height - bottom - 24);
-    this.text(ctx, "Angle to the exact gradient, in degrees, through learning: above 90° a step leads downhill", left, 11, { size: 12 });
+    this.text(ctx, this.fitting(ctx, width - left, 12, "Angle to the exact gradient, in degrees, through learning: above 90° a step leads downhill", "Angle to the exact gradient: above 90°, downhill"), left, 11, { size: 12 });
     for (const d of [0, 45, 90, 135, 180]) {
       ctx.strokeStyle = this.ink.line; ctx.setLineDash(d === 90 ? [5, 4] : []);
       ctx.beginPath(); ctx.moveTo(left, Y(d)); ctx.lineTo(width - 8, Y(d)); ctx.stroke();
