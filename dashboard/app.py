@@ -21,6 +21,9 @@ PAGES = (
 )
 
 
+ACCENT = (
+    f"light-dark({st.get_option('theme.light.primaryColor')}, {st.get_option('theme.dark.primaryColor')})"
+)
 PAPER = f"light-dark({st.get_option('theme.light.backgroundColor')}, {st.get_option('theme.dark.backgroundColor')})"
 SIDE = (
     f"light-dark({st.get_option('theme.light.sidebar.backgroundColor')}, "
@@ -30,15 +33,21 @@ SIDE = (
 # Streamlit leaves 5rem on each side of a wide page and a tall bar above it; pictures need the room.
 # The time slider stays in sight while one scrolls through the pictures it moves, on a bar of its own from edge to
 # edge; so does the button that starts a run, below its form.
-LAYOUT = """<style>
+LAYOUT = (
+    """<style>
 :root:root { font-size: 100%; }
+a:focus-visible, summary:focus-visible {
+  outline: 2px solid ACCENT !important; outline-offset: 2px;
+}
 [data-testid="stHeader"] { height: 2.4rem; min-height: 2.4rem; }
 [data-testid="stMainBlockContainer"] { padding: 2.6rem 2rem 3rem; }
 [data-testid="stMainBlockContainer"] [data-testid="stVerticalBlock"] { gap: 0.8rem; }
 .st-key-controls button { min-height: 2.1rem; padding: 0.15rem 0.65rem; }
 @media (min-width: 60em) {
   .st-key-head, .st-key-doctor { flex-wrap: nowrap; }
-  .st-key-head p { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+  .st-key-head p, .st-key-doctor p { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+  .st-key-doctor > * { min-width: max-content; }
+  .st-key-doctor > .stElementContainer:has([data-testid="stMarkdown"]) { min-width: 0; flex: 0 1 auto; }
 }
 .st-key-doctor > :last-child { margin-left: auto; }
 .st-key-doctor button { min-height: 1.6rem; padding: 0; }
@@ -57,7 +66,10 @@ LAYOUT = """<style>
   .st-key-doctor > :last-child { margin-left: 0; }
   .st-key-timeline::before { inset: -0.5rem -1rem -0.6rem; }
 }
-</style>""".replace("PAPER", PAPER).replace("SIDE", SIDE)
+</style>""".replace("PAPER", PAPER)
+    .replace("SIDE", SIDE)
+    .replace("ACCENT", ACCENT)
+)
 
 
 def pick_run(offer: bool) -> None:

@@ -485,7 +485,7 @@ def _findings(name: str, reader: RunReader, config: dict[str, Any], steps: list[
         n_hidden=int(fields.get("n_hidden") or (newest.W.shape[1] if newest else 1)),
         newest=newest,
         before=before,
-        probe=None if probe is None else probe.v / 255.0,
+        probe=probe,
     )
     findings = doctor.examine(record)
     st.session_state.doctor = {"run": name, "at": now, "findings": findings}

@@ -476,3 +476,29 @@ def test_the_likelihood_a_run_followed_reaches_the_curves_with_its_error(run: Pa
     assert arrays["estimates"][0].tolist()[:2] == [40.0, -99.0]
     assert np.isnan(arrays["estimates"][0, 2])
     assert arrays["estimates"][0, 4] == 0.25
+
+
+READS = ("config", "status", "metrics", "events", "likelihood", "snapshot_steps", "snapshot", "probe")
+
+
+@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_run_deleted_between_any_two_reads_costs_a_sentence_and_no_more(
+    run: Path, monkeypatch: pytest.MonkeyPatch, read: str, times: int
+) -> None:
+    true, seen = getattr(RunReader, read), []
+
+    def deleted_first(self: RunReader, *args: Any) -> Any:
+        seen.append(read)
+        if len(seen) == times:
+            shutil.rmtree(run, ignore_errors=True)
+        return true(self, *args)
+
+    monkeypatch.setattr(RunReader, read, deleted_first)
+    app = open_train(run=RUN)
+    assert seen, "the page never reads it"
+    assert not app.exception
+    for _ in range(2):  # the second refresh may be the one that finds it gone
+        app.run()
+        assert not app.exception
+    assert app.warning or app.error or "no run to show" in text(app)

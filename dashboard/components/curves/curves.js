@@ -302,7 +302,7 @@ class Curves {
     const ctx = sharpen(this.canvas, width, height, em);
     ctx.font = `12px ${this.ink.font}`;
     const { n } = this.rows;
-    this.canvas.setAttribute("aria-label", `${group.label}: ${n} recorded rows. Drag to zoom, double-click for the whole run, click to go to that moment.`);
+    this.canvas.setAttribute("aria-label", `${group.label}: ${n} recorded rows. Drag to zoom, double-click for the whole run, click to go to that moment; or the arrow keys to read values, Enter to go there.`);
     if (!n) {
       ctx.fillStyle = this.ink.text;
       ctx.textAlign = "center";
@@ -595,8 +595,19 @@ class Curves {
       this.draw();
     });
     canvas.addEventListener("dblclick", () => { this.zoom = null; this.draw(); });
+    canvas.addEventListener("blur", () => { this.hover = null; this.draw(); });
     canvas.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") { this.zoom = null; this.draw(); }
+      if (event.key === "Escape") { this.zoom = this.hover = null; this.draw(); }
+      const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (by && this.rows.n) { // the pointer's work without one: read the values, go to the moment
+        event.preventDefault();
+        const here = this.hover ?? (this.cursor === null || this.cursor === undefined ? this.rows.n - 1 : this.rowOf("step", this.cursor));
+        this.hover = Math.min(this.rows.n - 1, Math.max(0, here + by * (event.shiftKey ? 10 : 1)));
+        this.draw();
+      }
+      if (event.key === "Enter" && this.hover !== null) {
+        window.dispatchEvent(new CustomEvent("rbm-goto", { detail: { step: this.at("step", this.hover) } }));
+      }
     });
   }
 }
