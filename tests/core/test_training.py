@@ -6,6 +6,7 @@ import torch
 
 from rbm_core.config import ConfigError, RunConfig, make_config
 from rbm_core.datasets import Dataset, load
+from rbm_core.likelihood import exact_log_z
 from rbm_core.rbm import RBM
 from rbm_core.training import SETTABLE, Training
 from tests import oracles
@@ -230,3 +231,26 @@ def test_averaged_weights_scatter_less_than_the_last_ones(digits: Dataset) -> No
     assert b.max() > 0
     assert c.max() > 0
     assert smooth < 0.8 * rough
+
+
+def test_the_likelihood_shown_while_learning_is_near_the_exact_one() -> None:
+    """16 visible units can be enumerated, and are not by the live estimate: it anneals, as on digits."""
+    data = load("bars-and-stripes")
+    config = small(dataset="bars-and-stripes", batch_size=30, epochs=3400, averaging=0.05, learning_rate=0.2)
+    training, off, bars = Training(config, data), [], []
+    while not training.finished:
+        training.update()
+        if training.step % 50 == 0 or training.finished:
+            row = training.metrics()
+            if "log_z" in row:
+                off.append(abs(row["log_z"] - exact_log_z(training.rbm)))
+                bars.append(row["log_z_stderr"])
+                assert row["log_likelihood_train"] == -row["free_energy_train"] - row["log_z"]
+    assert len(off) > 10
+    assert np.mean(np.array(off) < 3 * np.array(bars)) > 0.9
+    assert off[-1] < 0.5
+
+
+def test_grey_pixels_have_no_likelihood_under_a_model_of_zeros_and_ones(digits: Dataset) -> None:
+    training = run(Training(small(binarisation="none"), digits), 20)
+    assert not [name for name in training.metrics() if name.startswith("log_")]
