@@ -17,6 +17,7 @@ Half precision travels as its uint16 bit pattern, which a browser can read.
 """
 
 import hashlib
+import io
 import json
 import os
 import queue
@@ -34,7 +35,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dashboard.sampler import encode, read_message
+from dashboard.sampler import FilmRequest, encode, read_message
 from rbm_core import datasets, gibbs
 from rbm_core.compute import Rng
 from rbm_core.rbm import RBM
@@ -447,9 +448,20 @@ def main() -> None:
         os._exit(0)
 
     threading.Thread(target=listen, daemon=True).start()
+    if requests.empty():
+        _warm_up()
     while True:
         meta, arrays = requests.get()
         _answer(meta, arrays, answers, cancelled)
+
+
+def _warm_up() -> None:
+    """One sweep of a small machine, so that what is loaded at its first use is there before the first request."""
+    few = np.zeros(8, np.float32)
+    small = FilmRequest(np.zeros((8, 8), np.float32), few, few, "bernoulli", 1, np.ones(1), 0)
+    request = read_message(io.BytesIO(small.message(0)))
+    assert request is not None
+    film(*request)
 
 
 def _answer(meta: dict[str, Any], arrays: Arrays, answers: Any, cancelled: set[int]) -> None:

@@ -602,6 +602,7 @@ def _check_place(header: dict[str, Any], top: Any) -> None:
 
 
 def _page(reader: RunReader, top: Any) -> None:
+    sampler.SHARED.wake()
     with top:
         snapshot = _choose_snapshot(reader)
     if snapshot is None:
@@ -648,30 +649,27 @@ def _page(reader: RunReader, top: Any) -> None:
     if settings.held:
         _hold_pad(hold_place, shape, settings.held, shown.arrays["clean"])
     _check_place(shown.header, top)
-    _player(shown, lambda listen: _films().get((key, "whole"), lambda: film(listen, True, True)))
+    st.session_state["gibbs-afresh"] = True
+    _player(key, shown, lambda listen: _films().get((key, "whole"), lambda: film(listen, True, True)))
 
 
 @st.fragment
-def _player(shown: chains.Shown, make_whole: Callable[[sampler.Progress], chains.Shown]) -> None:
+def _player(key: tuple, shown: chains.Shown, make_whole: Callable[[sampler.Progress], chains.Shown]) -> None:
     """The player and what belongs to it; what it says concerns this part of the page alone."""
     if st.session_state.pop("gibbs-forked", False):
         st.rerun()
-    place = {name: _kept(name) for name in PLACE}
-    waiting = st.empty()
-
-    def listen(done: int, total: int) -> None:
-        waiting.empty()  # whatever is sent to the page lets a control that moved break in
-
-    if st.session_state.get("gibbs-rest") == shown.header["version"]:
-        try:
-            shown = make_whole(listen)
-        except sampler.SamplerError as error:
-            st.caption(f"Neither map nor nearest training images: {sentence(error)}")
+    alone = not st.session_state.pop("gibbs-afresh", False)  # run by itself, not with the page
+    whole = _films().find((key, "whole"))
+    shown = whole or shown
+    version, place = shown.header["version"], {name: _kept(name) for name in PLACE}
+    asked = alone and st.session_state.get("gibbs-rest") == version
+    ask = whole is None and not asked and st.session_state.get("gibbs-no-rest") != version
     components.feed(
         film_player,
         "film",
-        shown.header["version"],
-        partial(shown.blob, place=place),
+        version,
+        partial(shown.blob, place=place, ask=ask),
+        {"ask": ask},
         on_fork_change=_fork_here,
         on_place_change=_left_at,
         on_rest_change=_rest_asked,
@@ -679,10 +677,23 @@ def _player(shown: chains.Shown, make_whole: Callable[[sampler.Progress], chains
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         _about_pictures(shown.header)
         _take_away(shown, place)
+    if whole is None and asked:
+        waiting = st.empty()
+
+        def listen(done: int, total: int) -> None:
+            waiting.empty()  # whatever is sent to the page lets a control that moved break in
+
+        try:
+            make_whole(listen)
+        except sampler.SamplerError as error:
+            st.session_state["gibbs-no-rest"] = version
+            waiting.warning(f"Neither map nor nearest training images: {sentence(error)}")
+            return
+        st.rerun(scope="fragment")
 
 
 def _rest_asked() -> None:
-    """The player shows a film of this version, and has room for its map and its nearest training images."""
+    """The player shows the film of this version: now there is time for its map and its nearest training images."""
     if asked := st.session_state["film"].get("rest"):
         st.session_state["gibbs-rest"] = asked
 

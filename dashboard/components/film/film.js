@@ -475,7 +475,10 @@ class Player {
 
   // --- data and theme ------------------------------------------------------------------------
   receive(blob) {
-    if (stale(this, blob.header) || blob.header.same) return;
+    if (stale(this, blob.header)) return;
+    // Shown first; then the page may go on with what takes longer.
+    if (blob.header.ask) { const { version } = blob.header; setTimeout(() => { if (this.version === version) this.ask("rest", version); }, 50); }
+    if (blob.header.same) return;
     const film = new Film(blob), before = this.film, first = !before;
     this.film = film;
     if (first) { // the place the link names; afterwards the reader's own
@@ -609,10 +612,6 @@ class Player {
   whereWords() { return this.frame === 0 ? "start" : `sweep ${(this.frame + 1) >> 1}, half step ${this.frame % 2 ? "h" : "v"}`; }
   paint() {
     const f = this.film, frame = this.frame;
-    if ((f.map_pending || f.nearest_pending) && this.asked !== f.version) {
-      this.asked = f.version;
-      setTimeout(() => { if (this.film === f) this.ask("rest", f.version); }, 50);
-    }
     this.box.dataset.frame = String(frame);
     this.box.dataset.chain = String(this.chain);
     this.box.dataset.drawn = String(++this.drawn);
