@@ -1,6 +1,7 @@
 """`streamlit run dashboard/app.py`: page config, navigation and the run picker; the pages are in views/."""
 
 import sys
+import threading
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -9,7 +10,7 @@ if str(HERE.parent) not in sys.path:  # the packages are used in place, without 
 
 import streamlit as st  # noqa: E402
 
-from dashboard import data, view_state  # noqa: E402
+from dashboard import data, sampler, view_state  # noqa: E402
 
 PAGES = (
     ("learn", "Learn", ":material/school:"),
@@ -33,6 +34,7 @@ SIDE = (
 # Streamlit leaves 5rem on each side of a wide page and a tall bar above it; pictures need the room.
 # The time slider stays in sight while one scrolls through the pictures it moves, on a bar of its own from edge to
 # edge; so does the button that starts a run, below its form.
+# Pages show their own progress: Streamlit's runner with its Stop would appear at every step of it.
 LAYOUT = (
     """<style>
 :root:root { font-size: 100%; }
@@ -40,6 +42,7 @@ a:focus-visible, summary:focus-visible {
   outline: 2px solid ACCENT !important; outline-offset: 2px;
 }
 [data-testid="stHeader"] { height: 2.4rem; min-height: 2.4rem; }
+[data-testid="stStatusWidget"]:has([data-testid="stStatusWidgetRunningIcon"]) { display: none; }
 [data-testid="stMainBlockContainer"] { padding: 2.6rem 2rem 3rem; }
 [data-testid="stMainBlockContainer"] [data-testid="stVerticalBlock"] { gap: 0.8rem; }
 .st-key-controls button { min-height: 2.1rem; padding: 0.15rem 0.65rem; }
@@ -106,6 +109,14 @@ def _picked() -> None:
     view_state.remember("step", "live")
 
 
+@st.cache_resource(show_spinner=False)
+def wake_sampler() -> None:
+    """Once, when the first page has had time to be painted: the Gibbs page then finds its chains' process awake."""
+    timer = threading.Timer(2.0, sampler.SHARED.wake)
+    timer.daemon = True
+    timer.start()
+
+
 def main() -> None:
     st.set_page_config(page_title="RBM Observatory", page_icon="🔭", layout="wide")
     pages = [
@@ -122,6 +133,7 @@ def main() -> None:
     finally:  # what the page could not read of its link is said above it, even if it stopped early
         for sentence in view_state.complaints():
             notices.warning(sentence)
+    wake_sampler()
 
 
 main()

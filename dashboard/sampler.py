@@ -5,6 +5,7 @@ holds only the near end of a pipe. `SHARED` is the one sampler of all tabs: its 
 answers in order, is started again if it dies, and ends by itself when the app does.
 """
 
+import atexit
 import contextlib
 import itertools
 import json
@@ -324,3 +325,4 @@ def _start() -> _Process:
 
 
 SHARED = Sampler()
+atexit.register(SHARED.close)
