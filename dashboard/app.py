@@ -33,7 +33,8 @@ SIDE = (
 # Streamlit fixes the size of text in pixels; here it is what the reader has told the browser.
 # Streamlit leaves 5rem on each side of a wide page and a tall bar above it; pictures need the room.
 # The time slider stays in sight while one scrolls through the pictures it moves, on a bar of its own from edge to
-# edge; so does the button that starts a run, below its form.
+# edge; so does the button that starts a run, below its form. What is about to be refreshed is not faded meanwhile:
+# on a busy machine a live page would breathe twice a second.
 # Pages show their own progress: Streamlit's runner with its Stop would appear at every step of it.
 LAYOUT = (
     """<style>
@@ -57,6 +58,8 @@ a:focus-visible, summary:focus-visible {
 [class*="st-key-about-"] button, [class*="st-key-csv-"] button { min-height: 1.6rem; padding: 0; opacity: 0.75; }
 .modebar:focus-within { opacity: 1 !important; }
 .st-key-timeline { position: sticky; top: 2.4rem; z-index: 20; }
+[data-stale="true"]:has([data-testid="stBidiComponentIsolated"]),
+:is(.st-key-head, .st-key-controls, .st-key-doctor) [data-stale="true"] { opacity: 1 !important; }
 .st-key-timeline::before {
   content: ""; position: absolute; inset: -0.5rem -2rem -0.6rem; z-index: -1;
   background: linear-gradient(to top, transparent, PAPER 0.6rem);

@@ -9,7 +9,7 @@ class Activity {
     this.tip = el("div", { class: "tip", hidden: "" });
     this.root.append(el("div", { class: "row spread" }, el("div", { class: "title" }, "Hidden units on probe images"), saveButtons(this)),
       el("div", { class: "stage" }, this.canvas, this.tip),
-      el("div", { class: "note" }, "White is on. Dark columns are units that never fire, white ones always do; odd rows are odd images."),
+      el("div", { class: "note" }, "p(h = 1 | v): black is 0, white is 1. Dark columns are units that never fire, white ones always do; odd rows are odd images."),
       el("div", { class: "title second" }, "How active are the units"), this.bars);
     this.off = document.createElement("canvas");
     this.observer = onResize(this, this.root);
@@ -29,7 +29,7 @@ class Activity {
   }
 
   picture() {
-    return this.h ? { title: "Hidden units on probe images: p(h = 1 | v)", name: "hidden-units", of: this.h.of, rows: [[this.canvas], [this.bars]] } : null;
+    return this.h ? { title: "Hidden units on probe images", name: "hidden-units", of: this.h.of, rows: [[this.canvas], [this.bars]], note: "p(h = 1 | v): black is 0, white is 1. Below, how active the units are." } : null;
   }
 
   draw() {

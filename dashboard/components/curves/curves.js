@@ -223,7 +223,7 @@ class Curves {
       raw[i] = this.rows.data[i * width + c];
       if (!Number.isNaN(raw[i])) seen = true;
     }
-    return seen ? { ...line, raw, soft: this.smooth ? soften(raw, this.smooth) : raw } : null;
+    return seen ? { ...line, raw, soft: this.smooth ? soften(raw, this.smooth) : raw, band: line.estimate ? this.band(raw) : [] } : null;
   }
 
   // Estimates of log Z made now and then: [step, nats, standard error].
@@ -266,7 +266,7 @@ class Curves {
       const y = line.soft[i];
       if (Number.isFinite(y) && (!panel.log || y > 0)) all.push(y);
     }
-    for (const line of lines) for (const [, y, e] of [...this.points(line), ...this.band(line)]) all.push(y - e, y + e);
+    for (const line of lines) for (const [, y, e] of [...this.points(line), ...line.band]) all.push(y - e, y + e);
     if (panel.guide) all.push(panel.guide);
     if (!all.length) return null;
     all.sort((a, b) => a - b);
@@ -432,21 +432,21 @@ class Curves {
   gapBreaks(values, i) { return i > 0 && i + 1 < values.length && Number.isFinite(values[i - 1]) && Number.isFinite(values[i + 1]); }
 
   // A log-likelihood followed during training, where its error is known: [x, nats, standard error].
-  band(line) {
+  band(raw) {
     const rows = [];
-    for (let i = 0; line.estimate && i < this.rows.n; i++) {
+    for (let i = 0; i < raw.length; i++) {
       const e = this.at("log_z_stderr", i);
-      if (Number.isFinite(e) && Number.isFinite(line.raw[i])) rows.push([this.x(i), line.raw[i], e]);
+      if (Number.isFinite(e) && Number.isFinite(raw[i])) rows.push([this.x(i), raw[i], e]);
     }
     return rows;
   }
   drawBand(ctx, line, sx, sy) {
-    const rows = this.band(line);
+    const rows = line.band;
     if (rows.length < 2) return;
     ctx.globalAlpha = 0.2;
     ctx.beginPath();
     for (const [x, y, e] of rows) ctx.lineTo(sx.to(x), sy.to(y + e));
-    for (const [x, y, e] of rows.reverse()) ctx.lineTo(sx.to(x), sy.to(y - e));
+    for (const [x, y, e] of [...rows].reverse()) ctx.lineTo(sx.to(x), sy.to(y - e));
     ctx.fill();
     ctx.globalAlpha = 1;
   }
