@@ -22,7 +22,7 @@ def start(
     step: int,
     estimator: str,
     *,
-    temperatures: str = "salakhutdinov-murray",
+    temperatures: str | int = "salakhutdinov-murray",
     n_chains: int = 100,
     sweeps: int = 100_000,
     seed: int = 0,
@@ -33,7 +33,7 @@ def start(
     """
     path = store.resolve(store.runs_root(), name)
     command = [sys.executable, "-m", "rbm_core.evaluation", str(path), "--snapshot", str(step)]
-    command += ["--estimator", estimator, "--temperatures", temperatures, "--chains", str(n_chains)]
+    command += ["--estimator", estimator, "--temperatures", str(temperatures), "--chains", str(n_chains)]
     command += ["--sweeps", str(sweeps), "--seed", str(seed)]
     places = [str(REPO), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, **QUIET, "PYTHONPATH": os.pathsep.join(filter(None, places))}

@@ -153,6 +153,8 @@ FIELDS: dict[str, Field] = {
     "unit": place("strongest"),
     "pixel": place("middle"),
     "image": place("first"),
+    # Evaluate: the evaluation whose figures are shown.
+    "evaluation": words(),
     # Compare: the runs side by side, names joined by commas, and the curve laid over one another.
     "runs": words(),
     "metric": words("free_energy_gap"),

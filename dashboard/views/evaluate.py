@@ -40,6 +40,9 @@ def main() -> None:
     if name is None:
         st.info("There is no run to evaluate yet. Start one on the Train page.")
         return
+    if st.session_state.setdefault("evaluate-run", name) != name:  # another run has other evaluations
+        st.session_state["evaluate-run"] = name
+        view_state.remember("evaluation", "")
     try:
         reader = data.reader(name)
         config, steps = reader.config()["config"], reader.snapshot_steps()
@@ -134,7 +137,12 @@ def ask(name: str, reader: RunReader, config: dict[str, Any], steps: list[int]) 
     said = st.session_state.pop("evaluate-said", None)
     if said:
         st.error(said)
-    estimators = [e for e in TITLES if e != "exact" or min(config["n_hidden"], 10**9) <= EXACT_UNITS]
+    smaller = config["n_hidden"]
+    if config.get("visible") != "gaussian":
+        smaller = min(
+            smaller, int(np.prod((reader.config().get("data") or {}).get("image_shape") or [smaller]))
+        )
+    estimators = [e for e in TITLES if e != "exact" or smaller <= EXACT_UNITS]
     left, middle, right, button = st.columns([3, 2, 3, 1.4], vertical_alignment="bottom")
     estimator = left.selectbox(
         "What to measure",
@@ -144,13 +152,22 @@ def ask(name: str, reader: RunReader, config: dict[str, Any], steps: list[int]) 
         help="\n\n".join(f"**{TITLES[e]}** — {ESTIMATORS[e]}" for e in estimators),
     )
     asked = view_state.field("step")
-    start_at = len(steps) - 1 if asked == "live" else int(np.argmin(np.abs(np.array(steps) - asked)))
+    nearest = steps[-1] if asked == "live" else reader.nearest_step(asked)
+    if asked not in ("live", nearest):
+        st.warning(f"This run has no snapshot at step {asked:,}; showing the nearest, step {nearest:,}.")
+        view_state.remember("step", nearest)
+    st.session_state["evaluate-step"] = nearest
+
+    def moved() -> None:
+        chosen = st.session_state["evaluate-step"]
+        view_state.remember("step", "live" if chosen == steps[-1] else chosen)
+
     step = middle.selectbox(
         "At step",
         steps,
-        index=start_at,
         format_func=lambda s: f"{s:,}",
-        key=f"evaluate-step-{name}",
+        key="evaluate-step",
+        on_change=moved,
         help="Which snapshot of the run: the last one is the finished model.",
     )
     chains, temperatures, sweeps = 100, "salakhutdinov-murray", 100_000
@@ -184,16 +201,32 @@ def ask(name: str, reader: RunReader, config: dict[str, Any], steps: list[int]) 
         help="Runs in a process of its own; you may close this page. Asked again, an interrupted one goes on.",
     )
     if pressed:
-        since = time.time()
-        try:
-            evaluations.start(
-                name, step, estimator, temperatures=temperatures, n_chains=chains, sweeps=sweeps
-            )
-        except RunError as error:
-            st.error(sentence(error))
-            return
-        st.session_state["evaluate-since"] = (name, since)
-        st.session_state.pop("evaluate-chosen", None)
+        begin(name, step, estimator, temperatures=temperatures, n_chains=chains, sweeps=sweeps)
+
+
+def begin(name: str, step: int, estimator: str, **settings: Any) -> None:
+    """Starts the evaluation, and has the page show it when it is done."""
+    since = time.time()
+    try:
+        evaluations.start(name, step, estimator, **settings)
+    except RunError as error:
+        st.session_state["evaluate-said"] = sentence(error)
+        return
+    st.session_state["evaluate-since"] = (name, since)
+    view_state.remember("evaluation", "")
+
+
+def go_on(name: str, one: dict[str, Any]) -> None:
+    """Asks an interrupted evaluation's own question again: it goes on from where it was."""
+    settings = one.get("settings", {})
+    given = {"temperatures": settings.get("betas"), "n_chains": settings.get("n_chains")}
+    given |= {"sweeps": settings.get("sweeps"), "seed": settings.get("seed")}
+    begin(
+        name,
+        one["step"],
+        one["estimator"],
+        **{key: value for key, value in given.items() if value is not None},
+    )
 
 
 def watch(name: str) -> None:
@@ -248,6 +281,7 @@ def _progress(name: str) -> None:
 def choose(name: str) -> dict[str, Any] | None:
     """The evaluation whose figures are shown: the newest, or one picked."""
     found = [one for one in evaluations.of_run(name) if one["state"] != "running"]
+    running = evaluations.running(name) is not None
     for one in found:
         if one["state"] == "failed":
             st.warning(
@@ -256,22 +290,48 @@ def choose(name: str) -> dict[str, Any] | None:
             )
         elif one["state"] == "interrupted":
             share = float(one.get("done", 0)) / max(float(one.get("total", 0)), 1.0)
-            st.info(
+            words, button = st.columns([6, 1.2], vertical_alignment="center")
+            words.info(
                 f"{TITLES.get(one['estimator'], one['estimator'])} at step {one['step']:,} was interrupted at "
-                f"{share:.0%}; ask the same again and it goes on from there.",
+                f"{share:.0%}. What is done is kept.",
                 icon=":material/pause_circle:",
             )
+            button.button(
+                "Go on",
+                key=f"go-on-{one['id']}",
+                icon=":material/play_arrow:",
+                width="stretch",
+                disabled=running,
+                on_click=go_on,
+                args=(name, one),
+                help="Goes on from where it was interrupted.",
+            )
     finished = {one["id"]: one for one in found if one["state"] == "finished"}
-    if not finished or evaluations.running(name) is not None:
+    asked = view_state.field("evaluation")
+    if asked and asked not in finished:
+        st.warning(f"This run has no finished evaluation {plain(asked)}; showing the newest.")
+        view_state.remember("evaluation", "")
+    if not finished or running:
         return None
     if len(finished) == 1:
         return next(iter(finished.values()))
-    if st.session_state.get("evaluate-chosen") not in finished:
-        st.session_state["evaluate-chosen"] = next(iter(finished))
-    picked = st.selectbox(
-        "Shown below", list(finished), format_func=lambda i: _label(finished[i]), key="evaluate-chosen"
-    )
-    return finished[picked]
+    newest = next(iter(finished))
+    st.session_state["evaluate-chosen"] = asked if asked in finished else newest
+
+    def picked() -> None:
+        chosen = st.session_state["evaluate-chosen"]
+        view_state.remember("evaluation", "" if chosen == newest else chosen)
+
+    return finished[
+        st.selectbox(
+            "Shown below",
+            list(finished),
+            format_func=lambda i: _label(finished[i]),
+            key="evaluate-chosen",
+            on_change=picked,
+            help="Every finished evaluation of this run, newest first.",
+        )
+    ]
 
 
 def _label(one: dict[str, Any]) -> str:

@@ -62,10 +62,41 @@ def test_a_doubtful_answer_says_do_not_trust(run: Path) -> None:
     assert "Do not trust it" in page().error[0].value
 
 
-def test_an_interrupted_evaluation_is_offered_again(run: Path) -> None:
+def test_an_interrupted_evaluation_goes_on_by_one_press(run: Path) -> None:
     with pytest.raises(Interrupted):
-        evaluate(run, betas=1000, should_stop=lambda: True)
-    assert "was interrupted at" in words(page())
+        evaluate(run, betas=1000, n_chains=20, seed=3, should_stop=lambda: True)
+    (begun,) = evaluations.of_run("small")
+    app = page()
+    assert "was interrupted at" in words(app)
+    app.button(key=f"go-on-{begun['id']}").click().run()
+    assert not app.exception
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not RunReader(run).likelihood():
+        time.sleep(0.2)
+    (row,) = RunReader(run).likelihood()
+    assert row["id"] == begun["id"]  # the very same question, not a new one
+
+
+def test_the_link_chooses_the_evaluation_and_its_step_and_says_what_it_cannot_find(run: Path) -> None:
+    first = evaluate(run, betas=100)
+    evaluate(run, betas=200)
+    chosen = open_page("evaluate", run="small", evaluation=first["id"], step="0")
+    assert chosen.selectbox(key="evaluate-chosen").value == first["id"]
+    assert chosen.selectbox(key="evaluate-step").value == 0
+    lost = open_page("evaluate", run="small", evaluation="no-such", step="4000")
+    assert not lost.exception
+    assert lost.selectbox(key="evaluate-chosen").value != first["id"]
+    assert "no finished evaluation no\\-such" in words(lost)
+    assert "no snapshot at step 4,000" in words(lost)
+    lost.selectbox(key="evaluate-chosen").set_value(first["id"]).run()
+    assert np.ravel(lost.query_params["evaluation"])[-1] == first["id"]
+
+
+def test_exact_counting_is_offered_where_either_layer_is_small(runs_root: Path) -> None:
+    train_small(runs_root, dataset="bars-and-stripes", n_hidden=40, n_valid=0, epochs=1)
+    assert "Exact, by counting" in page().selectbox(key="evaluate-estimator").options
+    train_small(runs_root, "wide", n_hidden=40, epochs=1)
+    assert "Exact, by counting" not in page("wide").selectbox(key="evaluate-estimator").options
 
 
 def test_pressing_evaluate_starts_a_process_that_answers(run: Path) -> None:
