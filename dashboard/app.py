@@ -46,9 +46,10 @@ a:focus-visible, summary:focus-visible {
 [data-testid="stStatusWidget"]:has([data-testid="stStatusWidgetRunningIcon"]) { display: none; }
 [data-testid="stMainBlockContainer"] { padding: 2.6rem 2rem 3rem; }
 [data-testid="stMainBlockContainer"] [data-testid="stVerticalBlock"] { gap: 0.8rem; }
+.st-key-top { min-height: 2.6rem; }
 .st-key-controls button { min-height: 2.1rem; padding: 0.15rem 0.65rem; }
 @media (min-width: 60em) {
-  .st-key-head, .st-key-doctor { flex-wrap: nowrap; }
+  .st-key-head, .st-key-doctor, .st-key-controls { flex-wrap: nowrap; }
   .st-key-head p, .st-key-doctor p { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
   .st-key-doctor > * { min-width: max-content; }
   .st-key-doctor > .stElementContainer:has([data-testid="stMarkdown"]) { min-width: 0; flex: 0 1 auto; }
@@ -59,7 +60,7 @@ a:focus-visible, summary:focus-visible {
 .modebar:focus-within { opacity: 1 !important; }
 .st-key-timeline { position: sticky; top: 2.4rem; z-index: 20; }
 [data-stale="true"]:has([data-testid="stBidiComponentIsolated"]),
-:is(.st-key-head, .st-key-controls, .st-key-doctor) [data-stale="true"] { opacity: 1 !important; }
+:is(.st-key-top, .st-key-head, .st-key-doctor) [data-stale="true"] { opacity: 1 !important; }
 .st-key-timeline::before {
   content: ""; position: absolute; inset: -0.5rem -2rem -0.6rem; z-index: -1;
   background: linear-gradient(to top, transparent, PAPER 0.6rem);

@@ -147,20 +147,14 @@ def header(name: str, config: dict[str, Any], status: dict[str, Any]) -> None:
     state, underway = status["state"], _underway(status["state"])
     words = underway or state
     badge = f":{STATE_COLOURS.get(state, 'grey')}-badge[● {words}]"
-    left, right = st.columns([1, 2], vertical_alignment="center")
-    with left:
-        st.markdown(f"**{plain(name)}** &nbsp; {badge}")
-    with (
-        right,
-        st.container(
-            horizontal=True,
-            horizontal_alignment="right",
-            vertical_alignment="center",
-            gap="small",
-            key="controls",
-        ),
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="top"
     ):
-        controls(name, status, disabled=underway is not None)
+        st.markdown(f"**{plain(name)}** &nbsp; {badge}", width="content")
+        with st.container(
+            horizontal=True, vertical_alignment="center", gap="small", width="content", key="controls"
+        ):
+            controls(name, status, disabled=underway is not None)
     if status["message"] and state in ("diverged", "failed", "interrupted"):
         st.warning(sentence(status["message"]))
 

@@ -58,10 +58,12 @@ WATCH = """() => {
 
 @pytest.fixture
 def streaming(runs_root: Path) -> Iterator[RunReader]:
-    """A run that trains until the test ends."""
+    """A run that holds until it is told to go on, and ends with the test."""
     trainers.start(preset("quick", dataset="mnist-5k", epochs=100_000), RUN)
     reader = RunReader(runs_root / RUN)
     until(lambda: reader.live() is not None and reader.status()["step"] > 200, 60, "the run does not begin")
+    trainers.send(RUN, "pause")
+    until(lambda: reader.status()["state"] == "paused", 20, "the run does not pause")
     yield reader
     trainers.send(RUN, "stop")
     until(lambda: reader.status()["state"] == "stopped", 20, "the trainer stopped")
@@ -98,6 +100,8 @@ def test_nothing_is_lost_or_moved_while_data_stream_in(
     page.mouse.up()
     page.mouse.move(5, 5)
     page.locator("[data-testid=stMain]").evaluate("(main) => main.scrollTo(0, 240)")
+    trainers.send(RUN, "resume")
+    until(lambda: badge(page).endswith("running"), 20, "the page does not see the run go on")
     time.sleep(1.5)  # what the clicks themselves moved has settled
     page.evaluate(WATCH)
     begun = time.monotonic()
