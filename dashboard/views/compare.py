@@ -29,6 +29,15 @@ def main() -> None:
         st.info("There is no run to compare yet. Start one on the Train page.")
         return
     names = choose_runs(records)
+    try:
+        compare(names)
+    except RunError as error:  # a run can go away under the page
+        st.error(sentence(plain(str(error))))
+    look_after(records, names)
+
+
+def compare(names: list[str]) -> None:
+    """The runs' curves over one another, and their pictures side by side."""
     if names:
         readers, steps = open_runs(names)
         at = view_state.field("step")
@@ -45,7 +54,6 @@ def main() -> None:
             side_by_side(readers, steps, common, at)
     else:
         st.info("Tick the runs to compare in the table above.")
-    look_after(records, names)
 
 
 # --- the table ---

@@ -43,12 +43,18 @@ def main() -> None:
     if st.session_state.setdefault("evaluate-run", name) != name:  # another run has other evaluations
         st.session_state["evaluate-run"] = name
         view_state.remember("evaluation", "")
+    choose_format()
     try:
-        reader = data.reader(name)
-        config, steps = reader.config()["config"], reader.snapshot_steps()
-    except RunError as error:
-        st.error(sentence(error))
-        return
+        show(name)
+    except RunError as error:  # a run can go away under the page
+        st.error(sentence(plain(str(error))))
+    table()
+
+
+def show(name: str) -> None:
+    """One run: its best answer, what to ask, what is under way, what was found."""
+    reader = data.reader(name)
+    config, steps = reader.config()["config"], reader.snapshot_steps()
     st.subheader(
         "How probable does this model find digits it has never seen?"
         if _digits(config)
@@ -57,14 +63,12 @@ def main() -> None:
     if not steps:
         st.info("This run has no snapshot yet: its trainer writes the first one when training begins.")
         return
-    choose_format()
     headline(reader)
     ask(name, reader, config, steps)
     watch(name)
     shown = choose(name)
     if shown is not None:
         draw(name, config, shown)
-    table()
 
 
 def _digits(config: dict[str, Any]) -> bool:
@@ -219,14 +223,9 @@ def begin(name: str, step: int, estimator: str, **settings: Any) -> None:
 def go_on(name: str, one: dict[str, Any]) -> None:
     """Asks an interrupted evaluation's own question again: it goes on from where it was."""
     settings = one.get("settings", {})
-    given = {"temperatures": settings.get("betas"), "n_chains": settings.get("n_chains")}
-    given |= {"sweeps": settings.get("sweeps"), "seed": settings.get("seed")}
-    begin(
-        name,
-        one["step"],
-        one["estimator"],
-        **{key: value for key, value in given.items() if value is not None},
-    )
+    ours = {"betas": "temperatures", "n_chains": "n_chains", "sweeps": "sweeps", "seed": "seed"}
+    given = {ours[key]: value for key, value in settings.items() if key in ours}
+    begin(name, one["step"], one["estimator"], **given)
 
 
 def watch(name: str) -> None:
@@ -241,7 +240,11 @@ def watch(name: str) -> None:
 def _progress(name: str) -> None:
     begun = st.session_state.get("evaluate-since")
     since = begun[1] if begun and begun[0] == name else None
-    running = evaluations.running(name)
+    try:
+        running = evaluations.running(name)
+    except RunError as error:
+        st.error(sentence(plain(str(error))))
+        return
     if running is None:
         if since is not None:
             ended = [one for one in evaluations.of_run(name) if float(one.get("updated", 0.0)) >= since]
@@ -271,7 +274,6 @@ def _progress(name: str) -> None:
     seen = st.session_state.get("evaluate-seen")
     if seen is None or seen[0] != (running["id"], tenth):
         seen = st.session_state["evaluate-seen"] = ((running["id"], tenth), running)
-    st.session_state["evaluate-drawing"] = True
     pictures(running["run"], {}, seen[1], f"live-{running['id']}")
 
 

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard import evaluations
 from dashboard.figures import evaluation as figures
 from rbm_core.evaluation import Interrupted, evaluate
-from rbm_core.runs import RunReader
+from rbm_core.runs import RunError, RunReader
 from tests.dashboard.opened import abouts, charts, open_page
 from tests.small_run import train_small
 
@@ -148,6 +148,18 @@ def test_every_figure_has_a_title_units_its_formula_and_source_and_its_own_file(
         assert figure["layout"]["title"]["text"] in {one.title for one in figures.TOLD.values()}
         assert figure["layout"]["yaxis"]["title"]["text"]
         assert alt
+
+
+def test_a_run_that_goes_away_under_the_page_costs_one_sentence(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(name: str) -> None:
+        raise RunError(f"no run {name!r} in checkpoints/; there are: none")
+
+    monkeypatch.setattr(evaluations, "running", gone)
+    app = page()
+    assert not app.exception
+    assert "No run" in words(app)
 
 
 def test_without_any_run_the_page_says_so(runs_root: Path) -> None:

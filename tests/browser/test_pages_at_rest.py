@@ -1,0 +1,109 @@
+"""Inspect, Compare and Evaluate in a real browser: charts can be saved, words opened, narrow windows used."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+from dashboard.figures import plotly_look
+from rbm_core.evaluation import evaluate
+from tests.live import App, settle, shoot
+from tests.small_run import train_small
+
+RUN = "small-run"
+LINKS = {
+    "unit": f"inspect?run={RUN}&unit=3",
+    "pixel": f"inspect?run={RUN}&look=pixel",
+    "image": f"inspect?run={RUN}&look=image",
+    "compare": f"compare?run={RUN}&runs={RUN},twin",
+    "evaluate": f"evaluate?run={RUN}",
+}
+expect.set_options(timeout=30_000)  # the first page of an app loads the data and Plotly
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    runs = tmp_path_factory.mktemp("runs")
+    evaluate(train_small(runs, RUN, n_hidden=12), betas=100)
+    train_small(runs, "twin", n_hidden=12, seed=1, epochs=1)
+    one = App(tmp_path_factory.mktemp("app") / "app.log", {"RBM_RUNS_DIR": str(runs)})
+    one.wait_until_it_answers()
+    yield one
+    one.end()
+
+
+def plots(page: Page) -> Locator:
+    plot = page.locator(".js-plotly-plot")
+    expect(plot.first.locator(".main-svg").first).to_be_visible()
+    return plot
+
+
+def save(page: Page, plot: Locator, folder: Path) -> Path:
+    plot.hover()
+    with page.expect_download() as caught:
+        plot.get_by_role("button", name="Download plot").click()
+    path = folder / caught.value.suggested_filename
+    caught.value.save_as(path)
+    return path
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_chart_is_saved_on_its_own_paper_in_the_format_chosen(
+    app: App, open_page: Callable[..., Page], tmp_path: Path, scheme: str
+) -> None:
+    page = open_page(f"{app.url}/{LINKS['evaluate']}", scheme=scheme)
+    drawing = save(page, plots(page).first, tmp_path)
+    assert drawing.name.startswith(f"{RUN}-step-88-bracket-seed-0-")
+    assert drawing.suffix == ".svg"
+    text = drawing.read_text()
+    paper = plotly_look.paper(scheme == "dark")
+    rgb = ", ".join(str(int(paper[i : i + 2], 16)) for i in (1, 3, 5))
+    assert f"fill: rgb({rgb}); fill-opacity: 1" in text
+    assert "Do the two sides meet?" in text
+    page.get_by_role("radio", name="PNG").click()
+    for _ in range(20):  # the chart learns of the choice with the page's next run
+        picture = save(page, plots(page).first, tmp_path)
+        if picture.suffix == ".png":
+            break
+        page.wait_for_timeout(500)
+    assert picture.suffix == ".png"
+    with Image.open(picture) as image:
+        assert image.size[0] > 900  # three pixels for each of the page's
+
+
+@pytest.mark.parametrize("name", list(LINKS))
+def test_every_about_opens_by_the_keyboard_and_its_formula_is_rendered(
+    app: App, open_page: Callable[..., Page], name: str
+) -> None:
+    page = open_page(f"{app.url}/{LINKS[name]}")
+    if name != "pixel":
+        plots(page)
+    buttons = page.get_by_role("button", name="About ")
+    expect(buttons.first).to_be_visible()
+    count = buttons.count()
+    assert count >= 3
+    for n in range(count):
+        buttons.nth(n).focus()
+        page.keyboard.press("Enter")
+        body = page.get_by_test_id("stPopoverBody")
+        expect(body.locator(".katex-display")).to_have_count(1)
+        assert body.locator(".katex-error").count() == 0, buttons.nth(n).inner_text()
+        assert "Source: " in body.inner_text()
+        page.keyboard.press("Escape")
+        expect(body).to_have_count(0)
+
+
+@pytest.mark.parametrize("name", list(LINKS))
+def test_nothing_makes_a_narrow_window_scroll_sideways(
+    app: App, open_page: Callable[..., Page], name: str
+) -> None:
+    page = open_page(f"{app.url}/{LINKS[name]}", width=420, height=900, scheme="dark")
+    if name != "pixel":
+        plots(page)
+    settle(page)
+    page.wait_for_timeout(300)
+    wide = page.get_by_test_id("stMain").evaluate("(e) => [e.scrollWidth, e.clientWidth]")
+    assert wide[0] <= wide[1]
+    shoot(page, f"{name}-narrow", full_page=True)
