@@ -97,7 +97,7 @@ class Curves {
     this.canvas = el("canvas", { role: "img", tabindex: "0" });
     this.stage = el("div", { class: "stage" }, this.canvas);
     this.note = el("div", { class: "note" });
-    this.axisPicker = el("select", { "aria-label": "Horizontal axis", onchange: () => {
+    this.axisPicker = el("select", { "aria-label": "Horizontal axis", title: "What runs from left to right: updates, passes over the data, or seconds of training", onchange: () => {
       this.axis = this.axisPicker.value;
       this.zoom = null;
       this.tell();
@@ -109,7 +109,7 @@ class Curves {
       this.smooth = Number(this.smoothBar.value);
       this.draw();
     } });
-    this.reset = el("button", { hidden: "", onclick: () => { this.zoom = null; this.draw(); } }, "whole run");
+    this.reset = el("button", { hidden: "", title: "Leave the zoom and follow the newest again", onclick: () => { this.zoom = null; this.draw(); } }, "whole run");
     const tools = el("div", { class: "row tools" },
       saveButtons(this), this.reset, this.axisPicker, el("label", { title: "Stretch the early steps" }, this.logBox, "log"),
       el("label", { title: "Running average; the raw curve stays behind it, faint" }, "smooth", this.smoothBar));
@@ -138,10 +138,10 @@ class Curves {
     const first = this.version === undefined;
     if (header.version !== this.version || header.from === 0) {
       if (header.from !== 0) return this.ask("need", 1);
+      if (!first && header.version !== this.version) this.zoom = null; // another run, not the same one sent again
       this.version = header.version;
       const place = Object.fromEntries(header.columns.map((name, i) => [name, i]));
       this.rows = { n: 0, columns: header.columns, place, data: new Float64Array(0) };
-      if (!first) this.zoom = null;
     }
     if (header.from > this.rows.n) return this.ask("need", 1);
     const { rows } = this, width = rows.columns.length, added = arrays.rows;
