@@ -205,7 +205,7 @@ def spread(trace: Mapping[str, Mapping[str, Any]], dark: bool) -> go.Figure:
                 legendgroup=direction,
                 showlegend=bool(inner),
             )
-    figure.update_xaxes(title="inverse temperature β: 0 base model, 1 the RBM", range=[0, 1])
+    figure.update_xaxes(title="inverse temperature β; the RBM is at 1", range=[0, 1])
     figure.update_yaxes(title="log-weights about their median, nats")
     return _dress(figure, dark, "spread")
 
@@ -214,9 +214,9 @@ def free_energies(kinds: Mapping[str, Sequence[float]], dark: bool) -> go.Figure
     """Histograms of F(v) of training and test cases, the model's own samples and noise."""
     colours, figure = lines(dark), go.Figure()
     shown = {
-        "train": ("training data", "blue"),
-        "test": ("test data", "orange"),
-        "samples": ("the model's samples", "green"),
+        "train": ("training", "blue"),
+        "test": ("test", "orange"),
+        "samples": ("samples", "green"),
         "noise": ("noise", "grey"),
     }
     near = [np.asarray(kinds[name], float) for name in shown if name != "noise" and kinds.get(name)]
@@ -251,7 +251,7 @@ def free_energies(kinds: Mapping[str, Sequence[float]], dark: bool) -> go.Figure
                 text=f"noise: about {noise:,.0f} nats →",
                 font={"color": colours["grey"]},
             )
-    figure.update_xaxes(title="free energy F(v), nats: lower is more probable")
+    figure.update_xaxes(title="free energy F(v), nats; left is likelier")
     figure.update_yaxes(title="share of the cases, %")
     return _dress(figure, dark, "free-energies", barmode="overlay")
 

@@ -280,7 +280,7 @@ def unit_history(reader: RunReader, snapshot: Snapshot, shape: tuple[int, int], 
             view_state.remember("step", "live" if newest else moments[frame].step)
 
     header, arrays = dissection.history(moments, shape, unit, at)
-    header |= {"name": header["file"], "of": source(reader, snapshot)}
+    header |= {"of": source(reader, snapshot)}
     cellmap.mount(
         key="history",
         data=pack(header, arrays),
@@ -441,7 +441,7 @@ def show_pixel(reader: RunReader, fields: dict[str, Any], snapshot: Snapshot, sh
 def mount_map(key: str, blob: moment.Blob, opens: str, reader: RunReader, snapshot: Snapshot) -> None:
     """A map of cells; a click on one opens its pixel or unit, as `opens` says."""
     header, arrays = blob
-    header |= {"name": header["file"], "of": source(reader, snapshot)}
+    header |= {"of": source(reader, snapshot)}
     cellmap.mount(key=key, data=pack(header, arrays), on_open_change=open_from(key, opens, opens))
 
 

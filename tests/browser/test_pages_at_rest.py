@@ -1,14 +1,17 @@
 """Inspect, Compare and Evaluate in a real browser: charts can be saved, words opened, narrow windows used."""
 
+import csv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from dashboard.figures import plotly_look
 from rbm_core.evaluation import evaluate
+from rbm_core.runs import RunReader
 from tests.live import App, settle, shoot
 from tests.small_run import train_small
 
@@ -24,8 +27,12 @@ expect.set_options(timeout=30_000)  # the first page of an app loads the data an
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    runs = tmp_path_factory.mktemp("runs")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def app(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     evaluate(train_small(runs, RUN, n_hidden=12), betas=100)
     train_small(runs, "twin", n_hidden=12, seed=1, epochs=1)
     one = App(tmp_path_factory.mktemp("app") / "app.log", {"RBM_RUNS_DIR": str(runs)})
@@ -107,3 +114,25 @@ def test_nothing_makes_a_narrow_window_scroll_sideways(
     wide = page.get_by_test_id("stMain").evaluate("(e) => [e.scrollWidth, e.clientWidth]")
     assert wide[0] <= wide[1]
     shoot(page, f"{name}-narrow", full_page=True)
+
+
+def test_a_units_film_is_saved_as_seen_and_as_all_its_numbers(
+    app: App, runs: Path, open_page: Callable[..., Page], tmp_path: Path
+) -> None:
+    page = open_page(f"{app.url}/{LINKS['unit']}")
+    history = page.locator(".st-key-history")
+    expect(history.get_by_text("Unit 3: its filter")).to_be_visible()
+    for kind in ("PNG", "CSV"):
+        with page.expect_download() as caught:
+            history.get_by_role("button", name=kind, exact=False).first.click()
+        assert caught.value.suggested_filename == f"{RUN}-step-88-unit-3-filter.{kind.lower()}"
+        caught.value.save_as(tmp_path / kind)
+    with Image.open(tmp_path / "PNG") as image:
+        assert image.size[0] > 600
+    rows = list(csv.reader((tmp_path / "CSV").read_text().splitlines()))
+    reader = RunReader(runs / RUN)
+    steps = reader.snapshot_steps()
+    assert len(rows) == 1 + len(steps)
+    last = np.array(rows[-1][-784:], dtype=float)
+    np.testing.assert_allclose(last, reader.snapshot(steps[-1]).W[:, 3], rtol=1e-6)
+    assert float(rows[-1][1]) == pytest.approx(np.linalg.norm(last), rel=1e-5)

@@ -1,13 +1,12 @@
 // One image of cells on a colour scale, or a film of such images beside curves that share its cursor.
-// header: {version, key, title, note, shape: [rows, columns], signed, low, high, unit, noun, file, height,
-//          picks, picks_words, marked, frames: [label] | null, at, moves, play_words,
+// header: {version, key, title, note, name, of, shape: [rows, columns], signed, low, high, unit, noun, height,
+//          picks, picks_words, marked, frames: [label] | null, steps: the frames' own steps, at, moves, play_words,
 //          beside: a still image stands left of the film; curves: [{name, unit, colour}], ends: [left, right] of the curves' axis}
 // arrays: cells float32 (frames, count); names int32 (count): the number of each cell; beside float32 (count);
 //         curves float32 (curves, frames); x float32 (frames): places of the frames on that axis, 0 to 1
 // says: open = the number of the cell picked; moment = the frame the film was left at, where header.moves
 
 const PLAY = "M8 5v14l11-7z", PAUSE = "M6 5h4v14H6zm8 0h4v14h-4z";
-const SAVE = "M5 20h14v-2H5zM19 9h-4V3H9v6H5l7 7z";
 const CHART = { height: 84, left: 8, right: 8, top: 22, bottom: 8 };
 
 class CellMap {
@@ -21,7 +20,6 @@ class CellMap {
 
   build() {
     this.title = el("div", { class: "title" });
-    this.saveButton = el("button", { title: "Save this picture as PNG", "aria-label": "Save this picture as PNG", onclick: () => this.save() }, icon(SAVE));
     this.canvas = el("canvas", { role: "img" });
     this.tip = el("div", { class: "tip", hidden: "" });
     this.still = el("canvas", { role: "img" });
@@ -35,7 +33,7 @@ class CellMap {
     this.left = el("div", {}, el("div", { class: "pair" }, this.still, this.stage), this.player, this.frameText);
     this.note = el("div", { class: "note" });
     this.scaleBar = el("canvas", { class: "scale", role: "img" });
-    this.root.append(el("div", { class: "row spread" }, this.title, this.saveButton), el("div", { class: "body" }, this.left, this.charts),
+    this.root.append(el("div", { class: "row" }, this.title, saveButtons(this)), el("div", { class: "body" }, this.left, this.charts),
       el("div", { class: "row spread foot" }, this.note, this.scaleBar));
     this.off = document.createElement("canvas");
     this.stillOff = document.createElement("canvas");
@@ -114,15 +112,15 @@ class CellMap {
     if (!this.ink || !this.h) return;
     const width = Math.floor(this.root.clientWidth);
     if (!width) return;
-    const [rows, columns] = this.h.shape, ratio = window.devicePixelRatio || 1;
+    const [rows, columns] = this.h.shape, ratio = pixelRatio();
     const charts = Boolean(this.h.curves && this.h.curves.length);
     const pictures = this.h.beside ? 2 : 1, aside = charts && width >= 520 * pictures;
     const room = ((aside ? Math.min(width - 260, 0.62 * width) : width) - 12 * (pictures - 1)) / pictures;
     const grain = Math.max(1 / ratio, Math.floor(Math.min(room / columns, (this.h.height || 340) / rows) * ratio) / ratio);
     this.size = Math.min(grain, 60);
     const w = columns * this.size, h = rows * this.size;
-    if (this.h.beside) this.picture(this.still, this.stillOff, this.a.beside, 0, w, h);
-    const ctx = this.picture(this.canvas, this.off, this.a.cells, this.at * this.n, w, h);
+    if (this.h.beside) this.put(this.still, this.stillOff, this.a.beside, 0, w, h);
+    const ctx = this.put(this.canvas, this.off, this.a.cells, this.at * this.n, w, h);
     const marked = this.h.marked === null || this.h.marked === undefined ? null : this.a.names.indexOf(this.h.marked);
     for (const [cell, colour, wide] of [[this.over, this.ink.text, 1.5], [marked, this.ink.lines.orange, 2.5]]) {
       if (cell === null || cell < 0) continue;
@@ -142,7 +140,7 @@ class CellMap {
     this.drawScale();
     if (charts) this.drawCharts(width, aside ? h + 50 : 0);
   }
-  picture(canvas, off, cells, start, w, h) {
+  put(canvas, off, cells, start, w, h) {
     this.paint(off, cells, start);
     const ctx = sharpen(canvas, w, h);
     ctx.imageSmoothingEnabled = false;
@@ -153,7 +151,7 @@ class CellMap {
     return ctx;
   }
   drawScale() {
-    const wide = 198, ctx = sharpen(this.scaleBar, wide, 30), table = this.colours(), { low, high } = this.h;
+    const wide = 198, ctx = sharpen(this.scaleBar, wide, 30, textScale()), table = this.colours(), { low, high } = this.h;
     for (let i = 0; i < 150; i++) {
       const c = table[Math.round((i / 149) * 255)];
       ctx.fillStyle = `rgb(${c & 255} ${(c >> 8) & 255} ${(c >> 16) & 255})`;
@@ -294,19 +292,21 @@ class CellMap {
     this.chart.addEventListener("pointercancel", () => { down = false; });
   }
 
-  save() {
-    const [rows, columns] = this.h.shape, size = Math.max(1, Math.floor(840 / Math.max(rows, columns))), copy = document.createElement("canvas");
-    const sources = this.h.beside ? [this.stillOff, this.off] : [this.off], wide = columns * size;
-    copy.width = wide * sources.length + size * (sources.length - 1);
-    copy.height = rows * size;
-    const ctx = copy.getContext("2d");
-    ctx.imageSmoothingEnabled = false;
-    sources.forEach((source, i) => ctx.drawImage(source, i * (wide + size), 0, wide, copy.height));
-    copy.toBlob((blob) => {
-      const link = el("a", { href: URL.createObjectURL(blob), download: `${this.h.file}.png` });
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-    });
+  // Taking away
+  picture() {
+    if (!this.h) return null;
+    const { title, note, name, of, frames, steps, curves, beside } = this.h;
+    const from = steps ? { ...of, step: steps[this.at] } : { ...of, more: frames ? frames[this.at] : undefined };
+    const drawn = [...(beside ? [this.still] : []), this.canvas];
+    return { title, note, name, of: from, rows: [drawn, ...(curves && curves.length ? [[this.chart]] : []), [this.scaleBar]] };
+  }
+  /** One row a cell; of a film, one row a frame: its curves, then its cells. */
+  table() {
+    const { unit, noun, shape, frames, curves } = this.h, [, columns] = shape, { names, cells } = this.a;
+    const where = (i) => (noun === "pixel" ? [Math.floor(i / columns), i % columns] : [names[i]]);
+    if (!frames) return { columns: [...(noun === "pixel" ? ["row", "column"] : [noun]), unit], rows: Array.from(names, (_, i) => [...where(i), cells[i]]) };
+    return { columns: ["frame", ...curves.map((c) => c.name), ...Array.from(names, (_, i) => `${unit} ${where(i).join(" ")}`)],
+      rows: frames.map((label, f) => [label, ...curves.map((_, k) => this.a.curves[k * frames.length + f]), ...cells.subarray(f * this.n, (f + 1) * this.n)]) };
   }
 }
 
