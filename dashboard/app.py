@@ -3,6 +3,7 @@
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 if str(HERE.parent) not in sys.path:  # the packages are used in place, without an install step
@@ -79,14 +80,17 @@ a:focus-visible, summary:focus-visible {
 )
 
 
-def pick_run(offer: bool) -> None:
-    """Leaves the chosen run's name in st.session_state.run and in the URL; `offer`: with a picker in the sidebar."""
+def pick_run(offer: bool, notices: Any) -> None:
+    """Leaves the chosen run's name in st.session_state.run and in the URL; `offer`: with a picker in the sidebar.
+
+    What is wrong with the run asked for is said in `notices`.
+    """
     infos = data.runs()
     names = [info.name for info in infos]
     asked = view_state.field("run") or st.session_state.get("run")
     if asked and asked not in names and offer:
         there = ", ".join(names[:8]) or "no runs yet"
-        st.warning(f"There is no run {asked!r}; there are: {there}.")
+        notices.warning(f"There is no run {asked!r}; there are: {there}.")
     run = asked if asked in names else data.default_run(infos)
     st.session_state.run = run
     if run is None:
@@ -130,8 +134,10 @@ def main() -> None:
     ]
     st.html(LAYOUT)
     page = st.navigation(pages)
-    pick_run(offer=page.url_path != "learn")  # Learn has machines of its own
-    notices = st.container()
+    notices = (
+        st.container()
+    )  # always there: what is said in it must not push the page to another place in the tree
+    pick_run(page.url_path != "learn", notices)  # Learn has machines of its own
     try:
         page.run()
     finally:  # what the page could not read of its link is said above it, even if it stopped early

@@ -284,7 +284,7 @@ def request(reader: RunReader, snapshot: Snapshot, settings: ChainSettings) -> s
             images_are = "your drawing"
         else:
             images = np.zeros((1, shape[0] * shape[1]), np.float32)
-            images_are = "an empty picture, since nothing is drawn yet"
+            images_are = "an empty picture, since nothing is drawn yet: draw on the pad in the sidebar"
     held = drawn.bits_from_text(settings.held, shape[0] * shape[1]) if settings.held else None
     starts = {"noise": "bernoulli", "particles": "images", "drawing": "images"}
     return sampler.FilmRequest(

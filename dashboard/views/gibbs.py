@@ -137,7 +137,13 @@ def _choose_start(options: list[str], classes: list[int], place: Any) -> dict[st
             f"This run cannot start from {asked.lower()}; starting from {STARTS[options[0]].lower()}."
         )
     start = place.segmented_control(
-        "Start from", options, required=True, key=key, format_func=lambda name: STARTS[name], help=START_HELP
+        "Start from",
+        options,
+        required=True,
+        key=key,
+        format_func=lambda name: STARTS[name],
+        help=START_HELP,
+        wrap=True,
     )
     _end("start", start)
     if start != "digits" or not classes:

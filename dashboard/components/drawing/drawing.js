@@ -13,7 +13,8 @@ class Pad {
     this.canvas = el("canvas", { tabindex: "0", role: "img" });
     this.tools = el("div", { class: "tools", role: "group", "aria-label": "Tools" });
     this.note = el("p", { class: "note" });
-    this.box.append(this.head, this.canvas, this.tools, this.note);
+    this.hint = el("div", { class: "hint" }, "draw a digit here");
+    this.box.append(this.head, el("div", { class: "paper" }, this.canvas, this.hint), this.tools, this.note);
     root.append(this.box);
     this.tool = "pen";
     const c = this.canvas;
@@ -84,6 +85,7 @@ class Pad {
   draw() {
     if (!this.marks) return;
     for (const b of this.tools.querySelectorAll("[data-tool]")) b.setAttribute("aria-pressed", String(b.dataset.tool === this.tool));
+    this.hint.hidden = this.mode !== "draw" || this.marks.some((x) => x > 0);
     const { canvas, w, h } = this;
     if (canvas.width !== w || canvas.height !== h) { canvas.width = w; canvas.height = h; }
     const image = new ImageData(w, h), grey = colourTable(PALETTE.grey), out = new Uint32Array(image.data.buffer);

@@ -25,7 +25,7 @@ const TEMPLATE = `<div class="film" tabindex="-1" role="group" aria-label="Playe
       <span class="apart">hidden</span> <i>0</i><canvas class="ramp h" width="64" height="1"></canvas><i>1</i></span>
   </div>
   <div class="stage">
-    <section class="chains"><div class="head" data-figure="chains"><b></b><span class="what"></span></div><div class="labels"></div><canvas class="grid" role="img" aria-label="All chains; click one to see it large"></canvas></section>
+    <section class="chains"><div class="head" data-figure="chains"><b></b><span class="what"></span></div><div class="labels"></div><canvas class="grid" role="img" tabindex="0" aria-label="All chains; click one, or choose with the arrow keys, to see it large"></canvas></section>
     <section><div class="head" data-figure="cycle"><b></b></div><div class="cycle">
       <div class="panel v" data-panel="v"><div class="label"><b><math><mi>v</mi></math></b> <span class="count"></span></div><canvas></canvas></div>
       <div class="arrow right" data-arrow="h"><math><mi>σ</mi><mo>(</mo><mi>c</mi><mo>+</mo><mi>v</mi><mi>W</mi><mo>)</mo></math><svg viewBox="0 0 60 16" aria-hidden="true"><path d="M2 8H52M45 2l7 6-7 6"/></svg><small>look at the picture</small></div>
@@ -37,7 +37,7 @@ const TEMPLATE = `<div class="film" tabindex="-1" role="group" aria-label="Playe
       <div class="panel h" data-panel="h"><div class="label"><b><math><mi>h</mi></math></b> <span class="count"></span></div><canvas></canvas></div>
     </div></section>
   </div>
-  <div class="controls">
+  <div class="deck"><div class="controls">
   <div class="bar time">
     <input type="range" class="scrub" min="0" step="1" value="0" aria-label="Frame: half steps since the start">
     <output class="where"></output>
@@ -48,8 +48,7 @@ const TEMPLATE = `<div class="film" tabindex="-1" role="group" aria-label="Playe
       </select>
     </label>
   </div>
-  <div class="bar transport">
-    <div class="keys"><div class="buttons">
+  <div class="keys"><div class="buttons">
     <button type="button" data-do="first" aria-label="First frame (Home)" title="First frame (Home)"><svg viewBox="0 0 24 24"><path d="M5 5h2.5v14H5zM19 5v14L8.5 12z"/></svg></button>
     <button type="button" data-do="back" aria-label="One half step back (left arrow)" title="One half step back (←)"><svg viewBox="0 0 24 24"><path d="M15 5v14L5.5 12zM16.5 5H19v14h-2.5z"/></svg></button>
     <button type="button" data-do="play" class="play" aria-label="Play (space)" title="Play or pause (space)"><svg viewBox="0 0 24 24"><path class="icon" d="M7 4.5v15L19.5 12z"/></svg><span class="word">Play</span></button>
@@ -57,9 +56,7 @@ const TEMPLATE = `<div class="film" tabindex="-1" role="group" aria-label="Playe
     <button type="button" data-do="last" aria-label="Last frame (End)" title="Last frame (End)"><svg viewBox="0 0 24 24"><path d="M16.5 5H19v14h-2.5zM5 5v14l10.5-7z"/></svg></button>
     <button type="button" data-do="fork" title="Run these chains a second time beside themselves, from this sweep on at another temperature, seed or snapshot">what if…</button>
     </div><p class="note"><kbd>space</kbd> play &nbsp;<kbd>←</kbd> <kbd>→</kbd> half step &nbsp;<kbd>shift</kbd> + <kbd>←</kbd> <kbd>→</kbd> sweep &nbsp;<kbd>Home</kbd> <kbd>End</kbd></p></div>
-    <p class="sentence" aria-live="polite"></p>
-  </div>
-  </div>
+  </div><p class="sentence" aria-live="polite"></p></div>
   <div class="curves">
     <figure class="curve energy"><figcaption class="head" data-figure="energy"><b>Free energy F(v)</b><output></output><span class="what"></span></figcaption><canvas></canvas></figure>
     <figure class="curve distance"><figcaption class="head" data-figure="distance"><b></b><output></output><span class="what"></span></figcaption><canvas></canvas></figure>
@@ -395,6 +392,13 @@ class Player {
     on(map, "click", (e) => { const k = this.chainOnMap(map, e); if (k !== null) this.choose(k); });
     this.watcher = new ResizeObserver(() => this.arrange());
     this.watcher.observe(this.box);
+    // What lies outside the window is not drawn until it comes into sight: frames are for what is looked at.
+    this.hidden = new Set();
+    this.sight = new IntersectionObserver((seen) => {
+      for (const { target, isIntersecting } of seen) this.hidden[isIntersecting ? "delete" : "add"](target);
+      this.refresh();
+    });
+    for (const figure of this.box.querySelectorAll("figure")) this.sight.observe(figure);
     on(window, "resize", () => this.arrange());
   }
   key(e) {
@@ -404,6 +408,13 @@ class Player {
     const ours = this.box.contains(at);
     const busy = tag === "TEXTAREA" || tag === "SELECT" || at.isContentEditable || (tag === "INPUT" && !ours)
       || (!ours && at.closest && at.closest('[role="slider"],[role="combobox"],[role="radiogroup"],[role="listbox"],[role="tablist"],[role="dialog"],[data-testid="stButtonGroup"]'));
+    if (at === this.$(".grid") && e.key.startsWith("Arrow")) { // the grid has the keyboard: its arrows choose a chain
+      const { per } = this.film, first = this.film.groupOf(this.chain) * per, step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -this.grid.columns, ArrowDown: this.grid.columns }[e.key];
+      const to = this.chain - first + step;
+      if (to >= 0 && to < per) this.choose(first + to);
+      e.preventDefault();
+      return;
+    }
     if (busy || (e.key === " " && /^(BUTTON|A|SUMMARY|LABEL)$/.test(tag))) return;
     const act = { " ": "play", ArrowRight: e.shiftKey ? "sweepForward" : "forward", ArrowLeft: e.shiftKey ? "sweepBack" : "back", Home: "first", End: "last" }[e.key];
     if (!act) return;
@@ -629,12 +640,13 @@ class Player {
     scrub.setAttribute("aria-valuetext", where);
     this.tell();
     this.paintCurves();
-    if (f.map) this.paintMap();
-    this.paintTwin();
+    if (f.map && this.inSight(".map")) this.paintMap();
+    if (this.inSight(".twin")) this.paintTwin();
     this.write('[data-figure="chains"] b', f.n_chains > 1 ? `${f.n_chains} chains` : "The chain");
     this.write('[data-figure="chains"] .what', `${LAYER_WORDS[this.gridLayer]}${f.n_chains > 1 ? " · click one to see it large" : ""}`);
     this.write('[data-figure="cycle"] b', `${this.nameOf(this.chain).replace("the", "The").replace("chain ", "Chain ")}, half step by half step`);
   }
+  inSight(selector) { return fineness > 0 || !this.hidden.has(this.$(selector)); }
   write(selector, text) {
     const node = this.$(selector);
     if (node.textContent !== text) node.textContent = text;
@@ -711,7 +723,13 @@ class Player {
       c.strokeStyle = colour; c.lineWidth = thick * dpr;
       c.strokeRect(left * scale + c.lineWidth / 2, top * scale + c.lineWidth / 2, g.w * scale - c.lineWidth, g.h * scale - c.lineWidth);
     };
-    for (let k = 0; k < f.n_chains; k++) frameCell(k, this.css(this.text, 0.16), 1);
+    c.beginPath(); // all faint frames in one stroke
+    for (let k = 0; k < f.n_chains; k++) {
+      const [left, top] = this.cellAt(k);
+      c.rect(left * scale + dpr / 2, top * scale + dpr / 2, g.w * scale - dpr, g.h * scale - dpr);
+    }
+    c.strokeStyle = this.css(this.text, 0.16); c.lineWidth = dpr;
+    c.stroke();
     if (this.hover?.chain != null) frameCell(this.hover.chain, this.css(this.mine, 0.7), 2);
     for (const k of this.twins()) frameCell(k, this.css(this.colourOf(k)), 3);
   }
@@ -862,8 +880,8 @@ class Player {
   paintCurves() {
     this.curves ??= {};
     for (const [name, canvas] of this.curveCanvases()) {
-      const dpr = pixelRatio();
-      const w = Math.round(canvas.clientWidth * dpr), h = Math.round(canvas.clientHeight * dpr);
+      if (!this.inSight(`.curve.${name}`)) continue;
+      const dpr = pixelRatio(), w = Math.round(canvas.clientWidth * dpr), h = Math.round(canvas.clientHeight * dpr);
       if (!w || !h) continue;
       if (canvas.width !== w || canvas.height !== h) { canvas.width = w; canvas.height = h; delete this.curves[name]; }
       if (!this.film.curve(name)) { this.write(`.curve.${name} output`, ""); continue; }
@@ -1107,6 +1125,7 @@ class Player {
     this.playing = false;
     this.stop.abort();
     this.watcher.disconnect();
+    this.sight.disconnect();
   }
 }
 
