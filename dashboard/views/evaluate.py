@@ -63,12 +63,12 @@ def show(name: str) -> None:
     if not steps:
         st.info("This run has no snapshot yet: its trainer writes the first one when training begins.")
         return
-    headline(reader)
+    best = headline(reader)
     ask(name, reader, config, steps)
     watch(name)
     shown = choose(name)
     if shown is not None:
-        draw(name, config, shown)
+        draw(name, config, shown, best)
 
 
 def _digits(config: dict[str, Any]) -> bool:
@@ -78,19 +78,19 @@ def _digits(config: dict[str, Any]) -> bool:
 # The answer
 
 
-def headline(reader: RunReader) -> None:
-    """The newest believable answer, in one line a stranger can read."""
+def headline(reader: RunReader) -> dict[str, Any] | None:
+    """The newest believable answer, in one line a stranger can read; returns its row."""
     try:
         rows = [row for row in reader.likelihood() if _is_number(row.get("test_nats"))]
     except RunError as error:
         st.error(sentence(plain(str(error))))
-        return
+        return None
     if not rows:
         st.markdown(
             "Nobody has asked yet. Press **Evaluate**: the answer is the log-likelihood of the test data, in nats "
             "per image (higher is better), with an error bar and a verdict whether to believe it."
         )
-        return
+        return None
     best = max(rows, key=_weight)
     left, right = st.columns([1, 2], vertical_alignment="center")
     left.metric(
@@ -104,6 +104,7 @@ def headline(reader: RunReader) -> None:
         train = best.get("train_nats")
         beside = f"Training images get {_signed(train)}. " if _is_number(train) else ""
         st.caption(f"{beside}{TITLES.get(best['estimator'], best['estimator'])}, step {best['step']:,}.")
+    return best
 
 
 def _weight(row: dict[str, Any]) -> tuple[float, ...]:
@@ -195,17 +196,17 @@ def ask(name: str, reader: RunReader, config: dict[str, Any], steps: list[int]) 
             help="How long the chains are watched. A model trained with chains that were too short looks right at "
             "k sweeps and wrong long after: only long chains show it.",
         )
-    busy = evaluations.running(name)
-    pressed = button.button(
+    button.button(
         "Evaluate",
         type="primary",
         icon=":material/straighten:",
-        disabled=busy is not None,
+        disabled=busy(name),
         width="stretch",
         help="Runs in a process of its own; you may close this page. Asked again, an interrupted one goes on.",
+        on_click=begin,
+        args=(name, step, estimator),
+        kwargs={"temperatures": temperatures, "n_chains": chains, "sweeps": sweeps},
     )
-    if pressed:
-        begin(name, step, estimator, temperatures=temperatures, n_chains=chains, sweeps=sweeps)
 
 
 def begin(name: str, step: int, estimator: str, **settings: Any) -> None:
@@ -230,10 +231,14 @@ def go_on(name: str, one: dict[str, Any]) -> None:
 
 def watch(name: str) -> None:
     """Progress of the evaluation under way; when it ends the whole page is drawn with its result."""
-    begun = st.session_state.get("evaluate-since")
-    waiting = begun is not None and begun[0] == name
-    if evaluations.running(name) is not None or waiting:
+    if busy(name):
         _progress(name)
+
+
+def busy(name: str) -> bool:
+    """Whether an evaluation of the run is under way, or about to be."""
+    begun = st.session_state.get("evaluate-since")
+    return evaluations.running(name) is not None or (begun is not None and begun[0] == name)
 
 
 @st.fragment(run_every=REFRESH_S)
@@ -283,7 +288,7 @@ def _progress(name: str) -> None:
 def choose(name: str) -> dict[str, Any] | None:
     """The evaluation whose figures are shown: the newest, or one picked."""
     found = [one for one in evaluations.of_run(name) if one["state"] != "running"]
-    running = evaluations.running(name) is not None
+    running = busy(name)
     for one in found:
         if one["state"] == "failed":
             st.warning(
@@ -349,9 +354,10 @@ def _label(one: dict[str, Any]) -> str:
     return " · ".join(words)
 
 
-def draw(name: str, config: dict[str, Any], one: dict[str, Any]) -> None:
+def draw(name: str, config: dict[str, Any], one: dict[str, Any], best: dict[str, Any] | None) -> None:
+    """An evaluation: its verdict, unless that stands on top of the page, its numbers, its figures."""
     row = one.get("row") or {}
-    if not _is_number(row.get("test_nats")):
+    if best is None or best.get("id") != one["id"]:
         verdict(row)
     numbers(row)
     pictures(name, config, one, one["id"])
@@ -360,6 +366,8 @@ def draw(name: str, config: dict[str, Any], one: dict[str, Any]) -> None:
 def numbers(row: dict[str, Any]) -> None:
     """The row's numbers, each with its unit and what it means."""
     told: list[tuple[str, str, str]] = []
+    if _is_number(row.get("test_nats")):
+        told.append(("Test, nats", _signed(row["test_nats"]), "Mean log p of the test images."))
     if _is_number(row.get("pseudo_test_nats")):
         told.append(
             ("Pseudo-likelihood, test, nats", _signed(row["pseudo_test_nats"]), "Summed over pixels.")

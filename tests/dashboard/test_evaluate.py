@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import evaluations
 from dashboard.figures import evaluation as figures
+from dashboard.words import plain
 from rbm_core.evaluation import Interrupted, evaluate
 from rbm_core.runs import RunError, RunReader
 from tests.dashboard.opened import abouts, charts, open_page
@@ -90,6 +91,14 @@ def test_the_link_chooses_the_evaluation_and_its_step_and_says_what_it_cannot_fi
     assert "no snapshot at step 4,000" in words(lost)
     lost.selectbox(key="evaluate-chosen").set_value(first["id"]).run()
     assert np.ravel(lost.query_params["evaluation"])[-1] == first["id"]
+
+
+def test_each_evaluation_looked_at_says_its_own_verdict(run: Path) -> None:
+    evaluate(run, estimator="exact")
+    rough = evaluate(run, betas=2)
+    app = open_page("evaluate", run="small", evaluation=rough["id"])
+    assert "every state was counted" in words(app)
+    assert plain(rough["verdict"]) in words(app)
 
 
 def test_exact_counting_is_offered_where_either_layer_is_small(runs_root: Path) -> None:
