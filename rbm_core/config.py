@@ -211,7 +211,7 @@ def _one_sentence(error: ValidationError) -> str:
 
 
 PRESETS: dict[str, RunConfig] = {
-    "default": RunConfig(k=5, epochs=100, learning_rate=0.2, averaging=0.05, log_every=200),
+    "default": RunConfig(k=5, epochs=90, learning_rate=0.2, averaging=0.05, log_every=200),
     "best": RunConfig(n_hidden=1000, k=5, epochs=350, learning_rate=0.2, averaging=0.05, log_every=200),
     "quick": RunConfig(n_hidden=200, k=1, epochs=5, learning_rate=0.05, averaging=0.05, log_every=50),
     "reference": RunConfig(
