@@ -63,7 +63,7 @@ def show(name: str) -> None:
     if not steps:
         st.info("This run has no snapshot yet: its trainer writes the first one when training begins.")
         return
-    best = headline(reader)
+    best = headline(reader, config.get("visible") == "gaussian")
     ask(name, reader, config, steps)
     watch(name)
     shown = choose(name)
@@ -78,7 +78,7 @@ def _digits(config: dict[str, Any]) -> bool:
 # The answer
 
 
-def headline(reader: RunReader) -> dict[str, Any] | None:
+def headline(reader: RunReader, gaussian: bool) -> dict[str, Any] | None:
     """The newest believable answer, in one line a stranger can read; returns its row."""
     try:
         rows = [row for row in reader.likelihood() if _is_number(row.get("test_nats"))]
@@ -103,6 +103,8 @@ def headline(reader: RunReader) -> dict[str, Any] | None:
         verdict(best)
         train = best.get("train_nats")
         beside = f"Training images get {_signed(train)}. " if _is_number(train) else ""
+        if gaussian:
+            beside += "A density of standardised grey values: not comparable with on-off pixels. "
         st.caption(f"{beside}{TITLES.get(best['estimator'], best['estimator'])}, step {best['step']:,}.")
     return best
 
@@ -357,9 +359,10 @@ def _label(one: dict[str, Any]) -> str:
 def draw(name: str, config: dict[str, Any], one: dict[str, Any], best: dict[str, Any] | None) -> None:
     """An evaluation: its verdict, unless that stands on top of the page, its numbers, its figures."""
     row = one.get("row") or {}
-    if best is None or best.get("id") != one["id"]:
+    on_top = best is not None and best.get("id") == one["id"]
+    if not on_top:
         verdict(row)
-    numbers(row)
+    numbers({**row, "test_nats": None} if on_top else row)
     pictures(name, config, one, one["id"])
 
 
