@@ -59,6 +59,7 @@ a:focus-visible, summary:focus-visible {
 .st-key-doctor button { min-height: 1.6rem; padding: 0; }
 [class*="st-key-about-"] button, [class*="st-key-csv-"] button { min-height: 1.6rem; padding: 0; opacity: 0.75; }
 .modebar:focus-within { opacity: 1 !important; }
+@media (max-width: 60em) { [class*="st-key-stack-"] .stColumn { min-width: calc(100% - 1.5rem); } }
 .st-key-timeline { position: sticky; top: 2.4rem; z-index: 20; }
 [data-stale="true"]:has([data-testid="stBidiComponentIsolated"]),
 :is(.st-key-top, .st-key-head, .st-key-doctor) [data-stale="true"] { opacity: 1 !important; }

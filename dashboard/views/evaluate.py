@@ -45,7 +45,8 @@ def main() -> None:
         view_state.remember("evaluation", "")
     choose_format()
     try:
-        show(name)
+        with st.container(key="stack-evaluate"):
+            show(name)
     except RunError as error:  # a run can go away under the page
         st.error(sentence(plain(str(error))))
     table()
@@ -417,8 +418,9 @@ def numbers(row: dict[str, Any]) -> None:
                 "Pixels that differ; median over samples, and over test images. Much nearer than those: remembered.",
             )
         )
-    for column, (label, value, help_text) in zip(st.columns(max(len(told), 1)), told, strict=False):
-        column.metric(label, value, help=help_text)
+    with st.container(horizontal=True, gap="large"):
+        for label, value, help_text in told:
+            st.metric(label, value, help=help_text, width="content")
 
 
 def pictures(name: str, config: dict[str, Any], one: dict[str, Any], key: str) -> None:

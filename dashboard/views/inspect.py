@@ -44,12 +44,9 @@ def main() -> None:
             len(snapshot.vbias), (reader.config().get("data") or {}).get("image_shape")
         )
         look = choose_look()
-        if look == "unit":
-            show_unit(reader, fields, snapshot, shape)
-        elif look == "pixel":
-            show_pixel(reader, fields, snapshot, shape)
-        else:
-            show_image(reader, fields, snapshot, shape)
+        show = {"unit": show_unit, "pixel": show_pixel, "image": show_image}[look]
+        with st.container(key="stack-inspect"):
+            show(reader, fields, snapshot, shape)
     except RunError as error:
         st.error(f"{sentence(error)} Choose another moment or run in the sidebar.")
 
