@@ -20,7 +20,7 @@ const GROUPS = {
     label: "Likelihood",
     panels: [
       { title: "log-likelihood log p(v), nats per image", share: 3, lines: [
-        { ...LINE("log_likelihood_train", "log p, training", "sky"), estimate: 1 },
+        { ...LINE("log_likelihood_train", "log p, training", "green"), estimate: 1 },
         { ...LINE("log_likelihood_valid", "validation", "vermillion"), estimate: 2 },
         { ...LINE("log_likelihood_test", "test", "purple"), estimate: 3 }] },
       { title: "pseudo-likelihood, nats per image", share: 2, lines: [
