@@ -58,6 +58,9 @@ a:focus-visible, summary:focus-visible {
 .st-key-doctor > :last-child { margin-left: auto; }
 .st-key-doctor button { min-height: 1.6rem; padding: 0; }
 [class*="st-key-about-"] button, [class*="st-key-csv-"] button { min-height: 1.6rem; padding: 0; opacity: 0.75; }
+[class*="st-key-about-"] button:is(:hover, :focus, :active), [class*="st-key-csv-"] button:is(:hover, :focus, :active) {
+  opacity: 1; color: ACCENT !important;
+}
 .modebar:focus-within { opacity: 1 !important; }
 @media (max-width: 60em) { [class*="st-key-stack-"] .stColumn { min-width: calc(100% - 1.5rem); } }
 .st-key-timeline { position: sticky; top: 2.4rem; z-index: 20; }

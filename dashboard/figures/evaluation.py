@@ -258,7 +258,7 @@ def free_energies(kinds: Mapping[str, Sequence[float]], dark: bool) -> go.Figure
 
 def _sweeps_axis(figure: go.Figure, k: int | None, dark: bool) -> None:
     """A log axis of sweeps, the start itself at its left end, the k of training a dashed line."""
-    title = "sweeps since the start"
+    title = "sweeps"
     if k is not None:
         title += f" (dashed: k = {k} of training)"
         figure.add_vline(x=k, line={"dash": "dash", "width": 1.5, "color": lines(dark)["grey"]})

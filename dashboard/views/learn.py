@@ -296,7 +296,7 @@ def told() -> None:
             "the data; in nats per picture. Every point is exact: all pictures are counted. The curves of other "
             "methods stay as long as machine, hidden units, rate and seed do.",
             formula=r"\mathrm{KL} = \sum_v p_{\text{data}}(v) \log \frac{p_{\text{data}}(v)}{p(v)} "
-            r"= -H(p_{\text{data}}) - \sum_v p_{\text{data}}(v) \log p(v)",
+            r"\qquad \phantom{\mathrm{KL}} = -H(p_{\text{data}}) - \sum_v p_{\text{data}}(v) \log p(v)",
             source="Hinton, *Training products of experts by minimizing contrastive divergence* (2002).",
         )
         about(
