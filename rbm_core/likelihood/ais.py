@@ -39,7 +39,7 @@ Progress = Callable[[int, int], None]
 _SALAKHUTDINOV_MURRAY = ((0.0, 0.5, 500), (0.5, 0.9, 4000), (0.9, 1.0, 10000))
 _ADAPTIVE_STEPS = 5000
 _SHOWN_EVERY = 250  # temperatures between two calls of progress
-_EXACT_UNITS = 12  # up to here true samples cost less than good chains
+_EXACT_UNITS = 16  # up to here true samples cost less than good chains
 
 
 # The path --------------------------------------------------------------------------------
@@ -234,7 +234,7 @@ def tempered_samples(
     """n samples (n, V) as near p(v) as annealing gets: cooled over n_steps, resampled by weight, and swept
     on.
 
-    Up to 12 units in the smaller layer they are exact and independent instead.
+    Up to 16 units in the smaller layer they are exact and independent instead.
     """
     if smaller_layer(rbm) <= _EXACT_UNITS:
         return exact_samples(rbm, n, Rng(seed, "exact-samples", rbm.device))
