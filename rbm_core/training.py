@@ -217,8 +217,11 @@ class Training:
         self._online = None
         if config.visible == "gaussian" or config.binarisation != "none":
             shown = torch.zeros_like(mean) if config.visible == "gaussian" else mean
-            self._online = OnlineLogZ(base_vbias=base_rate(self.model, shown), seed=config.seed)
-        self._observed = 0  # the last step at which the likelihood was asked for
+            # Rows multiplied by W in an update: two a half step and chain, the positive phase, the gradient.
+            rows = 2 * config.k * self.n_chains + 2 * self.batch_size + self.n_chains
+            self._online = OnlineLogZ(
+                self.model, self.n_steps, rows, base_vbias=base_rate(self.model, shown), seed=config.seed
+            )
 
     # Where it stands ---------------------------------------------------------------------------------------------
 
@@ -442,17 +445,7 @@ class Training:
         """Mean log p(v) of the monitored cases in nats, as far as log Z is known while training."""
         if self._online is None:
             return {}
-        # Rows multiplied by W in an update: two a half step and chain, the positive phase, the gradient.
-        rows = 2 * int(self.settings["k"]) * self.n_chains + 2 * self.batch_size + self.n_chains
-        done, self._observed = self.step - self._observed, self.step
-        estimate = self._online.observe(
-            self.rbm,
-            row["free_energy_train"],
-            done,
-            rows,
-            dtype=self.dtype,
-            final=self.finished and done > 0,
-        )
+        estimate = self._online.observe(self.rbm, row["free_energy_train"], self.step, dtype=self.dtype)
         if estimate is None:
             return {}
         log_z, stderr = estimate
@@ -572,7 +565,6 @@ class Training:
             "rngs": {name: rng.state() for name, rng in self._rngs().items()},
             "dtype": str(self.dtype).removeprefix("torch."),
             "precision_note": self.precision_note,
-            "observed": self._observed,
             "online": self._online and self._online.state(),
         }
         return {name: t.detach().cpu().clone() for name, t in tensors.items()}, meta
@@ -604,7 +596,6 @@ class Training:
         self._loss_total.fill_(float(meta["loss"][0]))
         self._loss_count = int(meta["loss"][1])
         self._rate.fill_(float(meta["rate"]))
-        self._observed = int(meta["observed"])
         if self._online is not None:
             self._online.load(meta["online"])
         if any(name.startswith("velocity.") for name in tensors) and self._velocity is None:

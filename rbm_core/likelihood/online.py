@@ -32,8 +32,12 @@ __all__ = ["OnlineLogZ"]
 
 _SHARE = 0.04  # of the work of training; with what is not counted it stays below a twentieth of the time
 _CHAINS = 30
+_ANCHORS = 15  # at least, if each then has enough temperatures
 _FEWEST, _MOST = 300, 3000  # temperatures of an anchor
-_CALL = 2e7  # multiply-adds that take as long as the calls of one temperature's kernels; an update has three
+_FIRST = 200  # the first anchor is so many times earlier than the last, which ends the run
+# In multiply-adds of an update's products, what else takes time: the calls of an update and of a temperature, and the
+# draws and sums of a temperature, which cost as much again as its products.
+_UPDATE, _TEMPERATURE, _REST = 1.1e8, 2e6, 2.0
 _EXACT_UNITS = 12  # up to here enumeration costs less than annealing
 _FLOOR = 0.1  # nats that so few chains cannot know about their own spread
 
@@ -41,58 +45,50 @@ _FLOOR = 0.1  # nats that so few chains cannot know about their own spread
 class OnlineLogZ:
     """log Z of a model that changes between calls of `observe`, with an error bar, for a bounded share of the work.
 
-    base_vbias: (V,), as in `ais`. seed: of its own streams, so that training does not notice that it is watched. When
-    to anneal is decided by counted work, not by a clock, so that a run repeats its curve exactly; `state` and `load`
-    carry it over a resume.
+    rbm: a model of the shape and device to come. updates: how many the run will make, each of which multiplies so many
+    rows of V or H units by W. base_vbias: (V,), as in `ais`. seed: of its own streams, so that training does not notice
+    that it is watched. When to anneal follows from counted work, not from a clock, so that a run repeats its curve
+    exactly; `state` and `load` carry it over a resume.
 
     What is estimated is log Z as annealing sees it: of weights that are not averaged, at a high learning rate, a single
     AIS of any length can be nats too low, and so can this.
     """
 
-    def __init__(self, *, base_vbias: Tensor, seed: int = 0) -> None:
+    def __init__(self, rbm: RBM, updates: int, rows: int, *, base_vbias: Tensor, seed: int = 0) -> None:
         self._base, self._seed = base_vbias, seed
-        self.anchors = 0
-        self._earned = self._spent = 0.0  # multiply-adds
-        self._updates = 0
-        self._passed: list[list[float]] = []  # [update, likelihood] at each anchor, the newest last
+        size = rbm.n_visible * rbm.n_hidden
+        update, temperature = rows * size + _UPDATE, _REST * 2 * _CHAINS * size + _TEMPERATURE
+        if rbm.device.type == "cuda":
+            temperature = max(
+                temperature, update
+            )  # its kernels' launches take about as long as a captured update
+        affordable = _SHARE * updates * update / temperature
+        self.n_steps = int(min(max(_FEWEST, affordable / _ANCHORS), _MOST))
+        # Learning is fast at first and slow in the end: anchors at equal steps of the logarithm.
+        n = max(1, int(affordable / self.n_steps))
+        self._due = [round(updates * _FIRST ** (i / max(1, n - 1) - 1)) for i in range(n)]
+        self._due[-1] = updates
+        self._step = -1  # the last one observed
+        self._passed: list[list[float]] = []  # [step, likelihood] at each anchor, the newest last
         self._variance = 0.0  # nats², of the newest
         self._drift = 1.0  # nats² of variance that an observation adds, learned from anchor to anchor
         self._since = 0  # observations since the last anchor
 
     def observe(
-        self,
-        rbm: RBM,
-        free_energy: float,
-        updates: int,
-        rows: int,
-        *,
-        dtype: torch.dtype = torch.float32,
-        final: bool = False,
+        self, rbm: RBM, free_energy: float, step: int, *, dtype: torch.dtype = torch.float32
     ) -> tuple[float, float] | None:
-        """(log Z, standard error) in nats of the model now; None until the first annealing is earned.
+        """(log Z, standard error) in nats of the model after this step; None until the first annealing is due.
 
-        free_energy: mean F of a fixed set of training cases under this model. updates: since the last call, each of
-        which multiplied so many rows of V or H units by W. dtype: of the annealing's products, float32 or bfloat16.
-        final: anneal whatever was earned.
-        −free_energy − log Z is the likelihood.
+        free_energy: mean F of a fixed set of training cases under this model; −free_energy − log Z is their likelihood.
+        dtype: of the annealing's products, float32 or bfloat16.
         """
         if smaller_layer(rbm) <= _EXACT_UNITS:
             return exact_log_z(rbm), 0.0
-        size = rbm.n_visible * rbm.n_hidden
-        self._updates += updates
-        self._earned += _SHARE * updates * (rows * size + 3 * _CALL)
-        price = 2 * _CHAINS * size + _CALL
-        if rbm.device.type == "cuda":
-            price = max(price, rows * size)  # its kernels' launches take about as long as a captured update
         self._since += 1
-        # Each anchor takes a third of all that was earned: young runs are anchored roughly and often.
-        affordable = self._earned / price
-        wanted = min(max(_FEWEST, affordable / 3), _MOST)
-        if final:
-            self._anchor(rbm, free_energy, int(min(max(_FEWEST, affordable), _MOST)), dtype)
-        elif self._earned - self._spent >= wanted * price:
-            self._spent += wanted * price
-            self._anchor(rbm, free_energy, int(wanted), dtype)
+        due = any(self._step < at <= step for at in self._due)
+        self._step = step
+        if due:
+            self._anchor(rbm, free_energy, dtype)
         if not self._passed:
             return None
         variance = self._variance + self._drift * self._since
@@ -105,17 +101,16 @@ class OnlineLogZ:
         if before is None:
             return likelihood
         slope = (likelihood - before[1]) / math.log(last / before[0])
-        return likelihood + slope * math.log(self._updates / last)
+        return likelihood + slope * math.log(self._step / last)
 
-    def _anchor(self, rbm: RBM, free_energy: float, n_steps: int, dtype: torch.dtype) -> None:
+    def _anchor(self, rbm: RBM, free_energy: float, dtype: torch.dtype) -> None:
         """Measure log Z by a short annealing, and join it to what was expected."""
-        self.anchors += 1
         measured = ais(
             rbm,
-            betas=n_steps,
+            betas=self.n_steps,
             n_chains=_CHAINS,
             base_vbias=self._base,
-            seed=self._seed + 7919 * self.anchors,
+            seed=self._seed + self._step,
             precision=str(dtype).removeprefix("torch."),
         )
         likelihood, noise = -free_energy - measured.log_z, measured.stderr**2 + _FLOOR**2
@@ -128,13 +123,15 @@ class OnlineLogZ:
             prior = self._variance + max(excess, self._drift * self._since)  # a surprise is not averaged away
             gain = prior / (prior + noise)
             likelihood, noise = self._expected() + gain * surprise, gain * noise
-        self._passed.append([self._updates, likelihood])
+        self._passed.append([self._step, likelihood])
         self._variance = noise
         self._since = 0
 
     def state(self) -> dict[str, Any]:
         """What `load` needs to go on exactly, JSON-able."""
-        return deepcopy({name: value for name, value in vars(self).items() if name not in ("_base", "_seed")})
+        return deepcopy(
+            {name: vars(self)[name] for name in ("_step", "_passed", "_variance", "_drift", "_since")}
+        )
 
     def load(self, state: dict[str, Any]) -> None:
         """Go on from a `state`."""
