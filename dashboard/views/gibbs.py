@@ -198,7 +198,8 @@ def _draw(shape: tuple[int, int]) -> str:
         "rows": shape[0],
         "columns": shape[1],
         "title": "Your drawing",
-        "note": "Draw; the chains start over at the end of each stroke.",
+        "note": "Draw; the chains start over at the end of each stroke. The drawing is shrunk and centred first, "
+        "as MNIST's digits are.",
         "version": st.session_state.setdefault("gibbs-pad-version", "first"),
     }
     # A pad that is already on the page keeps its own strokes: only a new version replaces them.
@@ -241,7 +242,7 @@ def _spoil(shape: tuple[int, int]) -> dict[str, Any]:
     if key not in st.session_state:
         st.session_state[key] = bool(_kept("held"))
     hold = bar.toggle(
-        "Hold some pixels",
+        "Hold some pixels (clamp)",
         key=key,
         help="Inpainting: the pixels you paint keep their value (the clamped units), the others begin as noise "
         "and are drawn by the chain, which completes the picture.",
@@ -254,7 +255,8 @@ def _spoil(shape: tuple[int, int]) -> dict[str, Any]:
             50,
             key=_begin("corrupt"),
             help="Each pixel of the start is inverted with this probability; watch the chain repair it. "
-            "It knows nothing of the clean picture, so after the repair it wanders off to others.",
+            "It knows nothing of the clean picture, so after the repair it wanders off to others: *repaired* is "
+            "counted against the picture you started from, and a fine other digit counts as damage.",
         )
         return {"corrupt": _end("corrupt", corrupt)}
     held = _kept("held")
@@ -355,9 +357,14 @@ def _choose_beside(reader: RunReader, n_sweeps: int, place: Any, bar: Any) -> di
     return chosen
 
 
+def _said() -> dict[str, Any]:
+    """What the player last said; nothing where it went away before it was heard."""
+    return st.session_state.get("film") or {}
+
+
 def _fork_here() -> None:
     """The player's button: fork the chains at the sweep it shows."""
-    sweep = st.session_state["film"].get("fork")
+    sweep = _said().get("fork")
     if isinstance(sweep, int) and 0 <= sweep < sampler.MAX_SWEEPS:
         for name, value in (("beside", "whatif"), ("fork", sweep)):
             st.session_state[f"gibbs-{name}"] = value
@@ -490,9 +497,10 @@ def _about_pictures(header: dict[str, Any]) -> None:
         about(
             "the free energy",
             "How likely the machine finds a picture, whatever the hidden units do: ten nats lower is $e^{10}$ times "
-            "likelier. A chain that has forgotten its start moves among the free energies of real pictures (the band: "
-            "the middle 90 % of the run's probe images) and keeps moving. One line a chain, the chosen one in "
-            "colour; click a line or a cell to choose another.",
+            "likelier. The empty picture can lie lower than any digit and still hardly ever be drawn: it is one "
+            "single picture, and of digits there are ever so many. A chain that has forgotten its start moves among "
+            "the free energies of real pictures (the band: the middle 90 % of the run's probe images) and keeps "
+            "moving. One line a chain, the chosen one in colour; click a line or a cell to choose another.",
             formula=r"F(v) = -b\cdot v - \sum_j \log\big(1 + e^{c_j + (vW)_j}\big), \qquad \log p(v) = -F(v) - \log Z",
             source=f"{GUIDE}, §6.",
         )
@@ -589,7 +597,7 @@ def _take_away(shown: chains.Shown, place: dict[str, Any]) -> None:
 
 def _left_at() -> None:
     """The player says where it was left: for the link, and for when this page is opened again."""
-    left = st.session_state["film"].get("place") or {}
+    left = _said().get("place") or {}
     for name in PLACE:
         if name in left:
             _end(name, left[name])
@@ -610,6 +618,10 @@ def _check_place(header: dict[str, Any], top: Any) -> None:
 def _page(reader: RunReader, top: Any) -> None:
     sampler.SHARED.wake()
     with top:
+        st.caption(
+            "Watch the machine make pictures: its pixels and its hidden units are drawn from one another, again and "
+            "again."
+        )
         snapshot = _choose_snapshot(reader)
     if snapshot is None:
         st.info(
@@ -700,7 +712,7 @@ def _player(key: tuple, shown: chains.Shown, make_whole: Callable[[sampler.Progr
 
 def _rest_asked() -> None:
     """The player shows the film of this version: now there is time for its map and its nearest training images."""
-    if asked := st.session_state["film"].get("rest"):
+    if asked := _said().get("rest"):
         st.session_state["gibbs-rest"] = asked
 
 

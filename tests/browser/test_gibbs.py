@@ -226,7 +226,7 @@ def test_a_stroke_on_the_pad_starts_the_chains_from_it(open_film: Callable[..., 
 
 def test_painted_pixels_are_held(open_film: Callable[..., Page]) -> None:
     page = open_film("chains=4&sweeps=10&start=digits")
-    page.get_by_text("Hold some pixels").click()
+    page.get_by_text("Hold some pixels (clamp)").click()
     expect(page.locator(".pad .note")).to_contain_text("392 of 784 keep their value")
     page.get_by_role("button", name="all but the middle").click()
     expect(page.locator(".pad .note")).not_to_contain_text("392 of")

@@ -617,6 +617,23 @@ def test_cooling_ends_at_the_temperature_asked_for(open_gibbs: Callable[..., App
     assert np.allclose(beta[1:] / beta[:-1], 16 ** (1 / 9)), "the steps of cooling are not equal factors"
 
 
+def test_a_player_that_went_away_before_it_was_heard_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    view: dict[str, Any] = {"__name__": "gibbs_of_nobody"}
+    state: dict[str, Any] = {"film": None}
+    source = (REPO / "dashboard" / "views" / "gibbs.py").read_text().removesuffix("main()\n")
+    monkeypatch.setattr("streamlit.session_state", state)
+    exec(compile(source, "gibbs.py", "exec"), view)
+    for heard in ("_fork_here", "_left_at", "_rest_asked"):
+        view[heard]()
+    assert state == {"film": None}
+
+
+def test_a_stranger_is_told_what_the_page_is_for_and_finds_clamp(open_gibbs: Callable[..., AppTest]) -> None:
+    app = open_gibbs(start="digits", chains="2", sweeps="3")
+    assert "Watch the machine make pictures" in app.caption[0].value
+    assert any("clamp" in toggle.label for toggle in app.sidebar.toggle)
+
+
 def test_corrupted_digits_start_as_far_off_as_asked(open_gibbs: Callable[..., AppTest]) -> None:
     header, arrays = film_of(open_gibbs(start="digits", corrupt="20", chains="50", sweeps="2"))
     assert header["reference"] == "the clean picture"

@@ -824,7 +824,7 @@ class Player {
       const share = (from, to) => (from ? `${Math.round(100 * (1 - to / from))} %`.replace("-", "−") : "0 %");
       if (t === 0) words = words.replace("Press play", `${d[k]} pixels are wrong. Press play`);
       else if (all(t) >= all(0)) words += " The chains are now as far from the clean pictures as they began.";
-      else words += ` ${share(d[k], d[t * f.n_chains + k])} of the damage is repaired${f.per > 1 ? `, ${share(all(0), all(t))} over all chains` : ""}.`;
+      else words += ` ${share(d[k], d[t * f.n_chains + k])} of the damage is repaired${f.per > 1 ? `, ${share(all(0), all(t))} over all chains` : ""}, counted against the picture it started from.`;
     }
     if (f.groups.length > 1 && this.frame > 1 && this.frame % 2 === 0) {
       const other = this.twins().find((twin) => twin !== k && (f.groupOf(twin) === 0 || f.groups.length === 2)) ?? this.twins()[0];
