@@ -363,7 +363,7 @@ class Bracket:
         for name, result in (("forward", self.forward), ("reverse", self.reverse)):
             n = len(result.log_weights)
             if result.ess < max(self.min_ess * n, 2.0):
-                found.append(f"only {result.ess:.1f} of {n} {name} chains carry the weight")
+                found.append(f"only {result.ess:.0f} of {n} {name} chains carry the weight")
         return found
 
     @property
@@ -372,7 +372,7 @@ class Bracket:
 
     @property
     def verdict(self) -> str:
-        """One plain sentence."""
+        """One plain sentence, and the way out where it is needed."""
         if self.trusted:
             f, r = self.forward, self.reverse
             return (
@@ -380,7 +380,10 @@ class Bracket:
                 f"{len(f.log_weights)} forward and {r.ess:.0f} of {len(r.log_weights)} reverse chains "
                 "carry the weight."
             )
-        return "Do not trust it: " + "; ".join(self.doubts) + "."
+        words = "Do not trust it: " + "; ".join(self.doubts) + "."
+        # Chains that did not begin at samples of the model gain nothing from a longer way.
+        way_out = " Try more temperatures, or adaptive ones."
+        return words + way_out if "apart" in words or "carry" in words else words
 
 
 def _bennett(forward: np.ndarray, reverse: np.ndarray) -> tuple[float, float]:

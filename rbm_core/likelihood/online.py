@@ -1,10 +1,10 @@
 """log Z while a model learns: short annealings as anchors, the likelihood continued between them, a bar that grows.
 
 While log Z climbs by hundreds of nats, the training data's free energy falls by nearly as much: their sum, the
-log-likelihood, moves slowly, and nearly in a straight line over the logarithm of the step. So between two annealings
-it is the likelihood that is continued, along the line since half as many steps, and log Z follows from the free energy
-of the training subset, which the curves measure anyway. How far that may be off is learned from how far it was off at
-each anchor: a scalar Kalman filter.
+log-likelihood, moves slowly, in a line over the logarithm of the step that flattens slowly. So between two annealings
+it is the likelihood that is continued, half as steeply as since half as many steps, and log Z follows from the free
+energy of the training subset, which the curves measure anyway. How far that may be off is learned from how far it was
+off at each anchor: a scalar Kalman filter.
 
 The other way, tried first, carries importance weights exp(F_old(v) − F_new(v)) along the trajectory (Desjardins,
 Courville & Bengio 2011; resampled as in Del Moral, Doucet & Jasra 2006). Measured over 13,750 updates of centred PCD-5
@@ -32,8 +32,8 @@ __all__ = ["OnlineLogZ"]
 
 _SHARE = 0.04  # of the work of training; with what is not counted it stays below a twentieth of the time
 _CHAINS = 30
-_ANCHORS = 15  # at least, if each then has enough temperatures
-_FEWEST, _MOST = 300, 3000  # temperatures of an anchor
+_ANCHORS = 20  # at least, if each then has enough temperatures
+_FEWEST, _MOST = 300, 3000  # temperatures of an anchor, in the mean over all of them
 _FIRST = 200  # the first anchor is so many times earlier than the last, which ends the run
 # In multiply-adds of an update's products, what else takes time: the calls of an update and of a temperature, and the
 # draws and sums of a temperature, which cost as much again as its products.
@@ -59,15 +59,14 @@ class OnlineLogZ:
         size = rbm.n_visible * rbm.n_hidden
         update, temperature = rows * size + _UPDATE, _REST * 2 * _CHAINS * size + _TEMPERATURE
         if rbm.device.type == "cuda":
-            temperature = max(
-                temperature, update
-            )  # its kernels' launches take about as long as a captured update
+            temperature = max(temperature, update)  # so many launches take about as long as a captured update
         affordable = _SHARE * updates * update / temperature
-        self.n_steps = int(min(max(_FEWEST, affordable / _ANCHORS), _MOST))
-        # Learning is fast at first and slow in the end: anchors at equal steps of the logarithm.
-        n = max(1, int(affordable / self.n_steps))
-        self._due = [round(updates * _FIRST ** (i / max(1, n - 1) - 1)) for i in range(n)]
-        self._due[-1] = updates
+        mean = min(max(_FEWEST, affordable / _ANCHORS), _MOST)
+        # Learning is fast at first and slow in the end: anchors at equal steps of the logarithm, short ones first,
+        # since young models are easily judged.
+        n = max(1, int(affordable / mean))
+        along = [1 - (n - 1 - i) / max(1, n - 1) for i in range(n)]
+        self.plan = {round(updates * _FIRST ** (x - 1)): int(mean * (0.4 + 1.2 * x)) for x in along}
         self._step = -1  # the last one observed
         self._passed: list[list[float]] = []  # [step, likelihood] at each anchor, the newest last
         self._variance = 0.0  # nats², of the newest
@@ -85,10 +84,10 @@ class OnlineLogZ:
         if smaller_layer(rbm) <= _EXACT_UNITS:
             return exact_log_z(rbm), 0.0
         self._since += 1
-        due = any(self._step < at <= step for at in self._due)
+        due = [n for at, n in self.plan.items() if self._step < at <= step]
         self._step = step
         if due:
-            self._anchor(rbm, free_energy, dtype)
+            self._anchor(rbm, free_energy, due[-1], dtype)
         if not self._passed:
             return None
         variance = self._variance + self._drift * self._since
@@ -101,13 +100,13 @@ class OnlineLogZ:
         if before is None:
             return likelihood
         slope = (likelihood - before[1]) / math.log(last / before[0])
-        return likelihood + slope * math.log(self._step / last)
+        return likelihood + slope / 2 * math.log(self._step / last)  # half: the line flattens
 
-    def _anchor(self, rbm: RBM, free_energy: float, dtype: torch.dtype) -> None:
+    def _anchor(self, rbm: RBM, free_energy: float, n_steps: int, dtype: torch.dtype) -> None:
         """Measure log Z by a short annealing, and join it to what was expected."""
         measured = ais(
             rbm,
-            betas=self.n_steps,
+            betas=n_steps,
             n_chains=_CHAINS,
             base_vbias=self._base,
             seed=self._seed + self._step,
