@@ -64,7 +64,7 @@ def show(name: str) -> None:
     if not steps:
         st.info("This run has no snapshot yet: its trainer writes the first one when training begins.")
         return
-    best = headline(reader, config.get("visible") == "gaussian")
+    best = headline(reader, config.get("visible") == "gaussian", busy(name))
     ask(name, reader, config, steps)
     watch(name)
     shown = choose(name)
@@ -79,8 +79,11 @@ def _digits(config: dict[str, Any]) -> bool:
 # The answer
 
 
-def headline(reader: RunReader, gaussian: bool) -> dict[str, Any] | None:
-    """The newest believable answer, in one line a stranger can read; returns its row."""
+def headline(reader: RunReader, gaussian: bool, asked: bool) -> dict[str, Any] | None:
+    """The newest believable answer, in one line a stranger can read; returns its row.
+
+    asked: whether an answer is already on its way.
+    """
     try:
         rows = [row for row in reader.likelihood() if _is_number(row.get("test_nats"))]
     except RunError as error:
@@ -88,8 +91,9 @@ def headline(reader: RunReader, gaussian: bool) -> dict[str, Any] | None:
         return None
     if not rows:
         st.markdown(
-            "Nobody has asked yet. Press **Evaluate**: the answer is the log-likelihood of the test data, in nats "
-            "per image (higher is better), with an error bar and a verdict whether to believe it."
+            f"{'The first answer is on its way' if asked else 'Nobody has asked yet. Press **Evaluate**'}: it is the "
+            "log-likelihood of the test data, in nats per image (higher is better), with an error bar and a verdict "
+            "whether to believe it."
         )
         return None
     best = max(rows, key=_weight)
@@ -180,15 +184,17 @@ def ask(name: str, reader: RunReader, config: dict[str, Any], steps: list[int]) 
     )
     chains, temperatures, sweeps = 100, "salakhutdinov-murray", 100_000
     if estimator in ("bracket", "ais", "reverse"):
+        if "evaluate-length" not in st.session_state:  # forgotten while another page is open
+            st.session_state["evaluate-length"] = st.session_state.get("evaluate-length-kept", temperatures)
         temperatures = right.selectbox(
             "How carefully",
             list(LENGTHS),
-            index=2,
             format_func=lambda t: LENGTHS[t],
             key="evaluate-length",
             help="Chains are led from a model without weights to this one through many temperatures. More of them "
             "make a truer estimate, and cost time in proportion: the published number takes ten to thirty seconds.",
         )
+        st.session_state["evaluate-length-kept"] = temperatures
     elif estimator == "mixing":
         sweeps = right.select_slider(
             "Longest sampling time, sweeps",

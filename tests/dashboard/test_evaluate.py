@@ -1,6 +1,7 @@
 """The Evaluate page through the app's own door: a number equal to the record, a verdict, a table, and no traceback."""
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from dashboard import evaluations
 from dashboard.figures import evaluation as figures
 from dashboard.words import plain
 from rbm_core.evaluation import Interrupted, evaluate
+from rbm_core.likelihood.ais import AISResult, Bracket
 from rbm_core.runs import RunError, RunReader
 from tests.dashboard.opened import abouts, charts, open_page
 from tests.small_run import train_small
@@ -49,6 +51,33 @@ def test_the_headline_is_the_recorded_number_with_its_verdict(run: Path) -> None
     table = app.dataframe[0].value
     assert sorted(table["estimator"]) == ["bracket", "exact"]
     assert float(table.set_index("estimator").loc["exact", "test"]) == pytest.approx(row["test_nats"])
+
+
+def test_a_doubtful_verdict_counts_whole_chains_and_says_what_to_try() -> None:
+    calm, wild = np.linspace(9.9, 10.1, 100), np.linspace(0, 30, 100)
+    sides = [AISResult.from_log_weights(wild, 100, "forward")]
+    sides.append(AISResult.from_log_weights(calm + sides[0].log_z - 10, 100, "reverse"))
+    said = Bracket(*sides).verdict
+    assert re.search(r"only \d+ of 100 forward chains carry the weight", said), said
+    assert said.endswith("Try more temperatures, or adaptive ones.")
+
+
+def test_the_care_chosen_is_still_chosen_when_the_page_is_opened_again(run: Path) -> None:
+    app = page()
+    assert app.selectbox(key="evaluate-length").value == "salakhutdinov-murray"
+    app.selectbox(key="evaluate-length").set_value("adaptive").run()
+    app.switch_page("views/compare.py").run()
+    app.switch_page("views/evaluate.py").run()
+    assert app.selectbox(key="evaluate-length").value == "adaptive"
+
+
+def test_while_the_first_answer_is_made_nobody_is_told_to_press(run: Path) -> None:
+    app = page()
+    app.session_state["evaluate-since"] = ("small", time.time())
+    app.run()
+    assert not app.exception
+    assert "on its way" in words(app)
+    assert "Press" not in words(app)
 
 
 def test_a_doubtful_answer_says_do_not_trust(run: Path) -> None:
