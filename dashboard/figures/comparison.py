@@ -37,7 +37,8 @@ METRICS: dict[str, Metric] = {
     "free_energy_gap": Metric(
         "Free-energy gap, validation − training",
         "nats",
-        "Overfitting: log Z cancels, so it rises as training images become likelier than unseen ones.",
+        "Rises when the machine finds training images likelier than unseen ones, which is overfitting. Both have the "
+        "same log Z, so their difference needs no estimate of it.",
         r"\bar F_{\text{validation}} - \bar F_{\text{training}} = "
         r"\langle \log p\rangle_{\text{training}} - \langle \log p\rangle_{\text{validation}}",
         f"{_GUIDE}, §6.",
@@ -203,9 +204,11 @@ def comparable(records: Sequence[Record], run: str | None, n: int) -> list[str]:
 
 
 def usual(records: Sequence[Record], name: str) -> str:
-    """The setting's most frequent value, as text; the first run's where several are as frequent."""
-    values = [repr(record.fields.get(name)) for record in records if record.error is None]
-    return Counter(values).most_common(1)[0][0] if values else ""
+    """The setting's most frequent value, as text; empty where several are as frequent, as with two runs."""
+    counts = Counter(repr(record.fields.get(name)) for record in records if record.error is None)
+    most = max(counts.values(), default=0)
+    found = [value for value, count in counts.items() if count == most]
+    return found[0] if len(found) == 1 else ""
 
 
 def matches(record: Record, words: str) -> bool:
@@ -398,10 +401,13 @@ def _how_many(shown: int, total: int) -> str:
 def likelihood_figure(
     estimates: Sequence[tuple[str, Mapping[str, Any] | None]], step: int, dark: bool
 ) -> go.Figure:
-    """Each run's newest estimate up to a step, with its standard error; data trained on and data held out."""
+    """Each run's estimate with its standard error; data trained on and data held out have symbols of their own.
+
+    One made after the step compared is named with its own step, one that is not to be trusted is crossed out.
+    """
     colours, figure = plotly_look.lines(dark), go.Figure()
     kinds = (
-        ("train_nats", "training data", "circle-open"),
+        ("train_nats", "training data", "square"),
         ("valid_nats", "validation", "diamond"),
         ("test_nats", "test data", "circle"),
     )
@@ -424,7 +430,9 @@ def likelihood_figure(
             mode="markers",
             name=words,
             marker={
-                "symbol": ["x" if row.get("trusted") is False else symbol for _, _, row in rows],
+                "symbol": [
+                    f"{symbol}-x-open" if row.get("trusted") is False else symbol for _, _, row in rows
+                ],
                 "size": 12,
                 "color": [colours[COLOURS[place % MOST_RUNS]] for _, place, _ in rows],
                 "line": {"width": 2},
@@ -441,12 +449,17 @@ def likelihood_figure(
             + words
             + "</extra>",
         )
-    doubted = {name for name, row in estimates if row is not None and row.get("trusted") is False}
+    aliases = {}
+    for name, row in estimates:
+        said = [f"at step {row['step']:,}"] if row is not None and row["step"] > step else []
+        said += ["not to be trusted"] if row is not None and row.get("trusted") is False else []
+        if said:
+            aliases[name] = "<br>".join([name, *said])
     figure.update_yaxes(
         categoryorder="array",
         categoryarray=[name for name, _ in estimates][::-1],
         type="category",
-        labelalias={name: f"{name}<br>not to be trusted" for name in doubted},
+        labelalias=aliases,
     )
     figure.update_xaxes(title_text="nats per image; further right is better")
     return plotly_look.dress(

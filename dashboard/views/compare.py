@@ -28,6 +28,9 @@ def main() -> None:
     if not records:
         st.info("There is no run to compare yet. Start one on the Train page.")
         return
+    st.caption(
+        "Which settings make a better machine? Tick runs to lay their curves and pictures side by side."
+    )
     names = choose_runs(records)
     try:
         compare(names)
@@ -160,9 +163,8 @@ def choose_runs(records: list[Record]) -> list[str]:
         same = ", ".join(f"{name} {value}" for name, value in shared.items() if name not in ("seed",))
         words_apart = ", ".join(apart) if apart else "none"
         st.caption(
-            f"Settings in which these runs differ (**{plain(words_apart)}**) have a column each, and a "
-            f"coloured "
-            "cell where a run departs from the most frequent value.",
+            f"Settings in which these runs differ (**{plain(words_apart)}**) have a column each. Coloured: what "
+            "departs from the value most runs have, or every value where none is the most frequent.",
             help=f"The same in all of them: {plain(same)}.",
         )
     return [name for name in chosen if name in readable]
@@ -399,7 +401,8 @@ def side_by_side(
     estimates = []
     for name, reader in readers.items():
         try:
-            estimates.append((name, comparison.best_likelihood(reader.likelihood(), at)))
+            rows = reader.likelihood()
+            estimates.append((name, comparison.best_likelihood(rows, at) or comparison.best_likelihood(rows)))
         except RunError as error:
             st.warning(sentence(error))
     if any(row is not None for _, row in estimates):
@@ -414,12 +417,9 @@ def side_by_side(
         )
         none = [name for name, row in estimates if row is None]
         if none:
-            st.caption(f"No estimate up to this step: {plain(', '.join(none))}. The Evaluate page makes one.")
+            st.caption(f"No estimate yet: {plain(', '.join(none))}. The Evaluate page makes one.")
     else:
-        st.caption(
-            "No log-likelihood has been estimated for these runs up to this step; the Evaluate page "
-            "makes one."
-        )
+        st.caption("No log-likelihood has been estimated for these runs yet; the Evaluate page makes one.")
 
 
 def draw_mosaic(key: str, version: str, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:

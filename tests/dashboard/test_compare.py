@@ -224,6 +224,14 @@ def test_only_settings_that_differ_have_a_column() -> None:
     assert comparison.usual([record("a"), record("b", k=5), record("c", k=5)], "k") == "5"
 
 
+def test_of_two_runs_neither_is_the_usual_one(root: Path) -> None:
+    assert comparison.usual([record("a"), record("b", k=5)], "k") == ""
+    assert comparison.usual([record("a"), record("b")], "k") == repr(record("a").fields["k"])
+    app = open_compare(run="one")
+    assert "Which settings make a better machine?" in app.caption[0].value
+    assert any("every value where none is the most frequent" in one.value for one in app.caption)
+
+
 def test_runs_on_the_same_data_are_proposed_the_chosen_one_first() -> None:
     records = [
         record("a"),
@@ -300,8 +308,24 @@ def test_an_estimate_that_is_not_to_be_trusted_gives_way_and_is_marked_where_it_
     )
     assert list(curve.data[0].marker.symbol) == ["circle", "circle-open"]
     side = comparison.likelihood_figure([("a", doubtful), ("b", sound)], 90, dark=False)
-    assert list(side.data[0].marker.symbol) == ["x", "circle"]
+    assert list(side.data[0].marker.symbol) == ["circle-x-open", "circle"]
+    every = [("a", {**doubtful, "train_nats": -59.0, "valid_nats": -61.0})]
+    kinds = comparison.likelihood_figure(every, 90, dark=False).data
+    assert len({one.marker.symbol[0] for one in kinds}) == 3, "kinds of data cannot be told apart"
+    later = comparison.likelihood_figure([("a", doubtful), ("b", sound)], 50, dark=False)
+    assert dict(later.layout.yaxis.labelalias) == {"a": "a<br>at step 90<br>not to be trusted"}
     assert side.data[0].customdata[0][2] == comparison.DOUBT
+
+
+def test_an_estimate_made_after_the_step_compared_is_shown_under_its_own_step(root: Path) -> None:
+    for name, step in (("one", 90), ("two", 1)):
+        row = {"time": 1.0, "step": step, "estimator": "bracket", "test_nats": -100.0 - step, "stderr": 0.1}
+        (root / name / "likelihood.jsonl").write_text(json.dumps({**row, "trusted": True}) + "\n")
+    app = open_compare(runs="one,two", step="1")
+    assert not app.exception
+    figure = json.loads(app.get("plotly_chart")[-1].proto.spec)
+    assert sorted(x for trace in figure["data"] for x in trace["x"]) == [-190.0, -101.0]
+    assert figure["layout"]["yaxis"]["labelalias"] == {"one": "one<br>at step 90"}
 
 
 def test_the_table_says_whether_a_likelihood_is_to_be_trusted(root: Path) -> None:
