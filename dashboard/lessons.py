@@ -43,9 +43,10 @@ likelier, and $Z$ makes the probabilities sum to one. **Learning digs valleys wh
     ),
     Lesson(
         "Hidden units carry the agreement",
-        r"""No pixel is joined to another. Each is joined, by a weight $w_{ij}$, to *hidden* units, which
-are on or off as well. A positive weight makes it cheap for both of its ends to be on; a bias $b_i$ or $c_j$
-makes its own unit likelier. **Watch one hidden unit tie the two pixels together.**""",
+        r"""Each pixel is joined, by a weight $w_{ij}$, to *hidden* units, which are on or off as well;
+no pixel is joined to another, and no hidden unit either: that is what *restricted* means in **Restricted
+Boltzmann Machine**, RBM. A positive weight makes it cheap for both of its ends to be on; a bias $b_i$ or
+$c_j$ makes its own unit likelier. **Watch one hidden unit tie the two pixels together.**""",
         r"E(v,h) = -\sum_i b_i v_i - \sum_j c_j h_j - \sum_{i,j} v_i\, w_{ij}\, h_j, \qquad "
         r"e^{-F(v)} = \sum_h e^{-E(v,h)}",
         "Watch the weights grow",
@@ -92,8 +93,9 @@ and note how it lingers in a valley.**""",
     Lesson(
         "Contrastive divergence: a short cut",
         r"""A chain takes long to forget where it began. *Contrastive divergence*, CD-$k$, does not wait:
-it starts a chain at each picture of the data, makes $k$ sweeps, and takes the pictures it then has for the
-machine's own. **Look at the chains after one sweep: how far did they get?**""",
+it starts a chain at each picture of the data, makes $k$ sweeps, and stops. The pictures it has reached by
+then stand in for the machine's own, though they are still close to the data. **Look at the chains after one
+sweep: how far did they get?**""",
         r"\Delta w_{ij} \;\propto\; \langle v_i h_j\rangle_{\text{data}} - "
         r"\langle v_i h_j\rangle_{\text{after } k \text{ sweeps}}",
         "One update with CD-1",
@@ -104,21 +106,21 @@ machine's own. **Look at the chains after one sweep: how far did they get?**""",
     Lesson(
         "The price of the short cut",
         r"""This machine is so small that the exact gradient can be counted out and laid beside its
-estimates. The angle between them says how far astray a step goes: at $0^\circ$ it climbs as steeply as can
-be, beyond $90^\circ$ it leads down. **With 96 chains you see noise and bias; with 960 mostly the bias,
-which stays.**""",
+estimates. The angle between them says how far astray a step goes: at $0^\circ$ the score climbs as steeply
+as can be, beyond $90^\circ$ it falls. That is one step's direction; the curve of the KL sums up all steps so
+far. **With 96 chains you see noise and bias; with 960 mostly the bias, which stays.**""",
         r"\angle(g, g') = \arccos \frac{g \cdot g'}{\lVert g\rVert\, \lVert g'\rVert}",
         "Compare gradients",
         "3x3",
         "cd1",
-        {"view": "gradients", "at": 700, "many": 1},
+        {"view": "gradients", "at": 674, "many": 1},
     ),
     Lesson(
         "Persistent chains: do not start again",
         r"""*Persistent* CD, PCD, keeps its chains: each update goes on where the last one left them. The
-machine changes little from one update to the next, so the chains stay close to its own pictures, and find
-valleys that no picture of the data has led to. **Choose CD-1, CD-10 or Exact above, and all their curves
-stay below.**""",
+machine changes little from one update to the next, so the chains stay close to its own pictures. They also
+walk far from the data, and where they come upon a valley that does not belong there, learning fills it.
+**Choose CD-1, CD-10 or Exact above, and all their curves stay below.**""",
         r"v^{(t+1)} \sim \text{one sweep from } v^{(t)} \qquad \text{in the machine after update } t",
         "Learn with PCD",
         "3x3",

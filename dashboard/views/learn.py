@@ -277,7 +277,7 @@ def picture(chosen: dict[str, Any], place: Any) -> None:
 
 
 def _rested() -> None:
-    moment = st.session_state["learn"].get("moment") or {}
+    moment = (st.session_state.get("learn") or {}).get("moment") or {}
     if moment.get("view") in view_state.LEARN_VIEWS and isinstance(moment.get("at"), int):
         _end("view", moment["view"])
         _end("update", moment["at"])

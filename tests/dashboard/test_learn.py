@@ -113,6 +113,16 @@ def test_lesson_eight_shows_what_it_says() -> None:
     moment = np.flatnonzero(arrays["moments"] <= lesson.command["at"])[-1]
     cd1, cd10, pcd = arrays["angles"][1, :, moment]
     assert cd1 > max(cd10, pcd) + 10
+    assert arrays["moments"][moment] == lesson.command["at"], (
+        "the figure is of another update than the header"
+    )
+    assert "one step's direction" in lesson.text
+
+
+def test_the_lessons_say_what_the_name_means() -> None:
+    texts = [lesson.text.replace("\n", " ") for lesson in lessons.LESSONS]
+    first = next(text for text in texts if "Restricted Boltzmann Machine" in text)
+    assert "no pixel is joined to another, and no hidden unit either" in first
 
 
 def test_progress_is_told_while_a_film_is_made() -> None:

@@ -456,6 +456,9 @@ class Learn {
       ctx.stroke();
     }
     ctx.globalAlpha = 1;
+    // A cell without a unit is no unit that is off: nothing is drawn there.
+    const last = n % columns;
+    if (last) ctx.clearRect(x + last * cell + 1, y + (rows - 1) * cell + 1, (columns - last) * cell, cell);
   }
   hidden_shape() { const H = this.h.n_hidden, columns = H <= 4 ? H : Math.ceil(Math.sqrt(H)); return [Math.ceil(H / columns), columns]; }
 
@@ -820,7 +823,8 @@ class Learn {
     this.manyButtons.forEach((b, i) => { b.textContent = `${h.chains[i]} chains`; b.setAttribute("aria-pressed", String(i === this.many)); b.title = i ? "Many chains: the noise averages out, the bias stays" : "As many chains as an update uses"; });
     const all = this.guesses.map((g) => this.gradient(g.method, k)), reach = Math.max(1e-3, ...all.flatMap((x) => Array.from(x, Math.abs)));
     const made = h.method === "exact" ? "the exact gradient" : h.method_names[h.method];
-    this.gradientsNote.textContent = `At update ${a.moments[k].toLocaleString("en-US")} of learning by ${made}. Colours: blue −${pretty(reach, 2)} to red +${pretty(reach, 2)} in all four.`;
+    const earlier = a.moments[k] < this.at ? `, the last before ${this.at.toLocaleString("en-US")} at which they were compared` : "";
+    this.gradientsNote.textContent = `At update ${a.moments[k].toLocaleString("en-US")} of learning by ${made}${earlier}. Colours: blue −${pretty(reach, 2)} to red +${pretty(reach, 2)} in all four.`;
     const length = (x) => Math.sqrt(x.reduce((s, z) => s + z * z, 0)), exactLength = length(all[0]);
     const column = this.panels.gradients.querySelector(".guess").clientWidth;
     this.box.dataset.moment = String(a.moments[k]);
