@@ -43,6 +43,7 @@ def main() -> None:
         shape = moment.image_shape(
             len(snapshot.vbias), (reader.config().get("data") or {}).get("image_shape")
         )
+        st.caption("Open the machine up: what one of its parts has learnt, and how it came to that.")
         look = choose_look()
         show = {"unit": show_unit, "pixel": show_pixel, "image": show_image}[look]
         with st.container(key="stack-inspect"):

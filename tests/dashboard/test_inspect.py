@@ -79,6 +79,10 @@ def test_the_numbers_beside_a_unit_are_the_snapshots(run: Path, last: Snapshot) 
     assert shown["On for"] == f"{100 * last.mean_hidden[5]:.1f} %"
 
 
+def test_a_stranger_is_told_what_the_page_is_for(run: Path) -> None:
+    assert open_inspect(unit="5").caption[0].value.startswith("Open the machine up")
+
+
 def test_without_a_link_the_strongest_unit_is_opened(run: Path, last: Snapshot) -> None:
     app = open_inspect()
     strongest = int(np.argmax(np.linalg.norm(last.W, axis=0)))
