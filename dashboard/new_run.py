@@ -67,6 +67,16 @@ def sidebar() -> None:
                 fields[name] = _field(form, recipe, name, dataset)
         fields |= _folded(form, recipe, dataset) | given
         wrong = _wrong(fields) if dataset is not None else None
+        called = st.text_input(
+            "Name",
+            key="new_name",
+            placeholder=_suggested(preset, recipe, fields, bool(given)) if wrong is None else "",
+            help="What the run is called in every list, and its folder too. Left empty, it gets the name "
+            "suggested, with four more signs to tell it from others.",
+        ).strip()
+        misnamed = _misnamed(called)
+        if misnamed:
+            st.caption(f":red[{plain(misnamed)}]")
         if wrong and wrong[0] not in MAIN:  # the field itself may be folded away
             st.caption(f":red[{plain(wrong[1])}]")
         st.button(
@@ -75,9 +85,9 @@ def sidebar() -> None:
             type="primary",
             icon=":material/play_arrow:",
             width="stretch",
-            disabled=dataset is None or wrong is not None,
+            disabled=dataset is None or wrong is not None or misnamed is not None,
             on_click=_start,
-            args=(preset, recipe, fields, run if given else None),
+            args=(preset, recipe, fields, run if given else None, called),
             help="Train in a process of its own; closing this page does not stop it.",
         )
         if st.session_state.get("new_error"):
@@ -170,9 +180,7 @@ def _folded(form: str, recipe: RunConfig, dataset: str | None) -> dict[str, Any]
     run of the page 40 % of its time. What was set stays set while they are folded away.
     """
     kept = st.session_state.setdefault("new_kept", {}).setdefault(form, {})
-    with st.popover(
-        "All settings", icon=":material/tune:", width="stretch", key="new_all", on_change="rerun"
-    ) as folded:
+    with st.expander("All settings", icon=":material/tune:", key="new_all", on_change="rerun") as folded:
         if folded.open:
             for name in FOLDED:
                 kept[name] = _field(form, recipe, name, dataset, kept.get(name))
@@ -237,17 +245,46 @@ def _stride(value: float) -> float:
     return float(f"1e{int(f'{value:e}'.split('e')[1]) - 1}") if value > 0 else 0.001
 
 
-def _start(preset: str, recipe: RunConfig, fields: dict[str, Any], fork: str | None) -> None:
+def _misnamed(name: str) -> str | None:
+    """Why no new run can be called so, in one sentence; None where it can, or where it is to be named for one."""
+    if not name:
+        return None
+    try:
+        store.check_name(name)
+    except RunError as error:
+        return sentence(error)
+    return f"There is a run {name!r} already." if (store.runs_root() / name).exists() else None
+
+
+def _changed(preset: str, recipe: RunConfig, config: RunConfig, fork: bool) -> bool:
+    offered = {"dataset": config.dataset, "epochs": _epochs(recipe, config.dataset)}
+    return preset == LIKE or fork or config != recipe.model_copy(update=offered)
+
+
+def _kind(preset: str, recipe: RunConfig, config: RunConfig, fork: bool) -> str:
+    """What a run's own name says of it beside its data set."""
+    kind = f"{config.algorithm}{config.k}" if preset == LIKE else preset
+    changed = preset != LIKE and _changed(preset, recipe, config, fork)
+    return kind + ("-fork" if fork else "-changed" if changed else "")
+
+
+def _suggested(preset: str, recipe: RunConfig, fields: dict[str, Any], fork: bool) -> str:
+    """The name that the run gets if it is given none, without its last four signs, which are drawn at the start."""
+    if fields["dataset"] is None:
+        return ""
+    config = make_config(**fields)
+    return store.new_name(config, _kind(preset, recipe, config, fork)).rpartition("-")[0]
+
+
+def _start(preset: str, recipe: RunConfig, fields: dict[str, Any], fork: str | None, called: str) -> None:
     try:
         origin = _moment_of(fork) if fork is not None else None
         config = make_config(**fields)
-        offered = {"dataset": config.dataset, "epochs": _epochs(recipe, config.dataset)}
-        changed = preset == LIKE or origin is not None or config != recipe.model_copy(update=offered)
-        kind = f"{config.algorithm}{config.k}" if preset == LIKE else preset
-        kind += "-fork" if origin else "-changed" if changed and preset != LIKE else ""
+        forked = origin is not None
+        changed = _changed(preset, recipe, config, forked)
         name = trainers.start(
             config,
-            store.new_name(config, kind),
+            called or store.new_name(config, _kind(preset, recipe, config, forked)),
             preset=None if changed else preset,
             origin=origin,
             download=not datasets.available(config.dataset),
@@ -256,6 +293,7 @@ def _start(preset: str, recipe: RunConfig, fields: dict[str, Any], fork: str | N
         st.session_state.new_error = sentence(error)
         return
     st.session_state.new_fork = st.session_state.new_open = False
+    st.session_state.new_name = ""
     st.session_state.run = name
     st.query_params.clear()
     st.query_params["run"] = name
