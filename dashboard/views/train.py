@@ -39,6 +39,7 @@ UNDERWAY = {
     "restart": ("running", "starting again"),
 }
 UNDERWAY_FOR_S = 20.0
+COMPLAINT_FOR_S = 8.0  # long enough to be read on a page that refreshes twice a second
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def main() -> None:
         st.session_state.filter_base = "0"
         st.session_state.filter_sort = view_state.field("sort")
         st.session_state.underway = None
-        st.session_state.film = None
+        st.session_state.film = st.session_state.complaint = None
     alive = _alive(name)
     st.session_state.watched_alive = alive
     st.fragment(run_every=LIVE_PERIOD_S if alive else REST_PERIOD_S)(watch)(name)
@@ -160,7 +161,7 @@ def header(name: str, config: dict[str, Any], status: dict[str, Any]) -> None:
 
 
 def progress_words(status: dict[str, Any], shown: Moment | None) -> str:
-    """`epoch 7.2 of 40 · step 4,210 · 312 steps/s · 1 min 20 s left`.
+    """`epoch 7.2 of 40 · step 4,210 · 312 steps/s · 1 min 20 s left`; the last only where it can be told.
 
     The trainer writes its state once a second and its pictures twice: what is shown may be the newer word.
     """
@@ -169,11 +170,16 @@ def progress_words(status: dict[str, Any], shown: Moment | None) -> str:
     step, epoch = int(status["step"]), status["epoch"]
     if shown is not None and shown.snapshot.step > step:
         step, epoch = shown.snapshot.step, shown.snapshot.meta.get("epoch", epoch)
+    if status["state"] == "starting" and not step:
+        return sentence(status["message"] or "The trainer is waking up")
     words = [f"epoch **{epoch:.3g}** of {status['n_epochs']:,g}"]
     words.append(f"step **{step:,}**")
-    if status["state"] == "running" and status["steps_per_s"] > 0:
-        words.append(f"{status['steps_per_s']:,.0f} steps/s")
-        words.append(f"{duration((status['n_steps'] - step) / status['steps_per_s'])} left")
+    pace = status["steps_per_s"] if status["state"] == "running" else 0.0
+    if pace >= 0.5:
+        words.append(f"{pace:,.0f} steps/s")
+        # Far below the run's own mean the machine is busy with something else: nobody knows for how long.
+        if pace * status["seconds"] >= step / 4:
+            words.append(f"{duration((status['n_steps'] - step) / pace)} left")
     else:
         words.append(f"trained {duration(status['seconds'])}")
     return " · ".join(words)
@@ -275,7 +281,7 @@ def _command(name: str, command: str, value: Any) -> None:
         else:
             trainers.send(name, command, value)
     except ValueError as error:
-        st.session_state.complaint = sentence(error)
+        _complain(error)
         return
     if command in UNDERWAY:
         st.session_state.underway = (command, time.monotonic())
@@ -284,10 +290,16 @@ def _command(name: str, command: str, value: Any) -> None:
         st.toast("The page follows the newest state again, to show the step.")
 
 
+def _complain(error: object) -> None:
+    """Says on the page, for some seconds, what could not be done."""
+    st.session_state.complaint = (sentence(error), time.monotonic())
+
+
 def _underway(state: str) -> str | None:
-    """What was asked and has not happened yet, as a word; also shows a command that was refused."""
-    if st.session_state.get("complaint"):
-        st.error(st.session_state.pop("complaint"))
+    """What was asked and has not happened yet, as a word; also shows what could not be done."""
+    said = st.session_state.get("complaint")
+    if said and time.monotonic() - said[1] < COMPLAINT_FOR_S:
+        st.error(said[0])
     asked = st.session_state.get("underway")
     if not asked:
         return None
@@ -358,27 +370,37 @@ def time_slider(
         "shown": shown.snapshot.step if shown else None,
         "follows": st.session_state.moment == "live",
         "alive": alive,
-        "moving": status["state"] in ("starting", "running"),
+        "moving": status["state"] == "running",
         "events": events,
         "answers": st.session_state.answers,
     }
     film, arrays = st.session_state.get("film"), {}
-    if film is not None and film.error:
-        st.session_state.film, st.session_state.complaint = None, sentence(film.error)
-        film = None
     if film is not None:
-        header["film"] = {"number": film.number, "words": film.words, "file": film.file}
-        if film.data is not None:  # again and again, until the browser says that it has it
+        header["film"] = {
+            "number": film.number,
+            "words": film.words,
+            "file": film.file,
+            "made": film.data is not None,
+            "failed": film.error is not None,
+        }
+        if film.error and st.session_state.get("film_mourned") != film.number:
+            st.session_state.film_mourned = film.number
+            _complain(film.error)
+        if film.data is not None and st.session_state.pop("film_wanted", False):
             arrays["film"] = np.frombuffer(film.data, dtype=np.uint8)
     timeline.mount(key="timeline", data=pack(header, arrays), on_at_change=_moved, on_film_change=_film_asked)
 
 
 def _film_asked() -> None:
-    """The reader wants a film, asks how far it is, or has got it."""
+    """The reader wants a film, asks for its file once it is made, or has got it. The view asks again where no
+    answer came: a busy page may pass over a wish that another followed closely.
+    """
     asked = st.session_state["timeline"].get("film") or {}
     film = st.session_state.get("film")
     if "got" in asked:
         st.session_state.film = None
+    elif "take" in asked:
+        st.session_state.film_wanted = film is not None and film.number == asked["take"]
     elif "subject" in asked and (film is None or film.number != asked.get("number")):
         name = st.session_state.watched
         try:
@@ -389,7 +411,7 @@ def _film_asked() -> None:
                 int(asked["number"]), reader, name, steps, asked["subject"], asked["format"], order
             )
         except (RunError, ValueError, KeyError, IndexError) as error:
-            st.session_state.complaint = sentence(error)
+            _complain(error)
 
 
 def _moved() -> None:

@@ -245,6 +245,30 @@ def test_a_command_nobody_can_obey_costs_one_sentence(run: Path) -> None:
     assert any("not being trained" in error.value for error in app.error)
 
 
+def test_time_left_is_told_only_where_the_speed_is_known(run: Path) -> None:
+    going = {"state": "running", "step": 1000, "n_steps": 3000, "seconds": 10.0}
+    lock = live(run, **going, steps_per_s=100.0)
+    assert "100 steps/s · 20 s left" in text(open_train(run=RUN))
+    live(run, **going, steps_per_s=0.1)
+    stalled = text(open_train(run=RUN))
+    assert " left" not in stalled
+    assert "steps/s" not in stalled
+    live(run, **going, steps_per_s=3.0)
+    assert " left" not in text(open_train(run=RUN)), "a stall is taken for the pace of the whole run"
+    lock.release()
+
+
+def test_a_run_that_only_starts_looks_neither_live_nor_trained(run: Path) -> None:
+    shutil.rmtree(run / "snapshots")
+    (run / "live.safetensors").unlink(missing_ok=True)
+    lock = live(run, state="starting", step=0, seconds=10.0, message="Reading the data.")
+    app = open_train(run=RUN)
+    assert not fed(app, "timeline")[0]["moving"]
+    assert "Reading the data." in text(app)
+    assert "trained" not in text(app)
+    lock.release()
+
+
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[RunConfig, dict[str, Any]]]:
     """What the form would have started, instead of a process."""
@@ -268,6 +292,24 @@ def test_the_form_starts_what_it_shows(run: Path, started: list[tuple[RunConfig,
     assert (config.dataset, config.n_hidden) == ("bars-and-stripes", 12)
     assert options["preset"] is None, "a changed preset is no longer that preset"
     assert app.query_params["run"] == RUN
+
+
+def test_a_new_run_is_called_what_the_form_says_or_after_what_it_trains(
+    run: Path, started: list[tuple[RunConfig, dict[str, Any]]]
+) -> None:
+    app = open_train(run=RUN)
+    app.selectbox(key="new_dataset").set_value("bars-and-stripes").run()
+    assert app.text_input(key="new_name").placeholder == "bars-and-stripes-quick"
+    app.text_input(key="new_name").set_value("my first").run()
+    assert app.button(key="new_start").disabled
+    assert "A run cannot be called 'my first'" in text(app).replace("\\", "")
+    app.text_input(key="new_name").set_value(RUN).run()
+    assert app.button(key="new_start").disabled, "a run that there is would be asked for again"
+    app.text_input(key="new_name").set_value("my-first").run()
+    app.button(key="new_start").click().run()
+    assert started[0][1]["name"] == "my-first"
+    app.button(key="new_start").click().run()
+    assert started[1][1]["name"].startswith("bars-and-stripes-quick-"), "the name is kept for the next run"
 
 
 def test_a_run_forked_from_the_moment_shown_starts_from_its_weights(

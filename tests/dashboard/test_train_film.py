@@ -1,6 +1,7 @@
 """The training as a film: one frame a snapshot, on one scale, in the page's order, made while the page goes on."""
 
 import io
+import time
 from pathlib import Path
 
 import numpy as np
@@ -54,9 +55,26 @@ def test_many_snapshots_are_thinned_evenly_and_keep_both_ends(
     reader: RunReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training_film, "MOST_FRAMES", 3)
-    made = film(reader)
+    words: list[str] = []
+    made = training_film.make(reader, reader.snapshot_steps(), "filters", "gif", np.arange(64), words.append)
+    assert Image.open(io.BytesIO(made)).n_frames == 3
+    assert words == ["30 %", "60 %", "90 %", "writing"]
+
+
+def test_the_server_is_free_while_a_film_is_made(reader: RunReader) -> None:
+    made = Filming(1, reader, RUN, reader.snapshot_steps(), "filters", "webp", np.arange(64))
+    before = time.process_time()
+    made.thread.join(60)
     assert made.data is not None
-    assert Image.open(io.BytesIO(made.data)).n_frames == 3
+    assert time.process_time() - before < 0.2, "the film is made by the server itself"
+
+
+def test_a_process_that_dies_is_answered_for(reader: RunReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_film.sys, "executable", "/bin/false")
+    made = film(reader)
+    assert made.data is None
+    assert made.error is not None
+    assert "No film could be made" in made.error
 
 
 def test_a_run_deleted_under_the_film_costs_one_sentence(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
-// One time slider for the page. header: {steps, n_steps, steps_per_epoch, shown, follows, alive, moving, events, answers, film: {number, words, file}}
-// arrays: film uint8 (bytes): the file, once it is made
+// One time slider for the page. header: {steps, n_steps, steps_per_epoch, shown, follows, alive, moving, events, answers, film: {number, words, file, made, failed}}
+// arrays: film uint8 (bytes): the file, where it was asked for
 // It answers at once in the browser (the knob and the curves' cursor move), and tells the server the step wanted.
 
 const PLAY = "M8 5v14l11-7z", PAUSE = "M6 5h4v14H6zm8 0h4v14h-4z";
@@ -30,8 +30,9 @@ class Timeline {
     this.canvas = el("canvas", { role: "slider", tabindex: "0", "aria-label": "Moment of the training shown on this page" });
     this.over = null;    // the snapshot the pointer is nearest to
     this.stage = el("div", { class: "stage" }, this.canvas);
-    this.bar = el("div", { class: "bar" },
-      this.playButton, button(PREVIOUS, "One snapshot back", () => this.shift(-1)), button(NEXT, "One snapshot on", () => this.shift(1)),
+    this.moves = [
+      this.playButton, button(PREVIOUS, "One snapshot back", () => this.shift(-1)), button(NEXT, "One snapshot on", () => this.shift(1))];
+    this.bar = el("div", { class: "bar" }, ...this.moves,
       this.stage, this.speed, this.filmPicker, this.liveButton);
     this.root.append(this.bar);
     this.observer = onResize(this, this.root);
@@ -47,35 +48,44 @@ class Timeline {
     clearInterval(this.filmTimer);
   }
 
-  // A film is made by the server while the page goes on; the view asks how far it is, and keeps the file.
+  // A film is made beside the server while the page goes on; each refresh says how far it is, and the view takes
+  // the file once.
   film() {
     const [subject, format] = this.filmPicker.value.split(" ");
-    if (!format) return;
+    if (this.filming) this.filmPicker.value = ""; // one at a time
+    if (!format || this.filming) return;
     this.filming = Date.now();
-    this.askedFilm = 0;
-    this.ask("film", { subject, format, number: this.filming });
-    this.filmWords("starting");
+    this.filmWish = { subject, format, number: this.filming };
+    this.ask("film", this.filmWish);
+    this.filmWords("starting …");
     clearInterval(this.filmTimer);
-    this.filmTimer = setInterval(() => {
-      if (++this.askedFilm > 100) this.endFilm(); else this.ask("film", { more: this.askedFilm });
-    }, 600);
+    this.filmTimer = setInterval(() => this.ask("film", this.filmWish), 4000); // until it is answered
   }
   filmWords(words) {
-    this.filmPicker.options[0].textContent = words;
+    this.filmPicker.options[0].textContent = words || "save film";
     this.filmPicker.value = "";
-    this.filmPicker.disabled = words !== "save film";
+    this.filmPicker.classList.toggle("busy", Boolean(words));
+    this.filmPicker.setAttribute("aria-busy", String(Boolean(words)));
   }
   endFilm() {
     clearInterval(this.filmTimer);
     this.filming = undefined;
-    this.filmWords("save film");
+    this.filmWords("");
   }
   receiveFilm(film, bytes) {
-    if (!film || film.number !== this.filming) {
-      if (this.filming && this.askedFilm > 4 && !film) this.endFilm(); // it failed: the page says why
+    if (!film || film.number !== this.filming) return;
+    if (film.failed) return this.endFilm(); // the page says why
+    if (!bytes) {
+      this.filmWords(`film: ${film.made ? "saving" : film.words}`);
+      if (!film.made) clearInterval(this.filmTimer);
+      else if (!this.filmWish.take) {
+        this.filmWish = { take: this.filming };
+        this.ask("film", this.filmWish);
+        clearInterval(this.filmTimer);
+        this.filmTimer = setInterval(() => this.ask("film", this.filmWish), 4000);
+      }
       return;
     }
-    if (!bytes) return this.filmWords(film.words);
     download(new Blob([bytes], { type: `image/${film.file.split(".").pop()}` }), film.file);
     this.ask("film", { got: this.filming });
     this.endFilm();
@@ -106,7 +116,7 @@ class Timeline {
     this.sent = performance.now();
     this.say("at", { step, nonce: this.asked, playing: this.playing });
     clearTimeout(this.lost);
-    this.lost = setTimeout(() => { this.asked = undefined; this.wanted = null; this.playing = false; this.draw(); }, 5000);
+    this.lost = setTimeout(() => { this.asked = undefined; this.wanted = null; this.playing = false; this.draw(); }, 15000);
   }
   go(step, keepPlaying) {
     if (!this.h || !this.h.steps.length) return;
@@ -167,6 +177,7 @@ class Timeline {
     this.playButton.title = label;
     this.playButton.setAttribute("aria-label", label);
     this.playButton.setAttribute("aria-pressed", String(this.playing));
+    for (const control of [...this.moves, this.filmPicker]) control.disabled = h.steps.length < 2;
     this.bar.classList.toggle("narrow", this.root.clientWidth < 620 * textScale()); // then the slider has a line of its own
     this.width = Math.floor(this.stage.clientWidth / textScale());
     if (!this.width) return;
@@ -202,7 +213,9 @@ class Timeline {
     let edge = -1e9;
     const unit = h.steps_per_epoch || 1, span = Math.max(h.n_steps || 0, h.newest || 0, 1);
     const epochs = [0, 0.1, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].filter((e) => e * unit < span * 0.93).concat(span / unit);
-    if (this.over !== null) this.sayOver(ctx);
+    const asked = this.wanted === "live" ? h.newest : this.wanted; // said at once; the pictures follow
+    if (asked !== null) this.sayAt(ctx, asked, this.wanted === "live" ? ` · ${word} …` : " …");
+    else if (this.over !== null) this.sayAt(ctx, this.over);
     else for (const e of epochs) {
       const x = this.place(e * unit), text = e === 0 ? "start" : `epoch ${pretty(e, 3)}`, half = ctx.measureText(text).width / 2;
       const at = Math.min(Math.max(x, half), this.width - half);
@@ -227,11 +240,11 @@ class Timeline {
     this.canvas.setAttribute("aria-valuetext", `step ${this.step}${this.follows ? ", " + word : ""}`);
   }
 
-  // What the pointer is at, in place of the epochs beneath the bar.
-  sayOver(ctx) {
-    const { h, over } = this, x = this.place(over);
+  // What the pointer is at, or was asked for, in place of the epochs beneath the bar.
+  sayAt(ctx, step, more = "") {
+    const { h } = this, x = this.place(step);
     const here = h.events.filter((e) => Math.abs(this.place(e.step) - x) < 5).map((e) => e.label);
-    const words = [`step ${pretty(over)}`, `epoch ${pretty(over / (h.steps_per_epoch || 1), 3)}`, ...new Set(here)].join(" · ");
+    const words = [`step ${pretty(step)}`, `epoch ${pretty(step / (h.steps_per_epoch || 1), 3)}`, ...new Set(here)].join(" · ") + more;
     const half = ctx.measureText(words).width / 2;
     ctx.globalAlpha = 1;
     ctx.fillText(words, Math.min(Math.max(x, half), this.width - half), 42);
