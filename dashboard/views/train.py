@@ -72,6 +72,9 @@ def main() -> None:
         st.session_state.filter_sort = view_state.field("sort")
         st.session_state.underway = None
         st.session_state.film = st.session_state.complaint = None
+    st.caption(
+        "Watch a restricted Boltzmann machine learn: the slider goes to any moment of it, and every picture follows."
+    )
     alive = _alive(name)
     st.session_state.watched_alive = alive
     st.fragment(run_every=LIVE_PERIOD_S if alive else REST_PERIOD_S)(watch)(name)
