@@ -100,7 +100,10 @@ def test_a_healthy_record_passes_every_rule() -> None:
         ({"saturated_units": np.full(N, 9.0)}, "Saturated units"),
         ({"free_energy_gap": np.linspace(0, 20, N)}, "Training / validation gap"),
         ({"flips_per_sweep": np.full(N, 1e-4)}, "Fantasies move"),
-        ({"newest": snapshot(5000, coins(1)[[0] * 30 + [1] * 10])}, "Fantasies differ"),
+        (
+            {"newest": snapshot(5000, coins(1)[[0] * 30 + [1] * 10]), "probe": Probe(PROBE.v, None)},
+            "Fantasies differ",
+        ),
         ({"newest": snapshot(5000, TWO_KINDS)}, "Fantasies differ"),
         ({"free_energy_train": np.linspace(-100, -700, N)}, "Size of free energies"),
         ({"free_energy_fantasy": HEALTHY["free_energy_train"] - 6}, "Free energy of fantasies"),
@@ -151,6 +154,10 @@ def test_a_gap_within_the_noise_of_its_subsets_is_none() -> None:
     assert "Training / validation gap" not in ill(record(free_energy_gap=gap, newest=scattered))
 
 
+def test_units_that_are_dead_are_not_said_to_learn_too_slowly() -> None:
+    assert ill(record(update_ratio=np.zeros(N), dead_units=np.full(N, 90.0))) == {"Dead units"}
+
+
 def test_the_noise_of_the_pseudo_likelihood_is_no_fall() -> None:
     for seed in range(20):
         noise = np.random.default_rng(seed).normal(-90, 15, N)
@@ -160,6 +167,10 @@ def test_the_noise_of_the_pseudo_likelihood_is_no_fall() -> None:
 def test_a_learning_rate_that_ends_at_zero_is_not_called_too_small() -> None:
     ratio = np.where(HEALTHY["learning_rate"] > 0.01, 5e-3, 0.0)
     assert not ill(record(update_ratio=ratio))
+
+
+def test_a_rate_that_begins_high_is_not_called_too_large() -> None:
+    assert not ill(record(update_ratio=np.where(HEALTHY["learning_rate"] > 0.025, 5e-2, 5e-3)))
 
 
 @pytest.mark.parametrize("rows", [0, 1, 3, 10])
