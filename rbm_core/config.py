@@ -166,12 +166,6 @@ class RunConfig(BaseModel):
             raise ValueError(
                 "precision bfloat16 rounds real-valued pixels too coarsely; Gaussian units need float32"
             )
-        # Parameters, gradient, optimiser state and snapshots come to about 32 bytes a weight.
-        gigabytes = 784 * self.n_hidden * 32 / 2**30
-        if gigabytes > 8:
-            raise ValueError(
-                f"n_hidden {self.n_hidden} would need about {gigabytes:.0f} GiB for the weights alone"
-            )
         return self
 
 

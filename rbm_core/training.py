@@ -5,6 +5,7 @@ Nothing here touches a file or a clock. The same config, data and device give bi
 """
 
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -135,7 +136,26 @@ class Training:
             self.dtype = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
             self.precision_note = str(self.dtype).removeprefix("torch.")
 
+    def _check_memory(self) -> None:
+        """Raises ConfigError before any work, where the system would end the process in the middle of it."""
+        (V, H), (B, N) = (self.images.shape[1], self.config.n_hidden), (self.batch_size, self.n_chains)
+        need = (
+            32 * V * H + 8 * (B + N) * (V + H) + 4 * N * H
+        )  # parameters in their copies, layers, draws; bytes
+        if self.device.type == "cuda":
+            have = torch.cuda.mem_get_info(self.device)[0]
+        elif hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+            have = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        else:
+            return
+        if need > have:
+            raise ConfigError(
+                f"n_hidden {H} with {max(B, N)} chains needs about {need / 2**30:.0f} GiB of memory and there are "
+                f"{have / 2**30:.0f}; choose fewer"
+            )
+
     def _build(self, initial: RBM | None) -> None:
+        self._check_memory()
         config, V = self.config, self.images.shape[1]
         if initial is None:
             mean = None
@@ -156,6 +176,10 @@ class Training:
                 raise ConfigError(
                     f"the starting model has {initial.n_visible} × {initial.n_hidden} units, "
                     f"the run {V} × {config.n_hidden}; they must agree"
+                )
+            if initial.visible != config.visible:
+                raise ConfigError(
+                    f"the starting model has {initial.visible} visible units, the run {config.visible}; they must agree"
                 )
             model = initial.to(self.device, torch.float32)
         log_var = model.log_var

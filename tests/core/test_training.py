@@ -1,5 +1,7 @@
 """Learning climbs the likelihood, repeats itself exactly, and says so when it cannot go on."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -219,6 +221,8 @@ def test_a_run_can_start_from_another_models_parameters_of_the_same_shape(digits
     assert np.abs(fork.model.to_numpy()["W"] - first.model.to_numpy()["W"]).max() > 0
     with pytest.raises(ConfigError, match="784 × 20 units, the run 784 × 21"):
         Training(small(n_hidden=21), digits, initial=first.rbm)
+    with pytest.raises(ConfigError, match="has bernoulli visible units, the run gaussian"):
+        Training(small(visible="gaussian"), digits, initial=first.rbm)
 
 
 def test_averaged_weights_scatter_less_than_the_last_ones(digits: Dataset) -> None:
@@ -254,3 +258,11 @@ def test_the_likelihood_shown_while_learning_is_near_the_exact_one() -> None:
 def test_grey_pixels_have_no_likelihood_under_a_model_of_zeros_and_ones(digits: Dataset) -> None:
     training = run(Training(small(binarisation="none"), digits), 20)
     assert not [name for name in training.metrics() if name.startswith("log_")]
+
+
+def test_a_run_that_no_memory_holds_is_refused_before_any_work(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sysconf", lambda name: 100)
+    with pytest.raises(ConfigError, match=r"n_hidden 20 with 30 chains needs about .* choose fewer"):
+        Training(small(), digits, device="cpu")
