@@ -255,9 +255,9 @@ class _Trainer:
                 continue
             self.last = training.update()
             if training.should_log() or training.step == training.n_steps:
-                self._log(training)
                 if seen := training.diverged(self.last):
                     return self._diverged(seen)
+                self._log(training)
             if training.step == due[-1]:
                 due.pop()
                 if seen := self._unsound(training):
