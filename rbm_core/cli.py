@@ -333,12 +333,14 @@ def export(
     step: Step = None,
     runs: Runs = None,
 ) -> None:
-    """Write a run's parameters (W, vbias, hbias) as plain arrays for other programs."""
+    """Write a run's parameters (W, vbias, hbias, and how Gaussian pixels were scaled) as arrays for other programs."""
     import numpy as np
     from safetensors.numpy import save_file
 
-    _, snapshot, rbm = _model(run, step, runs)
-    arrays = rbm.to_numpy()
+    reader, snapshot, rbm = _model(run, step, runs)
+    arrays, probe = rbm.to_numpy(), reader.probe()
+    if probe is not None and probe.pixel_mean is not None:
+        arrays |= {"pixel_mean": probe.pixel_mean, "pixel_std": probe.pixel_std}
     try:
         if out_file.suffix == ".npz":
             np.savez(out_file, **arrays)
@@ -370,7 +372,7 @@ def evaluate(
     temperatures: Annotated[
         str, typer.Option(help="salakhutdinov-murray (14,500 steps), adaptive, or a number of equal steps.")
     ] = "salakhutdinov-murray",
-    chains: Annotated[int, typer.Option(help="Chains: their spread is the error bar.")] = 100,
+    chains: Annotated[int, typer.Option(help="Chains, at least 2: their spread is the error bar.")] = 100,
     sweeps: Annotated[
         int, typer.Option(min=1, help="Estimator mixing: the longest sampling time.")
     ] = 100_000,

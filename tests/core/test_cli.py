@@ -73,6 +73,25 @@ def test_export_writes_the_parameters_of_the_snapshot(run: str, runs_root: Path,
         assert set(arrays) == {"W", "vbias", "hbias"}
 
 
+def test_export_of_a_gaussian_run_says_how_its_pixels_were_scaled(runs_root: Path, tmp_path: Path) -> None:
+    settings = [
+        "--dataset",
+        "bars-and-stripes",
+        "--n-hidden",
+        "4",
+        "--epochs",
+        "2",
+        "--set",
+        "visible=gaussian",
+    ]
+    assert main(["train", "--preset", "quick", *settings, "--name", "grey"]) == 0
+    out = tmp_path / "grey.npz"
+    assert main(["export", "grey", "--out", str(out)]) == 0
+    with np.load(out) as arrays:
+        assert set(arrays) == {"W", "vbias", "hbias", "pixel_mean", "pixel_std"}
+        np.testing.assert_allclose(arrays["pixel_mean"], load("bars-and-stripes").train.mean(0), atol=1e-6)
+
+
 def test_runs_lists_every_run_with_its_state(run: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["runs"]) == 0
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith(run))
