@@ -139,9 +139,8 @@ class Training:
     def _check_memory(self) -> None:
         """Raises ConfigError before any work, where the system would end the process in the middle of it."""
         (V, H), (B, N) = (self.images.shape[1], self.config.n_hidden), (self.batch_size, self.n_chains)
-        need = (
-            32 * V * H + 8 * (B + N) * (V + H) + 4 * N * H
-        )  # parameters in their copies, layers, draws; bytes
+        # Bytes: parameters in their copies, both layers, draws.
+        need = 32 * V * H + 8 * (B + N) * (V + H) + 4 * N * H
         if self.device.type == "cuda":
             have = torch.cuda.mem_get_info(self.device)[0]
         elif hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
@@ -324,9 +323,9 @@ class Training:
         self._work()
         self.step += 1
         self._loss_count += 1
-        if self._average is not None and (self.step < _EVERY_STEP or self.step % _STRIDE == 0):
+        stride = 1 if self.step < _EVERY_STEP else _STRIDE
+        if self._average is not None and self.step % stride == 0:
             # Polynomial-decay averaging (Shamir & Zhang 2013): a mean over the latest share of the run, however long.
-            stride = 1 if self.step < _EVERY_STEP else _STRIDE
             weight = min(1.0, stride / (self.config.averaging * self.step))
             torch._foreach_lerp_(self._average, self._parameters, weight)
         return StepInfo(self.step, self._energies.clone())

@@ -116,12 +116,13 @@ class OnlineLogZ:
         if not math.isfinite(likelihood):
             return  # a model that blows up; the trainer says so
         if self._passed:
-            surprise = likelihood - self._expected()
+            expected = self._expected()
+            surprise = likelihood - expected
             excess = max(surprise**2 - noise - self._variance, 0.0)
             self._drift = 0.5 * self._drift + 0.5 * excess / self._since
             prior = self._variance + max(excess, self._drift * self._since)  # a surprise is not averaged away
             gain = prior / (prior + noise)
-            likelihood, noise = self._expected() + gain * surprise, gain * noise
+            likelihood, noise = expected + gain * surprise, gain * noise
         self._passed.append([self._step, likelihood])
         self._variance = noise
         self._since = 0
