@@ -1,10 +1,10 @@
 """Images of a run's own data, for pages that show what a machine answers to."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import streamlit as st
 
 from rbm_core import datasets
 from rbm_core.runs import Probe, RunReader
@@ -42,7 +42,7 @@ def of(reader: RunReader) -> Pictures | None:
     )
 
 
-@st.cache_resource(show_spinner=False, max_entries=3)
+@lru_cache(maxsize=3)
 def _training_images(dataset: str, n_valid: int) -> tuple[Pictures, str] | None:
     """(the first training images, the data's fingerprint), or None where this machine does not have them."""
     try:
@@ -72,6 +72,20 @@ def as_seen(images: np.ndarray, fields: dict[str, Any], probe: Probe | None) -> 
 
 def as_shown(v: np.ndarray, fields: dict[str, Any], probe: Probe | None) -> np.ndarray:
     """The other way round: states or means of the visible units as pixels from 0 to 1."""
-    if fields.get("visible") == "gaussian" and probe is not None and probe.pixel_mean is not None:
-        v = v * probe.pixel_std + probe.pixel_mean
+    if fields.get("visible") != "gaussian" or probe is None:
+        return grey_values(v)
+    return grey_values(v, probe.pixel_mean, probe.pixel_std)
+
+
+def grey_values(
+    v: np.ndarray, pixel_mean: np.ndarray | None = None, pixel_std: np.ndarray | None = None
+) -> np.ndarray:
+    """(..., V) states or means of visible units -> the data's grey values, 0 black to 1 white.
+
+    pixel_mean, pixel_std (V,): how a Gaussian unit stands for a pixel, x = mean + std · v; None where a unit is the
+    pixel itself. The scale is the data's own and the same for every picture, so that pictures compare; what lies
+    beyond it is drawn black or white.
+    """
+    if pixel_mean is not None and pixel_std is not None:
+        v = pixel_mean + pixel_std * v
     return np.clip(v, 0, 1)

@@ -11,6 +11,7 @@ import numpy as np
 
 from dashboard import films
 from dashboard.figures.palette import HIDDEN_STOPS, LINES_LIGHT, colour_table
+from dashboard.images import grey_values
 from rbm_core.closed_form import sigmoid
 
 Layer = Literal["pv", "v"]
@@ -61,9 +62,8 @@ class Chains:
     def pixels(self, t: int, layer: Layer) -> np.ndarray:
         """(B, h, w) uint8: the probabilities ("pv") or samples ("v") of the visible units after t sweeps."""
         x = self.mean_v(t) if layer == "pv" else self.v(t)
-        if "pixel_mean" in self.arrays:
-            x = x * self.arrays["pixel_std"] + self.arrays["pixel_mean"]
-        return _grey(x).reshape(len(x), *self.header["image_shape"])
+        x = grey_values(x, self.arrays.get("pixel_mean"), self.arrays.get("pixel_std"))
+        return _shades(x).reshape(len(x), *self.header["image_shape"])
 
     def _layer(self, name: str, t: int, units: int) -> np.ndarray:
         if f"{name}_half" in self.arrays:
@@ -103,7 +103,7 @@ def cycle(chains: Chains, frame: int, chain: int) -> np.ndarray:
             picture = pixels[name][:, :, None].repeat(3, 2)
         elif name in hidden:
             units = np.zeros(wide * wide, np.uint8)
-            units[: len(hidden[name])] = _grey(hidden[name])
+            units[: len(hidden[name])] = _shades(hidden[name])
             picture = blue[units.reshape(wide, wide)][: -(-len(hidden[name]) // wide)]
         else:
             picture = np.full((rows, columns, 3), _BLANK, np.uint8)
@@ -161,5 +161,6 @@ def _single(halves: np.ndarray) -> np.ndarray:
     return halves.view(np.float16).astype(np.float32)
 
 
-def _grey(x: np.ndarray) -> np.ndarray:
-    return np.round(255 * np.clip(x, 0, 1)).astype(np.uint8)
+def _shades(x: np.ndarray) -> np.ndarray:
+    """[0, 1] in 256 shades."""
+    return np.round(255 * x).astype(np.uint8)
