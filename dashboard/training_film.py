@@ -117,7 +117,8 @@ def _frames(
     last = reader.snapshot(steps[-1])
     shape = moment.image_shape(last.W.shape[0], (recorded.get("data") or {}).get("image_shape"))
     scale = moment.common_scale(last.W)  # one scale for the whole film, so that weights are seen to grow
-    frame = moment.film_frame(last, shape, subject, order, scale)
+    probe = reader.probe()
+    frame = moment.film_frame(last, shape, subject, order, scale, probe)
     many = max(2, min(MOST_FRAMES, _MOST_FRAME_PIXELS // (frame.shape[0] * frame.shape[1])))
     if len(steps) > many:
         steps = [steps[round(i * (len(steps) - 1) / (many - 1))] for i in range(many)]
@@ -125,7 +126,7 @@ def _frames(
     frames, captions = [], []
     for number, step in enumerate(steps, 1):
         snapshot = reader.snapshot(step)
-        frames.append(moment.film_frame(snapshot, shape, subject, order, scale))
+        frames.append(moment.film_frame(snapshot, shape, subject, order, scale, probe))
         epoch = snapshot.meta.get("epoch")
         at = f"step {step:,}" + (f" · epoch {epoch:.3g}" if isinstance(epoch, (int, float)) else "")
         captions.append(f"{reader.path.name} · {at} · seed {recorded['config'].get('seed', '?')} · {what}")

@@ -11,7 +11,8 @@ import numpy as np
 
 from dashboard import films
 from dashboard.figures import palette
-from rbm_core.runs import Snapshot
+from dashboard.images import grey_values
+from rbm_core.runs import Probe, Snapshot
 
 Blob = tuple[dict[str, Any], dict[str, np.ndarray]]
 
@@ -38,8 +39,8 @@ ABOUT = {
     "particles": {
         "text": "Gibbs chains that run on beside the training, each drawing hidden units from pixels and pixels from "
         "hidden units in turn. Learning lowers the energy of the data and raises the energy of what these chains "
-        "have found, until the two cannot be told apart. Shown is each pixel's probability of being on; "
-        "*samples* shows the pixels as drawn.",
+        "have found, until the two cannot be told apart. Shown is each pixel's probability of being on, or a "
+        "grey pixel's mean; *samples* shows the pixels as drawn.",
         "formula": r"p(v_i = 1 \mid h) = \sigma\Bigl(b_i + \sum_j W_{ij} h_j\Bigr), \qquad "
         r"\Delta W \propto \langle v h^\top \rangle_{\text{data}} - \langle v h^\top \rangle_{\text{fantasies}}",
         "source": "Tieleman (2008), persistent contrastive divergence; Hinton (2010), §15.",
@@ -159,53 +160,65 @@ def mean_visible(snapshot: Snapshot) -> np.ndarray:
     return 1.0 / (1.0 + np.exp(-np.clip(logits, -60, 60)))
 
 
-def particles(snapshot: Snapshot, shape: tuple[int, int], most: int = 100) -> Blob:
-    """The first chains as grey images: the probabilities they would draw next, and the drawn pixels."""
+def particles(
+    snapshot: Snapshot, shape: tuple[int, int], most: int = 100, probe: Probe | None = None
+) -> Blob:
+    """The first chains as grey images: the probabilities they would draw next, and the drawn pixels.
+
+    probe: the run's own, which says how Gaussian units stand for grey values.
+    """
     means, drawn = mean_visible(snapshot)[:most], snapshot.particles_v[:most]
     gaussian = snapshot.meta.get("visible") == "gaussian"
-    low, high = _grey_range(means, gaussian)
     header = {
         "kind": "particles",
         "shape": shape,
         "range": 1.0,
         "scale": 1.0,
         "order": None,
-        "low": low,
-        "high": high,
+        "low": 0.0,
+        "high": 1.0,
         "title": "Fantasies",
         "noun": "chain",
-        "unit": "pixel mean" if gaussian else "p(v=1 | h)",
+        "unit": "grey value" if gaussian else "p(v=1 | h)",
         "note": "What the model dreams: images its own Gibbs chains have reached, not images from the data.",
         "facts": [["mean pixel", ""], ["hidden units on", ""]],
     }
+    means = _pixels(means, snapshot, probe)
     facts = np.stack([means.mean(axis=1), snapshot.particles_h[:most].sum(axis=1)], axis=1)
     return header, {
-        "tiles": _grey(means, low, high),
-        "bits": _grey(drawn, low, high),
+        "tiles": _shades(means),
+        "bits": _shades(_pixels(drawn, snapshot, probe)),
         "facts": facts.astype(np.float32),
     }
 
 
-def _grey_range(means: np.ndarray, gaussian: bool) -> tuple[float, float]:
-    """The values drawn black and white."""
-    return (float(means.min()), float(means.max())) if gaussian and means.size else (0.0, 1.0)
+def _pixels(v: np.ndarray, snapshot: Snapshot, probe: Probe | None) -> np.ndarray:
+    """(N, V) in [0, 1]: values of the visible units as the data's grey values, on one scale for the whole run."""
+    if snapshot.meta.get("visible") != "gaussian" or probe is None:
+        return grey_values(v)
+    return grey_values(v, probe.pixel_mean, probe.pixel_std)
 
 
-def _grey(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    return np.rint(np.clip((values - low) / ((high - low) or 1.0), 0, 1) * 255).astype(np.uint8)
+def _shades(x: np.ndarray) -> np.ndarray:
+    return np.rint(x * 255).astype(np.uint8)
 
 
 def film_frame(
-    snapshot: Snapshot, shape: tuple[int, int], subject: str, order: np.ndarray, scale: float
+    snapshot: Snapshot,
+    shape: tuple[int, int],
+    subject: str,
+    order: np.ndarray,
+    scale: float,
+    probe: Probe | None = None,
 ) -> np.ndarray:
     """One frame of a film: all filters in colour, uint8 (H, W, 3), or the first 100 fantasies in grey, (H, W).
 
-    order: (n,) int, the hidden units shown, row by row. scale: the weight at which colours saturate.
+    order: (n,) int, the hidden units shown, row by row. scale: the weight at which colours saturate. probe: see
+    particles.
     """
     if subject == "fantasies":
-        means = mean_visible(snapshot)[:100]
-        low, high = _grey_range(means, snapshot.meta.get("visible") == "gaussian")
-        return _tiled(_grey(means, low, high).reshape(-1, *shape), 1)
+        means = _pixels(mean_visible(snapshot)[:100], snapshot, probe)
+        return _tiled(_shades(means).reshape(-1, *shape), 1)
     # In 31 shades: the noise about zero, which nobody looks at, would be most of a file.
     weights = np.rint(15 * np.clip(snapshot.W[:, order].T / scale, -1, 1)) / 15
     colours = palette.colour_table(palette.DIVERGING_LIGHT)[np.rint(127.5 + 127.5 * weights).astype(np.uint8)]

@@ -15,7 +15,7 @@ from dashboard.figures import curves as curve_rows
 from dashboard.figures import moment as pictures
 from dashboard.training_film import Filming
 from dashboard.words import duration, plain, sentence
-from rbm_core.runs import RunError, RunReader, Snapshot, SnapshotError
+from rbm_core.runs import Probe, RunError, RunReader, Snapshot, SnapshotError
 
 LIVE_PERIOD_S = 0.5
 REST_PERIOD_S = 2.0
@@ -130,7 +130,7 @@ def watch(name: str) -> None:
         return
     shape = pictures.image_shape(shown.snapshot.W.shape[0], (config.get("data") or {}).get("image_shape"))
     with right:
-        draw_particles(name, shown, shape)
+        draw_particles(name, reader, shown, shape)
         about("the fantasies", **pictures.ABOUT["particles"])
     order = _order(name, steps, shown)
     draw_filters(name, steps, shown, shape, order)
@@ -631,11 +631,11 @@ def _base_chosen() -> None:
     st.session_state.filter_base = base if base.removeprefix("since ").isdigit() else "0"
 
 
-def draw_particles(name: str, shown: Moment, shape: tuple[int, int]) -> None:
+def draw_particles(name: str, reader: RunReader, shown: Moment, shape: tuple[int, int]) -> None:
     version = f"{shown.key} {shape}"
 
     def build() -> bytes:
-        header, arrays = pictures.particles(shown.snapshot, shape)
+        header, arrays = pictures.particles(shown.snapshot, shape, probe=_probe(reader))
         return pack({**header, "version": version, "of": _source(name, shown)}, arrays)
 
     components.feed(mosaic.mount, "particles", version, build)
@@ -645,10 +645,7 @@ def draw_activity(name: str, reader: RunReader, shown: Moment, order: Any) -> No
     version = f"{shown.key} {st.session_state.order['made']} {st.session_state.filter_sort}"
 
     def build() -> bytes:
-        try:
-            probe = reader.probe()
-        except RunError:
-            probe = None
+        probe = _probe(reader)
         labels = probe.labels if probe is not None else None
         header, arrays = pictures.activity(shown.snapshot, order, labels)
         return pack({**header, "version": version, "of": _source(name, shown)}, arrays)
@@ -674,6 +671,13 @@ def _source(name: str, shown: Moment | None) -> dict[str, Any]:
     except RunError:
         seed = None
     return {"run": name, "step": shown.snapshot.step if shown else None, "seed": seed}
+
+
+def _probe(reader: RunReader) -> Probe | None:
+    try:
+        return reader.probe()
+    except RunError:
+        return None
 
 
 def _events(reader: RunReader) -> list[dict[str, Any]]:

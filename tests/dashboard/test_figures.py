@@ -8,7 +8,7 @@ import pytest
 
 from dashboard.components.blob import pack, unpack
 from dashboard.figures import curves, moment, palette
-from rbm_core.runs import Snapshot
+from rbm_core.runs import Probe, Snapshot
 
 H, W_, N, P = 6, 12, 9, 10  # hidden units; visible units (3 x 4); particles; probe images
 SHAPE = (3, 4)
@@ -156,17 +156,23 @@ def test_particles_show_the_probabilities_of_their_own_hidden_states() -> None:
     assert header["unit"] == "p(v=1 | h)"
 
 
-def test_gaussian_particles_are_grey_between_the_extremes_the_scale_names() -> None:
-    shown = snapshot(
-        particles_v=np.random.default_rng(2).normal(0, 2, (N, W_)).astype(np.float32),
-        meta={"visible": "gaussian"},
+def test_gaussian_particles_are_the_datas_grey_values_on_one_scale_for_the_whole_run() -> None:
+    chance = np.random.default_rng(2)
+    early = snapshot(
+        particles_v=chance.normal(0, 2, (N, W_)).astype(np.float32), meta={"visible": "gaussian"}
     )
-    header, arrays = moment.particles(shown, SHAPE)
-    means = shown.particles_h @ shown.W.T + shown.vbias
-    assert (header["low"], header["high"]) == pytest.approx((means.min(), means.max()))
-    back = header["low"] + arrays["tiles"] / 255 * (header["high"] - header["low"])
-    assert np.abs(back - means).max() <= (header["high"] - header["low"]) / 255
-    assert header["unit"] == "pixel mean"
+    late = replace(early, W=early.W * 3)
+    mean, std = chance.uniform(0, 1, W_).astype(np.float32), chance.uniform(0.1, 0.4, W_).astype(np.float32)
+    probe = Probe(np.zeros((1, W_), np.uint8), None, mean, std)
+    for shown in (early, late):
+        header, arrays = moment.particles(shown, SHAPE, probe=probe)
+        grey = np.clip(mean + std * (shown.particles_h @ shown.W.T + shown.vbias), 0, 1)
+        assert np.abs(arrays["tiles"] / 255 - grey).max() <= 0.5 / 255 + 1e-6
+        drawn = np.clip(mean + std * shown.particles_v, 0, 1)
+        assert np.abs(arrays["bits"] / 255 - drawn).max() <= 0.5 / 255 + 1e-6
+        assert (header["low"], header["high"], header["unit"]) == (0, 1, "grey value")
+        frame = moment.film_frame(shown, SHAPE, "fantasies", IN_ORDER, 1.0, probe)
+        assert np.array_equal(frame[: SHAPE[0], : SHAPE[1]], arrays["tiles"][0].reshape(SHAPE))
 
 
 def test_activity_keeps_unit_and_image_together_when_images_are_sorted_by_class() -> None:

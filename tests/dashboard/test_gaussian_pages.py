@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from rbm_core.runs import RunReader
+from tests.dashboard.opened import fed, open_page
 from tests.small_run import train_small
 
 APP = str(Path(__file__).parents[2] / "dashboard" / "app.py")
@@ -38,3 +40,16 @@ def test_no_page_stumbles_over_grey_values(
         shown = " ".join(words.value for words in app.markdown)
         assert "checks fine" in shown  # the doctor can judge it, and finds nothing
         assert RunReader(runs / run).status()["state"] in shown
+
+
+def test_fantasies_are_shown_in_the_datas_grey_values(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RBM_RUNS_DIR", str(runs))
+    reader = RunReader(runs / "fixed")
+    snapshot, probe = reader.snapshot(reader.snapshot_steps()[-1]), reader.probe()
+    assert probe is not None
+    assert probe.pixel_mean is not None
+    header, arrays = fed(open_page("train", run="fixed"), "particles")
+    means = snapshot.particles_h @ snapshot.W.T + snapshot.vbias
+    grey = np.clip(probe.pixel_mean + probe.pixel_std * means, 0, 1)[: len(arrays["tiles"])]
+    assert np.abs(arrays["tiles"] / 255 - grey).max() < 0.003
+    assert header["unit"] == "grey value"
