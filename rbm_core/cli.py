@@ -413,7 +413,7 @@ def evaluate(
                 path,
                 step=snapshot,
                 estimator=estimator,
-                betas=int(temperatures) if temperatures.isdigit() else temperatures,
+                betas=int(temperatures) if temperatures.isdecimal() else temperatures,
                 n_chains=chains,
                 seed=seed,
                 precision=precision,

@@ -61,6 +61,7 @@ OnProgress = Callable[[dict[str, Any]], None]
 
 SAVE_S = 5.0  # how often the state is saved: as much as a killed evaluation computes again
 SHOW_S = 0.5  # how often progress.json is replaced
+_MOST_CHAINS = 10_000
 _CHUNK = 250  # temperatures or sweeps between two looks at the clock
 _SETTLE = 1000  # sweeps of the run's persistent chains before reverse AIS begins at them
 _SHOWN_CASES = 400  # free energies of each kind kept for the histogram
@@ -103,15 +104,17 @@ def evaluate(
     step = steps[-1] if step is None else step
     snapshot = reader.snapshot(step)
     settings: dict[str, Any] = {"seed": seed}
+    if not 0 <= seed < 2**64:
+        raise RunError(f"seed must lie in 0 … 2^64 − 1, got {seed}")
+    if estimator in ("bracket", "ais", "reverse", "mixing") and not 2 <= n_chains <= _MOST_CHAINS:
+        raise RunError(f"n_chains must be at least 2 and at most {_MOST_CHAINS:,}, got {n_chains:,}")
     if estimator in ("bracket", "ais", "reverse"):
         if betas != "adaptive":
             temperatures(betas)
-        if n_chains < 2:
-            raise RunError(
-                f"n_chains must be at least 2, since their spread is the error bar; got {n_chains}"
-            )
         settings |= {"betas": betas, "n_chains": n_chains, "precision": precision}
     elif estimator == "mixing":
+        if sweeps_max < 1:
+            raise RunError(f"sweeps must be at least 1, got {sweeps_max:,}")
         settings |= {"n_chains": n_chains, "sweeps": sweeps_max}
     name = evaluation_id(step, estimator, settings)
     folder = evaluation_folder(path, name)
@@ -653,7 +656,7 @@ def main(arguments: list[str] | None = None) -> int:
             asked.folder,
             step=asked.snapshot,
             estimator=asked.estimator,
-            betas=int(asked.temperatures) if asked.temperatures.isdigit() else asked.temperatures,
+            betas=int(asked.temperatures) if asked.temperatures.isdecimal() else asked.temperatures,
             n_chains=asked.chains,
             seed=asked.seed,
             precision=asked.precision,

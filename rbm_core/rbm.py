@@ -77,6 +77,13 @@ class RBM:
                 + ", ".join(sorted({f"{t.device}/{t.dtype}" for t in tensors}))
             )
 
+    def check_finite(self) -> None:
+        """Raises ShapeError if a parameter is NaN or infinite: such a model has no log Z, and no sample."""
+        for name in ("W", "vbias", "hbias", "log_var"):
+            t = getattr(self, name)
+            if t is not None and (bad := int(t.numel() - torch.isfinite(t).sum())):
+                raise ShapeError(_not_finite(name, bad))
+
     @property
     def n_visible(self) -> int:
         return self.W.shape[0]
@@ -120,10 +127,7 @@ class RBM:
             except (TypeError, ValueError):
                 raise ShapeError(f"{name} must be an array of numbers, got {_kind(given)}") from None
             if not np.isfinite(array).all():
-                bad = int(array.size - np.isfinite(array).sum())
-                raise ShapeError(
-                    f"{name} has {bad} numbers that are not finite; a model needs finite parameters"
-                )
+                raise ShapeError(_not_finite(name, int(array.size - np.isfinite(array).sum())))
             tensors[name] = torch.tensor(array, dtype=dtype, device=place)
         return cls(**tensors, visible=visible)  # type: ignore[arg-type]
 
@@ -261,6 +265,10 @@ def _check_finite(x: Tensor, name: str) -> None:
     if not torch.isfinite(x).all():
         bad = int(x.numel() - torch.isfinite(x).sum())
         raise ShapeError(f"{name} holds {bad} numbers that are not finite; they have no energy")
+
+
+def _not_finite(name: str, bad: int) -> str:
+    return f"{name} has {bad} numbers that are not finite; a model needs finite parameters"
 
 
 def _kind(x: object) -> str:

@@ -563,23 +563,11 @@ class Training:
 
     def state_dict(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Everything a bit-exact resume needs: (tensors on the CPU, JSON-able rest)."""
-        tensors: dict[str, Tensor] = {
-            "chains_v": self.phases.v_chains,
-            "chains_h": self.phases.chains_h,
-            "h_offset": self._h_offset,
-            "activity": self._activity,
-        }
-        lists = {
-            "parameter": self._parameters,
-            "gradient": self.phases.grad.tensors(),
-            "velocity": self._velocity,
-        }
-        lists |= {"average": self._average, "before": self._before}
+        tensors = self._tensors()
         if self._adam is not None and self.step:
             states = [self._adam.state[p] for p in self._parameters]
-            lists |= {name: [s[name] for s in states] for name in ("exp_avg", "exp_avg_sq", "step")}
-        for name, group in lists.items():
-            tensors |= {f"{name}.{i}": t for i, t in enumerate(group or [])}
+            for name in ("exp_avg", "exp_avg_sq", "step"):
+                tensors |= {f"{name}.{i}": state[name] for i, state in enumerate(states)}
         meta = {
             "step": self.step,
             "settings": self.settings,
@@ -592,16 +580,37 @@ class Training:
         }
         return {name: t.detach().cpu().clone() for name, t in tensors.items()}, meta
 
+    def _tensors(self) -> dict[str, Tensor]:
+        """What a saved state holds whatever the optimiser, by name: the tensors themselves."""
+        lists = {
+            "parameter": self._parameters,
+            "gradient": self.phases.grad.tensors(),
+            "velocity": self._velocity,
+            "average": self._average,
+            "before": self._before,
+        }
+        tensors = {f"{name}.{i}": t for name, group in lists.items() for i, t in enumerate(group or [])}
+        return tensors | {
+            "chains_v": self.phases.v_chains,
+            "chains_h": self.phases.chains_h,
+            "h_offset": self._h_offset,
+            "activity": self._activity,
+        }
+
     def _rngs(self) -> dict[str, Rng]:
         return {"chains": self._chains_rng, "binarise": self._binarise_rng, "measure": self._monitor_rng}
 
     def load_state_dict(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
-        """Continue exactly where `state_dict` was taken. Raises ConfigError if it belongs to another model."""
-        shape = tuple(tensors["parameter.0"].shape)
-        if shape != tuple(self.model.W.shape):
-            raise ConfigError(
-                f"the saved state has weights of shape {shape}, this run {tuple(self.model.W.shape)}"
-            )
+        """Continue exactly where `state_dict` was taken. Raises ConfigError if it is of other settings than these."""
+        for name, ours in self._tensors().items():
+            theirs = tensors.get(name)
+            if theirs is None or theirs.shape != ours.shape:
+                what = {"parameter.0": "weights", "chains_v": "chains"}.get(name, name)
+                found = f"no {what}" if theirs is None else f"{what} of shape {tuple(theirs.shape)}"
+                raise ConfigError(
+                    f"the saved state has {found}, this run {tuple(ours.shape)}; it goes on only with the settings "
+                    "it was saved with"
+                )
         if meta["dtype"] != str(self.dtype).removeprefix("torch."):
             # The timing behind 'auto' may fall the other way today; the run goes on in what it began with.
             self.dtype = getattr(torch, meta["dtype"])
@@ -623,15 +632,8 @@ class Training:
             self._online.load(meta["online"])
         if any(name.startswith("velocity.") for name in tensors) and self._velocity is None:
             self._velocity = [torch.zeros_like(p) for p in self._parameters]
-        groups = {"parameter": self._parameters, "gradient": self.phases.grad.tensors()}
-        groups |= {"velocity": self._velocity, "average": self._average, "before": self._before}  # type: ignore[dict-item]
-        for name, group in groups.items():
-            for i, t in enumerate(group or []):
-                t.copy_(tensors[f"{name}.{i}"])
-        self.phases.v_chains.copy_(tensors["chains_v"])
-        self.phases.chains_h.copy_(tensors["chains_h"])
-        self._h_offset.copy_(tensors["h_offset"])
-        self._activity.copy_(tensors["activity"])
+        for name, ours in self._tensors().items():
+            ours.copy_(tensors[name])
         if self._adam is not None:
             self._load_adam(tensors)
         for name, rng in self._rngs().items():

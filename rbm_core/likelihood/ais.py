@@ -38,6 +38,7 @@ Progress = Callable[[int, int], None]
 # 0:.001:.5, .5:.0001:.9, .9:.00001:1, the 14,500 temperatures of Salakhutdinov & Murray 2008.
 _SALAKHUTDINOV_MURRAY = ((0.0, 0.5, 500), (0.5, 0.9, 4000), (0.9, 1.0, 10000))
 _ADAPTIVE_STEPS = 5000
+_MOST_STEPS = 10_000_000  # beyond, the list of them alone would fill the memory
 _SHOWN_EVERY = 250  # temperatures between two calls of progress
 _EXACT_UNITS = 16  # up to here true samples cost less than good chains
 
@@ -59,14 +60,18 @@ def temperatures(betas: Betas) -> np.ndarray:
         parts = [np.linspace(a, b, n, endpoint=False) for a, b, n in _SALAKHUTDINOV_MURRAY]
         return np.concatenate([*parts, [1.0]])
     if isinstance(betas, (int, np.integer)):
-        if betas < 1:
-            raise ValueError(f"the number of temperature steps must be at least 1, got {betas}")
+        _check_steps(int(betas))
         return np.linspace(0.0, 1.0, int(betas) + 1)
     array = np.asarray(betas, np.float64)
     if array.ndim != 1 or len(array) < 2 or array[0] != 0 or array[-1] != 1 or not (np.diff(array) > 0).all():
         got = f"{array[0]:g} … {array[-1]:g}" if array.ndim == 1 and len(array) else f"shape {array.shape}"
         raise ValueError(f"betas must rise strictly from 0 to 1, got {got}")
     return array
+
+
+def _check_steps(n: int) -> None:
+    if not 1 <= n <= _MOST_STEPS:
+        raise ValueError(f"the number of temperature steps must lie in 1 … {_MOST_STEPS:,}, got {n:,}")
 
 
 def adaptive_betas(
@@ -85,8 +90,7 @@ def adaptive_betas(
     pilot that missed a mode also misses where it freezes. Chains of the estimate itself are drawn afresh, so
     the estimate stays unbiased.
     """
-    if n_steps < 1:
-        raise ValueError(f"the number of temperature steps must be at least 1, got {n_steps}")
+    _check_steps(n_steps)
     grid = np.linspace(0.0, 1.0, 501)
     pilot = _forward(rbm, grid, 64, _base(rbm, base_vbias, seed), seed, "ais-pilot", precision)
     spread = np.empty(len(grid) - 1)
@@ -202,7 +206,7 @@ def ais(
     number of equal steps or an array from 0 to 1. n_chains: at least 2. base_vbias: (V,), the base model's
     biases, best the data's log-odds (`base_rate(rbm, data_mean)`); None asks the model itself. precision: of
     the products; the estimate is of the model as given in any. progress: called with (temperatures done,
-    all).
+    all). Raises ShapeError for parameters that are not finite, ValueError for what no annealing can have.
     """
     annealing = prepare_ais(
         rbm, betas=betas, n_chains=n_chains, base_vbias=base_vbias, seed=seed, precision=precision

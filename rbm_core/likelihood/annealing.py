@@ -75,7 +75,7 @@ class Annealing:
 
     The products round; so the path ends at a model of rounded arithmetic, and one last weight, taken in
     float64, leads from there to the RBM itself. What is estimated is log Z of the model as given, in any
-    precision.
+    precision. Raises ShapeError for chains of another shape and for parameters that are not finite.
     """
 
     def __init__(
@@ -91,6 +91,7 @@ class Annealing:
     ) -> None:
         if v.dim() != 2 or v.shape[1] != rbm.n_visible or len(v) == 0:
             raise ShapeError(f"chains must have shape (chains, {rbm.n_visible}), got {tuple(v.shape)}")
+        rbm.check_finite()
         self.rbm, self.betas = rbm, np.asarray(betas, np.float64)
         self.dtype = _pick_dtype(rbm, len(v), precision)
         self.seed, self.stream = seed, stream

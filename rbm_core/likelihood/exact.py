@@ -47,7 +47,8 @@ def smaller_layer(rbm: RBM) -> int:
 def exact_log_z(rbm: RBM, *, progress: Callable[[int, int], None] | None = None) -> float:
     """log Z in nats, by enumerating the smaller layer (of Gaussian visible units: the hidden layer).
 
-    progress: called with (states done, states in all). Raises NotTractableError beyond 28 units.
+    progress: called with (states done, states in all). Raises NotTractableError beyond 28 units, ShapeError for
+    parameters that are not finite.
     """
     log_z = -np.inf
     for block in _blocks(rbm, progress):
@@ -131,6 +132,7 @@ def _blocks(
     rbm: RBM, progress: Callable[[int, int], None] | None, threads: int | None = None
 ) -> Iterator[np.ndarray]:
     """log of the unnormalised probability of every state of the smaller layer, as blocks (low, high)."""
+    rbm.check_finite()
     wide = {name: array.astype(np.float64) for name, array in rbm.to("cpu", torch.float64).to_numpy().items()}
     W, b, c = wide["W"], wide["vbias"], wide["hbias"]
     gaussian = rbm.visible == "gaussian"

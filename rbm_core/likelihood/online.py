@@ -76,11 +76,14 @@ class OnlineLogZ:
     def observe(
         self, rbm: RBM, free_energy: float, step: int, *, dtype: torch.dtype = torch.float32
     ) -> tuple[float, float] | None:
-        """(log Z, standard error) in nats of the model after this step; None until the first annealing is due.
+        """(log Z, standard error) in nats of the model after this step; None until the first annealing is due, and of a
+        model that blows up.
 
         free_energy: mean F of a fixed set of training cases under this model; −free_energy − log Z is their likelihood.
         dtype: of the annealing's products, float32 or bfloat16.
         """
+        if not math.isfinite(free_energy):
+            return None  # the trainer says so; ais and exact_log_z would refuse
         if smaller_layer(rbm) <= _EXACT_UNITS:
             return exact_log_z(rbm), 0.0
         self._since += 1

@@ -180,12 +180,18 @@ def test_evaluating_holds_no_lock_of_the_run_and_changes_none_of_its_files(run: 
         ({"estimator": "guess"}, "no estimator 'guess'; there are: bracket"),
         ({"step": 7}, "no snapshot at step 7"),
         ({"n_chains": 1}, "n_chains must be at least 2"),
+        ({"estimator": "mixing", "n_chains": 0}, "n_chains must be at least 2 and at most 10,000, got 0"),
+        ({"estimator": "mixing", "n_chains": 10**9}, "got 1,000,000,000"),
+        ({"estimator": "mixing", "sweeps_max": 0}, "sweeps must be at least 1, got 0"),
+        ({"estimator": "pseudo", "seed": -1}, "seed must lie in 0 … 2.64 − 1, got -1"),
+        ({"betas": 0}, "must lie in 1 … 10,000,000, got 0"),
         ({"betas": "fast"}, "got 'fast'"),
     ],
 )
 def test_a_wrong_question_gets_one_sentence(run: Path, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         evaluate(run, **options)
+    assert list_evaluations(run) == []
 
 
 def test_the_process_answers_a_wrong_question_on_one_line(

@@ -34,7 +34,7 @@ from rbm_core.likelihood.exact import (
 )
 from rbm_core.likelihood.online import OnlineLogZ
 from rbm_core.likelihood.pseudo import pseudo_log_likelihood, stochastic_pseudo_log_likelihood
-from rbm_core.rbm import RBM
+from rbm_core.rbm import RBM, ShapeError
 from tests import oracles
 
 
@@ -349,7 +349,8 @@ def test_adaptive_temperatures_beat_equal_ones_of_the_same_number() -> None:
     [
         (np.array([0.0, 0.5, 0.4, 1.0]), "must rise strictly from 0 to 1"),
         (np.array([0.1, 1.0]), "got 0.1 … 1"),
-        (0, "at least 1, got 0"),
+        (0, "must lie in 1 … 10,000,000, got 0"),
+        (10**12, "got 1,000,000,000,000"),
         ("fast", "got 'fast'"),
     ],
 )
@@ -365,6 +366,19 @@ def test_one_chain_or_wrong_biases_are_refused() -> None:
         ais(model(0), base_vbias=np.zeros(5))
     with pytest.raises(ValueError, match="needs as many starts, got 3"):
         reverse_ais(model(0), betas=10, starts=torch.zeros(3, 12))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("name", ["W", "vbias", "hbias"])
+@pytest.mark.parametrize("estimate", [ais, reverse_ais, exact_log_z, base_rate, tempered_samples])
+def test_a_model_that_is_not_finite_is_refused_by_name(
+    estimate: Callable[..., object], name: str, value: float
+) -> None:
+    rbm = model(0)
+    getattr(rbm, name).flatten()[-1] = value
+    more = (5,) if estimate is tempered_samples else ()
+    with pytest.raises(ShapeError, match=f"^{name} has 1 numbers that are not finite"):
+        estimate(rbm, *more)
 
 
 def test_every_precision_estimates_the_model_as_given() -> None:
@@ -531,6 +545,14 @@ def test_the_online_estimate_goes_on_exactly_from_its_state() -> None:
         pair = [online.observe(rbm, mean_energy(rbm), k * 1000) for online in (through, stopped)]
         assert pair[0] == pair[1]
     assert len(anchors(through)) > 5
+
+
+@pytest.mark.parametrize("n_hidden", [14, 12])
+def test_a_model_that_blows_up_has_no_online_estimate_and_stops_nothing(n_hidden: int) -> None:
+    rbm = model(3, 20, n_hidden)
+    online = OnlineLogZ(rbm, 1, ROWS, base_vbias=rbm.vbias)
+    rbm.W[0, 0] = math.nan
+    assert online.observe(rbm, mean_energy(rbm), 1) is None
 
 
 def test_a_model_that_can_be_enumerated_is_not_estimated() -> None:

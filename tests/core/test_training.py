@@ -1,6 +1,7 @@
 """Learning climbs the likelihood, repeats itself exactly, and says so when it cannot go on."""
 
 import os
+from typing import Any
 
 import numpy as np
 import pytest
@@ -195,6 +196,25 @@ def test_settings_change_mid_run_and_bad_ones_are_refused(digits: Dataset) -> No
         training.set("learning_rate", -1)
     with pytest.raises(ConfigError, match=f"'n_hidden' cannot be changed .* {', '.join(SETTABLE)}"):
         training.set("n_hidden", 3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"n_hidden": 30}, r"has weights of shape \(784, 20\), this run \(784, 30\)"),
+        ({"n_chains": 7}, r"has chains of shape \(30, 784\), this run \(7, 784\)"),
+        ({"averaging": 0.1}, "has no average.0, this run"),
+    ],
+)
+def test_a_state_of_other_settings_is_refused_before_anything_is_loaded(
+    digits: Dataset, changes: dict[str, Any], said: str
+) -> None:
+    state = Training(small(), digits).state_dict()
+    other = Training(small(**changes), digits)
+    before = other.state_dict()
+    with pytest.raises(ConfigError, match=said):
+        other.load_state_dict(*state)
+    assert other.state_dict()[1] == before[1]
 
 
 def test_an_exploding_run_is_called_diverged(digits: Dataset) -> None:
