@@ -76,6 +76,17 @@ def automatic(field: Field) -> Field:
     )
 
 
+def brief(default: str = "") -> Field:
+    """Words that a reader typed."""
+
+    def parse(text: str) -> str:
+        if len(text) > 200:
+            raise ValueError(text)
+        return text
+
+    return Field(default, parse, "at most 200 characters")
+
+
 def _step(text: str) -> int | str:
     if text == "live":
         return text
@@ -155,9 +166,14 @@ FIELDS: dict[str, Field] = {
     "image": place("first"),
     # Evaluate: the evaluation whose figures are shown.
     "evaluation": words(),
-    # Compare: the runs side by side, names joined by commas, and the curve laid over one another.
+    # Compare: what the table shows first, the runs side by side (names joined by commas), and the curve laid over one
+    # another.
+    "find": brief(),
+    "order": words("newest"),
     "runs": words(),
     "metric": words("free_energy_gap"),
+    "smooth": number(0.0, 0.0, 0.98),
+    "log": switch(False),
     # Learn: the tiny machine, how it learns, and where in its learning one looks.
     "machine": choice("pair", LEARN_MACHINES),
     "method": choice("exact", LEARN_METHODS),
@@ -183,12 +199,26 @@ def field(key: str) -> Any:
     try:
         return spec.parse(text)
     except ValueError:
-        sentence = (
-            f"The link says {key}={text[:40]!r}, but {key} must be {spec.expects}; showing {spec.default!r}."
-        )
-        st.session_state.setdefault("_view_complaints", []).append(sentence)
-        del st.query_params[key]
-        return spec.default
+        return _fallen_back(key, text, spec.expects, spec.default)
+
+
+def among(key: str, options: Sequence[str]) -> str:
+    """The value in the URL if it is one of the options that the page has now, else the first of them."""
+    value = field(key)
+    if value in options:
+        return value
+    return (
+        options[0]
+        if key not in st.query_params
+        else _fallen_back(key, value, "one of " + ", ".join(options), options[0])
+    )
+
+
+def _fallen_back(key: str, text: str, expects: str, instead: Any) -> Any:
+    sentence = f"The link says {key}={text[:40]!r}, but {key} must be {expects}; showing {instead!r}."
+    st.session_state.setdefault("_view_complaints", []).append(sentence)
+    del st.query_params[key]
+    return instead
 
 
 def remember(key: str, value: Any) -> None:

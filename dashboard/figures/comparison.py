@@ -54,9 +54,10 @@ METRICS: dict[str, Metric] = {
     "log_likelihood_valid": Metric(
         "Log-likelihood while training, validation",
         "nats",
-        "Estimated along the way; the band is one standard error of log Z. The Evaluate page knows better.",
+        "Estimated along the way by short annealings and continued between them; the band is one standard error of "
+        "log Z. The Evaluate page knows better.",
         _LOG_P,
-        "Desjardins, Courville and Bengio, *On tracking the partition function* (2011).",
+        f"{_SM}.",
     ),
     "pseudo_likelihood_valid": Metric(
         "Pseudo-likelihood, validation",
@@ -154,6 +155,15 @@ METRICS: dict[str, Metric] = {
         "the trainer's own clock, pauses excluded.",
     ),
 }
+ORDERS = {
+    "newest": "newest first",
+    "name": "name",
+    "likelihood": "log-likelihood, best first",
+    "pseudo": "pseudo-likelihood, best first",
+    "gap": "gap, smallest first",
+    "steps": "steps, most first",
+    "time": "training time, shortest first",
+}
 AXES = {"step": "Parameter updates", "epoch": "Epochs", "time": "Training time, s"}
 _X = {"step": "step", "epoch": "epoch", "time": "seconds"}
 COLOURS = ("blue", "vermillion", "green", "purple", "orange", "sky", "yellow", "grey")
@@ -209,6 +219,30 @@ def usual(records: Sequence[Record], name: str) -> str:
     most = max(counts.values(), default=0)
     found = [value for value, count in counts.items() if count == most]
     return found[0] if len(found) == 1 else ""
+
+
+def ordered(records: Sequence[Record], by: str) -> list[Record]:
+    """The runs sorted by one of ORDERS, the best first, or by a setting; those without a value come last."""
+    if by == "newest":
+        return list(records)
+
+    def value(record: Record) -> Any:
+        found = {
+            "name": lambda: record.name.lower(),
+            "likelihood": lambda: None if record.likelihood is None else -record.likelihood[0],
+            "pseudo": lambda: -record.last.get("pseudo_likelihood_valid", np.nan),
+            "gap": lambda: record.last.get("free_energy_gap"),
+            "steps": lambda: -record.step,
+            "time": lambda: record.seconds,
+        }.get(by, lambda: record.fields.get(by))()
+        return found if found is None or isinstance(found, (int, float)) else str(found)
+
+    def key(record: Record) -> tuple[bool, bool, Any]:
+        found = value(record)
+        missing = record.error is not None or found is None or found != found
+        return missing, isinstance(found, str), "" if missing else found
+
+    return sorted(records, key=key)
 
 
 def matches(record: Record, words: str) -> bool:

@@ -43,20 +43,25 @@ def compare(names: list[str]) -> None:
     """The runs' curves over one another, and their pictures side by side."""
     if names:
         readers, steps = open_runs(names)
-        at = view_state.field("step")
         common = comparison.common_steps([kept for kept in steps.values() if kept])
-        at = (
-            common[-1]
-            if common and at == "live"
-            else min(common, key=lambda s: abs(s - at))
-            if common
-            else None
-        )
+        at = step_compared(common) if common else None
         draw_curves(readers, at)
         if at is not None:
             side_by_side(readers, steps, common, at)
     else:
         st.info("Tick the runs to compare in the table above.")
+
+
+def step_compared(common: list[int]) -> int:
+    """The step in the link if these runs can be shown at it, else the nearest, and says so."""
+    asked = view_state.field("step")
+    if asked == "live":
+        return common[-1]
+    nearest = min(common, key=lambda step: abs(step - asked))
+    if nearest != asked:
+        st.warning(f"These runs have no common step {asked:,}; showing the nearest, step {nearest:,}.")
+        view_state.remember("step", nearest)
+    return nearest
 
 
 # --- the table ---
@@ -117,33 +122,45 @@ def latest(values: np.ndarray) -> float:
 
 def choose_runs(records: list[Record]) -> list[str]:
     """The table of runs; returns the names ticked in it, which the link holds."""
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    left, middle, right = st.columns([4, 3, 3], vertical_alignment="bottom")
+    st.session_state["compare-words"] = view_state.field("find")
     words = left.text_input(
         "Find runs",
         key="compare-words",
-        placeholder="a name, a state, a tag, or a setting such as n_hidden=500",
+        max_chars=200,
+        on_change=lambda: view_state.remember("find", st.session_state["compare-words"]),
+        placeholder="a name, a state, a tag, or n_hidden=500",
         help="Shows only the runs that contain every word you type, in name, state, preset, tags, note "
         "or settings.",
     )
     shown = [one for one in records if comparison.matches(one, words)]
-    right.caption(
-        f"{len(shown)} of {len(records)} runs. Click a column's head to sort; tick rows to compare them."
+    settings = comparison.differing(records)[0]
+    st.session_state["compare-order"] = view_state.among("order", [*comparison.ORDERS, *settings])
+    order_by = middle.selectbox(
+        "Sort by",
+        [*comparison.ORDERS, *settings],
+        key="compare-order",
+        format_func=lambda by: comparison.ORDERS.get(by, by.replace("_", " ")),
+        on_change=lambda: view_state.remember("order", st.session_state["compare-order"]),
+        help="The order of the rows, which the link keeps. A click on a column's head sorts for the moment.",
     )
-    if not shown:
-        st.info("No run contains all these words.")
-        return []
+    shown = comparison.ordered(shown, order_by)
+    right.caption(f"{len(shown)} of {len(records)} runs. Tick rows to compare them.")
     readable = {one.name for one in records if one.error is None}
     chosen = chosen_names(readable, comparison.comparable(records, st.session_state.get("run"), 3))
+    if not shown:
+        st.info("No run contains all these words.")
+        return chosen
     apart, shared = comparison.differing(shown)
     positions = [place for place, one in enumerate(shown) if one.name in chosen]
     order = [one.name for one in shown]
-    key = f"compare-table-{hash((words, tuple(sorted(order))))}"
+    key = f"compare-table-{hash(tuple(order))}"
 
     def ticked() -> None:
         rows = st.session_state[key]["selection"]["rows"]
         here = [order[row] for row in rows if row < len(order) and order[row] in readable]
         elsewhere = [name for name in chosen if name not in order]
-        names = [*elsewhere, *here][: comparison.MOST_RUNS]
+        names = [*elsewhere, *here]
         st.session_state["compare-chosen"] = names
         view_state.remember("runs", ",".join(names))
 
@@ -167,7 +184,7 @@ def choose_runs(records: list[Record]) -> list[str]:
             "departs from the value most runs have, or every value where none is the most frequent.",
             help=f"The same in all of them: {plain(same)}.",
         )
-    return [name for name in chosen if name in readable]
+    return chosen
 
 
 def chosen_names(readable: set[str], otherwise: list[str]) -> list[str]:
@@ -181,8 +198,13 @@ def chosen_names(readable: set[str], otherwise: list[str]) -> list[str]:
             )
             view_state.remember("runs", ",".join(name for name in asked if name in readable))
         st.session_state["compare-chosen"] = [name for name in asked if name in readable]
-    kept = st.session_state.setdefault("compare-chosen", otherwise)
-    return [name for name in kept if name in readable][: comparison.MOST_RUNS]
+    kept = [name for name in st.session_state.setdefault("compare-chosen", otherwise) if name in readable]
+    if len(kept) > comparison.MOST_RUNS:
+        st.warning(
+            f"{len(kept)} runs are ticked; the first {comparison.MOST_RUNS} are compared, as many as have a colour of "
+            "their own."
+        )
+    return kept[: comparison.MOST_RUNS]
 
 
 def table(shown: list[Record], apart: list[str]) -> Any:
@@ -278,8 +300,7 @@ def draw_curves(readers: dict[str, RunReader], at: int | None) -> None:
         st.info("These runs have no curves yet.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        asked = view_state.field("metric")
-        st.session_state["compare-metric"] = asked if asked in metrics else metrics[0]
+        st.session_state["compare-metric"] = view_state.among("metric", metrics)
         metric = st.selectbox(
             "Curve",
             metrics,
@@ -298,12 +319,23 @@ def draw_curves(readers: dict[str, RunReader], at: int | None) -> None:
             on_change=lambda: view_state.remember("axis", st.session_state["compare-axis"]),
             help="Steps compare updates, epochs compare data seen, time compares what a machine costs you.",
         )
+        st.session_state["compare-smooth"] = view_state.field("smooth")
         smoothing = st.slider(
-            "Smoothing", 0.0, 0.98, 0.0, 0.02, key="compare-smoothing", width=120,
+            "Smoothing",
+            0.0,
+            0.98,
+            step=0.02,
+            key="compare-smooth",
+            on_change=lambda: view_state.remember("smooth", st.session_state["compare-smooth"]),
+            width=120,
             help="An exponential moving average: the share of the past that each point keeps.",
-        )  # fmt: skip
+        )
+        st.session_state["compare-log"] = view_state.field("log")
         log_x = st.toggle(
-            "Log axis", key="compare-log", help="Spreads out the beginning, where most happens."
+            "Log axis",
+            key="compare-log",
+            on_change=lambda: view_state.remember("log", st.session_state["compare-log"]),
+            help="Spreads out the beginning, where most happens.",
         )
     choose_format()
     told = comparison.METRICS[metric]

@@ -86,6 +86,58 @@ def test_the_link_chooses_runs_step_curve_and_axis(root: Path) -> None:
     assert "weights" in figure["layout"]["title"]["text"]
 
 
+def test_the_link_keeps_filter_order_smoothing_and_log_axis(root: Path) -> None:
+    app = open_compare(run="one", runs="one,two", metric="weight_norm")
+    plain = charts(app)[0][0]
+    app.text_input(key="compare-words").set_value("finished").run()
+    app.selectbox(key="compare-order").set_value("n_hidden").run()
+    app.slider(key="compare-smooth").set_value(0.9).run()
+    app.toggle(key="compare-log").set_value(True).run()
+    link = {name: np.ravel(value)[-1] for name, value in app.query_params.items()}
+    assert {name: link[name] for name in ("find", "order", "smooth", "log")} == {
+        "find": "finished",
+        "order": "n_hidden",
+        "smooth": "0.9",
+        "log": "1",
+    }
+    again = open_compare(**link)
+    assert list(again.dataframe[0].value["Run"]) == ["two", "one"]
+    figure = charts(again)[0][0]
+    assert figure == charts(app)[0][0]
+    assert figure["layout"]["xaxis"]["type"] == "log"
+    assert figure["data"][0]["y"] != plain["data"][0]["y"]
+    assert not again.warning
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("smooth", "2", "smooth must be a number from 0 to 0.98; showing 0.0"),
+        ("smooth", "nan", "smooth must be a number from 0 to 0.98"),
+        ("log", "yes", "log must be 0 or 1; showing False"),
+        ("axis", "fortnight", "axis must be one of step, epoch, time; showing 'step'"),
+        ("order", "luck", "order must be one of newest, name, likelihood"),
+        ("metric", "luck", "metric must be one of free_energy_gap"),
+        ("find", "x" * 201, "find must be at most 200 characters"),
+        ("step", "999999", "no common step 999,999; showing the nearest"),
+    ],
+)
+def test_a_bad_value_in_the_link_falls_back_and_says_so(root: Path, key: str, value: str, said: str) -> None:
+    app = open_compare(run="one", runs="one,two", **{key: value})
+    assert not app.exception
+    assert said in " ".join(one.value for one in app.warning)
+    assert curve_names(app) == ["one", "two"]
+    assert not app.run().warning, "said again at the next run"
+
+
+def test_a_filter_that_finds_nothing_leaves_what_was_ticked(root: Path) -> None:
+    app = open_compare(run="one", find="nothing like it")
+    assert "No run contains" in app.info[0].value
+    assert sorted(curve_names(app)) == ["one", "two"]
+    app.text_input(key="compare-words").set_value("").run()
+    assert sorted(curve_names(app)) == ["one", "two"]
+
+
 def test_runs_side_by_side_are_at_equal_step_on_one_scale(root: Path) -> None:
     app = open_compare(runs="one,two")
     assert not app.exception
@@ -230,6 +282,36 @@ def test_of_two_runs_neither_is_the_usual_one(root: Path) -> None:
     app = open_compare(run="one")
     assert "Which settings make a better machine?" in app.caption[0].value
     assert any("every value where none is the most frequent" in one.value for one in app.caption)
+
+
+def test_runs_are_ordered_best_first_and_those_without_a_value_come_last() -> None:
+    records = [
+        Record("b", likelihood=(-90.0, 0.1), step=5, seconds=9.0, fields={"k": 5, "l1": None}),
+        Record("A", likelihood=(-80.0, 0.1), step=7, seconds=1.0, fields={"k": 10, "l1": "x"}),
+        Record("c", step=6, seconds=5.0, fields={"k": 1, "l1": "w"}, last={"free_energy_gap": np.nan}),
+        Record("torn", error="damaged"),
+    ]
+
+    def names(by: str) -> str:
+        return "".join(one.name for one in comparison.ordered(records, by))
+
+    assert names("newest") == "bActorn"
+    assert names("name") == "Abctorn"
+    assert names("likelihood") == "Abctorn"
+    assert names("steps") == "Acbtorn"
+    assert names("time") == "Acbtorn"
+    assert names("k") == "cbAtorn"
+    assert names("l1") == "cAbtorn"
+    assert names("gap") == names("pseudo") == "bActorn"
+
+
+def test_more_runs_than_colours_are_said_to_be_too_many(root: Path) -> None:
+    every = ["one", "two", *(f"copy-{n}" for n in range(7))]
+    for name in every[2:]:
+        shutil.copytree(root / "two", root / name)
+    app = open_compare(run="one", runs=",".join(every))
+    assert "9 runs are ticked; the first 8 are compared" in app.warning[0].value
+    assert len(curve_names(app)) == 8
 
 
 def test_runs_on_the_same_data_are_proposed_the_chosen_one_first() -> None:
