@@ -35,6 +35,7 @@ PICTURED = (
 )  # starts that are pictures: these can be spoilt, and held in part
 BESIDE = {"nothing": "nothing", "ages": "earlier moments", "whatif": "a what-if"}
 PLACE = ("frame", "chain", "show", "layer")  # what of the film the player is left at
+PLAYER = "gibbs-player"  # its key in the session's state, which all pages share
 RULES = {"sample": "a sample", "mean": "its mean"}
 
 film_player = components.load("film")
@@ -359,7 +360,7 @@ def _choose_beside(reader: RunReader, n_sweeps: int, place: Any, bar: Any) -> di
 
 def _said() -> dict[str, Any]:
     """What the player last said; nothing where it went away before it was heard."""
-    return st.session_state.get("film") or {}
+    return st.session_state.get(PLAYER) or {}
 
 
 def _fork_here() -> None:
@@ -684,7 +685,7 @@ def _player(key: tuple, shown: chains.Shown, make_whole: Callable[[sampler.Progr
     ask = whole is None and not asked and st.session_state.get("gibbs-no-rest") != version
     components.feed(
         film_player,
-        "film",
+        PLAYER,
         version,
         partial(shown.blob, place=place, ask=ask),
         {"ask": ask},

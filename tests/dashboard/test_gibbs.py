@@ -619,13 +619,14 @@ def test_cooling_ends_at_the_temperature_asked_for(open_gibbs: Callable[..., App
 
 def test_a_player_that_went_away_before_it_was_heard_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     view: dict[str, Any] = {"__name__": "gibbs_of_nobody"}
-    state: dict[str, Any] = {"film": None}
+    state: dict[str, Any] = {}
     source = (REPO / "dashboard" / "views" / "gibbs.py").read_text().removesuffix("main()\n")
     monkeypatch.setattr("streamlit.session_state", state)
     exec(compile(source, "gibbs.py", "exec"), view)
+    state[view["PLAYER"]] = None
     for heard in ("_fork_here", "_left_at", "_rest_asked"):
         view[heard]()
-    assert state == {"film": None}
+    assert state == {view["PLAYER"]: None}
 
 
 def test_a_stranger_is_told_what_the_page_is_for_and_finds_clamp(open_gibbs: Callable[..., AppTest]) -> None:
