@@ -146,6 +146,7 @@ def make_film(
     asked = replace(
         request(reader, snapshot, settings), with_map=with_map and settings.has_map, with_nearest=with_nearest
     )
+    steps: list[int] = []
     if settings.beside == "ages":
         steps = ages(reader.snapshot_steps(), snapshot.step)
         count = min(settings.chains, sampler.MAX_FILM_CHAINS // len(steps))
@@ -178,6 +179,7 @@ def make_film(
         "version": uuid4().hex,
         "image_shape": image_shape(reader, snapshot),
         "of": {"run": reader.name, "step": snapshot.step, "seed": settings.seed, "more": settings.words()},
+        "steps": steps,
         "fork": settings.fork if settings.beside == "whatif" else None,
         "map_pending": settings.has_map and not with_map,
         "nearest_pending": not with_nearest,
@@ -284,7 +286,7 @@ def request(reader: RunReader, snapshot: Snapshot, settings: ChainSettings) -> s
             images_are = "your drawing"
         else:
             images = np.zeros((1, shape[0] * shape[1]), np.float32)
-            images_are = "an empty picture, since nothing is drawn yet: draw on the pad in the sidebar"
+            images_are = "an empty picture, since nothing is drawn yet: draw on the pad"
     held = drawn.bits_from_text(settings.held, shape[0] * shape[1]) if settings.held else None
     starts = {"noise": "bernoulli", "particles": "images", "drawing": "images"}
     return sampler.FilmRequest(

@@ -44,6 +44,9 @@ Arrays = dict[str, np.ndarray]
 Report = Callable[[int, int], None]
 
 
+PROBE_IMAGES = "the run's own probe images"
+
+
 class Cancelled(Exception):
     """Nobody waits for this film any more."""
 
@@ -128,7 +131,7 @@ def film(
         out |= near.find(lambda: report(n_sweeps, n_sweeps))
     header = {
         "map": None if around is None else around.words,
-        "nearest": None if near is None else {"source": near.source, "every": near.every},
+        "nearest": None if near is None else {"source": near.source, "every": near.every, "noun": near.noun},
         "n_chains": n_chains,
         "n_sweeps": n_sweeps,
         "n_visible": rbm.n_visible,
@@ -137,9 +140,16 @@ def film(
         "mean_field": mean_field,
         "start_sentence": sentence,
         "band": _band(first, meta, arrays),
-        "reference": "the clean picture" if (held is not None or meta["flipped"] > 0) else "its own start",
+        "reference": _reference(meta, arrays),
     }
     return header, out
+
+
+def _reference(meta: dict[str, Any], arrays: Arrays) -> str:
+    """What distances are measured from: what the start was before it was spoilt."""
+    if "held" in arrays:
+        return "the whole picture"
+    return "the clean picture" if meta["flipped"] > 0 else "its own start"
 
 
 def _forked(rbm: RBM, arrays: Arrays) -> RBM:
@@ -175,6 +185,7 @@ class _Nearest:
 
     def __init__(self, bits: np.ndarray, labels: np.ndarray, source: str, n: int, n_chains: int) -> None:
         self.bits, self.labels, self.source = bits, labels, source
+        self.noun = "training image" if "training" in source else "probe image"
         self.every = -(-n * n_chains // self.most_states)
         self.states = np.empty((-(-n // self.every), n_chains, bits.shape[1]), np.uint8)
 
@@ -232,12 +243,16 @@ class _Map:
         if rbm.visible == "bernoulli":
             pictures = _binary(pictures, meta["binarisation"], Rng(0, "gibbs map"))
         hidden = rbm.mean_h_from_v(scale.units(pictures)).numpy()
-        pca = PCA(2, random_state=0).fit(hidden)
+        with np.errstate(
+            invalid="ignore"
+        ):  # units that answer alike to everything leave no variance to share out
+            pca = PCA(2, random_state=0).fit(hidden)
         self.mean, self.axes = pca.mean_, pca.components_.T
         self.points = self.place(torch.from_numpy(hidden[: self.shown]))
         self.labels = _small(labels, len(images))[: self.shown]
-        share = 100 * float(pca.explained_variance_ratio_.sum())
-        self.words = f"{len(hidden):,} {source}; the plane holds {share:.0f} % of their variance"
+        share = 100 * float(np.nan_to_num(pca.explained_variance_ratio_).sum())
+        plane = f"their first two principal components hold {share:.0f} % of the variance"
+        self.words = f"{_counted(len(hidden), source)}; {plane}"
 
     def place(self, hidden: Tensor) -> np.ndarray:
         """(N, H) hidden probabilities -> (N, 2) float32."""
@@ -392,7 +407,7 @@ def _training_bits(
 ) -> tuple[np.ndarray, np.ndarray, str] | None:
     """(packed images, labels, what they are): the run's training set, else its probe images, else None."""
     if (data := _data(meta, n_visible)) is not None:
-        return data.bits, data.labels, f"{len(data.bits):,} {data.train[2]}"
+        return data.bits, data.labels, _counted(len(data.bits), data.train[2])
     probe = _probe(arrays)
     if probe is None or probe[0].shape[1] != n_visible:
         return None
@@ -401,8 +416,13 @@ def _training_bits(
     return (
         np.packbits(images >= 0.5, axis=1),
         _small(labels, len(images)),
-        f"{source}, {len(images)}{missing}",
+        _counted(len(images), source) + missing,
     )
+
+
+def _counted(n: int, source: str) -> str:
+    """So many of these images: "2,000 training images of mnist", "the run's own 100 probe images"."""
+    return PROBE_IMAGES.replace("probe", f"{n:,} probe") if source == PROBE_IMAGES else f"{n:,} {source}"
 
 
 def _small(labels: np.ndarray | None, n: int) -> np.ndarray:
@@ -413,7 +433,7 @@ def _small(labels: np.ndarray | None, n: int) -> np.ndarray:
 def _probe(arrays: Arrays) -> _Cases | None:
     if "probe" not in arrays:
         return None
-    return arrays["probe"].astype(np.float32) / 255, arrays.get("probe_labels"), "the run's own probe images"
+    return arrays["probe"].astype(np.float32) / 255, arrays.get("probe_labels"), PROBE_IMAGES
 
 
 def _band(rbm: RBM, meta: dict[str, Any], arrays: Arrays) -> dict[str, Any] | None:

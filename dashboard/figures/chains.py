@@ -65,6 +65,11 @@ class Chains:
         x = grey_values(x, self.arrays.get("pixel_mean"), self.arrays.get("pixel_std"))
         return _shades(x).reshape(len(x), *self.header["image_shape"])
 
+    @property
+    def mean_pixels(self) -> str:
+        """What mean_v is called: Gaussian pixels have a mean where others have a probability."""
+        return "E(v|h)" if self.header["visible"] == "gaussian" else "p(v|h)"
+
     def _layer(self, name: str, t: int, units: int) -> np.ndarray:
         if f"{name}_half" in self.arrays:
             return _single(self.arrays[f"{name}_half"][t])
@@ -148,11 +153,12 @@ def sheet(chains: Chains, t: int, layer: Layer) -> bytes:
 def caption(chains: Chains, frame: int, chain: int | None) -> str:
     """Which run, step, seed and sweep a frame shows, and of what."""
     of, sweep = chains.header["of"], (frame + 1) // 2
-    which = "" if chain is None else f" · chain {chain + 1} · v, p(h|v) above p(v|h), h"
+    which = "" if chain is None else f" · chain {chain + 1} · v, p(h|v) above {chains.mean_pixels}, h"
+    moment = f"{len(steps)} moments" if (steps := chains.header.get("steps")) else f"step {of['step']:,}"
     groups = [name for name in chains.header["groups"] if name]
     beside = f"\n{' | '.join(groups)}" if groups else ""
     return (
-        f"run {of['run']} · step {of['step']:,} · seed {of['seed']} · sweep {sweep} of {chains.header['n_sweeps']:,}"
+        f"run {of['run']} · {moment} · seed {of['seed']} · sweep {sweep} of {chains.header['n_sweeps']:,}"
         f"\n{of['more']}{which}{beside}"
     )
 

@@ -24,16 +24,17 @@ STARTS = {
     "drawing": "Drawing",
 }
 START_HELP = (
-    "Where the chains begin. *Noise*: every pixel on or off by a fair coin. *Gaussian noise*: N(0, 1), as the "
-    "notebook this began from does. *Digits*: test images of the data. *Particles*: the fantasy particles, the "
-    "chains that trained the run, where training left them. *Drawing*: a picture of your own."
+    "Where the chains begin. *Noise*: every pixel on or off by a fair coin. *Gaussian noise*: values "
+    "drawn from N(0, 1), which are no picture; the first half step alone sees them. *Digits*: test images of the "
+    "data. *Particles*: the fantasy particles, the chains that trained the run, where training left them. *Drawing*: "
+    "a picture of your own."
 )
 PICTURED = (
     "digits",
     "particles",
     "drawing",
 )  # starts that are pictures: these can be spoilt, and held in part
-BESIDE = {"nothing": "nothing", "ages": "earlier moments", "whatif": "a what-if"}
+BESIDE = {"nothing": "nothing", "ages": "earlier moments", "whatif": "what if…"}
 PLACE = ("frame", "chain", "show", "layer")  # what of the film the player is left at
 PLAYER = "gibbs-player"  # its key in the session's state, which all pages share
 RULES = {"sample": "a sample", "mean": "its mean"}
@@ -162,13 +163,13 @@ def _choose_start(options: list[str], classes: list[int], place: Any) -> dict[st
     return {"start": start, "digit": _end("digit", digit)}
 
 
-def _draw(shape: tuple[int, int]) -> str:
-    """The pad and the upload in the sidebar; returns the drawing's bits as base64."""
+def _draw(shape: tuple[int, int], bar: Any) -> str:
+    """The pad and the upload; returns the drawing's bits as base64."""
     kept = _kept("drawing")
-    pad_place, place = st.sidebar.container(), st.sidebar.container()
-    uploaded = st.sidebar.file_uploader(
+    pad_place, place = bar.container(), bar.container()
+    uploaded = bar.file_uploader(
         "Or a picture of yours",
-        type=["png", "jpg", "jpeg", "webp", "bmp", "gif"],
+        type="image",
         key="gibbs-upload",
         help="Dark strokes on light paper or the reverse. It is shrunk and centred as MNIST's digits are.",
         on_change=_forget_upload,
@@ -309,7 +310,7 @@ def _choose_beside(reader: RunReader, n_sweeps: int, place: Any, bar: Any) -> di
         key=key,
         format_func=lambda name: BESIDE[name],
         help="*Earlier moments*: the same start and the same random numbers in the machines of earlier moments of "
-        "training, a film of learning. *A what-if*: the same chains a second time, but from some sweep on at "
+        "training, a film of learning. *What if…*: the same chains a second time, but from some sweep on at "
         "another temperature, with other random numbers or in another machine.",
     )
     chosen: dict[str, Any] = {"beside": _end("beside", beside)}
@@ -335,7 +336,7 @@ def _choose_beside(reader: RunReader, n_sweeps: int, place: Any, bar: Any) -> di
         step=0.1,
         format="%.2f",
         key=_begin("if_temperature"),
-        help="The temperature of the other chains from then on.",
+        help="The temperature of the other chains from then on, 0.05 to 20.",
     )
     steps: list[Any] = ["same", *reader.snapshot_steps()]
     key = _begin("if_step")
@@ -370,7 +371,7 @@ def _fork_here() -> None:
         for name, value in (("beside", "whatif"), ("fork", sweep)):
             st.session_state[f"gibbs-{name}"] = value
             _end(name, value)
-        st.session_state["gibbs-forked"] = True
+        st.session_state["gibbs-page-anew"] = True
 
 
 # --- how the chains run ---
@@ -385,7 +386,7 @@ def _chain_settings() -> dict[str, Any]:
         1,
         sampler.MAX_CHAINS,
         key=_begin("chains"),
-        help="Independent chains that run side by side, each from its own start.",
+        help=f"Independent chains that run side by side, each from its own start: 1 to {sampler.MAX_CHAINS}.",
     )
     n_sweeps = right.number_input(
         "Sweeps",
@@ -393,8 +394,8 @@ def _chain_settings() -> dict[str, Any]:
         sampler.MAX_SWEEPS,
         step=50,
         key=_begin("sweeps"),
-        help="A sweep is two half steps: v → h → v. Look past the number used in training: "
-        "a good machine goes on drawing digits.",
+        help=f"A sweep is two half steps: v → h → v; 1 to {sampler.MAX_SWEEPS:,} of them. Look past the number used "
+        "in training: a good machine goes on drawing digits.",
     )
     temperature = bar.number_input(
         "Temperature",
@@ -403,7 +404,7 @@ def _chain_settings() -> dict[str, Any]:
         step=0.1,
         format="%.2f",
         key=_begin("temperature"),
-        help="Divides every energy. At 1 the chain draws from the model; colder, it settles into likely "
+        help="Divides every energy, 0.05 to 20. At 1 the chain draws from the model; colder, it settles into likely "
         "pictures; hotter, it wanders and blurs into noise.",
     )
     rule = bar.segmented_control(
@@ -451,7 +452,13 @@ def _anneal() -> float:
     if "gibbs-hot" not in st.session_state:
         st.session_state["gibbs-hot"] = _kept("hot") or 5.0
     hot = st.sidebar.number_input(
-        "from temperature", 0.05, 20.0, step=0.5, format="%.2f", key="gibbs-hot", help="Where cooling begins."
+        "from temperature",
+        0.05,
+        20.0,
+        step=0.5,
+        format="%.2f",
+        key="gibbs-hot",
+        help="Where cooling begins, 0.05 to 20.",
     )
     return _end("hot", hot)
 
@@ -484,15 +491,33 @@ FISCHER_IGEL = "Fischer and Igel, *Training restricted Boltzmann machines* (2014
 
 def _about_pictures(header: dict[str, Any]) -> None:
     """One quiet button a picture of the player, in the order they stand in."""
+    gaussian = header["visible"] == "gaussian"
+    pixels = (
+        r"v_i \mid h \sim \mathcal N\Big(b_i + \textstyle\sum_j W_{ij} h_j,\; T\sigma_i^2\Big)"
+        if gaussian
+        else r"p(v_i{=}1 \mid h) = \sigma\Big(\tfrac1T\big(b_i + \textstyle\sum_j W_{ij} h_j\big)\Big)"
+    )
+    seen = r"\textstyle\sum_i (v_i/\sigma_i^2)\, W_{ij}" if gaussian else r"\textstyle\sum_i v_i W_{ij}"
+    energy = (
+        r"\textstyle\sum_i (v_i - b_i)^2 / 2\sigma_i^2 - "
+        r"\sum_j \log\Big(1 + e^{c_j + \sum_i (v_i/\sigma_i^2) W_{ij}}\Big)"
+        if gaussian
+        else r"-b\cdot v - \textstyle\sum_j \log\big(1 + e^{c_j + (vW)_j}\big)"
+    )
+    greys = (
+        " Pixels are real numbers here: the machine sees each one standardised, and what you see is the data's own "
+        "grey, 0 black to 1 white in every frame."
+        if gaussian
+        else ""
+    )
     with st.container(horizontal=True, gap="small"):
         about(
             "the chain",
             "No unit is wired to another of its own layer, so a whole layer can be drawn at once when the other is "
             "known. One **sweep** is two **half steps**: every hidden unit looks at the picture and is switched on "
             "with its probability, then every pixel looks at the hidden units. $T$ is the temperature. States come "
-            "from the engine; the probabilities are worked out in the browser from the very same weights.",
-            formula=r"p(h_j{=}1 \mid v) = \sigma\Big(\tfrac1T\big(c_j + \textstyle\sum_i v_i W_{ij}\big)\Big), \qquad "
-            r"p(v_i{=}1 \mid h) = \sigma\Big(\tfrac1T\big(b_i + \textstyle\sum_j W_{ij} h_j\big)\Big)",
+            f"from the engine; the probabilities are worked out in the browser from the very same weights.{greys}",
+            formula=rf"p(h_j{{=}}1 \mid v) = \sigma\Big(\tfrac1T\big(c_j + {seen}\big)\Big), \qquad {pixels}",
             source=f"{GUIDE}, §§2–3; {FISCHER_IGEL}, §4.",
         )
         about(
@@ -502,7 +527,7 @@ def _about_pictures(header: dict[str, Any]) -> None:
             "single picture, and of digits there are ever so many. A chain that has forgotten its start moves among "
             "the free energies of real pictures (the band: the middle 90 % of the run's probe images) and keeps "
             "moving. One line a chain, the chosen one in colour; click a line or a cell to choose another.",
-            formula=r"F(v) = -b\cdot v - \sum_j \log\big(1 + e^{c_j + (vW)_j}\big), \qquad \log p(v) = -F(v) - \log Z",
+            formula=rf"F(v) = {energy}, \qquad \log p(v) = -F(v) - \log Z",
             source=f"{GUIDE}, §6.",
         )
         about(
@@ -530,7 +555,7 @@ def _about_pictures(header: dict[str, Any]) -> None:
 
 # --- take away ---
 
-LAYERS_TAKEN: dict[pictures.Layer, str] = {"pv": "probabilities p(v|h)", "v": "samples v"}
+LAYERS_TAKEN: tuple[pictures.Layer, ...] = ("pv", "v")
 
 FORMATS: dict[films.Format, str] = {
     "gif": "GIF: plays everywhere",
@@ -542,6 +567,7 @@ def _take_away(shown: chains.Shown, place: dict[str, Any]) -> None:
     """Films of all chains or of the chosen one, and the sheet of all chains at the frame shown."""
     film = pictures.Chains(shown.header, shown.arrays)
     of, many = shown.header["of"], shown.header["n_chains"] > 1
+    means = f"{'means' if shown.header['visible'] == 'gaussian' else 'probabilities'} {film.mean_pixels}"
     with st.popover("Take away", icon=":material/download:", type="tertiary"):
         what = {"all": "all chains", "one": f"chain {place['chain']}, both half steps"}
         taken = st.segmented_control(
@@ -551,16 +577,16 @@ def _take_away(shown: chains.Shown, place: dict[str, Any]) -> None:
             required=True,
             format_func=lambda name: what[name],
             key="gibbs-take-film",
-            help="All chains side by side, a frame a sweep; or v, p(h|v), h and p(v|h) of the chosen chain, a frame a "
-            f"half step. A film has at most {pictures.MOST_FRAMES} frames: of a longer chain only every second sweep, "
-            "or fewer.",
+            help="All chains side by side, a frame a sweep; or v, p(h|v), h and "
+            f"{film.mean_pixels} of the chosen chain, a frame a half step. A film has at most "
+            f"{pictures.MOST_FRAMES} frames: of a longer chain only every second sweep, or fewer.",
         )
         layer = st.segmented_control(
             "Pixels",
-            list(LAYERS_TAKEN),
+            LAYERS_TAKEN,
             default="pv",
             required=True,
-            format_func=lambda name: LAYERS_TAKEN[name],
+            format_func=lambda name: means if name == "pv" else "samples v",
             key="gibbs-take-layer",
             help="What the cells of all chains show: what each pixel's coin was weighted with, or how it fell.",
         )
@@ -637,7 +663,9 @@ def _page(reader: RunReader, top: Any) -> None:
     shape = chains.image_shape(reader, snapshot)
     chosen = _choose_start([s for s in STARTS if s != "particles" or particles], classes, row)
     if chosen["start"] == "drawing":
-        chosen["drawing"] = _draw(shape)
+        # A narrow window has its sidebar shut: there the pad stands above the player.
+        slim = st.session_state.get("gibbs-slim", False)
+        chosen["drawing"] = _draw(shape, top.container() if slim else st.sidebar)
     if chosen["start"] in PICTURED:
         chosen |= _spoil(shape)
     hold_place = st.sidebar.container()
@@ -675,23 +703,27 @@ def _page(reader: RunReader, top: Any) -> None:
 @st.fragment
 def _player(key: tuple, shown: chains.Shown, make_whole: Callable[[sampler.Progress], chains.Shown]) -> None:
     """The player and what belongs to it; what it says concerns this part of the page alone."""
-    if st.session_state.pop("gibbs-forked", False):
+    if st.session_state.pop("gibbs-page-anew", False):
         st.rerun()
     alone = not st.session_state.pop("gibbs-afresh", False)  # run by itself, not with the page
     whole = _films().find((key, "whole"))
     shown = whole or shown
     version, place = shown.header["version"], {name: _kept(name) for name in PLACE}
     asked = alone and st.session_state.get("gibbs-rest") == version
-    ask = whole is None and not asked and st.session_state.get("gibbs-no-rest") != version
+    # A number, since the player hears only what differs from what it heard last.
+    ask = time.monotonic_ns() * (
+        whole is None and not asked and st.session_state.get("gibbs-no-rest") != version
+    )
     components.feed(
         film_player,
         PLAYER,
         version,
-        partial(shown.blob, place=place, ask=ask),
+        partial(shown.blob, place=place, ask=ask, slim=st.session_state.get("gibbs-slim", False)),
         {"ask": ask},
         on_fork_change=_fork_here,
         on_place_change=_left_at,
         on_rest_change=_rest_asked,
+        on_slim_change=_window_changed,
     )
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         _about_pictures(shown.header)
@@ -715,6 +747,12 @@ def _rest_asked() -> None:
     """The player shows the film of this version: now there is time for its map and its nearest training images."""
     if asked := _said().get("rest"):
         st.session_state["gibbs-rest"] = asked
+
+
+def _window_changed() -> None:
+    """The player says whether the window is so narrow that the sidebar is shut at first."""
+    st.session_state["gibbs-slim"] = bool(_said().get("slim"))
+    st.session_state["gibbs-page-anew"] = st.session_state.get("gibbs-start") == "drawing"
 
 
 def main() -> None:

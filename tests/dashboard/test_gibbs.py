@@ -226,6 +226,39 @@ def test_gaussian_units_are_filmed_in_half_precision() -> None:
     assert np.array_equal(bits(arrays["h_bits"][-1], H), chain.h.numpy())
 
 
+def test_gaussian_states_are_shown_as_the_datas_grey_on_one_scale_for_the_whole_film() -> None:
+    """Sheets and films draw mean + std · v, 0 black and 1 white, at every sweep; no frame has a scale of its own."""
+    draws = np.random.default_rng(0)
+    scaled = {
+        "pixel_mean": draws.uniform(0.2, 0.5, V).astype(np.float32),
+        "pixel_std": draws.uniform(0.05, 0.2, V).astype(np.float32),
+    }
+    film = request(visible="gaussian", start="gaussian", betas=np.ones(6), **scaled)
+    header, arrays = in_process(film)
+    header |= {
+        "groups": [""],
+        "image_shape": [4, 5],
+        "steps": [],
+        "of": {"run": "a", "step": 1, "seed": 4, "more": ""},
+    }
+    taken = pictures.Chains(header, arrays)
+    for t in range(7):
+        v = arrays["v_half"][t].view(np.float16).astype(np.float32)
+        grey = np.clip(film.pixel_mean + film.pixel_std * v, 0, 1)
+        assert np.abs(taken.pixels(t, "v").reshape(5, V) - 255 * grey).max() <= 0.51, f"sweep {t}"
+    frames = []
+    with Image.open(io.BytesIO(pictures.film(taken, chain=None, layer="v", format="gif"))) as gif:
+        for t in range(gif.n_frames):
+            gif.seek(t)
+            grid = pictures.grid(taken, t, "v")
+            frames.append(np.asarray(gif.convert("L")))
+            zoom = round(560 / max(grid.shape))
+            left = (frames[-1].shape[1] - zoom * grid.shape[1]) // 2
+            shown = frames[-1][: zoom * grid.shape[0] : zoom, left : left + zoom * grid.shape[1] : zoom]
+            assert np.array_equal(shown, grid), f"frame {t} of the film has greys of its own"
+    assert len(frames) == 7
+
+
 def test_flipped_share_and_held_pixels_are_what_was_asked() -> None:
     images = np.zeros((1, 784), np.float32)
     big = {
@@ -262,7 +295,7 @@ def test_map_places_chains_and_training_images_in_one_plane() -> None:
     assert np.allclose(arrays["map_path"][0], arrays["map_points"][:5], atol=1e-4)
     assert arrays["map_path"].shape == (13, 5, 2)
     assert arrays["map_labels"].max() < 10
-    assert "training images of mnist-5k" in header["map"]
+    assert header["map"].startswith("2,000 training images of mnist-5k; their first two principal components")
     states = torch.from_numpy(bits(arrays["v_bits"], 784)).float()
     hidden = RBM.from_numpy(**big).mean_h_from_v(states[7]).numpy()
     known = torch.from_numpy((train[:2000] >= 0.5).astype(np.float32))
@@ -294,7 +327,11 @@ def test_nearest_training_images_are_the_nearest() -> None:
         request(**big, **settings, start="images", images=data.train[7:9], n_chains=2, betas=np.ones(4))
     )
     v = bits(arrays["v_bits"], 784)
-    assert header["nearest"] == {"source": f"{len(known):,} training images of mnist-5k", "every": 1}
+    assert header["nearest"] == {
+        "source": f"{len(known):,} training images of mnist-5k",
+        "every": 1,
+        "noun": "training image",
+    }
     assert arrays["near_distance"][0].tolist() == [0, 0], "a training image is not its own nearest"
     for t in range(5):
         expected = brute_nearest(v[t], known)
@@ -330,9 +367,11 @@ def test_without_the_runs_own_data_the_probe_images_stand_in_and_it_is_said(chan
         "vbias": np.zeros(784, np.float32),
         "hbias": np.zeros(3, np.float32),
     }
-    header, arrays = in_process(request(**big, **changes, probe=probe, with_nearest=True, betas=np.ones(2)))
-    assert "the run's own probe images, 40, since its data" in header["nearest"]["source"]
-    assert changes["dataset"] in header["nearest"]["source"]
+    film = request(**big, **changes, probe=probe, with_nearest=True, with_map=True, betas=np.ones(2))
+    header, arrays = in_process(film)
+    missing = f"the run's own 40 probe images, since its data ({changes['dataset']}) are not on this machine"
+    assert header["nearest"] == {"source": missing, "every": 1, "noun": "probe image"}
+    assert header["map"].startswith("the run's own 40 probe images; their first two principal components")
     assert arrays["near_number"].max() < 40
     assert set(arrays["near_labels"]) == {255}, "images without labels were given some"
 
@@ -531,6 +570,7 @@ def test_a_long_film_keeps_both_half_steps_of_every_few_sweeps(monkeypatch: pyte
         **header,
         "groups": [""],
         "image_shape": [4, 5],
+        "steps": [],
         "of": {"run": "a", "step": 1, "seed": 4, "more": ""},
     }
     machine = {

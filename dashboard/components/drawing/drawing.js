@@ -43,12 +43,14 @@ class Pad {
     const tool = (name, word) => el("button", { type: "button", "data-tool": name, onclick: () => { this.tool = name; this.draw(); } }, word);
     const fill = (word, f) => el("button", { type: "button", onclick: () => this.fill(f) }, word);
     const half = (n) => Math.ceil(n / 2);
-    this.tools.replaceChildren(tool("pen", this.mode === "draw" ? "pen" : "hold"), tool("eraser", this.mode === "draw" ? "eraser" : "free"), fill("clear", () => 0),
-      ...(this.mode === "draw" ? [] : [
-        fill("top", (x, y) => y < half(this.h)), fill("bottom", (x, y) => y >= half(this.h)),
+    const group = (words, ...buttons) => el("div", { class: "group", role: "group", "aria-label": words }, el("span", { class: "note" }, words), ...buttons);
+    if (this.mode === "draw") this.tools.replaceChildren(tool("pen", "pen"), tool("eraser", "eraser"), fill("clear", () => 0));
+    else this.tools.replaceChildren(
+      group("brush", tool("pen", "hold"), tool("eraser", "free")),
+      group("or hold", fill("top", (x, y) => y < half(this.h)), fill("bottom", (x, y) => y >= half(this.h)),
         fill("left", (x) => x < half(this.w)), fill("right", (x) => x >= half(this.w)),
         fill("all but the middle", (x, y) => Math.abs(x + 0.5 - this.w / 2) > this.w / 5 || Math.abs(y + 0.5 - this.h / 2) > this.h / 5),
-      ]));
+        fill("nothing", () => 0)));
   }
   fill(f) {
     for (let y = 0; y < this.h; y++) for (let x = 0; x < this.w; x++) this.marks[y * this.w + x] = Number(f(x, y));

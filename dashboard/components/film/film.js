@@ -5,6 +5,7 @@
 // States and free energies come from the engine; probabilities are computed here from the very weights
 // the chain was run with: the blob carries them in the snapshot's own half precision.
 
+const SLIM = 768; // css pixels: in windows up to here the sidebar lies over the page, and is shut at first
 const SPEED = 8; // half steps a second
 const TEMPLATE = `<div class="film" tabindex="-1" role="group" aria-label="Player of a Gibbs chain">
   <div class="bar choices">
@@ -13,7 +14,7 @@ const TEMPLATE = `<div class="film" tabindex="-1" role="group" aria-label="Playe
       <button type="button" data-show="grid">all chains</button>
       <button type="button" data-show="one">one chain</button>
     </span>
-    <label class="pick" title="The layer that each cell shows: the probability of a unit, or how its coin fell">cells show
+    <label class="pick" title="The layer that each cell shows: the probability of a unit, or how its coin fell"><span class="word">cells show</span>
       <select class="layer" aria-label="What each cell of the grid shows">
         <option value="pv">pixels: probabilities p(v|h)</option>
         <option value="v">pixels: samples v</option>
@@ -21,27 +22,28 @@ const TEMPLATE = `<div class="film" tabindex="-1" role="group" aria-label="Playe
         <option value="h">hidden units: samples h</option>
       </select>
     </label>
-    <span class="scale" aria-hidden="true">pixels <i>0</i><canvas class="ramp v" width="64" height="1"></canvas><i>1</i>
+    <span class="scale" aria-hidden="true"><span class="pixels">pixels</span> <i>0</i><canvas class="ramp v" width="64" height="1"></canvas><i>1</i>
       <span class="apart">hidden</span> <i>0</i><canvas class="ramp h" width="64" height="1"></canvas><i>1</i></span>
   </div>
   <div class="stage">
-    <section class="chains"><div class="head" data-figure="chains"><b></b><span class="what"></span></div><div class="labels"></div><canvas class="grid" role="img" tabindex="0" aria-label="All chains; click one, or choose with the arrow keys, to see it large"></canvas></section>
+    <section class="chains"><div class="head" data-figure="chains"><b></b><span class="what"></span></div><div class="cells"><canvas class="grid" role="img" tabindex="0" aria-label="All chains; click one, or choose with the arrow keys, to see it large"></canvas><div class="labels"></div></div></section>
     <section><div class="head" data-figure="cycle"><b></b></div><div class="cycle">
       <div class="panel v" data-panel="v"><div class="label"><b><math><mi>v</mi></math></b> <span class="count"></span></div><canvas></canvas></div>
-      <div class="arrow right" data-arrow="h"><math><mi>σ</mi><mo>(</mo><mi>c</mi><mo>+</mo><mi>v</mi><mi>W</mi><mo>)</mo></math><svg viewBox="0 0 60 16" aria-hidden="true"><path d="M2 8H52M45 2l7 6-7 6"/></svg><small>look at the picture</small></div>
+      <div class="arrow right" data-arrow="h"><math displaystyle="true"></math><svg viewBox="0 0 60 16" aria-hidden="true"><path d="M2 8H52M45 2l7 6-7 6"/></svg><small>look at the picture</small></div>
       <div class="panel ph" data-panel="ph"><div class="label"><b><math><mi>p</mi><mo>(</mo><mi>h</mi><mo>|</mo><mi>v</mi><mo>)</mo></math></b> <span class="count"></span></div><canvas></canvas></div>
       <div class="arrow up" data-arrow="v"><svg viewBox="0 0 16 40" aria-hidden="true"><path d="M8 38V6M2 13l6-7 6 7"/></svg><small>draw</small></div>
       <div class="arrow down" data-arrow="h"><svg viewBox="0 0 16 40" aria-hidden="true"><path d="M8 2v32M2 27l6 7 6-7"/></svg><small>draw</small></div>
-      <div class="panel pv" data-panel="pv"><div class="label"><b><math><mi>p</mi><mo>(</mo><mi>v</mi><mo>|</mo><mi>h</mi><mo>)</mo></math></b> <span class="count"></span></div><canvas></canvas></div>
-      <div class="arrow left" data-arrow="v"><math><mi>σ</mi><mo>(</mo><mi>b</mi><mo>+</mo><mi>h</mi><msup><mi>W</mi><mi>T</mi></msup><mo>)</mo></math><svg viewBox="0 0 60 16" aria-hidden="true"><path d="M58 8H8M15 2L8 8l7 6"/></svg><small>look at the hidden units</small></div>
+      <div class="panel pv" data-panel="pv"><div class="label"><b><math><mi class="law">p</mi><mo>(</mo><mi>v</mi><mo>|</mo><mi>h</mi><mo>)</mo></math></b> <span class="count"></span></div><canvas></canvas></div>
+      <div class="arrow left" data-arrow="v"><math displaystyle="true"></math><svg viewBox="0 0 60 16" aria-hidden="true"><path d="M58 8H8M15 2L8 8l7 6"/></svg><small>look at the hidden units</small></div>
       <div class="panel h" data-panel="h"><div class="label"><b><math><mi>h</mi></math></b> <span class="count"></span></div><canvas></canvas></div>
     </div></section>
   </div>
+  <div class="under"></div>
   <div class="deck"><div class="controls">
   <div class="bar time">
     <input type="range" class="scrub" min="0" step="1" value="0" aria-label="Frame: half steps since the start">
-    <output class="where"></output>
-    <label class="pick" title="How many half steps are shown a second: slow to watch one happen, fast to see the chain wander">speed
+    <output class="where" title="A sweep is two half steps: the hidden units from the picture, then the picture from the hidden units"></output>
+    <label class="pick" title="How many half steps are shown a second: slow to watch one happen, fast to see the chain wander"><span class="word">speed</span>
       <select class="speed" aria-label="Speed in half steps a second">
         <option value="1">1/s</option><option value="2">2/s</option><option value="4">4/s</option><option value="8">8/s</option>
         <option value="16">16/s</option><option value="30">30/s</option><option value="60">60/s</option><option value="120">120/s</option><option value="240">240/s</option>
@@ -73,7 +75,11 @@ const TEMPLATE = `<div class="film" tabindex="-1" role="group" aria-label="Playe
   <p class="note caption"></p>
   <div class="tip" role="tooltip" hidden><canvas width="84" height="84" hidden></canvas><span></span></div>
 </div>`;
-const LAYER_WORDS = { pv: "p(v|h)", v: "v", ph: "p(h|v)", h: "h" };
+const row = (...parts) => `<mrow>${parts.join("")}</mrow>`;
+const LOGITS = {
+  h: (gain) => row("<mi>c</mi><mo>+</mo><mi>v</mi>", gain ? `<msup><mi>Σ</mi>${row("<mo>−</mo><mn>1</mn>")}</msup>` : "", "<mi>W</mi>"),
+  v: () => row("<mi>b</mi><mo>+</mo><mi>h</mi><msup><mi>W</mi><mi>T</mi></msup>"),
+};
 const clampTo = (x, lo, hi) => Math.min(hi, Math.max(lo, x));
 const rgbOf = (colour) => {
   const c = document.createElement("canvas").getContext("2d");
@@ -103,6 +109,10 @@ class Film {
     this.machines = new Map();
     this.memory = new Map();
     this.greys = new Map();
+  }
+  /** Where it comes from, in words: of which moments, where several run side by side. */
+  get source() {
+    return this.steps.length ? { ...this.of, step: null, more: `steps ${this.steps.map((step) => pretty(step)).join(", ")} side by side · ${this.of.more}` } : this.of;
   }
   /** The group of chains that a chain belongs to: groups run side by side, from the same start. */
   groupOf(chain) { return Math.floor(chain / this.per); }
@@ -262,6 +272,10 @@ class Film {
     const { pixel_mean: mean, pixel_std: std } = this.a;
     return mean ? v.map((x, i) => mean[i] + std[i] * x) : v;
   }
+  /** What a layer is called. Gaussian pixels have a mean where others have a probability. */
+  called(what) { return { pv: this.visible === "gaussian" ? "E(v|h)" : "p(v|h)", v: "v", ph: "p(h|v)", h: "h" }[what]; }
+  /** Whether any sweep ran at another temperature than 1. */
+  get heated() { return this.a.beta.some((beta) => Math.abs(beta - 1) > 1e-6); }
   shape(what) {
     if (what === "v" || what === "pv") return this.image_shape;
     const columns = Math.ceil(Math.sqrt(this.n_hidden));
@@ -291,7 +305,7 @@ class Player {
 
   /** What can be taken away of each figure, as base.js asks for it. */
   furnish() {
-    const of = () => ({ ...this.film.of, more: `${this.film.of.more} · ${this.whereWords()}` });
+    const of = () => ({ ...this.film.source, more: `${this.film.source.more} · ${this.whereWords()}` });
     const canvas = (selector) => this.$(selector);
     const groups = () => (this.film.groups.length > 1 ? this.film.groups.map((name, g) => [this.css(this.groupInks[g]), name]) : []);
     const lines = () => (this.film.groups.length > 1 ? groups() : [[this.css(this.mine), this.nameOf(this.chain)], ...(this.film.n_chains > 1 ? [[this.css(this.text, 0.4), "the other chains"]] : [])]);
@@ -301,12 +315,12 @@ class Player {
     });
     const figures = {
       chains: {
-        picture: () => ({ title: `Every chain: ${LAYER_WORDS[this.gridLayer]}`, name: `chains-frame-${this.frame}`, of: of(), rows: [[canvas(".grid")]], legend: groups() }),
+        picture: () => ({ title: `Every chain: ${this.film.called(this.gridLayer)}`, name: `chains-frame-${this.frame}`, of: of(), rows: [[canvas(".grid")]], legend: groups() }),
         table: () => this.chainsTable(),
       },
       cycle: {
         picture: () => ({ title: this.$('[data-figure="cycle"] b').textContent, name: `${this.nameOf(this.chain)}-frame-${this.frame}`, of: of(), note: "pixels: black 0 to white 1; hidden units: black 0 to light blue 1",
-          rows: [["v", "ph"], ["pv", "h"]].map((row) => row.map((what) => ({ canvas: this.panels[what].querySelector("canvas"), name: LAYER_WORDS[what] }))) }),
+          rows: [["v", "ph"], ["pv", "h"]].map((row) => row.map((what) => ({ canvas: this.panels[what].querySelector("canvas"), name: this.film.called(what) }))) }),
         table: () => this.cycleTable(),
       },
       energy: curve("energy"), distance: curve("distance"), nearest: curve("nearest"),
@@ -406,8 +420,9 @@ class Player {
     const at = e.composedPath()[0];
     const tag = at.tagName || "";
     const ours = this.box.contains(at);
-    const busy = tag === "TEXTAREA" || tag === "SELECT" || at.isContentEditable || (tag === "INPUT" && !ours)
-      || (!ours && at.closest && at.closest('[role="slider"],[role="combobox"],[role="radiogroup"],[role="listbox"],[role="tablist"],[role="dialog"],[data-testid="stButtonGroup"]'));
+    const walked = e.key.startsWith("Arrow") ? ',[role="radiogroup"],[data-testid="stButtonGroup"]' : ""; // arrows walk from button to button
+    const busy = tag === "TEXTAREA" || tag === "SELECT" || at.isContentEditable || (tag === "INPUT" && !ours && !(at.type === "radio" && !walked))
+      || (!ours && at.closest && at.closest(`[role="slider"],[role="combobox"],[role="listbox"],[role="tablist"],[role="dialog"]${walked}`));
     if (at === this.$(".grid") && e.key.startsWith("Arrow")) { // the grid has the keyboard: its arrows choose a chain
       const { per } = this.film, first = this.film.groupOf(this.chain) * per, step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -this.grid.columns, ArrowDown: this.grid.columns }[e.key];
       const to = this.chain - first + step;
@@ -494,6 +509,7 @@ class Player {
     this.film = film;
     if (first) { // the place the link names; afterwards the reader's own
       const { frame, chain, show, layer } = film.place;
+      this.slim = film.slim;
       Object.assign(this, { frame, chain: chain - 1, mode: show, gridLayer: layer, told: JSON.stringify({ frame, chain, show, layer }) });
       this.$(".layer").value = layer;
     } else {
@@ -505,26 +521,40 @@ class Player {
     this.frame = Math.min(this.frame, film.last);
     if (!first) this.leave();
     this.$(".scrub").max = String(film.last);
-    this.$(".caption").textContent = sourceOf(film.of);
-    this.$(".labels").replaceChildren(...(film.groups.length > 1 ? film.groups.map((name, g) => el("span", { title: name }, g && film.groups.length > 3 ? name.replace("step ", "") : name)) : []));
+    this.$(".caption").textContent = sourceOf(film.source);
+    this.$(".labels").replaceChildren(...(film.groups.length > 1 ? film.groups.map((name) => el("span", { title: name }, name)) : []));
     this.ranges = new Map();
     this.box.classList.toggle("mapped", Boolean(film.map || film.map_pending));
     this.box.classList.toggle("neared", Boolean(film.nearest || film.nearest_pending));
     this.$(".map .what").textContent = film.map ? `chains walk among ${film.map}` : "training images are being laid out: a few seconds, once";
+    this.writeFormulas();
     this.nameFigures();
     this.hover = null;
     this.$(".tip").hidden = true;
   }
   titleOf(name) {
-    return { energy: "Free energy F(v)", distance: `Distance to ${this.film.reference === "its own start" ? "the start" : "the clean picture"}`, nearest: "Distance to the nearest training image" }[name];
+    return { energy: "Free energy F(v)", distance: `Distance to ${this.film.reference === "its own start" ? "the start" : this.film.reference}`, nearest: `Distance to the nearest ${this.known}` }[name];
   }
+  /** What the nearest images are: training images, or probe images where the run's data are not at hand. */
+  get known() { return this.film.nearest?.noun ?? "training image"; }
   nameFigures() {
     const f = this.film, what = (name, words) => { this.$(`[data-figure="${name}"] .what`).textContent = words; };
     const several = new Set(f.a.machine).size > 1;
     for (const name of ["energy", "distance", "nearest"]) this.$(`[data-figure="${name}"] b`).textContent = this.titleOf(name);
-    what("energy", `nats, ${several ? "each chain in its own machine: levels of different machines do not compare" : "at temperature 1"}${f.band ? `; band: the middle 90 % of ${f.band.label}` : ""}`);
+    what("energy", `nats, ${several ? "each chain in its own machine: levels of different machines do not compare" : "at temperature 1; one nat lower is e times likelier"}${f.band ? `; band: the middle 90 % of ${f.band.label}` : ""}`);
     what("distance", `how many of ${f.n_visible} pixels differ`);
     what("nearest", f.nearest ? `how many of ${f.n_visible} pixels differ; nearest of ${f.nearest.source}${f.nearest.every > 1 ? `, looked for after every ${f.nearest.every} sweeps` : ""}` : "every state is being held against every training image");
+    this.$('[data-tile="known"] + small').textContent = this.known;
+  }
+  /** What each half step works out, as it stands on the arrows: with the temperature where there is one. */
+  writeFormulas() {
+    const f = this.film, gaussian = f.visible === "gaussian";
+    const law = (x) => row("<mi>σ</mi><mo>(</mo>", f.heated ? `<mfrac>${x}<mi>T</mi></mfrac>` : x, "<mo>)</mo>");
+    this.$(".arrow.right math").innerHTML = law(LOGITS.h(f.a.h_gain));
+    this.$(".arrow.left math").innerHTML = gaussian ? LOGITS.v() : law(LOGITS.v());
+    this.$(".law").textContent = gaussian ? "E" : "p";
+    this.$(".scale .pixels").textContent = gaussian ? "grey" : "pixels";
+    this.$('.layer [value="pv"]').textContent = `pixels: ${gaussian ? "means" : "probabilities"} ${f.called("pv")}`;
   }
   /** Called by the page's frame whenever data or theme change. */
   draw() {
@@ -558,8 +588,13 @@ class Player {
     this.$(".chains").style.display = this.mode === "one" ? "none" : "";
     this.$(".pick:has(.layer)").style.visibility = this.mode === "one" ? "hidden" : "";
     this.$(".cycle").style.display = this.mode === "grid" ? "none" : "";
-    const rem = parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
-    const tall = clampTo(window.innerHeight * (this.mode === "both" ? 0.56 : 0.6), 300, 860);
+    const rem = this.rem = 16 * textScale(), narrow = this.narrow = width <= 44 * rem;
+    this.box.classList.toggle("narrow", narrow);
+    this.$(narrow ? ".under" : ".choices").append(this.$(".scale"));
+    const slim = window.innerWidth <= SLIM;
+    if (slim !== this.slim) this.say("slim", (this.slim = slim));
+    this.holdWhere();
+    let tall = clampTo(window.innerHeight * (this.mode === "both" ? 0.56 : 0.6), 300, 860);
     const beside = this.mode === "both" && width > 34 * rem;
     const across = 5.4 * rem, between = 2.6 * rem + 3.2 * rem;
     let side = (tall - between) / 2;
@@ -573,30 +608,59 @@ class Player {
       this.panels[what].style.width = side + "px";
       this.sizes[what] = this.fit(this.panels[what].querySelector("canvas"), rows, columns, side, true);
     }
+    if (narrow) tall = this.clear(Math.min(width, tall));
     const [rows, columns] = this.film.shape(this.gridLayer);
-    const f = this.film;
     const room = beside ? Math.min(2 * side + between - 0.6 * rem, width - 2 * side - across - 3 * rem) : Math.min(width, tall);
-    this.grid = this.blocks(rows, columns, f.groups.length);
-    const labels = f.groups.length > 1 ? 1.5 * rem : 0;
-    this.sizes.grid = this.fit(this.$(".grid"), this.grid.height, this.grid.width, room - labels, false);
-    this.$(".labels").style.width = this.$(".grid").style.width;
-    [...this.$(".labels").children].forEach((span, g) => { span.style.borderColor = this.css(this.groupInks[g]); });
+    this.grid = this.blocks(rows, columns, room);
+    this.sizes.grid = this.fit(this.$(".grid"), this.grid.height, this.grid.width, room, false);
+    this.placeLabels();
     this.curves = null;
     this.refresh();
   }
-  /** Where each chain's cell lies, in cells' own pixels: a block a group, as near to a square in all as can be. */
-  blocks(h, w, groups) {
-    const n = this.film.per, gap = Math.max(1, Math.round(w / 14)), apart = groups > 1 ? 4 * gap : 0;
+  /** On a narrow window the controls stay at its lower edge: how much of `wanted` they leave the grid to be seen whole,
+      at once where that is not too small, else after a scroll. */
+  clear(wanted) {
+    const page = this.box.getRootNode().host?.closest('[data-testid="stMain"]'), controls = this.$(".controls").offsetHeight;
+    const above = this.$(".cells").getBoundingClientRect().top + (page?.scrollTop ?? 0);
+    const atOnce = window.innerHeight - above - controls - 8, scrolled = window.innerHeight - controls - 5 * this.rem;
+    return Math.max(120, Math.min(wanted, atOnce >= 0.6 * wanted ? atOnce : scrolled));
+  }
+  /** Room for the longest words that can stand beside the slider, so that it keeps its length while the film plays. */
+  holdWhere() {
+    const where = this.$(".where"), now = where.textContent;
+    where.style.minWidth = "";
+    where.textContent = this.whereText(2 * this.film.n_sweeps - 1, 2 * this.film.n_sweeps - 1);
+    where.style.minWidth = `${Math.ceil(where.getBoundingClientRect().width) + 2}px`;
+    where.textContent = now;
+  }
+  placeLabels() {
+    const g = this.grid, scale = this.$(".grid").clientWidth / g.width;
+    [...this.$(".labels").children].forEach((span, k) => {
+      const { x, y } = g.places[k];
+      Object.assign(span.style, { left: `${x * scale}px`, top: `${y * scale}px`, width: `${g.wide * scale}px`, height: `${g.band * scale}px` });
+    });
+  }
+  /** Where each chain's cell lies, in cells' own pixels: a block a group, its name above it, laid out so that cells
+      come out large in a square of `room` css pixels, blocks nearly square, and few places stay empty. */
+  blocks(h, w, room) {
+    const { per: n, groups: { length: groups } } = this.film, gap = Math.max(1, Math.round(w / 14)), apart = groups > 1 ? 4 * gap : 0;
+    const label = groups > 1 ? 1.7 * this.rem : 0;
     let best = null;
-    for (let columns = 1; columns <= n; columns++) {
-      const block = columns * (w + gap) - gap, width = groups * (block + apart) - apart, height = Math.ceil(n / columns) * (h + gap) - gap;
-      if (!best || Math.max(width, height) < Math.max(best.width, best.height)) best = { columns, block: block + apart, width, height };
+    for (let across = 1; across <= groups; across++) for (let columns = 1; columns <= n; columns++) {
+      const down = Math.ceil(groups / across), rows = Math.ceil(n / columns);
+      const wide = columns * (w + gap) - gap, high = rows * (h + gap) - gap;
+      const width = across * (wide + apart) - apart, height = down * high + (down - 1) * apart;
+      const scale = Math.min(room / width, (room - down * label) / height), empty = 1 - (n * groups) / (rows * columns * down * across);
+      const worth = scale * (1 - 1.5 * empty) * (Math.min(wide, high) / Math.max(wide, high)) ** 0.25;
+      if (!best || worth > best.worth) best = { worth, scale, columns, across, down, wide, high, width, height };
     }
-    return { ...best, w, h, gap };
+    const band = label ? Math.ceil(label / best.scale) : 0, { across, down, wide, high, width, height, columns } = best;
+    const places = Array.from({ length: groups }, (_, g) => ({ x: (g % across) * (wide + apart), y: Math.floor(g / across) * (high + apart + band) }));
+    return { columns, wide, band, places, width, height: height + down * band, w, h, gap };
   }
   cellAt(k) {
-    const g = this.grid, i = k % this.film.per;
-    return [this.film.groupOf(k) * g.block + (i % g.columns) * (g.w + g.gap), Math.floor(i / g.columns) * (g.h + g.gap)];
+    const g = this.grid, i = k % this.film.per, { x, y } = g.places[this.film.groupOf(k)];
+    return [x + (i % g.columns) * (g.w + g.gap), y + g.band + Math.floor(i / g.columns) * (g.h + g.gap)];
   }
   /** Sizes a canvas to rows × columns cells, each a whole number of device pixels if asked. */
   fit(canvas, rows, columns, side, whole) {
@@ -620,6 +684,10 @@ class Player {
     this.waiting = 0;
     if (this.film && this.sizes) this.paint();
   }
+  whereText(frame, sweep) {
+    const f = this.film, heat = f.heated ? ` · T ${this.number(1 / f.betaOf(this.chain, Math.max(1, Math.min(sweep, f.n_sweeps))), 2)}` : "";
+    return frame === 0 ? `start · 0 / ${f.n_sweeps}` : `sweep ${sweep} / ${f.n_sweeps} · half step ${frame % 2 ? "h" : "v"}${heat}`;
+  }
   whereWords() { return this.frame === 0 ? "start" : `sweep ${(this.frame + 1) >> 1}, half step ${this.frame % 2 ? "h" : "v"}`; }
   paint() {
     const f = this.film, frame = this.frame;
@@ -634,16 +702,16 @@ class Player {
     const scrub = this.$(".scrub");
     scrub.value = String(frame);
     const sweep = (frame + 1) >> 1;
-    const beta = f.betaOf(this.chain, sweep), cooled = f.betaOf(this.chain, 1) !== f.betaOf(this.chain, f.n_sweeps);
-    const where = frame === 0 ? `start · 0 / ${f.n_sweeps}` : `sweep ${sweep} / ${f.n_sweeps} · half step ${half}${cooled ? ` · T ${this.number(1 / beta, 2)}` : ""}`;
+    const where = this.whereText(frame, sweep);
     this.$(".where").textContent = where;
     scrub.setAttribute("aria-valuetext", where);
     this.tell();
     this.paintCurves();
-    if (f.map && this.inSight(".map")) this.paintMap();
+    if (this.inSight(".map")) this.paintMap();
     if (this.inSight(".twin")) this.paintTwin();
     this.write('[data-figure="chains"] b', f.n_chains > 1 ? `${f.n_chains} chains` : "The chain");
-    this.write('[data-figure="chains"] .what', `${LAYER_WORDS[this.gridLayer]}${f.n_chains > 1 ? " · click one to see it large" : ""}`);
+    const early = this.gridLayer.endsWith("v") ? frame < 2 && "the start v" : frame === 0 && "drawn in the first half step";
+    this.write('[data-figure="chains"] .what', `${early || f.called(this.gridLayer)}${f.n_chains > 1 && !this.narrow ? " · click one to see it large" : ""}`);
     this.write('[data-figure="cycle"] b', `${this.nameOf(this.chain).replace("the", "The").replace("chain ", "Chain ")}, half step by half step`);
   }
   inSight(selector) { return fineness > 0 || !this.hidden.has(this.$(selector)); }
@@ -658,7 +726,7 @@ class Player {
       this.write(".twin b", "Nearest training image");
       this.write(".twin .what", "");
       this.write(".twin .note", f.nearest_pending ? "Being looked for…" : "");
-      for (const canvas of tiles) this.fit(canvas, rows, columns, 96, true);
+      for (const canvas of tiles) this.fit(canvas, rows, columns, 6 * this.rem, true); // which also empties it
       return;
     }
     const near = f.nearestTo(this.frame >> 1, k), v = f.picture(f.v(near.sweep, k)), orange = this.now, blue = rgbOf(PALETTE.dark.lines.blue);
@@ -667,7 +735,7 @@ class Player {
     let differ = 0;
     const board = this.scratch("twin", columns, rows);
     for (const canvas of tiles) {
-      const { cell } = this.fit(canvas, rows, columns, 96, true), tile = canvas.dataset.tile;
+      const { cell } = this.fit(canvas, rows, columns, 6 * this.rem, true), tile = canvas.dataset.tile;
       for (let i = 0; i < f.n_visible; i++) {
         const a = v[i] > 0.5, b = near.on(i) === 1;
         if (tile === "differ" && a !== b) differ++;
@@ -678,9 +746,9 @@ class Player {
       c.imageSmoothingEnabled = false;
       c.drawImage(board.canvas, 0, 0, columns * cell, rows * cell);
     }
-    this.write(".twin b", `Nearest to ${this.nameOf(k)}: ${near.label < 255 ? `a ${near.label}` : "a training image"}`);
+    this.write(".twin b", `Nearest to ${this.nameOf(k)}: ${near.label < 255 ? `a ${near.label}` : `a ${this.known}`}`);
     this.write(".twin .what", `after sweep ${near.sweep}`);
-    this.write(".twin .note", `Number ${near.number.toLocaleString("en-US")} of ${f.nearest.source}. ${differ} of ${f.n_visible} pixels differ: orange are the chain's alone, blue the training image's alone.`);
+    this.write(".twin .note", `Number ${near.number.toLocaleString("en-US")} of ${f.nearest.source}. ${differ} of ${f.n_visible} pixels differ: orange are the chain's alone, blue the ${this.known}'s alone.`);
   }
   lutFor(what) { return what.endsWith("v") ? this.lut.v : this.lut.h; }
   shade(x) {
@@ -730,6 +798,10 @@ class Player {
     }
     c.strokeStyle = this.css(this.text, 0.16); c.lineWidth = dpr;
     c.stroke();
+    if (g.band) g.places.forEach(({ x, y }, k) => { // beneath each group's name, a line in its colour
+      c.fillStyle = this.css(this.groupInks[k]);
+      c.fillRect(x * scale, (y + g.band) * scale - 5 * dpr, g.wide * scale, 3 * dpr);
+    });
     if (this.hover?.chain != null) frameCell(this.hover.chain, this.css(this.mine, 0.7), 2);
     for (const k of this.twins()) frameCell(k, this.css(this.colourOf(k)), 3);
   }
@@ -747,9 +819,7 @@ class Player {
       c.fillStyle = this.css(this.text, 0.05);
       c.fillRect(0, 0, canvas.width, canvas.height);
       c.fillStyle = this.css(this.text, 0.55);
-      c.font = `${11 * pixelRatio()}px ${getComputedStyle(this.box).fontFamily}`;
-      c.textAlign = "center";
-      c.fillText(what === "pv" ? "drawn in the second half step" : "drawn in the first half step", canvas.width / 2, canvas.height / 2);
+      this.hint(c, canvas, what === "pv" ? "drawn in the second half step" : "drawn in the first half step");
       count.textContent = "";
       return;
     }
@@ -766,6 +836,17 @@ class Player {
     const whole = Number.isInteger(sum);
     count.textContent = gaussian ? "" : what.startsWith("p") ? `${sum.toFixed(0)} expected` : `${whole ? sum : sum.toFixed(1)} of ${values.length} on`;
     if (f.a.held && what.endsWith("v")) this.hatchHeld(c, canvas, rows, columns);
+  }
+  /** Words in the middle of a picture, in as many lines as they need. */
+  hint(c, canvas, words) {
+    const size = 0.7 * this.rem * pixelRatio(), lines = [];
+    c.font = `${size}px ${getComputedStyle(this.box).fontFamily}`;
+    c.textAlign = "center";
+    for (const word of words.split(" ")) {
+      const longer = lines.length ? `${lines.at(-1)} ${word}` : word;
+      if (lines.length && c.measureText(longer).width < canvas.width - size) lines[lines.length - 1] = longer; else lines.push(word);
+    }
+    lines.forEach((line, k) => c.fillText(line, canvas.width / 2, canvas.height / 2 + (k - (lines.length - 1) / 2) * 1.3 * size));
   }
   hatchHeld(c, canvas, rows, columns) {
     const f = this.film, s = canvas.width / columns;
@@ -818,20 +899,27 @@ class Player {
             : `Sweep ${t} of ${f.n_sweeps}, second half: each pixel${held} looked at the hidden units and switched on with probability p(v|h)${heat}. In ${name}, ${flips} of ${f.n_visible} flipped: F(v) = ${F(t)} nats.`;
       }
     }
-    if (f.reference !== "its own start" && this.frame % 2 === 0) {
-      const d = f.a.distance, first = f.groupOf(k) * f.per;
-      const all = (s) => d.subarray(s * f.n_chains + first, s * f.n_chains + first + f.per).reduce((a, b) => a + b, 0);
-      const share = (from, to) => (from ? `${Math.round(100 * (1 - to / from))} %`.replace("-", "−") : "0 %");
-      if (t === 0) words = words.replace("Press play", `${d[k]} pixels are wrong. Press play`);
-      else if (all(t) >= all(0)) words += " The chains are now as far from the clean pictures as they began.";
-      else words += ` ${share(d[k], d[t * f.n_chains + k])} of the damage is repaired${f.per > 1 ? `, ${share(all(0), all(t))} over all chains` : ""}, counted against the picture it started from.`;
-    }
+    if (f.reference !== "its own start" && this.frame % 2 === 0) words = this.tellReference(words, t, k);
     if (f.groups.length > 1 && this.frame > 1 && this.frame % 2 === 0) {
-      const other = this.twins().find((twin) => twin !== k && (f.groupOf(twin) === 0 || f.groups.length === 2)) ?? this.twins()[0];
-      if (other !== k) words += ` It differs from its twin (${f.groups[f.groupOf(other)]}) in ${this.changed(f.v(t, other), f.v(t, k))}.`;
+      // Beside the last group, the moment chosen; the last itself beside the one before it.
+      const last = f.groups.length - 1, g = f.groupOf(k) === last ? last - 1 : last, other = g * f.per + (k % f.per);
+      words += ` It differs from the same chain ${f.fork === null ? "at" : "in"} ${f.fork === null ? f.groups[g] : `“${f.groups[g]}”`} in ${this.changed(f.v(t, other), f.v(t, k))} pixels.`;
     }
     const p = this.$(".sentence");
     if (p.textContent !== words) p.textContent = words;
+  }
+  /** What became of the picture that was spoilt: inverted pixels can be repaired, pixels let loose can only be filled in. */
+  tellReference(words, t, k) {
+    const f = this.film, d = f.a.distance, now = d[t * f.n_chains + k], from = d[k], first = f.groupOf(k) * f.per;
+    const all = (s) => d.subarray(s * f.n_chains + first, s * f.n_chains + first + f.per).reduce((a, b) => a + b, 0);
+    if (f.a.held) {
+      if (t === 0) return words.replace("Press play", `${from} of the pixels let loose differ from the whole picture. Press play`);
+      return `${words} ${now} pixels differ from the whole picture, ${from} did at the start; another good completion differs too.`;
+    }
+    if (t === 0) return words.replace("Press play", `${from} of its pixels are inverted. Press play`);
+    if (all(t) >= all(0)) return `${words} The chains are now as far from the clean pictures as they began.`;
+    const share = (a, b) => (a ? `${Math.round(100 * (1 - b / a))} %`.replace("-", "−") : "0 %");
+    return `${words} ${share(from, now)} of the inverted pixels are repaired${f.per > 1 ? `, ${share(all(0), all(t))} over all chains` : ""}, counted against the picture it started from.`;
   }
   number(x, digits) { return Number.isFinite(x) ? x.toFixed(digits).replace("-", "−") : "not a number"; }
 
@@ -865,8 +953,7 @@ class Player {
     return out;
   }
   frameOf(canvas) {
-    const dpr = pixelRatio(), rem = parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
-    const small = 0.72 * rem;
+    const dpr = pixelRatio(), small = 0.72 * this.rem;
     return { dpr, small, left: 3.6 * small, right: 1.3 * small, top: 0.5 * small, bottom: 1.8 * small, w: canvas.clientWidth, h: canvas.clientHeight };
   }
   scales(name, canvas) {
@@ -884,9 +971,9 @@ class Player {
       const dpr = pixelRatio(), w = Math.round(canvas.clientWidth * dpr), h = Math.round(canvas.clientHeight * dpr);
       if (!w || !h) continue;
       if (canvas.width !== w || canvas.height !== h) { canvas.width = w; canvas.height = h; delete this.curves[name]; }
-      if (!this.film.curve(name)) { this.write(`.curve.${name} output`, ""); continue; }
+      if (!this.film.curve(name)) { this.write(`.curve.${name} output`, ""); canvas.getContext("2d").clearRect(0, 0, w, h); continue; }
       const value = this.film.value(name, this.frame >> 1, this.chain);
-      this.write(`.curve.${name} output`, `${this.nameOf(this.chain)}: ${name === "energy" ? `${this.number(value, 1)} nats` : `${value} pixels`}`);
+      this.write(`.curve.${name} output`, `${this.nameOf(this.chain)}: ${name === "energy" ? `${this.number(value, 1)} nats${value > this.range(name)[1] ? " (above the chart)" : ""}` : `${value} pixels`}`);
       this.curves[name] ??= this.stillCurve(name, canvas);
       const c = canvas.getContext("2d");
       c.setTransform(1, 0, 0, 1, 0, 0);
@@ -950,7 +1037,15 @@ class Player {
     }
     c.strokeStyle = this.css(this.now); c.lineWidth = 1.5;
     c.beginPath(); c.moveTo(s.x(sweep), m.top); c.lineTo(s.x(sweep), m.h - m.bottom); c.stroke();
-    const dot = (k, colour, r) => { c.beginPath(); c.arc(s.x(t), clampTo(s.y(f.value(name, t, k)), m.top + 2, m.h - m.bottom), r, 0, 7); c.fillStyle = colour; c.fill(); };
+    const dot = (k, colour, r) => {
+      const x = s.x(t), y = s.y(f.value(name, t, k)), up = y < m.top - 1, down = y > m.h - m.bottom + 1;
+      c.beginPath();
+      if (up || down) { // beyond the frame: an arrowhead that points to where it lies
+        const tip = up ? m.top + 1 : m.h - m.bottom - 1, foot = tip + (up ? 2 : -2) * r;
+        c.moveTo(x, tip); c.lineTo(x - 1.2 * r, foot); c.lineTo(x + 1.2 * r, foot); c.closePath();
+      } else c.arc(x, y, r, 0, 7);
+      c.fillStyle = colour; c.fill();
+    };
     for (let k = 0; k < f.n_chains; k++) if (k !== this.chain) dot(k, this.css(this.text, 0.35), 1.6);
     for (const k of this.twins()) dot(k, this.css(this.colourOf(k)), k === this.chain ? 4.2 : 3);
     c.restore();
@@ -967,7 +1062,7 @@ class Player {
       });
       this.ranges.set("map", ends);
     }
-    const [[x0, x1], [y0, y1]] = this.ranges.get("map"), s = Math.min((w - 24) / (x1 - x0), (h - 24) / (y1 - y0));
+    const [[x0, x1], [y0, y1]] = this.ranges.get("map"), s = Math.min((w - 24) / Math.max(x1 - x0, 1e-6), (h - 24) / Math.max(y1 - y0, 1e-6));
     return (x, y) => [w / 2 + (x - (x0 + x1) / 2) * s, h / 2 - (y - (y0 + y1) / 2) * s];
   }
   paintMap() {
@@ -975,10 +1070,12 @@ class Player {
     const w = Math.round(canvas.clientWidth * dpr), h = Math.round(canvas.clientHeight * dpr);
     if (!w || !h) return;
     if (canvas.width !== w || canvas.height !== h) { canvas.width = w; canvas.height = h; delete this.curves.map; }
-    const at = this.mapScale(canvas), c = canvas.getContext("2d");
-    this.curves.map ??= this.drawStillMap(canvas, at);
+    const c = canvas.getContext("2d");
     c.setTransform(1, 0, 0, 1, 0, 0);
     c.clearRect(0, 0, w, h);
+    if (!f.map) return;
+    const at = this.mapScale(canvas);
+    this.curves.map ??= this.drawStillMap(canvas, at);
     c.drawImage(this.curves.map, 0, 0);
     c.scale(dpr, dpr);
     const spot = (k, s) => at(f.a.map_path[2 * (s * f.n_chains + k)], f.a.map_path[2 * (s * f.n_chains + k) + 1]);
@@ -1002,7 +1099,7 @@ class Player {
     still.width = canvas.width; still.height = canvas.height;
     c.scale(dpr, dpr);
     c.textAlign = "center"; c.textBaseline = "middle";
-    c.font = `600 10px ${getComputedStyle(this.box).fontFamily}`;
+    c.font = `600 ${0.62 * this.rem}px ${getComputedStyle(this.box).fontFamily}`;
     const inks = ["blue", "vermillion", "green", "purple", "orange", "sky", "grey", "blue", "vermillion", "green"].map((name) => rgbOf(this.ink.lines[name]));
     for (let i = 0; i < f.a.map_labels.length; i++) {
       const label = f.a.map_labels[i], [x, y] = at(f.a.map_points[2 * i], f.a.map_points[2 * i + 1]);
@@ -1010,11 +1107,11 @@ class Player {
       c.fillText(label < 10 ? String(label) : "·", x, y);
     }
     c.fillStyle = this.css(this.text, 0.62);
-    c.font = c.font.replace("600 ", "");
+    c.font = `${0.7 * this.rem}px ${getComputedStyle(this.box).fontFamily}`;
     c.textAlign = "right";
-    c.fillText("1st component →", canvas.clientWidth - 8, canvas.clientHeight - 10);
+    c.fillText("1st principal component →", canvas.clientWidth - 0.5 * this.rem, canvas.clientHeight - 0.7 * this.rem);
     c.textAlign = "left";
-    c.fillText("↑ 2nd component", 8, 12);
+    c.fillText("↑ 2nd principal component", 0.5 * this.rem, 0.8 * this.rem);
     return still;
   }
   chainOnMap(canvas, e) {
@@ -1070,7 +1167,7 @@ class Player {
     const { chain, t } = this.curveAt(name, canvas, e), f = this.film;
     this.setHover(chain);
     if (chain === null) { this.$(".tip").hidden = true; return; }
-    const x = f.value(name, t, chain), value = name === "energy" ? `F(v) = ${this.number(x, 1)} nats` : `${x} pixels from ${name === "nearest" ? "the nearest training image" : f.reference}`;
+    const x = f.value(name, t, chain), value = name === "energy" ? `F(v) = ${this.number(x, 1)} nats` : `${x} pixels from ${name === "nearest" ? `the nearest ${this.known}` : f.reference}`;
     this.tip(e, `${this.nameOf(chain)}, sweep ${t}\n${value}`);
   }
   hoverCell(what, canvas, e) {
