@@ -26,7 +26,7 @@ from rbm_core.config import make_config
 from rbm_core.runs import control
 from rbm_core.runs.files import LOG_FILE, RunError, SnapshotError, hold_lock, one_line
 from rbm_core.runs.reader import LIVE_STATES, RunReader, read_snapshot
-from rbm_core.runs.recorder import Recorder, snapshot_schedule
+from rbm_core.runs.recorder import Recorder
 
 if TYPE_CHECKING:
     from rbm_core.config import RunConfig
@@ -226,8 +226,7 @@ class _Trainer:
 
         Most updates are followed by one look at the clock and a few comparisons, and nothing else.
         """
-        schedule = snapshot_schedule(training.n_steps, training.config.max_snapshots)
-        due = [step for step in reversed(schedule) if step > training.step]
+        due = [step for step in reversed(training.snapshot_steps) if step > training.step]
         self.clock.start()
         self.next_show = 0.0
         if self.fresh:

@@ -40,6 +40,23 @@ _DEAD, _SATURATED = 0.01, 0.99
 _EXPLODED = (2000.0, 20.0)
 
 
+def snapshot_schedule(n_steps: int, max_snapshots: int) -> list[int]:
+    """The steps of a run of n_steps updates that are kept as snapshots, ascending: 0, ever sparser ones, n_steps.
+
+    sᵢ = c((1 + n_steps/c)^(i/m) − 1) with c = n_steps/1000, i = 0..m: geometric over three decades, so that the first
+    gap is about 1/8000 of the run and the last about 1/8. One in eight of max_snapshots is left for snapshots asked
+    for by hand and for those of a stop. A function of the configuration alone: a run killed and resumed keeps the same
+    steps.
+    """
+    if n_steps <= 0:
+        return [0]
+    bound = max(2, max_snapshots)
+    m = bound - bound // 8 - 1
+    c = n_steps / 1000
+    steps = {round(c * ((1 + n_steps / c) ** (i / m) - 1)) for i in range(m + 1)}
+    return sorted(steps | {0, n_steps})
+
+
 @dataclass(frozen=True)
 class StepInfo:
     """What one update saw: its number, and mean free energies of batch and particles before it, in nats.
@@ -82,6 +99,7 @@ class Training:
         self.n_chains = config.batch_size if config.algorithm == "cd" else config.n_chains
         self.steps_per_epoch = max(1, len(dataset.train) // self.batch_size)
         self.n_steps = self.steps_per_epoch * config.epochs
+        self.snapshot_steps = snapshot_schedule(self.n_steps, config.max_snapshots)
         self._load_data()
         self._choose_precision()
         self._build(initial)
@@ -104,6 +122,7 @@ class Training:
         labels = self.dataset.valid_labels
         self.probe_labels = None if labels is None else labels[:_PROBED]
         self.probe = self._binary(self._prepared(self.probe_images), binarise)
+        self.monitor_test = self._binary(self._prepared(self.dataset.test[:_MONITORED]), binarise)
 
     def _prepared(self, images: np.ndarray) -> Tensor:
         """Images as training keeps them: uint8 grey values, {0, 255} if thresholded, or real numbers."""
@@ -242,8 +261,9 @@ class Training:
             shown = torch.zeros_like(mean) if config.visible == "gaussian" else mean
             # Rows multiplied by W in an update: two a half step and chain, the positive phase, the gradient.
             rows = 2 * config.k * self.n_chains + 2 * self.batch_size + self.n_chains
+            base = base_rate(self.model, shown)
             self._online = OnlineLogZ(
-                self.model, self.n_steps, rows, base_vbias=base_rate(self.model, shown), seed=config.seed
+                self.model, self.snapshot_steps, rows, base_vbias=base, seed=config.seed
             )
 
     # Where it stands ---------------------------------------------------------------------------------------------
@@ -292,10 +312,11 @@ class Training:
             self._velocity = [torch.zeros_like(p) for p in self._parameters]
 
     def should_log(self) -> bool:
-        """Whether the step just done belongs in the curves: the first few, every log_every-th, and epoch ends."""
+        """Whether the step just done belongs in the curves: the first few, log_every-th, epoch ends, snapshots."""
         step = self.step
-        early = step in (0, 1, 2, 5, 10, 20, 50)
-        return early or step % self.config.log_every == 0 or step % self.steps_per_epoch == 0
+        if step in (0, 1, 2, 5, 10, 20, 50) or step in self.snapshot_steps:
+            return True
+        return step % self.config.log_every == 0 or step % self.steps_per_epoch == 0
 
     # One update --------------------------------------------------------------------------------------------------
 
@@ -468,11 +489,17 @@ class Training:
         """Mean log p(v) of the monitored cases in nats, as far as log Z is known while training."""
         if self._online is None:
             return {}
-        estimate = self._online.observe(self.rbm, row["free_energy_train"], self.step, dtype=self.dtype)
+        # Chains that begin at the data each time never went anywhere.
+        particles = self.phases.v_chains.float() if self.config.algorithm == "pcd" else None
+        estimate = self._online.observe(
+            self.rbm, row["free_energy_train"], self.step, particles=particles, dtype=self.dtype
+        )
         if estimate is None:
             return {}
         log_z, stderr = estimate
         nats = {f"log_likelihood_{part}": -row[f"free_energy_{part}"] - log_z for part in ("train", "valid")}
+        if len(self.monitor_test):
+            nats["log_likelihood_test"] = -float(self._free_energy(self.monitor_test)[0].mean()) - log_z
         return {**nats, "log_z": log_z, "log_z_stderr": stderr}
 
     def _visible_logits(self, h: Tensor) -> Tensor:

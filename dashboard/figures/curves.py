@@ -19,6 +19,7 @@ COLUMNS = (
     "pseudo_likelihood_valid",
     "log_likelihood_train",
     "log_likelihood_valid",
+    "log_likelihood_test",
     "log_z_stderr",
     "reconstruction_error",
     "weight_norm",

@@ -30,24 +30,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def snapshot_schedule(n_steps: int, max_snapshots: int) -> list[int]:
-    """The steps of a run of n_steps updates that are kept as snapshots, ascending: 0, ever sparser ones,
-    n_steps.
-
-    sᵢ = c((1 + n_steps/c)^(i/m) − 1) with c = n_steps/1000, i = 0..m: geometric over three decades, so that
-    the first gap is about 1/8000 of the run and the last about 1/8. One in eight of max_snapshots is left
-    for snapshots asked for by hand and for those of a stop. A function of the configuration alone: a run
-    killed and resumed keeps the same steps.
-    """
-    if n_steps <= 0:
-        return [0]
-    bound = max(2, max_snapshots)
-    m = bound - bound // 8 - 1
-    c = n_steps / 1000
-    steps = {round(c * ((1 + n_steps / c) ** (i / m) - 1)) for i in range(m + 1)}
-    return sorted(steps | {0, n_steps})
-
-
 def thinned(steps: list[int], max_snapshots: int) -> list[int]:
     """The steps to delete so that at most max_snapshots stay: every second one of the older half, and again
     if need be. The first and the last are never among them.

@@ -1,8 +1,9 @@
 """The likelihood shown while training, held to AIS: python -m tests.benchmarks.likelihood_curve RUN [PICTURE.png]
 
-Brackets log Z of ten snapshots of a finished run by AIS and reverse AIS, 100 chains × 14,500 temperatures each way, on
+Brackets log Z of snapshots of a finished run by AIS and reverse AIS, 100 chains × 14,500 temperatures each way, on
 record in the run like any other evaluation, and sets the nats of the monitored training images beside the live
-curve's. With PICTURE both are drawn, by Chromium. About five minutes on two cores.
+curve's: ten snapshots at which the run annealed, and five between two such. With PICTURE both are drawn, by Chromium.
+About five minutes on two cores.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from rbm_core.runs.reader import RunReader
 from rbm_core.training import Training
 from tests.live import CHROMIUM, CHROMIUM_FLAGS
 
-SNAPSHOTS = 10
+ANNEALED, BETWEEN = 10, 5  # snapshots
 
 
 def main() -> None:
@@ -39,9 +40,12 @@ def main() -> None:
     steps, live = metrics["step"][known], metrics["log_likelihood_train"][known]
     bars = metrics["log_z_stderr"][known]
     kept = [step for step in reader.snapshot_steps() if step >= steps[0]]
-    chosen = [kept[round(i)] for i in np.linspace(0, len(kept) - 1, min(SNAPSHOTS, len(kept)))]
+    assert training._online is not None
+    annealed = [step for step in kept if step in training._online.plan]
+    between = [step for step in kept if step not in annealed]
+    chosen = sorted(spread(annealed, ANNEALED) + spread(between, BETWEEN))
     print(
-        "mean log p of the monitored training images, nats\n"
+        "mean log p of the monitored training images, nats; * between two annealings\n"
         "    step   epoch   live ± bar        AIS ± bar     live − AIS"
     )
     points = []
@@ -55,15 +59,21 @@ def main() -> None:
         ess = f"ess {row['forward']['ess']:.0f}, {row['reverse']['ess']:.0f} of 100"
         print(
             f"{step:8,} {points[-1][0]:7.1f}  {shown:8.2f} ± {bar:4.2f}  {nats:8.2f} ± {row['stderr']:4.2f}  "
-            f"{shown - nats:+8.2f}   {ess}",
+            f"{shown - nats:+8.2f} {'*' if step in between else ' '} {ess}",
             flush=True,
         )
-    off = np.array([abs(point[3]) for point in points])
-    print(
-        f"off by at most {off.max():.2f} nats, {np.median(off):.2f} in the median; within 1 nat: {(off < 1).sum()}"
-    )
+    for words, group in (("annealed", annealed), ("between", between)):
+        off = np.array([abs(p[3]) for step, p in zip(chosen, points, strict=True) if step in group])
+        if len(off):
+            within = f"{(off < 1).sum()} of {len(off)} within 1 nat"
+            print(f"{words}: {within}, {np.median(off):.2f} in the median, {off.max():.2f} at most")
     if asked.picture:
         draw(asked.picture, steps / training.steps_per_epoch, live, bars, np.array(points).T)
+
+
+def spread(steps: list[int], n: int) -> list[int]:
+    """n of the steps, evenly."""
+    return [steps[round(i)] for i in np.linspace(0, len(steps) - 1, min(n, len(steps)))]
 
 
 def draw(picture: Path, epochs: np.ndarray, live: np.ndarray, bars: np.ndarray, points: np.ndarray) -> None:

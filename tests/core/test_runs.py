@@ -35,7 +35,7 @@ from rbm_core.runs import (
 from rbm_core.runs import (
     runs_root as default_root,
 )
-from rbm_core.runs.recorder import Recorder, snapshot_schedule, thinned
+from rbm_core.runs.recorder import Recorder, thinned
 
 V, H, N, P = 13, 6, 5, 4  # not multiples of 8: rows of bits end in the middle of a byte
 CONFIG = {"dataset": "bars-and-stripes", "n_hidden": H, "algorithm": "pcd", "k": 5}
@@ -850,25 +850,6 @@ def test_damaged_control_file_blocks_nobody(live_run: Path) -> None:
 
 
 # --- which snapshots are kept ---
-
-
-@pytest.mark.parametrize("n_steps", [1, 2, 5, 63, 64, 600, 22_000, 3_000_000])
-@pytest.mark.parametrize("bound", [4, 12, 64, 1000])
-def test_schedule_is_dense_early_sparse_late_and_bounded(n_steps: int, bound: int) -> None:
-    steps = snapshot_schedule(n_steps, bound)
-    assert (steps[0], steps[-1]) == (0, n_steps)
-    assert len(steps) <= bound
-    gaps = np.diff(steps)
-    assert (gaps > 0).all()
-    # Rounding to whole steps moves a gap by at most one.
-    assert (np.diff(gaps) >= -1).all()
-    if 12 <= bound <= n_steps / 50:
-        assert gaps[-1] > 5 * gaps[0]
-
-
-def test_schedule_uses_the_room_it_has() -> None:
-    assert len(snapshot_schedule(22_000, 64)) == 56
-    assert snapshot_schedule(0, 64) == [0]
 
 
 def test_kept_snapshots_are_bounded_and_hold_first_and_last(run: Path) -> None:

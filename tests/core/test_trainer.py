@@ -23,6 +23,7 @@ from rbm_core.config import RunConfig, make_config
 from rbm_core.runs import RunError, RunReader, control, create_run, files
 from rbm_core.runs.reader import read_snapshot, snapshot_file
 from rbm_core.runs.recorder import Recorder
+from rbm_core.training import snapshot_schedule
 
 TINY = {
     "dataset": "bars-and-stripes",
@@ -298,6 +299,7 @@ class FakeTraining:
         self.config, self.device, self.dtype = config, torch.device("cpu"), torch.float32
         self.precision_note = "float32"
         self.step, self.n_steps, self.steps_per_epoch = 0, config.epochs * 16, 16
+        self.snapshot_steps = snapshot_schedule(self.n_steps, config.max_snapshots)
         self.rate = config.learning_rate
         self.updating = 0.0  # CPU seconds inside updates
         V, H = self.size

@@ -11,7 +11,7 @@ from rbm_core.config import ConfigError, RunConfig, make_config
 from rbm_core.datasets import Dataset, load
 from rbm_core.likelihood import exact_log_z
 from rbm_core.rbm import RBM
-from rbm_core.training import SETTABLE, Training
+from rbm_core.training import SETTABLE, Training, snapshot_schedule
 from tests import oracles
 
 
@@ -270,9 +270,41 @@ def test_the_likelihood_shown_while_learning_is_near_the_exact_one() -> None:
                 off.append(abs(row["log_z"] - exact_log_z(training.rbm)))
                 bars.append(row["log_z_stderr"])
                 assert row["log_likelihood_train"] == -row["free_energy_train"] - row["log_z"]
+                test = float(training.rbm.free_energy(training.monitor_test).mean())
+                assert row["log_likelihood_test"] == pytest.approx(-test - row["log_z"], abs=1e-3)
     assert len(off) > 10
     assert np.mean(np.array(off) < 3 * np.array(bars)) > 0.9
     assert off[-1] < 0.5
+
+
+@pytest.mark.parametrize("n_steps", [1, 2, 5, 63, 64, 600, 22_000, 3_000_000])
+@pytest.mark.parametrize("bound", [4, 12, 64, 1000])
+def test_schedule_is_dense_early_sparse_late_and_bounded(n_steps: int, bound: int) -> None:
+    steps = snapshot_schedule(n_steps, bound)
+    assert (steps[0], steps[-1]) == (0, n_steps)
+    assert len(steps) <= bound
+    gaps = np.diff(steps)
+    assert (gaps > 0).all()
+    # Rounding to whole steps moves a gap by at most one.
+    assert (np.diff(gaps) >= -1).all()
+    if 12 <= bound <= n_steps / 50:
+        assert gaps[-1] > 5 * gaps[0]
+
+
+def test_schedule_uses_the_room_it_has() -> None:
+    assert len(snapshot_schedule(22_000, 64)) == 56
+    assert snapshot_schedule(0, 64) == [0]
+
+
+def test_every_kept_moment_has_a_row_of_its_own_in_the_curves(digits: Dataset) -> None:
+    training = Training(small(log_every=1000, max_snapshots=8), digits)
+    kept, logged = set(training.snapshot_steps), set()
+    while not training.finished:
+        training.update()
+        if training.should_log():
+            logged.add(training.step)
+    assert kept - {0} <= logged
+    assert len(logged) < training.n_steps / 2
 
 
 def test_grey_pixels_have_no_likelihood_under_a_model_of_zeros_and_ones(digits: Dataset) -> None:
