@@ -27,6 +27,7 @@ ACCENT = (
     f"light-dark({st.get_option('theme.light.primaryColor')}, {st.get_option('theme.dark.primaryColor')})"
 )
 PAPER = f"light-dark({st.get_option('theme.light.backgroundColor')}, {st.get_option('theme.dark.backgroundColor')})"
+INK = f"light-dark({st.get_option('theme.light.textColor')}, {st.get_option('theme.dark.textColor')})"
 SIDE = (
     f"light-dark({st.get_option('theme.light.sidebar.backgroundColor')}, "
     f"{st.get_option('theme.dark.sidebar.backgroundColor')})"
@@ -43,6 +44,14 @@ LAYOUT = (
 a:focus-visible, summary:focus-visible {
   outline: 2px solid ACCENT !important; outline-offset: 2px;
 }
+[data-testid="stSidebarHeader"]::before { content: "RBM Observatory"; font-weight: 600; font-size: 1.05rem; }
+[data-testid="stApp"]:not([data-test-connection-state="CONNECTED"])::after {
+  content: "The app does not answer. What is pressed now may be lost; the page goes on as soon as it is back.";
+  position: fixed; z-index: 1000; left: 50%; bottom: 1rem; transform: translateX(-50%);
+  width: max-content; max-width: 92vw; padding: 0.6rem 1rem; border-radius: 0.5rem; font-size: 0.95rem;
+  color: PAPER; background: INK; animation: said-late 2s;
+}
+@keyframes said-late { 0%, 99% { opacity: 0; } 100% { opacity: 1; } }
 [data-testid="stHeader"] { height: 2.4rem; min-height: 2.4rem; }
 [data-testid="stStatusWidget"]:has([data-testid="stStatusWidgetRunningIcon"]) { display: none; }
 [data-testid="stMainBlockContainer"] { padding: 2.6rem 2rem 3rem; }
@@ -62,6 +71,9 @@ a:focus-visible, summary:focus-visible {
   opacity: 1; color: ACCENT !important;
 }
 .modebar:focus-within { opacity: 1 !important; }
+@media (min-width: 640px) and (max-width: 60em) {
+  [data-testid="stSidebar"][aria-expanded="true"] { width: 15rem !important; min-width: 15rem !important; }
+}
 @media (max-width: 60em) { [class*="st-key-stack-"] .stColumn { min-width: calc(100% - 1.5rem); } }
 .st-key-timeline { position: sticky; top: 2.4rem; z-index: 20; }
 [data-stale="true"]:has([data-testid="stBidiComponentIsolated"]),
@@ -80,6 +92,7 @@ a:focus-visible, summary:focus-visible {
 }
 </style>""".replace("PAPER", PAPER)
     .replace("SIDE", SIDE)
+    .replace("INK", INK)
     .replace("ACCENT", ACCENT)
 )
 
@@ -145,8 +158,8 @@ def main() -> None:
     try:
         page.run()
     finally:  # what the page could not read of its link is said above it, even if it stopped early
-        for sentence in view_state.complaints():
-            notices.warning(sentence)
+        if complaints := view_state.complaints():
+            notices.warning("  \n".join(complaints))
     wake_sampler()
 
 

@@ -18,14 +18,16 @@ def is_dark() -> bool:
 
 def choose_format() -> None:
     """What the camera button of every chart writes; stands in the sidebar of pages that have charts."""
-    if "camera" not in st.session_state:
-        st.session_state.camera = plotly_look.CAMERAS[0]
+    # Kept apart from the control, which is forgotten on pages without it, and said anew on each: one that only
+    # remembered was drawn with nothing chosen.
+    st.session_state["camera"] = st.session_state.setdefault("camera-kept", plotly_look.CAMERAS[0])
     st.sidebar.segmented_control(
         "Charts save as",
         list(plotly_look.CAMERAS),
         key="camera",
         required=True,
         format_func=str.upper,
+        on_change=lambda: st.session_state.update({"camera-kept": st.session_state["camera"]}),
         help="What the camera button above a chart writes: SVG stays sharp at any size, PNG goes anywhere. "
         "The other pictures have their own PNG and CSV buttons.",
     )
@@ -36,7 +38,7 @@ def chart(figure: Any, key: str, alt: str, file: str = "") -> None:
 
     alt says in one sentence what it shows, for those who cannot see it.
     """
-    camera = st.session_state.get("camera", plotly_look.CAMERAS[0])
+    camera = st.session_state.get("camera-kept", plotly_look.CAMERAS[0])
     st.plotly_chart(figure, key=key, config=plotly_look.config(camera, file or key), alt=alt)
 
 

@@ -51,7 +51,10 @@ def _training_images(dataset: str, n_valid: int) -> tuple[Pictures, str] | None:
         return None
     kept = np.rint(data.train[:MOST_IMAGES] * 255).astype(np.uint8)
     labels = None if data.train_labels is None else data.train_labels[:MOST_IMAGES].copy()
-    return Pictures(kept, labels, f"{len(kept):,} training images of {data.name}"), data.fingerprint
+    first = f"the first {len(kept):,} of " if len(kept) < len(data.train) else ""
+    return Pictures(
+        kept, labels, f"{first}{len(data.train):,} training images of {data.name}"
+    ), data.fingerprint
 
 
 def as_seen(images: np.ndarray, fields: dict[str, Any], probe: Probe | None) -> np.ndarray:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ FIELDS: dict[str, Field] = {
     "find": brief(),
     "order": words("newest"),
     "runs": words(),
-    "metric": words("free_energy_gap"),
+    "metric": words(),
     "smooth": number(0.0, 0.0, 0.98),
     "log": switch(False),
     # Learn: the tiny machine, how it learns, and where in its learning one looks.
@@ -202,16 +203,12 @@ def field(key: str) -> Any:
         return _fallen_back(key, text, spec.expects, spec.default)
 
 
-def among(key: str, options: Sequence[str]) -> str:
-    """The value in the URL if it is one of the options that the page has now, else the first of them."""
+def among(key: str, options: Sequence[str], otherwise: str) -> str:
+    """The value in the URL if it is one of the options that the page has now; `otherwise` where there is none."""
     value = field(key)
-    if value in options:
-        return value
-    return (
-        options[0]
-        if key not in st.query_params
-        else _fallen_back(key, value, "one of " + ", ".join(options), options[0])
-    )
+    if key not in st.query_params:
+        return otherwise
+    return value if value in options else _fallen_back(key, value, "one of " + ", ".join(options), otherwise)
 
 
 def _fallen_back(key: str, text: str, expects: str, instead: Any) -> Any:
@@ -229,3 +226,9 @@ def remember(key: str, value: Any) -> None:
             del st.query_params[key]
     elif st.query_params.get(key) != spec.text(value):
         st.query_params[key] = spec.text(value)
+
+
+def gone_back() -> bool:
+    """Whether the browser's Back or Forward asked for this run of the page: then the link has the say."""
+    context = get_script_run_ctx()
+    return context is not None and context.is_history_navigation

@@ -34,14 +34,13 @@ class Metric:
 
 # by column of metrics.jsonl; "log_likelihood" is what the evaluations found
 METRICS: dict[str, Metric] = {
-    "free_energy_gap": Metric(
-        "Free-energy gap, validation − training",
+    "log_likelihood_valid": Metric(
+        "Log-likelihood while training, validation",
         "nats",
-        "Rises when the machine finds training images likelier than unseen ones, which is overfitting. Both have the "
-        "same log Z, so their difference needs no estimate of it.",
-        r"\bar F_{\text{validation}} - \bar F_{\text{training}} = "
-        r"\langle \log p\rangle_{\text{training}} - \langle \log p\rangle_{\text{validation}}",
-        f"{_GUIDE}, §6.",
+        "Estimated along the way by short annealings and continued between them; the band is one standard error of "
+        "log Z. The Evaluate page knows better.",
+        _LOG_P,
+        f"{_SM}.",
     ),
     "log_likelihood": Metric(
         "Log-likelihood, as evaluated",
@@ -51,13 +50,14 @@ METRICS: dict[str, Metric] = {
         _LOG_P,
         f"{_SM}.",
     ),
-    "log_likelihood_valid": Metric(
-        "Log-likelihood while training, validation",
+    "free_energy_gap": Metric(
+        "Free-energy gap (validation − training)",
         "nats",
-        "Estimated along the way by short annealings and continued between them; the band is one standard error of "
-        "log Z. The Evaluate page knows better.",
-        _LOG_P,
-        f"{_SM}.",
+        "Rises when the machine finds training images likelier than unseen ones, which is overfitting. Both have the "
+        "same log Z, so their difference needs no estimate of it.",
+        r"\bar F_{\text{validation}} - \bar F_{\text{training}} = "
+        r"\langle \log p\rangle_{\text{training}} - \langle \log p\rangle_{\text{validation}}",
+        f"{_GUIDE}, §6.",
     ),
     "pseudo_likelihood_valid": Metric(
         "Pseudo-likelihood, validation",
@@ -397,6 +397,13 @@ def has(metrics: Mapping[str, np.ndarray], likelihood: Sequence[Mapping[str, Any
     return len(_curve(metrics, likelihood, metric, "step")[0]) > 0
 
 
+def first_metric(runs: Sequence[tuple[Mapping[str, np.ndarray], Sequence[Mapping[str, Any]]]]) -> str | None:
+    """What to show first of (metrics, likelihood rows): what every run has, else what some have, by METRICS' order."""
+    having = {key: sum(has(*run, key) for run in runs) for key in METRICS}
+    most = max(having.values(), default=0)
+    return next((key for key, count in having.items() if count == most and count), None)
+
+
 def common_steps(kept: Sequence[Sequence[int]]) -> list[int]:
     """Every step at which some run has a snapshot, up to where the shortest run ends."""
     if not kept or not all(kept):
@@ -446,29 +453,29 @@ def likelihood_figure(
         ("test_nats", "test data", "circle"),
     )
     for column, words, symbol in kinds:
-        rows = [
+        known = [
             (name, place, row)
             for place, (name, row) in enumerate(estimates)
             if row is not None and isinstance(row.get(column), (int, float))
         ]
-        if not rows:
+        if not known:
             continue
         figure.add_scatter(
-            x=[row[column] for _, _, row in rows],
-            y=[name for name, _, _ in rows],
+            x=[row[column] for _, _, row in known],
+            y=[name for name, _, _ in known],
             error_x={
                 "type": "data",
-                "array": [float(row.get("stderr") or 0.0) for _, _, row in rows],
+                "array": [float(row.get("stderr") or 0.0) for _, _, row in known],
                 "color": plotly_look.ink(dark),
             },
             mode="markers",
             name=words,
             marker={
                 "symbol": [
-                    f"{symbol}-x-open" if row.get("trusted") is False else symbol for _, _, row in rows
+                    f"{symbol}-x-open" if row.get("trusted") is False else symbol for _, _, row in known
                 ],
                 "size": 12,
-                "color": [colours[COLOURS[place % MOST_RUNS]] for _, place, _ in rows],
+                "color": [colours[COLOURS[place % MOST_RUNS]] for _, place, _ in known],
                 "line": {"width": 2},
             },
             customdata=[
@@ -477,7 +484,7 @@ def likelihood_figure(
                     row.get("step", 0),
                     DOUBT if row.get("trusted") is False else "",
                 ]
-                for _, _, row in rows
+                for _, _, row in known
             ],
             hovertemplate="%{x:.2f} nats, %{customdata[0]} at step %{customdata[1]:,}%{customdata[2]}<extra>"
             + words
@@ -489,9 +496,10 @@ def likelihood_figure(
         said += ["not to be trusted"] if row is not None and row.get("trusted") is False else []
         if said:
             aliases[name] = "<br>".join([name, *said])
+    rows = [name for name, row in estimates if row is not None]
     figure.update_yaxes(
         categoryorder="array",
-        categoryarray=[name for name, _ in estimates][::-1],
+        categoryarray=rows[::-1],
         type="category",
         labelalias=aliases,
     )
@@ -499,9 +507,17 @@ def likelihood_figure(
     return plotly_look.dress(
         figure,
         dark,
-        168 + 44 * len(estimates),
+        168 + 44 * len(rows),
         title_text=f"Log-likelihood up to step {step:,}",
         showlegend=True,
-        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.0, "yanchor": "bottom"},
-        margin={"l": 8, "r": 8, "t": 72, "b": 8},
+        # In black and below the axis: above it, in a run's colour, it was taken for a run's own marks.
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "xanchor": "left",
+            "yref": "container",
+            "y": 0,
+            "yanchor": "bottom",
+        },
+        margin={"l": 8, "r": 8, "t": 44, "b": 48},
     )

@@ -60,7 +60,8 @@ def history(snapshots: Sequence[Snapshot], shape: tuple[int, int], unit: int, at
     header = {
         "key": f"unit {unit}",
         "title": f"Unit {unit}: its filter",
-        "note": "Red pixels switch the unit on, blue ones off; the paper's colour is no influence.",
+        "note": "Red pixels switch the unit on, blue ones off; the paper's colour is no influence. The norm is the "
+        "length of all its weights, the bias the input it starts from.",
         "shape": shape,
         "signed": True,
         "low": -scale,
@@ -154,7 +155,7 @@ def activation_by_class(p: np.ndarray, labels: np.ndarray | None, unit: int, dar
             xanchor="left",
             text=f"{100 * mean:.0f} %",
             showarrow=False,
-            font={"color": colour if mean > 0.5 else plotly_look.ink(dark), "size": 13},
+            font={"size": 13},
         )
     figure.add_annotation(
         x=1.03, y=len(classes) - 0.06, xanchor="left", text="mean", showarrow=False, font={"size": 12}
@@ -224,7 +225,10 @@ def neighbours(snapshot: Snapshot, shape: tuple[int, int], unit: int, n: int = 1
         ("cosine", cosine[chosen]),
         ("on for", snapshot.mean_hidden[chosen]),
     ]
-    note = "The closest by the cosine between weights, then the two most opposed."
+    note = (
+        "The closest by the cosine between weights (1: the same direction, 0: nothing in common, −1: opposite), then "
+        "the two most opposed."
+    )
     return tiles_of_units(snapshot, shape, chosen, facts, "Nearest units", note), cosine
 
 
@@ -300,7 +304,7 @@ def incoming(snapshot: Snapshot, pixel: int, shape: tuple[int, int]) -> Blob:
     scale = moment.common_scale(snapshot.W)
     where = f"row {pixel // shape[1]}, column {pixel % shape[1]}"
     header = _still(
-        "Its weights to all units",
+        "Its weights",
         f"One cell a unit, {columns} to a row, for the pixel in {where}: red, they switch each other on; "
         "blue, off. Click a cell to open that unit.",
         (rows, columns),
@@ -417,7 +421,7 @@ def build_up_film(
         "play_words": "Add the units one by one",
         "curves": [
             {"name": "Mean squared error", "unit": "per pixel", "colour": "blue"},
-            {"name": "Last unit's p(h=1|v)", "unit": "", "colour": "orange"},
+            {"name": "p(h=1|v) of the unit added last", "unit": "", "colour": "orange"},
         ],
         "ends": ["no units", f"all {n} units (log scale)"],
     }
@@ -478,11 +482,12 @@ def energy_figure(terms: EnergyTerms, gaussian: bool, dark: bool) -> go.Figure:
     )
     figure.update_yaxes(autorange="reversed")
     ends = np.concatenate([bases, np.add(bases, heights)])
-    room = 0.22 * max(float(np.ptp(ends)), 1e-9)
+    # The numbers stand at the bars' ends, and in a narrow window take a third of it.
+    room = 0.34 * max(float(np.ptp(ends)), 1e-9)
     figure.update_xaxes(
         title_text="nats; further left is likelier", range=[ends.min() - room, ends.max() + room]
     )
-    return plotly_look.dress(figure, dark, 300, title_text="Its energy, term by term", bargap=0.28)
+    return plotly_look.dress(figure, dark, 300, title_text="Term by term", bargap=0.28)
 
 
 def softplus_figure(terms: EnergyTerms, dark: bool, n: int = 40) -> go.Figure:
@@ -521,7 +526,7 @@ def standing(this: float, data: np.ndarray, fantasies: np.ndarray, dark: bool, s
     edges = np.histogram_bin_edges(everything, bins=48)
     centre = (edges[1:] + edges[:-1]) / 2
     figure = go.Figure()
-    for name, values, colour in (("data", data, "blue"), ("fantasies", fantasies, "orange")):
+    for name, values, colour in (("data", data, "blue"), ("fantasies", fantasies, "green")):
         if not len(values):
             continue
         counts = np.histogram(values, edges)[0]
@@ -547,5 +552,6 @@ def standing(this: float, data: np.ndarray, fantasies: np.ndarray, dark: bool, s
         barmode="overlay",
         bargap=0,
         showlegend=True,
-        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.0, "yanchor": "bottom"},
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.0, "yanchor": "bottom"},
+        margin={"l": 8, "r": 8, "t": 72, "b": 8},
     )

@@ -70,7 +70,7 @@ TOLD = {
         f"{_SM}, §4.2.",
     ),
     "mixing": Told(
-        "Do noise and data lead to the same place?",
+        "Do noise and data meet?",
         "Once the two curves lie on one another the chains have forgotten where they began; before that, samples "
         "are no samples of the model.",
         "the forgetting of the start",
@@ -80,7 +80,7 @@ TOLD = {
         f"{_DFS}.",
     ),
     "accuracy": Told(
-        "Do samples from noise look like data?",
+        "Do samples look like data?",
         "Both curves stand at ½ where samples and data cannot be told apart. Best near k and worse later: the model "
         "was trained out of equilibrium.",
         "the adversarial accuracy",

@@ -13,6 +13,7 @@ from dashboard.components import mosaic
 from dashboard.components.blob import pack
 from dashboard.figures import comparison, moment, plotly_look
 from dashboard.figures.comparison import Record
+from dashboard.new_run import label
 from dashboard.words import duration, plain, sentence
 from rbm_core.config import RunConfig
 from rbm_core.runs import RunError, RunReader, Snapshot, SnapshotError
@@ -47,6 +48,7 @@ def compare(names: list[str]) -> None:
         at = step_compared(common) if common else None
         draw_curves(readers, at)
         if at is not None:
+            draw_likelihoods(readers, at)
             side_by_side(readers, steps, common, at)
     else:
         st.info("Tick the runs to compare in the table above.")
@@ -135,12 +137,12 @@ def choose_runs(records: list[Record]) -> list[str]:
     )
     shown = [one for one in records if comparison.matches(one, words)]
     settings = comparison.differing(records)[0]
-    st.session_state["compare-order"] = view_state.among("order", [*comparison.ORDERS, *settings])
+    st.session_state["compare-order"] = view_state.among("order", [*comparison.ORDERS, *settings], "newest")
     order_by = middle.selectbox(
         "Sort by",
         [*comparison.ORDERS, *settings],
         key="compare-order",
-        format_func=lambda by: comparison.ORDERS.get(by, by.replace("_", " ")),
+        format_func=lambda by: comparison.ORDERS.get(by, label(by)),
         on_change=lambda: view_state.remember("order", st.session_state["compare-order"]),
         help="The order of the rows, which the link keeps. A click on a column's head sorts for the moment.",
     )
@@ -177,8 +179,8 @@ def choose_runs(records: list[Record]) -> list[str]:
         alt="All runs with their results and the settings in which they differ.",
     )
     if len(shown) > 1:
-        same = ", ".join(f"{name} {value}" for name, value in shared.items() if name not in ("seed",))
-        words_apart = ", ".join(apart) if apart else "none"
+        same = ", ".join(f"{label(name)} {value}" for name, value in shared.items() if name not in ("seed",))
+        words_apart = ", ".join(map(label, apart)) if apart else "none"
         st.caption(
             f"Settings in which these runs differ (**{plain(words_apart)}**) have a column each. Coloured: what "
             "departs from the value most runs have, or every value where none is the most frequent.",
@@ -215,15 +217,15 @@ def table(shown: list[Record], apart: list[str]) -> Any:
             {
                 "Run": one.name,
                 "State": "unreadable" if one.error else one.state,
-                "Tags": list(one.tags),
                 "Log-likelihood": None if value is None else value[0],
                 "Trust it?": "" if value is None else TRUST.get(one.trusted, TRUST[None]),
-                "Pseudo-likelihood": one.last.get("pseudo_likelihood_valid"),
+                **{name: setting(one.fields.get(name)) for name in apart},
                 "Gap": one.last.get("free_energy_gap"),
+                "Pseudo-likelihood": one.last.get("pseudo_likelihood_valid"),
                 "Epochs": one.epoch if not one.error else None,
                 "Steps": one.step if not one.error else None,
                 "Time": duration(one.seconds) if not one.error else "",
-                **{name: setting(one.fields.get(name)) for name in apart},
+                "Tags": list(one.tags),
                 "Note": sentence(one.error) if one.error else one.note,
             }
         )
@@ -280,8 +282,10 @@ def columns(apart: list[str]) -> dict[str, Any]:
         ),
     }
     for name in apart:
-        told = fields[name].description if name in fields else None
-        heads[name] = st.column_config.Column(name.replace("_", " "), help=told)
+        told = fields[name].description if name in fields else ""
+        heads[name] = st.column_config.Column(
+            label(name), help=f"{told} To find runs by it, type `{name}=…`."
+        )
     return heads
 
 
@@ -300,14 +304,15 @@ def draw_curves(readers: dict[str, RunReader], at: int | None) -> None:
         st.info("These runs have no curves yet.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.session_state["compare-metric"] = view_state.among("metric", metrics)
+        first = comparison.first_metric([(m, rows) for _, m, rows in runs]) or metrics[0]
+        st.session_state["compare-metric"] = view_state.among("metric", metrics, first)
         metric = st.selectbox(
             "Curve",
             metrics,
             key="compare-metric",
             format_func=lambda key: comparison.METRICS[key].name,
             on_change=lambda: view_state.remember("metric", st.session_state["compare-metric"]),
-            width=280,
+            width=340,
             help="The quantity laid over one another, one line a run.",
         )
         st.session_state["compare-axis"] = view_state.field("axis")
@@ -358,6 +363,35 @@ def draw_curves(readers: dict[str, RunReader], at: int | None) -> None:
         )
 
 
+# --- likelihoods ---
+
+
+def draw_likelihoods(readers: dict[str, RunReader], at: int) -> None:
+    """The newest estimate of each run up to the step compared, or, where there is none, after it."""
+    estimates = []
+    for name, reader in readers.items():
+        try:
+            rows = reader.likelihood()
+            estimates.append((name, comparison.best_likelihood(rows, at) or comparison.best_likelihood(rows)))
+        except RunError as error:
+            st.warning(sentence(error))
+    if any(row is not None for _, row in estimates):
+        figure = comparison.likelihood_figure(estimates, at, is_dark())
+        chart(figure, "compare-likelihoods", "Log-likelihood of each run, with its standard error.")
+        about(
+            "the log-likelihoods",
+            "Bars are one standard error of the estimate of $\\log Z$. Compare only runs on the same data with the "
+            "same binarisation: another set of pixels is another question.",
+            formula=r"\log p(v) = -F(v) - \log Z",
+            source=comparison.METRICS["log_likelihood"].source,
+        )
+        none = [name for name, row in estimates if row is None]
+        if none:
+            st.caption(f"No estimate yet: {plain(', '.join(none))}. The Evaluate page makes one.")
+    else:
+        st.caption("No log-likelihood has been estimated for these runs yet; the Evaluate page makes one.")
+
+
 # --- side by side ---
 
 
@@ -391,6 +425,8 @@ def side_by_side(
                 taken[name] = data.snapshot(name, step)
         except SnapshotError as error:
             st.warning(sentence(error))
+    if any(one.step < at for one in taken.values()):
+        st.caption(f"Each run stands at its last snapshot up to step {at:,}.")
     scale = max((moment.common_scale(one.W) for one in taken.values()), default=1.0)
     places = st.columns(len(beside), gap="medium")
     colours = plotly_look.lines(is_dark())
@@ -430,28 +466,6 @@ def side_by_side(
             formula=r"p(v_i = 1 \mid h) = \sigma\Bigl(b_i + \sum_j W_{ij} h_j\Bigr)",
             source=f"{GUIDE}, §15.",
         )
-    estimates = []
-    for name, reader in readers.items():
-        try:
-            rows = reader.likelihood()
-            estimates.append((name, comparison.best_likelihood(rows, at) or comparison.best_likelihood(rows)))
-        except RunError as error:
-            st.warning(sentence(error))
-    if any(row is not None for _, row in estimates):
-        figure = comparison.likelihood_figure(estimates, at, is_dark())
-        chart(figure, "compare-likelihoods", "Log-likelihood of each run, with its standard error.")
-        about(
-            "the log-likelihoods",
-            "Bars are one standard error of the estimate of $\\log Z$. Compare only runs on the same data with the "
-            "same binarisation: another set of pixels is another question.",
-            formula=r"\log p(v) = -F(v) - \log Z",
-            source=comparison.METRICS["log_likelihood"].source,
-        )
-        none = [name for name, row in estimates if row is None]
-        if none:
-            st.caption(f"No estimate yet: {plain(', '.join(none))}. The Evaluate page makes one.")
-    else:
-        st.caption("No log-likelihood has been estimated for these runs yet; the Evaluate page makes one.")
 
 
 def draw_mosaic(key: str, version: str, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:

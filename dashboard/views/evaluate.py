@@ -20,15 +20,23 @@ from rbm_core.runs.evaluations import ESTIMATORS
 TITLES = {
     "bracket": "Log-likelihood, from both sides",
     "mixing": "Mixing and sample quality",
-    "ais": "AIS alone",
+    "ais": "Forward AIS alone",
     "reverse": "Reverse AIS alone",
     "exact": "Exact, by counting",
     "pseudo": "Pseudo-likelihood",
 }
 LENGTHS = {
-    "1000": "Quick look: 1,000 temperatures",
-    "adaptive": "Adaptive: 5,000 where they matter",
-    "salakhutdinov-murray": "Published: 14,500 temperatures",
+    "1000": "Quick and rough: 1,000 temperatures",
+    "adaptive": "Adaptive, some 10 s: 5,000 temperatures",
+    "salakhutdinov-murray": "Published, some 20 s: 14,500 temperatures",
+}
+KINDS = {
+    "bracket": "AIS, both sides",
+    "ais": "AIS, forward",
+    "reverse": "AIS, reverse",
+    "exact": "exact",
+    "pseudo": "pseudo-likelihood",
+    "mixing": "mixing",
 }
 EXACT_UNITS = 28
 REFRESH_S = 1.0
@@ -56,10 +64,9 @@ def show(name: str) -> None:
     """One run: its best answer, what to ask, what is under way, what was found."""
     reader = data.reader(name)
     config, steps = reader.config()["config"], reader.snapshot_steps()
-    st.subheader(
-        "How probable does this model find digits it has never seen?"
-        if _digits(config)
-        else "How probable does this model find data it has never seen?"
+    seen = "digits" if _digits(config) else "data"
+    st.caption(
+        f"How probable does this model find {seen} it has never seen, and is the number to be believed?"
     )
     if not steps:
         st.info("This run has no snapshot yet: its trainer writes the first one when training begins.")
@@ -90,10 +97,14 @@ def headline(reader: RunReader, gaussian: bool, asked: bool) -> dict[str, Any] |
         st.error(sentence(plain(str(error))))
         return None
     if not rows:
+        begun = (
+            "The first answer is on its way"
+            if asked
+            else "Nobody has asked yet. Press **Evaluate** for an answer"
+        )
         st.markdown(
-            f"{'The first answer is on its way' if asked else 'Nobody has asked yet. Press **Evaluate**'}: it is the "
-            "log-likelihood of the test data, in nats per image (higher is better), with an error bar and a verdict "
-            "whether to believe it."
+            f"{begun}: the log-likelihood of the test data, in nats per image (higher is better), with an error bar "
+            "and a verdict whether to believe it."
         )
         return None
     best = max(rows, key=_weight)
@@ -192,7 +203,7 @@ def ask(name: str, reader: RunReader, config: dict[str, Any], steps: list[int]) 
             format_func=lambda t: LENGTHS[t],
             key="evaluate-length",
             help="Chains are led from a model without weights to this one through many temperatures. More of them "
-            "make a truer estimate, and cost time in proportion: the published number takes ten to thirty seconds.",
+            "make a truer estimate, and cost time in proportion: the seconds are those of 784 × 500 units on 2 cores.",
         )
         st.session_state["evaluate-length-kept"] = temperatures
     elif estimator == "mixing":
@@ -215,6 +226,14 @@ def ask(name: str, reader: RunReader, config: dict[str, Any], steps: list[int]) 
         on_click=begin,
         args=(name, step, estimator),
         kwargs={"temperatures": temperatures, "n_chains": chains, "sweeps": sweeps},
+    )
+    st.caption(
+        ESTIMATORS[estimator]
+        + (
+            " The likelihood is log p(v) = −F(v) − log Z, and Z, a sum over all states, is what must be estimated."
+            if estimator in ("bracket", "ais", "reverse")
+            else ""
+        )
     )
 
 
@@ -267,7 +286,7 @@ def _progress(name: str) -> None:
                 if words is not None:
                     st.session_state["evaluate-said"] = sentence(plain(words))
                 elif time.time() - since < 30:
-                    st.progress(0.0, text="Starting.")
+                    st.progress(0.0, text="Starting: the engine and the data are being loaded.")
                     return
                 else:
                     st.session_state["evaluate-said"] = "The evaluation did not start within half a minute."
@@ -384,7 +403,18 @@ def numbers(row: dict[str, Any]) -> None:
         )
         told.append(("… training", _signed(row["pseudo_train_nats"]), "Summed over pixels."))
     if _is_number(row.get("log_z")):
-        told.append(("log Z, nats", _signed(row["log_z"]), "The logarithm of the normalising constant."))
+        told.append(
+            (
+                "log Z, nats",
+                _signed(row["log_z"]),
+                "The logarithm of the normalising constant."
+                + (
+                    " Both directions joined by Bennett's acceptance ratio: nearer to the one whose chains agree more."
+                    if row.get("forward") and row.get("reverse")
+                    else ""
+                ),
+            )
+        )
     for direction, errs in (("forward", "low"), ("reverse", "high")):
         part = row.get(direction)
         if part:
@@ -424,7 +454,7 @@ def numbers(row: dict[str, Any]) -> None:
                 "Pixels that differ; median over samples, and over test images. Much nearer than those: remembered.",
             )
         )
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         for label, value, help_text in told:
             st.metric(label, value, help=help_text, width="content")
 
@@ -542,7 +572,7 @@ def table() -> None:
                 {
                     "run": info.name,
                     "step": row.get("step"),
-                    "estimator": row.get("estimator"),
+                    "estimator": KINDS.get(str(row.get("estimator")), row.get("estimator")),
                     "test": row.get("test_nats"),
                     "train": row.get("train_nats"),
                     "valid": row.get("valid_nats"),

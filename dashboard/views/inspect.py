@@ -120,8 +120,13 @@ def show_unit(reader: RunReader, fields: dict[str, Any], snapshot: Snapshot, sha
     opened, shelf = st.columns([7, 4], gap="large")
     with shelf:
         pick_unit(reader, snapshot, shape, unit)
+        unit_neighbours(reader, snapshot, shape, unit, norms)
     with opened:
         unit_head(unit, H, snapshot, norms)
+        if kept("unit") == "strongest":
+            st.caption(
+                f"The unit with the strongest weights of all {H:,}. Pick another among all hidden units."
+            )
         unit_history(reader, snapshot, shape, unit)
         about(
             f"unit {unit} and its training",
@@ -133,7 +138,6 @@ def show_unit(reader: RunReader, fields: dict[str, Any], snapshot: Snapshot, sha
             source=f"{GUIDE}, §§2, 15.",
         )
         unit_answers(reader, fields, snapshot, shape, unit)
-        unit_neighbours(reader, snapshot, shape, unit, norms)
 
 
 def unit_answers(
@@ -501,6 +505,11 @@ def show_image(reader: RunReader, fields: dict[str, Any], snapshot: Snapshot, sh
             lambda: zip(range(len(built.p)), built.p, built.strength, terms.softplus, strict=True),
         )
     st.subheader("Its energy", anchor=False)
+    st.caption(
+        "What the picture costs by itself, what the hidden units and their weights give back, and what is left: the "
+        "free energy. *Entropy of h* is how undecided the hidden units are; *softplus* is log(1 + eˣ) of a unit's "
+        "input x: about x where the unit fits, about nought where it does not."
+    )
     left, right = st.columns(2, gap="large")
     with left:
         chart(

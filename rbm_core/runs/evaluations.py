@@ -17,8 +17,8 @@ from rbm_core.runs.files import RunError, lock_is_held, read_object
 __all__ = ["ESTIMATORS", "evaluation_folder", "evaluation_id", "list_evaluations", "read_evaluation"]
 
 ESTIMATORS: dict[str, str] = {
-    "bracket": "AIS and reverse AIS together: the likelihood from both sides, and a verdict.",
-    "ais": "AIS alone: fast, and errs towards too high a likelihood.",
+    "bracket": "Annealed importance sampling (AIS), forward and in reverse: log Z from both sides, and a verdict.",
+    "ais": "Forward AIS alone: fast, and errs towards too high a likelihood.",
     "reverse": "Reverse AIS alone: errs towards too low a likelihood.",
     "exact": "Enumeration, for models with a layer of at most 28 units: no error bar needed.",
     "pseudo": "Pseudo-likelihood: each pixel given all the others; needs no log Z.",

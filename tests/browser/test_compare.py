@@ -24,7 +24,7 @@ def root(runs_root: Path) -> Path:
 def test_runs_are_compared_at_equal_step_and_deleted_by_a_second_word_only(
     root: Path, start_app: Callable[..., App], open_page: Callable[..., Page]
 ) -> None:
-    page = open_page(f"{start_app().url}/compare")
+    page = open_page(f"{start_app().url}/compare?metric=free_energy_gap")
     chart = page.locator(".st-key-compare-free_energy_gap .js-plotly-plot")
     expect(chart.locator(".legendtext", has_text="one")).to_be_visible()
     expect(chart.locator(".legendtext", has_text="two")).to_be_visible()

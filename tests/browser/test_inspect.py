@@ -56,7 +56,7 @@ def test_a_unit_a_pixel_and_an_image_open_by_a_click(
     canvas(page, "history").click(position={"x": 5, "y": 5})
     linked(page, "look", "pixel")
     linked(page, "pixel", "0")
-    expect(page.get_by_text("Its weights to all units")).to_be_visible()
+    expect(page.get_by_text("Its weights", exact=True)).to_be_visible()
     canvas(page, "pixels").focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowRight")

@@ -54,7 +54,7 @@ def said(app: AppTest) -> str:
 
 def curve_names(app: AppTest) -> list[str]:
     figure = json.loads(app.get("plotly_chart")[0].proto.spec)
-    return [trace["name"] for trace in figure["data"]]
+    return [trace["name"] for trace in figure["data"] if "name" in trace]  # a band has none
 
 
 # --- the page ---
@@ -117,7 +117,7 @@ def test_the_link_keeps_filter_order_smoothing_and_log_axis(root: Path) -> None:
         ("log", "yes", "log must be 0 or 1; showing False"),
         ("axis", "fortnight", "axis must be one of step, epoch, time; showing 'step'"),
         ("order", "luck", "order must be one of newest, name, likelihood"),
-        ("metric", "luck", "metric must be one of free_energy_gap"),
+        ("metric", "luck", "metric must be one of log_likelihood_valid"),
         ("find", "x" * 201, "find must be at most 200 characters"),
         ("step", "999999", "no common step 999,999; showing the nearest"),
     ],
@@ -327,6 +327,15 @@ def test_runs_on_the_same_data_are_proposed_the_chosen_one_first() -> None:
     assert comparison.comparable([], "a", 2) == []
 
 
+def test_the_first_curve_is_one_that_every_run_has_the_likelihood_before_all() -> None:
+    steps = {"step": np.arange(3)}
+    plain = ({**steps, "free_energy_gap": np.ones(3), "weight_norm": np.ones(3)}, [])
+    better = ({**plain[0], "log_likelihood_valid": np.ones(3)}, [])
+    assert comparison.first_metric([better, better]) == "log_likelihood_valid"
+    assert comparison.first_metric([plain, better]) == "free_energy_gap"
+    assert comparison.first_metric([(steps, [])]) is None
+
+
 def test_smoothing_keeps_a_constant_and_gaps_and_does_nothing_at_zero() -> None:
     values = np.array([2.0, 2.0, np.nan, 2.0])
     np.testing.assert_allclose(comparison.smoothed(values, 0.9), values)
@@ -438,9 +447,9 @@ def test_every_picture_tells_its_formula_and_source_and_can_be_taken_away(root: 
     told = abouts(app)
     assert list(told) == [
         "this curve",
+        "the log-likelihoods",
         "the filters side by side",
         "the fantasies side by side",
-        "the log-likelihoods",
     ]
     assert all("$$" in words and "Source: " in words for words in told.values())
     assert all(one.formula and one.source and one.tells for one in comparison.METRICS.values())

@@ -49,7 +49,7 @@ def test_the_headline_is_the_recorded_number_with_its_verdict(run: Path) -> None
     assert app.metric[0].value == f"{row['test_nats']:.2f} ± 0.00".replace("-", "−")
     assert "every state was counted" in words(app)
     table = app.dataframe[0].value
-    assert sorted(table["estimator"]) == ["bracket", "exact"]
+    assert sorted(table["estimator"]) == ["AIS, both sides", "exact"]
     assert float(table.set_index("estimator").loc["exact", "test"]) == pytest.approx(row["test_nats"])
 
 
