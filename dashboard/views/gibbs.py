@@ -39,6 +39,11 @@ PLACE = ("frame", "chain", "show", "layer")  # what of the film the player is le
 PLAYER = "gibbs-player"  # its key in the session's state, which all pages share
 RULES = {"sample": "a sample", "mean": "its mean"}
 
+# On a phone all starts stand in one row.
+TIGHT = (
+    "<style>@media (max-width: 640px) { .st-key-gibbs-start button { padding: 0.25rem 0.42rem; } }</style>"
+)
+
 film_player = components.load("film")
 pad = components.load("drawing")
 
@@ -655,6 +660,7 @@ def _page(reader: RunReader, top: Any) -> None:
             "This run has no snapshot yet; its first one comes within seconds of the start. Then press R."
         )
         return
+    st.html(TIGHT)
     row = top.container(horizontal=True, vertical_alignment="bottom")
     beside_place = st.sidebar.container()
     probe = reader.probe()

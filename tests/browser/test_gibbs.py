@@ -1,5 +1,6 @@
 """The Gibbs player in a real browser: its frames, its probabilities, its pace."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,7 +24,10 @@ PIXELS = "(canvas) => canvas.toDataURL()"
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return train_small(tmp_path_factory.mktemp("gibbs-browser") / "checkpoints")
+    """A run; beside it stands an older one, "grey", with Gaussian visible units."""
+    root = tmp_path_factory.mktemp("gibbs-browser") / "checkpoints"
+    train_small(root, "grey", visible="gaussian", learning_rate=0.01)
+    return train_small(root)
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +156,41 @@ def test_probabilities_in_the_browser_are_the_engine_s(open_film: Callable[..., 
     assert np.isclose(seen["energy"], rbm.free_energy(v).item(), rtol=1e-5), "the film's free energy"
 
 
+def test_gaussian_pixels_are_the_data_s_grey_values(open_film: Callable[..., Page], trained: Path) -> None:
+    """Every picture of the film is mean + std · v, cut at black and white: no frame has a scale of its own."""
+    page = open_film("run=grey&chains=3&sweeps=12")
+    probe = RunReader(trained.parent / "grey").probe()
+    assert probe is not None
+    seen = page.evaluate(
+        f"""() => {{ {PLAYER}
+        const f = player.film, canvas = player.panels.v.querySelector("canvas");
+        const out = {{ v: [...f.v(7, 2)], mean: [...f.meanV(7, 2)] }};
+        out.cell = [...f.shades("v", 14, 2)];
+        out.means = [...f.shades("pv", 14, 2)];
+        player.chain = 2; player.frame = 14; player.paintNow();
+        const {{ cell, columns, rows }} = player.sizes.v, c = canvas.getContext("2d");
+        const at = (x, y) => c.getImageData((x + 0.5) * cell, (y + 0.5) * cell, 1, 1).data[0];
+        out.panel = Array.from({{ length: rows * columns }}, (_, i) => at(i % columns, Math.floor(i / columns)));
+        return out }}"""
+    )
+    for values, shades in (("v", "cell"), ("mean", "means"), ("v", "panel")):
+        expected = 255 * np.clip(probe.pixel_mean + probe.pixel_std * np.array(seen[values]), 0, 1)
+        assert np.abs(np.array(seen[shades]) - expected).max() <= 1.01, shades
+    expect(page.locator("[data-panel=pv] .label")).to_contain_text("E(v|h)")
+
+
+def test_map_and_nearest_images_come_to_a_visitor_of_other_pages(
+    app: App, open_page: Callable[..., Page]
+) -> None:
+    """What the player says must be heard whatever other pages keep in the session's state."""
+    page = open_page(app.url)
+    page.get_by_role("link", name="Gibbs").click()
+    page.wait_for_selector(".film[data-frame]", timeout=60_000)
+    page.wait_for_function(
+        f"() => {{ {PLAYER} return player.film.map && player.film.nearest }}", timeout=60_000
+    )
+
+
 def test_plays_a_hundred_chains_at_speed_without_a_rerun(open_film: Callable[..., Page]) -> None:
     """A frame is drawn in less than the 16.7 ms that 60 frames a second leave; on a quiet machine 58 are drawn.
 
@@ -248,12 +287,14 @@ def test_what_if_forks_at_the_frame_shown(open_film: Callable[..., Page]) -> Non
     page = open_film("chains=4&sweeps=20")
     page.locator(".scrub").fill("13")
     at_frame(page, 13)
-    page.get_by_role("button", name="what if").click()
+    page.locator("[data-do=fork]").click()
     page.wait_for_url("**fork=6**")
     expect(page.locator(".labels span")).to_have_text(["as it was", "what if"])
     at_frame(page, 13)
     page.get_by_label("One half step forward").click()
-    expect(page.locator(".sentence")).to_contain_text("It differs from its twin (what if) in")
+    expect(page.locator(".sentence")).to_contain_text(
+        re.compile(r"It differs from the same chain in “what if” in \d+ pixels\.")
+    )
     shoot(page, "gibbs-what-if")
 
 
@@ -270,6 +311,119 @@ def test_player_fits_its_window(open_film: Callable[..., Page], scheme: str, wid
     play = page.get_by_label("Play (space)").bounding_box()
     assert play is not None
     assert play["y"] + play["height"] <= height, "the play button lies below the window"
+
+
+def test_a_narrow_window_shows_the_grid_whole_and_the_pad_on_the_page(open_film: Callable[..., Page]) -> None:
+    page = open_film("chains=25&sweeps=40", width=420, height=800)
+    page.wait_for_function(f"() => {{ {PLAYER} return player.box.classList.contains('narrow') }}")
+    grid, controls = page.locator(".grid").bounding_box(), page.locator(".controls").bounding_box()
+    assert grid is not None
+    assert controls is not None
+    assert grid["width"] > 250, "the grid is too small to see"
+    assert grid["y"] + grid["height"] <= controls["y"], "the controls lie over the grid"
+    page.get_by_text("Drawing", exact=True).click()
+    pad = page.locator(".pad canvas")
+    expect(pad).to_be_in_viewport()
+    settle(page)
+    box = pad.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 60, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 100, box["y"] + 150, steps=6)
+    page.mouse.up()
+    expect(page.locator(".sentence")).to_contain_text("your drawing")
+    shoot(page, "gibbs-narrow-drawing")
+
+
+def test_play_brings_the_pictures_into_sight_at_a_zoom_of_150_per_cent(
+    open_film: Callable[..., Page],
+) -> None:
+    page = open_film("chains=25&sweeps=40", width=853, height=533)
+    page.get_by_label("Play (space)").click()
+    page.wait_for_function(
+        f"""() => {{ {PLAYER}
+        const grid = player.$(".grid").getBoundingClientRect();
+        return grid.top >= 38 && grid.bottom <= player.$(".controls").getBoundingClientRect().top }}"""
+    )
+
+
+def test_letters_in_the_pictures_grow_with_the_reader_s_text(open_film: Callable[..., Page]) -> None:
+    """Map, curves and empty panels: every font asked for at 24 px is half as large again as at 16."""
+    page = open_film("chains=2&sweeps=4")
+    page.wait_for_function(f"() => {{ {PLAYER} return player.film.map }}", timeout=60_000)
+    sizes = page.evaluate(
+        rf"""async () => {{ {PLAYER}
+        const pen = CanvasRenderingContext2D.prototype, write = pen.fillText;
+        const drawn = (size) => {{
+          const found = {{}};
+          document.documentElement.style.setProperty("font-size", size, "important");
+          pen.fillText = function (words, ...where) {{
+            const px = Number(this.font.match(/[\d.]+(?=px)/)[0]) * this.getTransform().a;
+            found[words.replace(/[\d−.]+/, "1")] = px;
+            write.call(this, words, ...where);
+          }};
+          player.hidden.clear();
+          player.arrange();
+          player.paintNow();
+          pen.fillText = write;
+          return found;
+        }};
+        return [drawn("16px"), drawn("24px")] }}"""
+    )
+    common = sizes[0].keys() & sizes[1].keys()
+    assert {"1st principal component →", "sweep 1", "step"} <= common, sizes  # map, curve, empty panel
+    for words in common:
+        assert abs(sizes[1][words] / sizes[0][words] - 1.5) < 0.02, (words, sizes)
+
+
+def test_keys_of_the_player_work_after_a_button_of_the_page_was_pressed(
+    open_film: Callable[..., Page],
+) -> None:
+    page = open_film("chains=2&sweeps=6&start=digits")
+    page.get_by_text("earlier moments", exact=True).click()
+    expect(page.locator(".labels span")).not_to_have_count(0)
+    for key, frame in (("End", 12), ("Home", 0)):
+        page.keyboard.press(key)
+        at_frame(page, frame)
+    assert page.get_by_test_id("stMain").evaluate("(e) => e.scrollTop") == 0, "the page was scrolled"
+
+
+def test_what_is_not_known_yet_leaves_no_stale_picture(open_film: Callable[..., Page]) -> None:
+    page = open_film("chains=2&sweeps=6")
+    page.wait_for_function(
+        f"() => {{ {PLAYER} return player.film.map && player.film.nearest }}", timeout=60_000
+    )
+    empty = page.evaluate(
+        f"""() => {{ {PLAYER}
+        const ink = (selector) => player.$(selector).getContext("2d").getImageData(0, 0, 9999, 999).data.some((x) => x);
+        const all = () => [".map canvas", ".curve.nearest canvas", ".tiles canvas"].map(ink);
+        player.hidden.clear();
+        player.paintNow();
+        const before = all();
+        Object.assign(player.film, {{ map: null, nearest: null }});
+        for (const name of ["map_points", "map_path", "near_distance"]) delete player.film.a[name];
+        player.paintNow();
+        return [before, all()] }}"""
+    )
+    assert empty == [[True, True, True], [False, False, False]]
+
+
+def test_arrows_tell_the_temperature_and_the_chart_what_lies_beyond_it(
+    open_film: Callable[..., Page],
+) -> None:
+    page = open_film("chains=2&sweeps=40&temperature=1")
+    formula = page.locator(".arrow.right math")
+    expect(formula).to_have_text("σ(c+vW)")
+    expect(page.locator(".curve.energy output")).to_contain_text("(above the chart)")
+    length = page.locator(".scrub").bounding_box()
+    page.keyboard.press("End")
+    at_frame(page, 80)
+    expect(page.locator(".curve.energy output")).not_to_contain_text("above")
+    assert page.locator(".scrub").bounding_box() == length, "the slider moved under the mouse"
+    page.get_by_role("spinbutton", name="Temperature").fill("3")
+    page.keyboard.press("Enter")
+    expect(formula).to_have_text("σ(c+vWT)")
+    expect(page.locator(".where")).to_contain_text("T 3.00")
 
 
 def test_link_follows_the_player_and_leads_back_to_the_very_view(open_film: Callable[..., Page]) -> None:

@@ -43,7 +43,7 @@ class Pad {
     const tool = (name, word) => el("button", { type: "button", "data-tool": name, onclick: () => { this.tool = name; this.draw(); } }, word);
     const fill = (word, f) => el("button", { type: "button", onclick: () => this.fill(f) }, word);
     const half = (n) => Math.ceil(n / 2);
-    const group = (words, ...buttons) => el("div", { class: "group", role: "group", "aria-label": words }, el("span", { class: "note" }, words), ...buttons);
+    const group = (words, ...buttons) => el("div", { class: "group", role: "group", "aria-label": words }, el("span", { class: "word" }, words), ...buttons);
     if (this.mode === "draw") this.tools.replaceChildren(tool("pen", "pen"), tool("eraser", "eraser"), fill("clear", () => 0));
     else this.tools.replaceChildren(
       group("brush", tool("pen", "hold"), tool("eraser", "free")),

@@ -436,7 +436,14 @@ class Player {
     e.preventDefault();
     this.act(act);
   }
+  /** On a small window the first press may find the pictures still below its edge: they are brought into sight. */
+  bringIntoSight() {
+    const stage = this.$(this.mode === "one" ? ".cycle" : ".cells"), { top, bottom } = stage.getBoundingClientRect();
+    if (!this.narrow || top < 0 || bottom <= this.$(".controls").getBoundingClientRect().top) return;
+    stage.scrollIntoView({ block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+  }
   act(what) {
+    this.bringIntoSight();
     if (what === "fork") { this.pause(); this.ask("fork", Math.min(this.frame >> 1, this.film.n_sweeps - 1)); return; }
     if (what === "play") { if (this.playing) this.pause(); else this.play(); return; }
     this.pause();
@@ -597,7 +604,8 @@ class Player {
     let tall = clampTo(window.innerHeight * (this.mode === "both" ? 0.56 : 0.6), 300, 860);
     const beside = this.mode === "both" && width > 34 * rem;
     const across = 5.4 * rem, between = 2.6 * rem + 3.2 * rem;
-    let side = (tall - between) / 2;
+    const free = window.innerHeight - this.$(".controls").offsetHeight - 5 * rem; // what a scrolled window can show at once
+    let side = ((narrow ? Math.max(tall, Math.min(free, 2 * tall)) : tall) - between) / 2;
     if (beside) side = Math.min(side, (width - across - between - 3 * rem) / 4);
     else side = Math.min(side, (width - across - 8) / 2);
     side = Math.max(side, 84);
@@ -608,7 +616,7 @@ class Player {
       this.panels[what].style.width = side + "px";
       this.sizes[what] = this.fit(this.panels[what].querySelector("canvas"), rows, columns, side, true);
     }
-    if (narrow) tall = this.clear(Math.min(width, tall));
+    if (narrow) tall = this.clear(Math.min(width, tall), free);
     const [rows, columns] = this.film.shape(this.gridLayer);
     const room = beside ? Math.min(2 * side + between - 0.6 * rem, width - 2 * side - across - 3 * rem) : Math.min(width, tall);
     this.grid = this.blocks(rows, columns, room);
@@ -619,11 +627,11 @@ class Player {
   }
   /** On a narrow window the controls stay at its lower edge: how much of `wanted` they leave the grid to be seen whole,
       at once where that is not too small, else after a scroll. */
-  clear(wanted) {
+  clear(wanted, free) {
     const page = this.box.getRootNode().host?.closest('[data-testid="stMain"]'), controls = this.$(".controls").offsetHeight;
     const above = this.$(".cells").getBoundingClientRect().top + (page?.scrollTop ?? 0);
-    const atOnce = window.innerHeight - above - controls - 8, scrolled = window.innerHeight - controls - 5 * this.rem;
-    return Math.max(120, Math.min(wanted, atOnce >= 0.6 * wanted ? atOnce : scrolled));
+    const atOnce = window.innerHeight - above - controls - 8;
+    return Math.max(120, Math.min(wanted, atOnce >= 0.6 * wanted ? atOnce : free));
   }
   /** Room for the longest words that can stand beside the slider, so that it keeps its length while the film plays. */
   holdWhere() {
