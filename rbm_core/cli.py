@@ -387,7 +387,7 @@ def evaluate(
     from rbm_core.evaluation import evaluate as work
 
     path = store.resolve(runs or store.runs_root(), run)
-    stop = {"asked": False}
+    stop: dict[str, Any] = {"asked": False}
     previous = signal.signal(signal.SIGINT, lambda *_: stop.update(asked=True))
     try:
         with Progress(
@@ -400,6 +400,7 @@ def evaluate(
             task = bar.add_task(estimator, total=None, left="")
 
             def show(progress: dict[str, Any]) -> None:
+                stop["step"] = progress["step"]
                 left = progress.get("seconds_left")
                 bar.update(
                     task,
@@ -422,7 +423,8 @@ def evaluate(
                 should_stop=lambda: stop["asked"],
             )
     except Interrupted:
-        err.print(f"Interrupted; the same command goes on from here: python -m rbm_core evaluate {run}")
+        named = "" if snapshot is not None else f" with --snapshot {stop['step']}"
+        err.print(f"Interrupted; the same command{named} goes on from here.")
         raise typer.Exit(130) from None
     finally:
         signal.signal(signal.SIGINT, previous)

@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ from rbm_core.rbm import RBM
 from rbm_core.runs.evaluations import ESTIMATORS, evaluation_folder, evaluation_id, read_evaluation
 from rbm_core.runs.files import (
     RunError,
+    SnapshotError,
     hold_lock,
     one_line,
     read_tensors,
@@ -52,7 +54,7 @@ from rbm_core.runs.files import (
     write_bytes,
     write_json,
 )
-from rbm_core.runs.reader import RunReader, Snapshot
+from rbm_core.runs.reader import RunReader, Snapshot, read_snapshot, snapshot_file
 from rbm_core.runs.recorder import Recorder
 
 __all__ = ["Interrupted", "evaluate", "main"]
@@ -102,7 +104,6 @@ def evaluate(
     if not steps:
         raise RunError(f"run {path.name!r} has no snapshot yet; wait until its trainer has written one")
     step = steps[-1] if step is None else step
-    snapshot = reader.snapshot(step)
     settings: dict[str, Any] = {"seed": seed}
     if not 0 <= seed < 2**64:
         raise RunError(f"seed must lie in 0 … 2^64 − 1, got {seed}")
@@ -118,6 +119,11 @@ def evaluate(
         settings |= {"n_chains": n_chains, "sweeps": sweeps_max}
     name = evaluation_id(step, estimator, settings)
     folder = evaluation_folder(path, name)
+    kept = folder / "snapshot.safetensors"
+    try:
+        snapshot = read_snapshot(kept)
+    except (FileNotFoundError, SnapshotError):
+        snapshot = reader.snapshot(step)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -127,10 +133,16 @@ def evaluate(
         raise RunError(
             f"this evaluation of run {path.name!r} is already under way; watch it on the page Evaluate"
         )
+    work = _Evaluation(path, folder, snapshot, config, estimator, settings, on_progress, should_stop)
     try:
-        work = _Evaluation(path, folder, snapshot, config, estimator, settings, on_progress, should_stop)
+        if not kept.exists():
+            # A run that goes on training may thin its snapshots out before an interrupted evaluation goes on.
+            with suppress(FileNotFoundError):
+                write_bytes(kept, snapshot_file(path, step).read_bytes())
         return work.run()
     finally:
+        if work.progress["state"] != "interrupted":
+            kept.unlink(missing_ok=True)
         lock.release()
 
 

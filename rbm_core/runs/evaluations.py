@@ -2,6 +2,7 @@
 
 evaluations/<id>/progress.json       state, progress, curves, and at the end the row of likelihood.jsonl
 evaluations/<id>/state.safetensors   where an interrupted one goes on; gone once it is finished
+evaluations/<id>/snapshot.safetensors the model judged, as long as it is not finished
 evaluations/<id>/samples.safetensors images drawn on the way, for estimators that draw any
 evaluations/<id>/run.lock            held by the process that works on it
 """

@@ -19,6 +19,7 @@ from rbm_core.rbm import RBM
 from rbm_core.runs import RunError, RunReader
 from rbm_core.runs.evaluations import evaluation_folder, list_evaluations, read_evaluation
 from rbm_core.runs.files import hold_lock
+from rbm_core.runs.reader import snapshot_file
 from tests.live import REPO
 from tests.small_run import train_small
 
@@ -148,6 +149,20 @@ def test_a_killed_process_leaves_an_evaluation_that_goes_on(run: Path) -> None:
     assert after is not None
     assert after["state"] == "interrupted"
     assert after["done"] > progress["done"] > 0
+
+
+def test_an_interrupted_evaluation_goes_on_though_its_snapshot_is_thinned_out_meanwhile(run: Path) -> None:
+    step = RunReader(run).snapshot_steps()[1]
+    with pytest.raises(Interrupted):
+        evaluate(run, step=step, betas=300, should_stop=lambda: True)
+    (folder,) = (run / "evaluations").iterdir()
+    snapshot_file(run, step).unlink()
+    row = evaluate(run, step=step, betas=300)
+    assert row["step"] == step
+    assert row["id"] == folder.name
+    assert not (folder / "snapshot.safetensors").exists(), "a finished one needs it no more"
+    with pytest.raises(RunError, match=f"no snapshot at step {step}"):
+        evaluate(run, step=step, betas=301)
 
 
 def test_the_same_question_is_not_worked_on_twice_at_once(run: Path) -> None:
