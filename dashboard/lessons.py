@@ -20,11 +20,11 @@ class Lesson:
 LESSONS = (
     Lesson(
         "A chance for every picture",
-        r"""Two pixels, each off or on, make four pictures. The data (orange) show some of them more often
-than others: the two pixels mostly agree. A machine (blue) has its own probability $p(v)$ for each picture
-$v$, and at first it finds all four about equally likely. **To learn is to bring the blue bars to the orange
-ones.**""",
-        r"\textstyle\sum_v p(v) = 1",
+        r"""Two pixels, each off (black) or on (white), make four pictures. The data (amber) show some of them
+more often than others: the two pixels mostly agree. A machine (blue) has its own probability $p(v)$ for each
+picture $v$, and at first it finds all four about equally likely. **To learn is to bring the blue bars to the
+amber ones.**""",
+        r"\sum_v p(v) = 1",
         "Let it learn",
         "pair",
         "exact",
@@ -35,7 +35,7 @@ ones.**""",
         r"""Four probabilities can be listed; those of all pictures with a thousand pixels cannot. So the
 machine works out a *free energy* $F(v)$ for a picture, in nats: one nat lower is $e \approx 2.7$ times
 likelier, and $Z$ makes the probabilities sum to one. **Learning digs valleys where the data are.**""",
-        r"p(v) = \frac{e^{-F(v)}}{Z}, \qquad Z = \sum_{v'} e^{-F(v')}",
+        r"p(v) = \dfrac{e^{-F(v)}}{Z}, \qquad Z = \sum_{v'} e^{-F(v')}",
         "Watch valleys form",
         "pair",
         "exact",
@@ -45,10 +45,10 @@ likelier, and $Z$ makes the probabilities sum to one. **Learning digs valleys wh
         "Hidden units carry the agreement",
         r"""Each pixel is joined, by a weight $w_{ij}$, to *hidden* units, which are on or off as well;
 no pixel is joined to another, and no hidden unit either: that is what *restricted* means in **Restricted
-Boltzmann Machine**, RBM. A positive weight makes it cheap for both of its ends to be on; a bias $b_i$ or
-$c_j$ makes its own unit likelier. **Watch one hidden unit tie the two pixels together.**""",
-        r"E(v,h) = -\sum_i b_i v_i - \sum_j c_j h_j - \sum_{i,j} v_i\, w_{ij}\, h_j, \qquad "
-        r"e^{-F(v)} = \sum_h e^{-E(v,h)}",
+Boltzmann Machine**, RBM. A positive weight makes it cheap for both of its ends to be on, a bias $b_i$ or
+$c_j$ makes its own unit likelier, and $e^{-F(v)}$ is the sum of $e^{-E(v,h)}$ over all $h$. **Watch
+one hidden unit tie the two pixels together.**""",
+        r"E(v,h) = -\sum_i b_i v_i - \sum_j c_j h_j - \sum_{i,j} v_i\, w_{ij}\, h_j",
         "Watch the weights grow",
         "pair",
         "exact",
@@ -59,7 +59,7 @@ $c_j$ makes its own unit likelier. **Watch one hidden unit tie the two pixels to
         r"""Score the machine by the mean of $\log p(v)$ over the data, its *log-likelihood*. What is
 missing to the best possible score is the divergence KL. Now nine pixels: of 512 pictures the data use 14,
 made of whole bars or stripes. **The curve beside the buttons is the KL; zero is perfect.**""",
-        r"\mathrm{KL} = \sum_v p_{\text{data}}(v)\, \log \frac{p_{\text{data}}(v)}{p(v)} \;\ge\; 0",
+        r"\mathrm{KL} = \sum_v p_{\text{data}}(v)\, \log \dfrac{p_{\text{data}}(v)}{p(v)} \;\ge\; 0",
         "Learn 3 × 3",
         "3x3",
         "exact",
@@ -67,10 +67,10 @@ made of whole bars or stripes. **The curve beside the buttons is the KL; zero is
     ),
     Lesson(
         "What each weight wants",
-        r"""Which way must a weight move for the score to rise? The answer is short: how often are pixel
-and hidden unit on together in the data, less how often in the machine's own pictures. When the two agree,
-there is nothing left to learn. **See one update in six stages.**""",
-        r"\frac{\partial\, \overline{\log p(v)}}{\partial w_{ij}} = "
+        r"""Two pixels again, so that every number shows. Which way must a weight move for the score to rise? By
+how often pixel and hidden unit are on together in the data, less how often in the machine's own pictures. Where
+the two agree, nothing is left to learn. **See one update in six stages.**""",
+        r"\dfrac{\partial\, \overline{\log p(v)}}{\partial w_{ij}} = "
         r"\langle v_i h_j\rangle_{\text{data}} - \langle v_i h_j\rangle_{\text{machine}}",
         "One update in stages",
         "pair",
@@ -83,8 +83,8 @@ there is nothing left to learn. **See one update in six stages.**""",
 units from the picture, then a picture from the hidden units, and again; $\sigma(x) = 1/(1+e^{-x})$ makes a
 probability of any number. In the long run it visits each picture as often as $p(v)$ says. **Watch it hop,
 and note how it lingers in a valley.**""",
-        r"p(h_j{=}1\mid v) = \sigma\big(c_j + \textstyle\sum_i v_i w_{ij}\big), \qquad "
-        r"p(v_i{=}1\mid h) = \sigma\big(b_i + \textstyle\sum_j w_{ij} h_j\big)",
+        r"p(h_j{=}1\mid v) = \sigma\big(c_j + \sum_i v_i w_{ij}\big), \qquad "
+        r"p(v_i{=}1\mid h) = \sigma\big(b_i + \sum_j w_{ij} h_j\big)",
         "Let the chain walk",
         "3x3",
         "exact",
@@ -109,7 +109,7 @@ sweep: how far did they get?**""",
 estimates. The angle between them says how far astray a step goes: at $0^\circ$ the score climbs as steeply
 as can be, beyond $90^\circ$ it falls. That is one step's direction; the curve of the KL sums up all steps so
 far. **With 96 chains you see noise and bias; with 960 mostly the bias, which stays.**""",
-        r"\angle(g, g') = \arccos \frac{g \cdot g'}{\lVert g\rVert\, \lVert g'\rVert}",
+        r"\angle(g, g') = \arccos \dfrac{g \cdot g'}{\lVert g\rVert\, \lVert g'\rVert}",
         "Compare gradients",
         "3x3",
         "cd1",
@@ -120,7 +120,7 @@ far. **With 96 chains you see noise and bias; with 960 mostly the bias, which st
         r"""*Persistent* CD, PCD, keeps its chains: each update goes on where the last one left them. The
 machine changes little from one update to the next, so the chains stay close to its own pictures. They also
 walk far from the data, and where they come upon a valley that does not belong there, learning fills it.
-**Choose CD-1, CD-10 or Exact above, and all their curves stay below.**""",
+**Choose CD-1, CD-10 or Exact, and all their curves stay side by side.**""",
         r"v^{(t+1)} \sim \text{one sweep from } v^{(t)} \qquad \text{in the machine after update } t",
         "Learn with PCD",
         "3x3",
@@ -129,11 +129,11 @@ walk far from the data, and where they come upon a valley that does not belong t
     ),
     Lesson(
         "From sixteen pixels to digits",
-        r"""Here 65,536 pictures can still be counted. A digit of $28 \times 28$ pixels is one of
-$2^{784}$: there the gradient *must* come from chains, and $\log Z$ from an estimate with an error bar. All
-else is what you have just seen. **Learn the larger machine, then start a run on real digits on the Train
+        r"""Here $2^{16} = 65{,}536$ pictures can still be counted. A digit of $28 \times 28$ pixels is one of
+$2^{784} \approx 10^{236}$: there the gradient *must* come from chains, and $\log Z$ from an estimate with an
+error bar. All else is what you have just seen. **Learn the larger machine, then start a run on real digits on the Train
 page.**""",
-        r"\log p(v) = -F(v) - \log Z, \qquad 2^{16} = 65{,}536, \qquad 2^{784} \approx 10^{236}",
+        r"\log p(v) = -F(v) - \log Z",
         "Learn 4 × 4",
         "4x4",
         "pcd",

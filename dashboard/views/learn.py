@@ -20,15 +20,33 @@ METHOD_HELP = (
     "*CD-10*: chains start at the data and make 1 or 10 sweeps. *PCD*: chains go on from update to update."
 )
 FILMS_KEPT = 16
-# The text, the picture and the time line share one screen; progress lies over the head and moves nothing.
+PAPER = f"light-dark({st.get_option('theme.light.backgroundColor')}, {st.get_option('theme.dark.backgroundColor')})"
+# The lesson, its buttons and what they move share one screen; the buttons keep their place from lesson to lesson.
 LAYOUT = """<style>
 .st-key-learn-tour { padding: 0.6rem 1rem; }
+.st-key-learn-tour, [data-testid="stMainBlockContainer"] .st-key-learn-tour { gap: 0.35rem; }
 .st-key-learn-tour [data-testid="stMarkdownContainer"] { margin-bottom: 0; }
 .st-key-learn-tour p { font-size: 0.95rem; line-height: 1.42; margin: 0; }
-.st-key-learn-tour p + p { text-align: center; margin-top: 0.35rem; line-height: 2; }
-.st-key-learn-progress { position: fixed; top: 0.3rem; left: 50%; width: min(24rem, 60vw); z-index: 999999; }
+.st-key-learn-turn { justify-content: flex-end; align-items: center; gap: 0.5rem; }
+.st-key-learn-turn button { min-height: 2.2rem; padding: 0.2rem 0.8rem; }
+.st-key-learn-which { column-gap: 1.5rem; row-gap: 0.4rem; }
+.st-key-learn-which [data-testid="stButtonGroup"] {
+  display: flex; flex-wrap: wrap; align-items: center; gap: 0.2rem 0.6rem;
+}
+.st-key-learn-which [data-testid="stButtonGroup"] label { margin: 0; width: auto; }
 .st-key-learn-press p { white-space: normal; font-weight: 600; }
-</style>"""
+.st-key-learn-progress { position: fixed; bottom: 1.5rem; left: 50%; width: min(26rem, 70vw); z-index: 999; }
+.st-key-learn-progress [data-testid="stProgress"] {
+  padding: 0.8rem 1rem; border-radius: 0.5rem; background: PAPER;
+  box-shadow: 0 2px 14px rgb(0 0 0 / 30%);
+}
+</style>""".replace("PAPER", PAPER)
+# While another machine is made, the one on the page stands still and steps back: it is not what the controls say.
+# The empty div keeps this style in its place, from which it is taken away again.
+WAITING = "<div></div><style>.st-key-learn { --waiting: 1; filter: opacity(0.25); pointer-events: none; }</style>"
+# What the first lessons do not need yet.
+PLAIN_LESSONS = 3
+PLAIN = "<style>.st-key-learn-which { display: none; }</style>"
 
 
 class _Films:
@@ -57,18 +75,23 @@ def _films() -> _Films:
 
 
 def _film(chosen: dict[str, Any], place: Any) -> figures.Blob:
-    """The training with these settings; beyond half a second of work, `place` shows how far it is."""
+    """The training with these settings; while it is made, `place` shows how far it is."""
     key = tuple(chosen.values())
     film = _films().get(key)
     if film is not None:
         return film
     began = time.monotonic()
+    title = figures.MACHINES[chosen["machine"]].title
+    made = f"{title} learn by {figures.METHOD_NAMES[chosen['method']]}"
+    with place.container():
+        st.html(WAITING)
+        bar = st.progress(0.0, made)
 
     def show(done: int, total: int) -> None:
         passed = time.monotonic() - began
-        if passed > 0.5:
-            left = passed * (total - done) / max(done, 1)
-            place.progress(done / total, f"Learning: update {done:,} of {total:,}, {left:.0f} s left")
+        if done and passed > 0.5:
+            left = passed * (total - done) / done
+            bar.progress(done / total, f"{made}: update {done:,} of {total:,}, {left:.0f} s left")
 
     try:
         film = figures.film(**chosen, progress=show)
@@ -221,28 +244,19 @@ def tour() -> Any:
     """One lesson at a time: a few sentences, a formula, a button. Returns the place to show progress."""
     number = _end("lesson", st.session_state[_begin("lesson")])
     lesson, last = lessons.LESSONS[number - 1], len(lessons.LESSONS)
+    more = ("Next step", number + 1) if number < last else ("Restart", 1)
     with st.container(border=True, key="learn-tour"):
-        left, right = st.columns([4, 1.45], gap="medium", vertical_alignment="center")
-        stop = "" if lesson.title.endswith("?") else "."
-        formula = " &emsp; ".join(
-            rf"${{\displaystyle {part}}}$" for part in lesson.formula.split(r" \qquad ")
-        )
-        left.markdown(f"**{number} of {last} · {lesson.title}{stop}** {lesson.text}\n\n{formula}")
-        right.button(
-            lesson.press,
-            key="learn-press",
-            type="primary",
-            width="stretch",
-            on_click=_press,
-            args=(number,),
-        )
-        more = ("Next step", number + 1) if number < last else ("Restart", 1)
-        with right.container(horizontal=True):
-            for label, to, key in (("Back", number - 1, "learn-back"), (*more, "learn-next")):
-                st.button(label, width="stretch", disabled=to < 1, on_click=_turn, args=(to,), key=key)
-        if number == last:
-            right.page_link("views/train.py", label="On to the Train page", icon=":material/arrow_forward:")
-        return right.container(key="learn-progress").empty()
+        row = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
+        row.markdown(f"**{number} of {last} · {lesson.title}**", width="content")
+        with row.container(horizontal=True, gap="small", width="content", key="learn-turn"):
+            if number == last:
+                st.page_link("views/train.py", label="On to the Train page", icon=":material/arrow_forward:")
+            st.button("Back", disabled=number == 1, on_click=_turn, args=(number - 1,), key="learn-back")
+            st.button(lesson.press, key="learn-press", type="primary", on_click=_press, args=(number,))
+            st.button(more[0], on_click=_turn, args=more[1:], key="learn-next")
+        formula = " &emsp; ".join(f"${part}$" for part in lesson.formula.split(r" \qquad "))
+        st.markdown(f"{lesson.text} &emsp; {formula}")
+        return st.container(key="learn-progress").empty()
 
 
 # --- the picture ---
@@ -257,7 +271,7 @@ def picture(chosen: dict[str, Any], place: Any) -> None:
         st.error(sentence(error))
         return
     version = " ".join(map(str, chosen.values()))
-    note = {"command": st.session_state.get("learn-command")}
+    note = {"command": st.session_state.get("learn-command"), "plain": _plain(chosen)}
     whole = {
         **header,
         **note,
@@ -274,6 +288,12 @@ def picture(chosen: dict[str, Any], place: Any) -> None:
         on_moment_change=_rested,
         on_done_change=_obeyed,
     )
+
+
+def _plain(chosen: dict[str, Any]) -> bool:
+    """Whether the page still does without words and controls that a later lesson explains."""
+    first = chosen["machine"] == "pair" and chosen["method"] == "exact"
+    return first and st.session_state["learn-lesson"] <= PLAIN_LESSONS
 
 
 def _rested() -> None:
@@ -337,11 +357,24 @@ def told() -> None:
         )
 
 
+def _go_back() -> None:
+    """Takes every setting from the link anew, and has the player go where it says."""
+    for name in ("lesson", "machine", "method", "hidden", "rate", "seed"):
+        st.session_state.pop(f"learn-{name}", None)
+    _kept().clear()
+    where = {"view": view_state.field("view"), "at": view_state.field("update")}
+    st.session_state["learn-command"] = {**where, "nonce": time.time()}
+
+
 def main() -> None:
     st.html(LAYOUT)
+    if view_state.gone_back():
+        _go_back()
     place = tour()
-    row = st.container(horizontal=True, vertical_alignment="bottom")
+    row = st.container(horizontal=True, vertical_alignment="center", key="learn-which")
     chosen = settings(row)
+    if _plain(chosen):
+        st.html(PLAIN)
     picture(chosen, place)
     told()
 

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
+from dashboard import lessons
 from dashboard.figures import learn
 from rbm_core import tiny
 from tests.live import App, settle, shoot
@@ -252,3 +253,115 @@ def test_every_view_can_be_taken_away_as_picture_and_as_numbers(
     rate = learn.MACHINES["3x3"].rate * (1 - 300 / learn.MACHINES["3x3"].n_updates)
     moved = update["before"].astype(float) + rate * update["difference"].astype(float)
     np.testing.assert_allclose(update["after"].astype(float), moved, atol=1e-5)
+
+
+# The canvases of the view that is shown, those of a later stage left out: [name, top, bottom] in css pixels.
+SHOWN = f"""() => {{
+    const view = ({VIEW}), panel = view.panels[view.view];
+    return [...panel.querySelectorAll('canvas')].filter((c) => c.offsetParent && !c.closest('.later'))
+        .map((c) => [c.getAttribute('aria-label'), c.getBoundingClientRect().top, c.getBoundingClientRect().bottom]);
+}}"""
+
+
+def test_every_lessons_button_and_what_it_moves_are_seen_together(open_learn: Callable[..., Page]) -> None:
+    page = open_learn()
+    for number, lesson in enumerate(lessons.LESSONS, start=1):
+        expect(page.get_by_text(f"{number} of 10 · {lesson.title}")).to_be_visible()
+        button = page.get_by_test_id("stBaseButton-primary")
+        expect(button).to_have_text(lesson.press)
+        button.click()
+        wait_for(page, machine=lesson.machine, method=lesson.method, view=lesson.command["view"])
+        if lesson.command.get("stages"):  # the last of the stages that it plays
+            page.get_by_role("button", name="6 New weights").click()
+            wait_for(page, stage=5)
+        page.wait_for_timeout(300)
+        place = button.bounding_box()
+        assert place is not None
+        assert place["y"] >= 0
+        drawn = page.evaluate(SHOWN)
+        assert drawn
+        hidden = [name for name, top, bottom in drawn if top < 0 or bottom > 800]
+        assert hidden == [], f"lesson {number}"
+        shoot(page, f"learn-lesson-{number}")
+        page.get_by_role("button", name="Next step" if number < 10 else "Restart").click()
+
+
+def test_in_a_narrow_window_the_page_goes_to_what_was_asked_for(open_learn: Callable[..., Page]) -> None:
+    page = open_learn("lesson=8", width=420, height=900)
+    page.get_by_role("button", name="Compare gradients").click()
+    wait_for(page, view="gradients", machine="3x3")
+    page.wait_for_function(f"() => ({SHOWN})()[0][1] < 900 && ({SHOWN})()[0][2] > 0")
+
+
+def test_letters_and_lines_grow_with_the_text_of_the_page(open_learn: Callable[..., Page]) -> None:
+    page = open_learn("machine=3x3&view=gradients&update=500")
+    time, dial = page.locator(".time canvas"), page.locator(".guess canvas + canvas").first
+    before = [one.bounding_box() for one in (time, dial)]
+    page.add_style_tag(content="html:root:root:root { font-size: 24px; }")
+    page.set_viewport_size({"width": 1300, "height": 800})
+    for one, was in zip((time, dial), before, strict=True):
+        assert was is not None
+        expect(one).to_have_css("height", f"{1.5 * was['height']:g}px")
+    box = time.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 66 + 0.25 * (box["width"] - 78), box["y"] + 30)
+    wait_for(page, at=500)
+    page.mouse.click(box["x"] + 66 + 0.75 * (box["width"] - 78), box["y"] + 30)
+    page.wait_for_function(f"() => Math.abs(({VIEW}).at - 1500) < 12")
+    shoot(page, "learn-gradients-24px")
+
+
+# What a reader sees from the moment another machine is asked for: whether the old one steps back and stands still.
+SEE_WAITING = f"""() => {{
+    window.__seen = [];
+    setInterval(() => {{
+        const view = ({VIEW}), host = document.querySelector('.st-key-learn');
+        window.__seen.push([view.h.machine, getComputedStyle(host).filter, view.playing]);
+    }}, 20);
+}}"""
+
+
+def test_a_machine_that_is_being_replaced_steps_back_and_stands_still(
+    open_learn: Callable[..., Page],
+) -> None:
+    page = open_learn("machine=3x3&seed=4321")
+    page.get_by_label("Updates per second").select_option("2")
+    page.get_by_role("button", name="Let the machine learn").click()
+    wait_for(page, playing="true")
+    page.evaluate(SEE_WAITING)
+    page.get_by_role("radio", name="4 × 4 pixels").click()
+    wait_for(page, machine="4x4")
+    page.wait_for_timeout(500)
+    seen = page.evaluate("window.__seen")
+    assert ["3x3", "opacity(0.25)", False] in seen, (
+        "the old machine stays in full colour, or goes on learning"
+    )
+    assert seen[-1][:2] == ["4x4", "none"]
+
+
+def test_the_first_lessons_do_without_words_that_later_ones_explain(open_learn: Callable[..., Page]) -> None:
+    page = open_learn()
+    words = page.get_by_text("log-likelihood")
+    methods = page.get_by_role("radio", name="CD-10")
+    for number in (1, 2, 3):
+        expect(page.get_by_text(f"{number} of 10")).to_be_visible()
+        settle(page)
+        expect(words.locator("visible=true")).to_have_count(0)
+        expect(methods).not_to_be_visible()
+        page.get_by_role("button", name="Next step").click()
+    expect(methods).to_be_visible()
+    expect(page.locator(".numbers")).to_contain_text("log-likelihood")
+
+
+def test_the_browsers_back_goes_back_a_lesson_and_a_machine(open_learn: Callable[..., Page]) -> None:
+    page = open_learn()
+    page.get_by_role("button", name="Next step").click()
+    expect(page.get_by_text("2 of 10")).to_be_visible()
+    page.wait_for_url("**lesson=2*")
+    page.get_by_role("button", name="Next step").click()
+    expect(page.get_by_text("3 of 10")).to_be_visible()
+    page.wait_for_url("**lesson=3*")
+    settle(page)
+    page.go_back()
+    expect(page.get_by_text("2 of 10")).to_be_visible(timeout=20_000)
+    page.wait_for_url("**lesson=2*")

@@ -9,6 +9,8 @@ const VIEWS = [["distribution", "Distribution"], ["update", "One update in slow 
 const STAGES = ["Data", "Positive statistics", "Chain", "Negative statistics", "Difference", "New weights"];
 const METHOD_COLOUR = { exact: "blue", cd1: "vermillion", cd10: "purple", pcd: "green" };
 const SPEEDS = [2, 10, 50, 200, 1000];
+const OFF = "#1a1d22", EDGE = "#8a919b"; // of a picture's cells
+const DIAL = 96; // the width of an angle's picture
 const REST = matchMedia("(prefers-reduced-motion: reduce)");
 const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 const softplus = (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
@@ -98,6 +100,7 @@ class Learn {
     this.at = 0; this.view = "distribution"; this.playing = false; this.speed = 50;
     this.stage = 0; this.many = 0; this.hop = 0; this.hopping = false; this.curves = {}; this.nonce = null;
     this.tables = new Map();
+    this.em = 1;
     this.build();
     this.observer = onResize(this, this.box);
   }
@@ -126,7 +129,8 @@ class Learn {
     this.numbers = el("span", { class: "numbers" });
     this.timeCanvas = el("canvas", { tabindex: "0", role: "slider", "aria-label": "Update", "aria-valuemin": "0", title: "Drag to any moment of the learning" });
     this.timeKeys = el("span", { class: "keys" });
-    this.timeHead = el("div", { class: "head" }, el("span", { class: "note" }, "KL(data ‖ machine), nats"), el("span", { class: "keys" }, this.timeKeys, this.saves(() => this.curvePicture(), () => this.curveTable())));
+    this.timeTitle = el("span", { class: "note" });
+    this.timeHead = el("div", { class: "head" }, this.timeTitle, el("span", { class: "keys" }, this.timeKeys, this.saves(() => this.curvePicture(), () => this.curveTable())));
     this.tip = el("div", { class: "tip", hidden: "" }, el("canvas"), el("span"));
     const buttons = el("div", { class: "row" },
       button("", "Back to before the first update", ICON.reset, () => this.go(0)), button("−1", "One update back (←)", ICON.back, () => this.go(this.at - 1)),
@@ -136,7 +140,7 @@ class Learn {
     const drive = el("div", { class: "drive" }, buttons, this.where, this.numbers);
     this.box.append(el("div", { class: "transport" }, drive, this.time),
       el("div", { class: "bar" }, tablist, this.saves(() => this.viewPicture(), () => this.viewTable())), ...Object.values(this.panels), this.tip);
-    const scrub = (e) => { const r = this.timeCanvas.getBoundingClientRect(); this.go(Math.round(((e.clientX - r.left - 44) / (r.width - 52)) * this.h.n_updates)); };
+    const scrub = (e) => this.go(Math.round(((this.spotOf(e, this.timeCanvas)[0] - 44) / (this.wide(this.timeCanvas) - 52)) * this.h.n_updates));
     this.timeCanvas.onpointerdown = (e) => { this.timeCanvas.setPointerCapture(e.pointerId); this.dragging = true; scrub(e); };
     this.timeCanvas.onpointermove = (e) => { if (this.dragging) scrub(e); };
     this.timeCanvas.onpointerup = this.timeCanvas.onpointercancel = () => { this.dragging = false; };
@@ -176,9 +180,9 @@ class Learn {
   buildGradients() {
     this.manyButtons = [0, 1].map((k) => el("button", { type: "button", onclick: () => { this.many = k; this.draw(); } }));
     this.guesses = ["exact", "cd1", "cd10", "pcd"].map((name) => {
-      const g = el("div", { class: "guess" }, el("div", { class: "name" }), el("canvas", { role: "img" }), el("div", { class: "note" }), el("canvas", { role: "img" }));
+      const g = el("div", { class: "guess" }, el("div", { class: "name" }), el("div", { class: "laid" }, el("canvas", { role: "img" }), el("canvas", { role: "img" })), el("div", { class: "note" }));
       g.method = name;
-      this.hoverMatrix(g.children[1]);
+      this.hoverMatrix(g.querySelector("canvas"));
       return g;
     });
     this.gradientsNote = el("span", { class: "note" });
@@ -235,6 +239,7 @@ class Learn {
       this.landed = null;
       this.walked = null;
     }
+    this.h.plain = header.plain;
     const command = header.command;
     if (command && command.nonce !== this.nonce) {
       this.nonce = command.nonce;
@@ -255,6 +260,9 @@ class Learn {
     if (command.walk) this.toggleHop();
     if (command.stages) this.runStages();
     this.tell();
+    requestAnimationFrame(() => requestAnimationFrame(() => { // in a small window what was asked for lies below
+      if (this.room < 200) this.panels[this.view].scrollIntoView({ block: "center", behavior: REST.matches ? "auto" : "smooth" });
+    }));
   }
   machine(at = this.at) {
     return new Machine(this.a.parameters.subarray(at * this.size, (at + 1) * this.size), this.h.n_visible, this.h.n_hidden);
@@ -282,6 +290,7 @@ class Learn {
     let before = performance.now(), owed = 0;
     const tick = (now) => {
       if (!this.playing || !this.box.isConnected) return;
+      if (this.replaced()) { this.pause(); this.draw(); return; }
       owed += (Math.min(now - before, 250) * this.speed) / 1000;
       before = now;
       const steps = Math.floor(owed);
@@ -294,6 +303,8 @@ class Learn {
     this.draw();
   }
   pause() { this.playing = false; }
+  /** The page says through its style that another machine is on its way. */
+  replaced() { return getComputedStyle(this.box).getPropertyValue("--waiting").trim() === "1"; }
   toggleHop() {
     if (this.hopping) { this.hopping = false; this.draw(); return; }
     const last = 2 * (this.a.chance.shape[0]);
@@ -353,7 +364,7 @@ class Learn {
     if (this.view === "update") return { ...whose, title: "One update in slow motion", note: this.says.textContent,
       rows: [[cards.data, cards.positive, cards.negative, cards.chain].map(named), [cards.difference, cards.before, cards.after].map(named)] };
     if (this.view === "gradients") return { ...whose, title: "Which way is up?", note: this.gradientsNote.textContent,
-      rows: [this.guesses.map(named), this.guesses.map((g) => g.children[3]), [this.turnCanvas]] };
+      rows: [this.guesses.map(named), this.guesses.map((g) => g.querySelector("canvas + canvas")), [this.turnCanvas]] };
     return { ...whose, title: "Every picture and its free energy", note: this.mapNote.textContent, legend: [data, [colour.chain, "the chain"]],
       rows: [[this.mapCanvas], [{ canvas: this.walkV, name: "picture v" }, { canvas: this.walkH, name: "hidden units h" }], [{ canvas: this.sortCanvas, name: "The same pictures, likeliest first: nats above the likeliest" }]] };
   }
@@ -380,6 +391,7 @@ class Learn {
   }
   paint() {
     const { h, at } = this;
+    this.em = textScale();
     this.box.classList.toggle("dark", this.dark);
     if (this.themed !== this.dark) {
       this.themed = this.dark;
@@ -404,7 +416,10 @@ class Learn {
     this.where.textContent = `update ${at.toLocaleString("en-US")} of ${h.n_updates.toLocaleString("en-US")}`;
     const ll = this.a.log_likelihood[at];
     const pair = (name, value, title) => el("span", { title }, `${name} `, el("b", {}, value));
-    this.numbers.replaceChildren(
+    this.plain = Boolean(h.plain);
+    this.timeTitle.textContent = this.plain ? "distance from machine to data, nats" : "KL(data ‖ machine), nats";
+    if (this.plain) this.numbers.replaceChildren(pair("distance", `${this.fixed(h.best - ll)} nats`, "How far the machine's probabilities are from the data's; zero is perfect. Later lessons call it KL."));
+    else this.numbers.replaceChildren(
       pair("log-likelihood", `${this.fixed(ll)} nats`, `The mean of log p(v) over the data. The best possible is ${this.fixed(h.best)} nats.`),
       pair("best", this.fixed(h.best), "The best possible log-likelihood, in nats: reached when the machine's probabilities equal the data's."),
       pair("KL", `${this.fixed(h.best - ll)} nats`, "The distance still to go: best possible minus log-likelihood."));
@@ -415,6 +430,19 @@ class Learn {
   }
   fixed(x) { return x.toFixed(3).replace("-", "−"); }
   line(method) { return this.ink.lines[METHOD_COLOUR[method]]; }
+  // Lengths are in units of the reader's text size (textScale): letters, lines and cells grow together.
+  sheet(canvas, width, height) { return sharpen(canvas, width, height, this.em); }
+  wide(element) { return Math.floor(element.clientWidth / this.em); }
+  /** The height that the window leaves below the top of the view, when the page is not scrolled. */
+  get room() {
+    const page = document.querySelector("[data-testid=stMain]");
+    return (window.innerHeight - this.panels[this.view].getBoundingClientRect().top - (page ? page.scrollTop : 0)) / this.em;
+  }
+  /** Where in a canvas the pointer is. */
+  spotOf(e, canvas) {
+    const box = canvas.getBoundingClientRect();
+    return [(e.clientX - box.left) / this.em, (e.clientY - box.top) / this.em];
+  }
   text(ctx, words, x, y, { align = "left", size = 12, alpha = 0.75, weight = 400, colour } = {}) {
     ctx.globalAlpha = alpha;
     ctx.fillStyle = colour || this.ink.text;
@@ -437,19 +465,18 @@ class Learn {
     }
     return table[Math.round(255 * clamp(x, 0, 1))];
   }
-  /** One picture as small squares: lit pixels in ink, the others empty. */
-  picture(ctx, state, x, y, cell, { shape = this.h.shape, n = this.h.n_visible, on = this.ink.text, values } = {}) {
+  /** One picture as small squares: on is white and off black, as on every page. */
+  picture(ctx, state, x, y, cell, { shape = this.h.shape, n = this.h.n_visible, on = "#fff", values } = {}) {
     const [rows, columns] = shape;
-    ctx.fillStyle = this.ink.panel;
+    ctx.fillStyle = OFF;
     ctx.fillRect(x, y, columns * cell, rows * cell);
     ctx.fillStyle = on;
     for (let i = 0; i < n; i++) if (values ? values[i] : (state >> (n - 1 - i)) & 1) ctx.fillRect(x + (i % columns) * cell, y + Math.floor(i / columns) * cell, cell, cell);
-    ctx.strokeStyle = this.ink.text;
-    ctx.globalAlpha = 0.35;
+    ctx.strokeStyle = EDGE;
     ctx.lineWidth = 1;
     ctx.strokeRect(x + 0.5, y + 0.5, columns * cell - 1, rows * cell - 1);
     if (cell >= 8) {
-      ctx.globalAlpha = 0.15;
+      ctx.globalAlpha = 0.5;
       ctx.beginPath();
       for (let r = 1; r < rows; r++) { ctx.moveTo(x, y + r * cell + 0.5); ctx.lineTo(x + columns * cell, y + r * cell + 0.5); }
       for (let c = 1; c < columns; c++) { ctx.moveTo(x + c * cell + 0.5, y); ctx.lineTo(x + c * cell + 0.5, y + rows * cell); }
@@ -463,14 +490,15 @@ class Learn {
   hidden_shape() { const H = this.h.n_hidden, columns = H <= 4 ? H : Math.ceil(Math.sqrt(H)); return [Math.ceil(H / columns), columns]; }
 
   paintTime() {
-    const { h, at } = this, width = Math.floor(this.time.clientWidth), height = 84, left = 44, bottom = 18, right = 8;
-    const canvas = this.timeCanvas, ctx = sharpen(canvas, width, height), T = h.n_updates;
+    const { h, at } = this, width = this.wide(this.time), height = clamp(window.innerHeight / this.em / 4 - 130, 70, 130), left = 44, bottom = 18, right = 8;
+    const canvas = this.timeCanvas, ctx = this.sheet(canvas, width, height), T = h.n_updates;
     const top = Math.max(...Object.values(this.curves).map((c) => c.reduce((x, y) => Math.max(x, y), 0))) * 1.05;
     const X = (t) => left + (t / T) * (width - left - right), Y = (kl) => 4 + (1 - clamp(kl / top, 0, 1)) * (height - bottom - 6);
     const keys = Object.keys(h.method_names).filter((m) => this.curves[m]);
-    if (this.keyed !== keys.join() + h.method + this.dark) {
-      this.keyed = keys.join() + h.method + this.dark;
-      this.timeKeys.replaceChildren(...keys.map((m) => this.swatch(this.line(m), h.method_names[m], m === h.method)));
+    const keyed = [keys, h.method, this.dark, this.plain].join();
+    if (this.keyed !== keyed) {
+      this.keyed = keyed;
+      this.timeKeys.replaceChildren(...(this.plain ? [] : keys).map((m) => this.swatch(this.line(m), h.method_names[m], m === h.method)));
     }
     ctx.strokeStyle = this.ink.line;
     for (const k of ticks(0, top, 2)) {
@@ -517,11 +545,11 @@ class Learn {
     const { h, a } = this, m = this.machine(), log_z = a.log_z[this.at], n = a.patterns.length;
     this.probabilities = Array.from(a.patterns, (v) => Math.exp(-m.freeEnergy(v) - log_z));
     const mass = this.probabilities.reduce((x, y) => x + y, 0), all = 1 << h.n_visible;
-    const width = Math.floor(this.barsCanvas.parentElement.clientWidth), left = 40;
+    const width = this.wide(this.barsCanvas.parentElement), left = 40;
     const slot = Math.min(190, (width - left) / n), [rows, columns] = h.shape;
     const cell = Math.max(2, Math.floor(Math.min((slot - 4) / columns, n <= 4 ? 26 : n <= 16 ? 10 : 6)));
-    const rest = all > n, foot = rows * cell + 12, high = clamp(window.innerHeight - (rest ? 640 : 600), 150, 420), gauge = rest ? 40 : 0, height = gauge + high + foot + 6;
-    const ctx = sharpen(this.barsCanvas, width, height), top = this.scaleOfP;
+    const rest = all > n, foot = rows * cell + 12, high = clamp(this.room - foot - (rest ? 146 : 106), 130, 560), gauge = rest ? 40 : 0, height = gauge + high + foot + 6;
+    const ctx = this.sheet(this.barsCanvas, width, height), top = this.scaleOfP;
     if (rest) {
       const w = width - left - 2, cut = Math.round(w * mass);
       ctx.fillStyle = this.colour.model; ctx.fillRect(left, 2, cut, 12);
@@ -555,8 +583,8 @@ class Learn {
     if (h.n_visible <= 4) this.paintGraph(m); else this.paintFilters(m);
   }
   paintGraph(m) {
-    const { V, H } = m, width = Math.floor(this.machineCanvas.parentElement.clientWidth), height = clamp(window.innerHeight - 582, 200, 420);
-    const ctx = sharpen(this.machineCanvas, width, height), scale = Math.max(2, ...Array.from(m.W, Math.abs));
+    const { V, H } = m, width = this.wide(this.machineCanvas.parentElement), height = clamp(this.room - 92, 200, 420);
+    const ctx = this.sheet(this.machineCanvas, width, height), scale = Math.max(2, ...Array.from(m.W, Math.abs));
     const place = (k, n) => (width * (k + 1)) / (n + 1), up = 52, down = height - 58;
     this.machineTitle.textContent = "The machine";
     this.machineNote.textContent = "Squares: pixels; circles: hidden units. A red line wants both ends on together, a blue one does not.";
@@ -586,10 +614,10 @@ class Learn {
     this.machineCanvas.setAttribute("aria-label", `Weights ${Array.from(m.W, (w) => w.toFixed(2)).join(", ")}`);
   }
   paintFilters(m) {
-    const { V, H } = m, [rows, columns] = this.h.shape, width = Math.floor(this.machineCanvas.parentElement.clientWidth);
+    const { V, H } = m, [rows, columns] = this.h.shape, width = this.wide(this.machineCanvas.parentElement);
     const across = H <= 4 ? 2 : H <= 9 ? 3 : 4, gap = 14, down = Math.ceil(H / across);
-    const cell = Math.max(4, Math.floor(Math.min((width - gap * (across - 1)) / across / columns, (clamp(window.innerHeight - 568, 200, 460) - down * 22) / down / rows, 36)));
-    const tall = rows * cell + 22, ctx = sharpen(this.machineCanvas, width, down * tall + 26);
+    const cell = Math.max(4, Math.floor(Math.min((width - gap * (across - 1)) / across / columns, (clamp(this.room - 120, 180, 460) - down * 22) / down / rows, 36)));
+    const tall = rows * cell + 22, ctx = this.sheet(this.machineCanvas, width, down * tall + 26);
     const scale = Math.max(1, ...Array.from(m.W, Math.abs));
     this.machineTitle.textContent = "The weights";
     this.machineNote.textContent = `One tile per hidden unit: red pixels it asks to be on, blue ones off. Below each, its bias c.`;
@@ -616,8 +644,8 @@ class Learn {
   }
   hoverBars(e) {
     if (!this.slots) return;
-    const r = this.barsCanvas.getBoundingClientRect(), k = Math.floor((e.clientX - r.left - this.slots.left) / this.slots.slot);
-    if (k < 0 || k >= this.a.patterns.length || e.clientY - r.top < this.slots.gauge) { this.hush(); return; }
+    const [x, y] = this.spotOf(e, this.barsCanvas), k = Math.floor((x - this.slots.left) / this.slots.slot);
+    if (k < 0 || k >= this.a.patterns.length || y < this.slots.gauge) { this.hush(); return; }
     this.tell_tip(e, this.a.patterns[k], `in the data ${(100 * this.a.p_data[k]).toFixed(2)} %\nin the machine ${(100 * this.probabilities[k]).toFixed(2)} %`);
   }
   tell_tip(e, state, words) {
@@ -626,7 +654,7 @@ class Learn {
     canvas.style.display = state === null ? "none" : "";
     if (state !== null) {
       const cell = this.h.n_visible <= 4 ? 18 : 10;
-      this.picture(sharpen(canvas, this.h.shape[1] * cell, this.h.shape[0] * cell), state, 0, 0, cell);
+      this.picture(this.sheet(canvas, this.h.shape[1] * cell, this.h.shape[0] * cell), state, 0, 0, cell);
     }
     span.textContent = words;
     this.tip.hidden = false;
@@ -638,36 +666,38 @@ class Learn {
   // Matrices: rows are pixels, columns hidden units; the last row and column are the biases.
   matrix(canvas, flat, { low, high, stops, most = 230, tall = 250, name }) {
     const { n_visible: V, n_hidden: H } = this.h, gap = 5;
-    const head = 15, cell = Math.floor(clamp(Math.min((most - gap) / (H + 1), (tall - gap - head) / (V + 1)), 8, 44));
-    const x = (j) => j * cell + (j === H ? gap : 0), y = (i) => head + i * cell + (i === V ? gap : 0);
-    const ctx = sharpen(canvas, (H + 1) * cell + gap, head + (V + 1) * cell + gap);
+    const head = 15, numbers = V <= 4 && H <= 4, fit = (room, n, most) => Math.floor(clamp((room - gap) / (n + 1), 8, most));
+    let cell = fit(most, H, 46), line = fit(tall - head, V, 44);
+    if (!numbers) cell = line = Math.min(cell, line); // squares; numbers are wider than high
+    const x = (j) => j * cell + (j === H ? gap : 0), y = (i) => head + i * line + (i === V ? gap : 0);
+    const ctx = this.sheet(canvas, (H + 1) * cell + gap, head + (V + 1) * line + gap);
     this.text(ctx, H * cell < 60 ? "h" : "hidden units", (H * cell) / 2, 10, { align: "center", size: 11 });
     this.text(ctx, "b", x(H) + cell / 2, 10, { align: "center", size: 11 });
-    this.text(ctx, "c", x(H) + 2, y(V) + cell / 2 + 4, { size: 11 });
+    this.text(ctx, "c", x(H) + 2, y(V) + line / 2 + 4, { size: 11 });
     const value = (i, j) => i < V ? (j < H ? flat[i * H + j] : flat[V * H + i]) : j < H ? flat[V * H + V + j] : null;
     for (let i = 0; i <= V; i++) for (let j = 0; j <= H; j++) {
       const z = value(i, j);
       if (z === null) continue;
       const shade = (z - low) / (high - low || 1);
       ctx.fillStyle = this.mix(stops, shade);
-      ctx.fillRect(x(j), y(i), cell - 1, cell - 1);
-      if (cell >= 34) {
+      ctx.fillRect(x(j), y(i), cell - 1, line - 1);
+      if (numbers && cell >= 40) {
         const dark = stops === this.stops ? Math.abs(shade - 0.5) > 0.22 : shade > 0.5;
-        this.text(ctx, z.toFixed(2).replace("-", "−"), x(j) + cell / 2 - 0.5, y(i) + cell / 2 + 4, { align: "center", size: 12, alpha: 1, weight: 600, colour: dark !== this.dark ? "#fff" : dark ? "#111" : this.ink.text });
+        this.text(ctx, z.toFixed(2).replace("-", "−"), x(j) + cell / 2 - 0.5, y(i) + line / 2 + 4, { align: "center", size: 12, alpha: 1, weight: 600, colour: dark !== this.dark ? "#fff" : dark ? "#111" : this.ink.text });
       }
     }
     ctx.strokeStyle = this.ink.line;
-    ctx.strokeRect(0.5, head + 0.5, H * cell - 1, V * cell - 1);
-    canvas.matrix = { cell, gap, head, value, name };
+    ctx.strokeRect(0.5, head + 0.5, H * cell - 1, V * line - 1);
+    canvas.matrix = { cell, line, gap, head, value, name };
     canvas.setAttribute("aria-label", `${name}: ${V} pixels by ${H} hidden units, and the biases`);
   }
   hoverMatrix(canvas) {
     canvas.onpointermove = (e) => {
       const m = canvas.matrix;
       if (!m) return;
-      const { n_visible: V, n_hidden: H, shape } = this.h, r = canvas.getBoundingClientRect();
-      const at = (z, n) => { const k = Math.floor(z / m.cell); return k < n ? k : z >= n * m.cell + m.gap ? n : -1; };
-      const j = at(e.clientX - r.left, H), i = at(e.clientY - r.top - m.head, V);
+      const { n_visible: V, n_hidden: H, shape } = this.h, [x, y] = this.spotOf(e, canvas);
+      const at = (z, n, size) => { const k = Math.floor(z / size); return k < n ? k : z >= n * size + m.gap ? n : -1; };
+      const j = at(x, H, m.cell), i = at(y - m.head, V, m.line);
       if (i < 0 || j < 0 || i > V || j > H || (i === V && j === H)) { this.hush(); return; }
       const pixel = `pixel row ${Math.floor(i / shape[1]) + 1}, column ${(i % shape[1]) + 1}`, unit = `hidden unit ${j + 1}`;
       const whose = i === V ? `bias of ${unit}` : j === H ? `bias of ${pixel}` : `${pixel} · ${unit}`;
@@ -718,8 +748,8 @@ class Learn {
     ][stage];
     // pictures
     const small = h.n_visible <= 4 ? 15 : h.n_visible <= 9 ? 8 : 6, [rows, columns] = h.shape, pw = columns * small, ph = rows * small;
-    const cases = a.patterns.length, many = h.n_visible <= 4 ? 2 : cases > 16 ? 5 : 3;
-    const dataCtx = sharpen(cards.data.children[1], many * (pw + 8), Math.ceil(cases / many) * (ph + (h.n_visible <= 4 ? 20 : 8)));
+    const cases = a.patterns.length, many = h.n_visible <= 4 ? 2 : cases > 16 ? 6 : 4;
+    const dataCtx = this.sheet(cards.data.children[1], many * (pw + 8), Math.ceil(cases / many) * (ph + (h.n_visible <= 4 ? 20 : 8)));
     for (let k = 0; k < cases; k++) {
       const x = (k % many) * (pw + 8), y = Math.floor(k / many) * (ph + (h.n_visible <= 4 ? 20 : 8));
       this.picture(dataCtx, a.patterns[k], x, y, small);
@@ -727,8 +757,8 @@ class Learn {
     }
     cards.data.children[2].textContent = `${h.n_cases} cases`;
     this.paintChain(at, small, pw, ph);
-    const tables = { low: 0, high: 1, stops: this.depth }, width = Math.floor(this.box.clientWidth);
-    const wide = clamp(width / 4.8, 110, 230), tall = clamp(window.innerHeight * 0.2, 150, 240);
+    const tables = { low: 0, high: 1, stops: this.depth }, width = this.wide(this.box);
+    const wide = clamp(width / 4.8, 110, 230), tall = clamp((this.room - 204) / 2, 92, 240);
     const room = { most: wide, tall };
     const matrix = (card, flat, more, words) => { this.matrix(card.children[1], flat, { ...room, ...more, name: card.children[0].textContent }); card.children[2].textContent = words; };
     const positive = this.row("positive", at), negative = this.row("negative", at);
@@ -747,7 +777,7 @@ class Learn {
     const { h, a, cards } = this, canvas = cards.chain.children[1], note = cards.chain.children[2];
     if (!h.sweeps) {
       const m = this.machine(at), log_z = a.log_z[at], best = this.likeliest(m, 12), many = h.n_visible <= 4 ? 2 : 4;
-      const w = Math.max(pw + 8, 44), tall = ph + 20, ctx = sharpen(canvas, many * w, Math.ceil(best.length / many) * tall);
+      const w = Math.max(pw + 8, 44), tall = ph + 20, ctx = this.sheet(canvas, many * w, Math.ceil(best.length / many) * tall);
       best.forEach((v, k) => {
         const x = (k % many) * w + (w - pw) / 2, y = Math.floor(k / many) * tall;
         this.picture(ctx, v, x, y, small);
@@ -761,8 +791,8 @@ class Learn {
     const v = (t, c) => t === 0 ? a.starts[at * n + c] : a.v_path[(at * k + t - 1) * n + c], hid = (t, c) => a.h_path[(at * k + t - 1) * n + c];
     const full = REST.matches ? 2 * k : this.stage === 2 ? this.reveal || 0 : this.stage > 2 ? 2 * k : 0;
     const unit = pw + hw + 22, per = k > 1 ? Math.max(2, Math.min(4, Math.floor(330 / unit))) : 1, lines = Math.ceil(k / per);
-    const tall = Math.max(ph, hh) + 8, head = 15, block = head + lines * tall, pairW = 2 * pw + 30, cols = k > 1 ? 4 : Math.min(2, n);
-    const others = n - 1, ctx = sharpen(canvas, Math.max(pw + 12 + per * unit, cols * (pairW - 4)), block + head + Math.ceil(others / cols) * (ph + 7));
+    const tall = Math.max(ph, hh) + 8, head = 15, block = head + lines * tall, pairW = 2 * pw + 30, cols = k > 1 ? 4 : Math.min(3, n);
+    const others = n - 1, ctx = this.sheet(canvas, Math.max(pw + 12 + per * unit, cols * (pairW - 4)), block + head + Math.ceil(others / cols) * (ph + 7));
     this.text(ctx, "one chain: v → h → v …", 0, 10, { size: 11 });
     for (let line = 0; line < lines; line++) {
       const y = head + line * tall;
@@ -819,31 +849,31 @@ class Learn {
     return this.a.estimates.subarray(from, from + this.size);
   }
   paintGradients() {
-    const { h, a } = this, M = a.moments.length, width = Math.floor(this.box.clientWidth), k = this.moment();
+    const { h, a } = this, M = a.moments.length, width = this.wide(this.box), k = this.moment();
     this.manyButtons.forEach((b, i) => { b.textContent = `${h.chains[i]} chains`; b.setAttribute("aria-pressed", String(i === this.many)); b.title = i ? "Many chains: the noise averages out, the bias stays" : "As many chains as an update uses"; });
     const all = this.guesses.map((g) => this.gradient(g.method, k)), reach = Math.max(1e-3, ...all.flatMap((x) => Array.from(x, Math.abs)));
     const made = h.method === "exact" ? "the exact gradient" : h.method_names[h.method];
     const earlier = a.moments[k] < this.at ? `, the last before ${this.at.toLocaleString("en-US")} at which they were compared` : "";
     this.gradientsNote.textContent = `At update ${a.moments[k].toLocaleString("en-US")} of learning by ${made}${earlier}. Colours: blue −${pretty(reach, 2)} to red +${pretty(reach, 2)} in all four.`;
     const length = (x) => Math.sqrt(x.reduce((s, z) => s + z * z, 0)), exactLength = length(all[0]);
-    const column = this.panels.gradients.querySelector(".guess").clientWidth;
+    const column = this.wide(this.panels.gradients.querySelector(".guess"));
     this.box.dataset.moment = String(a.moments[k]);
     this.guesses.forEach((g, n) => {
-      const [name, canvas, note, dial] = g.children, what = h.method_names[g.method];
+      const [name, { children: [canvas, dial] }, note] = g.children, what = h.method_names[g.method];
       name.textContent = g.method === "exact" ? "Exact gradient" : what;
       name.style.borderColor = this.line(g.method);
-      this.matrix(canvas, all[n], { low: -reach, high: reach, stops: this.stops, most: Math.min(column, 230), tall: clamp(window.innerHeight * 0.2, 150, 250), name: name.textContent });
+      this.matrix(canvas, all[n], { low: -reach, high: reach, stops: this.stops, most: clamp(column - DIAL - 14, 90, 230), tall: clamp(this.room - 240, 130, 250), name: name.textContent });
       const degrees = n ? a.angles[(this.many * 3 + n - 1) * M + k] : 0;
       g.dataset.degrees = degrees.toFixed(3);
       note.textContent = n ? `length ${(length(all[n]) / exactLength).toFixed(2)} × exact` : `length ${pretty(exactLength, 2)}`;
-      this.paintDial(dial, degrees, g.method, Math.min(column, 200));
+      this.paintDial(dial, degrees, g.method);
     });
     this.paintTurn(k, width);
   }
-  paintDial(canvas, degrees, method, width) {
-    const ctx = sharpen(canvas, width, 78), x = 66, y = 66, r = 52, a = (degrees * Math.PI) / 180;
+  paintDial(canvas, degrees, method) {
+    const x = DIAL / 2, y = x, r = x - 5, ctx = this.sheet(canvas, DIAL, DIAL + 24), a = (degrees * Math.PI) / 180;
     ctx.strokeStyle = this.ink.line;
-    ctx.beginPath(); ctx.arc(x, y, r, Math.PI, 0); ctx.stroke();
+    ctx.beginPath(); ctx.arc(x, y, r, 0, 7); ctx.stroke();
     const ray = (angle, colour, w) => {
       const ex = x + Math.sin(angle) * r, ey = y - Math.cos(angle) * r;
       ctx.strokeStyle = ctx.fillStyle = colour; ctx.lineWidth = w;
@@ -858,18 +888,17 @@ class Learn {
       ctx.globalAlpha = 1;
     }
     ray(0, this.line("exact"), 2);
-    if (method === "exact") this.text(ctx, "straight up", x + 12, 24, { size: 12, alpha: 0.9 });
-    else if (Number.isNaN(degrees)) this.text(ctx, "no step", 128, 44, { size: 12 });
+    if (method === "exact") this.text(ctx, "straight up", x, DIAL + 16, { align: "center", size: 12, alpha: 0.9 });
+    else if (Number.isNaN(degrees)) this.text(ctx, "no step", x, DIAL + 16, { align: "center", size: 12 });
     else {
       ray(a, this.line(method), 3);
-      this.text(ctx, `${degrees.toFixed(0)}°`, 128, 44, { size: 22, weight: 600, alpha: 1 });
-      this.text(ctx, "off", 128, 60, { size: 12 });
+      this.text(ctx, `${degrees.toFixed(0)}° off`, x, DIAL + 18, { align: "center", size: 18, weight: 600, alpha: 1 });
     }
     ctx.lineWidth = 1;
     canvas.setAttribute("aria-label", method === "exact" ? "the direction of steepest ascent" : `${degrees.toFixed(0)} degrees from the exact gradient`);
   }
   paintTurn(now, width) {
-    const { h, a } = this, M = a.moments.length, left = 44, height = 128, bottom = 20, ctx = sharpen(this.turnCanvas, width, height);
+    const { h, a } = this, M = a.moments.length, left = 44, height = 128, bottom = 20, ctx = this.sheet(this.turnCanvas, width, height);
     const X = (t) => left + (t / h.n_updates) * (width - left - 8), Y = (d) => 20 + (1 - d / 180) * (height - bottom - 24);
     this.text(ctx, this.fitting(ctx, width - left, 12, "Angle to the exact gradient, in degrees, through learning: above 90° a step leads downhill", "Angle to the exact gradient: above 90°, downhill"), left, 11, { size: 12 });
     for (const d of [0, 45, 90, 135, 180]) {
@@ -905,10 +934,10 @@ class Learn {
     const { h, a } = this, V = h.n_visible, m = this.machine(), log_z = a.log_z[this.at];
     if (this.landed !== this.at + h.method) { m.landscape(this.F); this.landed = this.at + h.method; this.sorted = null; }
     if (this.walked !== this.at + h.method) { this.path = m.walk(h.walk_start, a.chance, a.chance.shape[0]); this.walked = this.at + h.method; }
-    const rows = 1 << Math.floor(V / 2), columns = 1 << Math.ceil(V / 2), width = Math.floor(this.box.clientWidth);
-    const room = width > 640 ? width * 0.56 : width, cell = Math.min(V <= 4 ? 140 : 1e9, room / columns, clamp(window.innerHeight * 0.42, 280, 520) / rows);
-    this.mapCanvas.parentElement.style.width = `${Math.max(300, Math.round(columns * cell))}px`;
-    const w = Math.round(columns * cell), tall = Math.round(rows * cell), ctx = sharpen(this.mapCanvas, w, tall + 30);
+    const rows = 1 << Math.floor(V / 2), columns = 1 << Math.ceil(V / 2), width = this.wide(this.box);
+    const room = width > 640 ? width * 0.56 : width, cell = Math.min(V <= 4 ? 140 : 1e9, room / columns, clamp(this.room - 156, 200, 520) / rows);
+    this.mapCanvas.parentElement.style.width = `${Math.max(300, Math.round(columns * cell)) * this.em}px`;
+    const w = Math.round(columns * cell), tall = Math.round(rows * cell), ctx = this.sheet(this.mapCanvas, w, tall + 30);
     let floor = Infinity, ceiling = -Infinity;
     for (const F of this.F) { if (F < floor) floor = F; if (F > ceiling) ceiling = F; }
     const span = clamp(ceiling - floor, 1, 12), shade = (F) => 1 - (F - floor) / span;
@@ -951,8 +980,8 @@ class Learn {
     this.hopButton.querySelector("span").textContent = this.hopping ? "Pause" : "Walk";
     this.hopWhere.textContent = now === 0 ? `start · 0 of ${a.chance.shape[0]} sweeps` : `sweep ${(now + 1) >> 1} of ${a.chance.shape[0]} · ${now % 2 ? "h drawn from v" : "v drawn from h"}`;
     const big = h.n_visible <= 4 ? 30 : h.n_visible <= 9 ? 20 : 15, hs = this.hidden_shape();
-    this.picture(sharpen(this.walkV, h.shape[1] * big, h.shape[0] * big), v, 0, 0, big, { on: this.colour.chain });
-    this.picture(sharpen(this.walkH, hs[1] * big, hs[0] * big), hid ?? 0, 0, 0, big, { shape: hs, n: h.n_hidden, on: this.colour.model });
+    this.picture(this.sheet(this.walkV, h.shape[1] * big, h.shape[0] * big), v, 0, 0, big, { on: this.colour.chain });
+    this.picture(this.sheet(this.walkH, hs[1] * big, hs[0] * big), hid ?? 0, 0, 0, big, { shape: hs, n: h.n_hidden, on: this.colour.model });
     this.walkNames[0].classList.toggle("lit", now > 0 && now % 2 === 0);
     this.walkNames[1].classList.toggle("lit", now % 2 === 1);
     const seen = new Set();
@@ -968,8 +997,8 @@ class Learn {
     this.paintSorted(v);
   }
   paintSorted(v) {
-    const { h, a } = this, n = this.sorted.length, width = Math.floor(this.sortCanvas.parentElement.clientWidth), height = 140, left = 40, bottom = 20;
-    const ctx = sharpen(this.sortCanvas, width, height), floor = this.sorted[0], top = Math.max(1, Math.min(24, this.sorted[n - 1] - floor)) * 1.08;
+    const { h, a } = this, n = this.sorted.length, width = this.wide(this.sortCanvas.parentElement), height = 120, left = 40, bottom = 20;
+    const ctx = this.sheet(this.sortCanvas, width, height), floor = this.sorted[0], top = Math.max(1, Math.min(24, this.sorted[n - 1] - floor)) * 1.08;
     const rank = (F) => { let low = 0, high = n - 1; while (low < high) { const k = (low + high) >> 1; if (this.sorted[k] < F) low = k + 1; else high = k; } return low; };
     const X = (k) => left + 6 + (Math.log(k + 1) / Math.log(n)) * (width - left - 14), Y = (F) => 8 + (1 - clamp((F - floor) / top, 0, 1)) * (height - bottom - 12);
     for (const d of ticks(0, top, 3)) {
@@ -993,7 +1022,7 @@ class Learn {
     this.sortCanvas.setAttribute("aria-label", "Free energies of all pictures, sorted; those of the data are ringed");
   }
   hoverMap(e) {
-    const r = this.mapCanvas.getBoundingClientRect(), V = this.h.n_visible, column = Math.floor((e.clientX - r.left) / this.cell), row = Math.floor((e.clientY - r.top) / this.cell);
+    const [x, y] = this.spotOf(e, this.mapCanvas), V = this.h.n_visible, column = Math.floor(x / this.cell), row = Math.floor(y / this.cell);
     if (row < 0 || column < 0 || row >= 1 << Math.floor(V / 2) || column >= 1 << Math.ceil(V / 2)) { this.hush(); return; }
     const v = this.at_spot(row, column);
     this.tell_tip(e, v, `F = ${this.fixed(this.F[v])} nats\np(v) = ${pretty(100 * Math.exp(-this.F[v] - this.a.log_z[this.at]), 2)} %\n${this.known.has(v) ? "in the data" : "never in the data"}`);
