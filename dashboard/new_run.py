@@ -33,6 +33,11 @@ LABELS = {
     "max_grad_norm": "Largest gradient norm",
     "centred": "Centred gradient",
 }
+SPLIT = (
+    "mnist",
+    "fashion-mnist",
+    "kmnist",
+)  # come with a training set of which the validation images are taken
 OWN_FOLDER = "a folder of images"
 LIKE = "as this run"
 # Presets are made for MNIST's 55,000 training images. On a smaller set the same number of epochs would be
@@ -60,7 +65,9 @@ def sidebar() -> None:
         preset, recipe = _recipe(run)
         form = f"{preset}_{run}" if preset == LIKE else preset
         given = _fork(run)
-        dataset = given["dataset"] if given else _dataset(recipe.dataset if preset == LIKE else None, form)
+        dataset = (
+            given["dataset"] if given else _dataset(recipe, recipe.dataset if preset == LIKE else None, form)
+        )
         fields: dict[str, Any] = {"dataset": dataset}
         for name in MAIN:
             if name not in given:
@@ -72,7 +79,8 @@ def sidebar() -> None:
             key="new_name",
             placeholder=_suggested(preset, recipe, fields, bool(given)) if wrong is None else "",
             help="What the run is called in every list, and its folder too. Left empty, it gets the name "
-            "suggested, with four more signs to tell it from others.",
+            "suggested, with four more signs to tell it from others; *changed* in it says that a setting is not "
+            "the preset's own.",
         ).strip()
         misnamed = _misnamed(called)
         if misnamed:
@@ -139,7 +147,7 @@ def _fork(run: str | None) -> dict[str, Any]:
     return given
 
 
-def _dataset(first: str | None, form: str) -> str | None:
+def _dataset(recipe: RunConfig, first: str | None, form: str) -> str | None:
     """The chosen data set's name or folder; None while no usable folder is named."""
     names = [*datasets.NAMES, OWN_FOLDER]
     start = first or ("mnist" if datasets.available("mnist") else "mnist-5k")
@@ -165,7 +173,10 @@ def _dataset(first: str | None, form: str) -> str | None:
             st.warning(sentence(error))
             return None
         return folder
-    st.caption(datasets.describe(chosen))
+    aside = (
+        f" {recipe.n_valid:,} of the training images are set aside to validate." if chosen in SPLIT else ""
+    )
+    st.caption(datasets.describe(chosen) + aside)
     if datasets.available(chosen):
         return chosen
     st.info(

@@ -127,7 +127,8 @@ def filters(
     W = snapshot.W if base is None else snapshot.W - base.W
     total = W.shape[1]
     scale = common_scale(W)
-    full = min(2.5 * scale, max(float(np.abs(W).max(initial=0.0)), scale))
+    largest = float(np.abs(W).max(initial=0.0))
+    full = min(2.5 * scale, max(largest, scale))
     kept = W if total <= MOST_TILES else W[:, np.sort(order)]
     units = np.arange(total) if total <= MOST_TILES else np.sort(order)
     quantised = np.clip(kept * (127.0 / full), -127, 127)
@@ -145,7 +146,8 @@ def filters(
         "title": "Filters",
         "noun": "unit",
         "unit": "",
-        "note": f"{shown} {total:,} hidden units, one tile each: {what}, all on one scale.",
+        "note": f"{shown} {total:,} hidden units, one tile each: {what}, all on one scale"
+        + (f"; the colours end at ±{scale:.2g}, the largest is {largest:.2g}." if largest > scale else "."),
         "hint": "Click a tile.",
         "facts": [["norm", ""], ["bias", ""], ["on for", "of the training subset"]],
     }

@@ -1,6 +1,7 @@
 """Train: start a run, watch it learn, and scrub through what it has learned."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +40,31 @@ UNDERWAY = {
     "restart": ("running", "starting again"),
 }
 UNDERWAY_FOR_S = 20.0
+ANSWER_WITHIN_S = (
+    0.3  # a quiet trainer obeys within a tenth of a second: then the press and its effect are one refresh
+)
 COMPLAINT_FOR_S = 8.0  # long enough to be read on a page that refreshes twice a second
+# Pause and Resume keep one place, at the end of their row, whichever buttons stand before them; a button that was
+# pressed says so until the app has heard it.
+LAYOUT = """<style>
+.st-key-top [data-testid="stMarkdownContainer"] p { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+.st-key-controls { gap: 0.4rem; }
+@media (min-width: 641px) { .st-key-controls { margin-left: auto; justify-content: flex-end; } }
+:is(.st-key-do_pause_, .st-key-do_resume_) button { min-width: 6.6rem; }
+@media (min-width: 75em) { .st-key-top { flex-wrap: nowrap; } }
+@media (max-width: 75em) { .st-key-controls { flex: 1 0 100%; } }
+.st-key-controls button[data-asked] { position: relative; opacity: 0.6; pointer-events: none; }
+.st-key-controls button[data-asked]::after {
+  content: ""; position: absolute; inset: auto 0.4rem 0.15rem; height: 2px; background: currentColor;
+  animation: asked 0.7s ease-in-out infinite alternate;
+}
+@keyframes asked { from { opacity: 0.2; } }
+@media (prefers-reduced-motion: reduce) { .st-key-controls button[data-asked]::after { animation: none; } }
+.st-key-purpose { justify-content: space-between; }
+.st-key-purpose p { margin: 0; }
+.st-key-doctor.st-key-doctor > :last-child { margin-left: 0; }
+[data-testid="stPopoverBody"] { min-height: min(14rem, 50vh); }
+</style>"""
 
 
 @dataclass(frozen=True)
@@ -52,6 +77,7 @@ class Moment:
 
 
 def main() -> None:
+    st.html(LAYOUT)
     components.feed_afresh()
     name = st.session_state.get("run")
     new_run.sidebar()
@@ -63,7 +89,7 @@ def main() -> None:
         )
         newcomers()
         return
-    if st.session_state.get("watched") != name:
+    if st.session_state.get("watched") != name or view_state.gone_back():
         st.session_state.watched = name
         st.session_state.moment = view_state.field("step")
         st.session_state.answers = None
@@ -72,9 +98,12 @@ def main() -> None:
         st.session_state.filter_sort = view_state.field("sort")
         st.session_state.underway = None
         st.session_state.film = st.session_state.complaint = None
-    st.caption(
-        "Watch a restricted Boltzmann machine learn: the slider goes to any moment of it, and every picture follows."
-    )
+    with st.container(horizontal=True, vertical_alignment="center", key="purpose"):
+        st.caption(
+            "Watch a restricted Boltzmann machine learn: the slider takes every picture to any saved moment.",
+            width="content",
+        )
+        newcomers()
     alive = _alive(name)
     st.session_state.watched_alive = alive
     st.fragment(run_every=LIVE_PERIOD_S if alive else REST_PERIOD_S)(watch)(name)
@@ -120,7 +149,7 @@ def watch(name: str) -> None:
     if shown is not None and shown.note:
         st.warning(shown.note)
     see_doctor(name, reader, config, steps)
-    left, right = st.columns([5, 3], gap="medium")
+    left, right = st.container(key="stack-now").columns([5, 3], gap="medium")
     with left:
         draw_curves(name, reader, shown, status, events)
         about("these curves", **curve_rows.ABOUT[view_state.field("curves")])
@@ -135,7 +164,7 @@ def watch(name: str) -> None:
     order = _order(name, steps, shown)
     draw_filters(name, steps, shown, shape, order)
     about("the filters", **pictures.ABOUT["filters"])
-    left, right = st.columns(2, gap="medium")
+    left, right = st.container(key="stack-inside").columns(2, gap="medium")
     with left:
         draw_activity(name, reader, shown, order)
         about("the hidden units", **pictures.ABOUT["activity"])
@@ -159,7 +188,7 @@ def header(name: str, config: dict[str, Any], status: dict[str, Any]) -> None:
             horizontal=True, vertical_alignment="center", gap="small", width="content", key="controls"
         ):
             controls(name, status, disabled=underway is not None)
-    if status["message"] and state in ("diverged", "failed", "interrupted"):
+    if status["message"] and state in ("running", "paused", "diverged", "failed", "interrupted"):
         st.warning(sentence(status["message"]))
 
 
@@ -182,10 +211,14 @@ def progress_words(status: dict[str, Any], shown: Moment | None) -> str:
         words.append(f"{pace:,.0f} steps/s")
         # Far below the run's own mean the machine is busy with something else: nobody knows for how long.
         if pace * status["seconds"] >= step / 4:
-            words.append(f"{duration((status['n_steps'] - step) / pace)} left")
-    else:
-        words.append(f"trained {duration(status['seconds'])}")
+            words.append(f"{_unbroken((status['n_steps'] - step) / pace)} left")
+    elif step:
+        words.append(f"trained {_unbroken(status['seconds'])}")
     return " · ".join(words)
+
+
+def _unbroken(seconds: float) -> str:
+    return duration(seconds).replace(" ", "\u00a0")
 
 
 def controls(name: str, status: dict[str, Any], disabled: bool) -> None:
@@ -205,24 +238,25 @@ def controls(name: str, status: dict[str, Any], disabled: bool) -> None:
             **look,
         )
 
-    if state == "running":
-        button("Pause", "pause", "pause", help="Hold after the current update; nothing is lost.")
-        button("Stop", "stop", "stop", help="End the run here and save its state; it can be resumed later.")
-    elif state == "paused":
+    stop = "End the run here and save its state; it can be resumed later."
+    if state == "paused":
         epoch = max(1, int(status["steps_per_epoch"] or 1))
-        button("Resume", "play_arrow", "resume", help="Go on training.", type="primary")
         button("1 step", None, "step", {"n": 1}, help="Make one parameter update, then hold again.")
         button("10 steps", None, "step", {"n": 10}, help="Make ten updates, then hold again.")
         button("1 epoch", None, "step", {"n": epoch}, help="Train one pass over the data, then hold again.")
-        button("Stop", "stop", "stop", help="End the run here and save its state; it can be resumed later.")
-    elif state in ("stopped", "interrupted"):
+    if state in ("running", "paused"):
+        change_settings(name, status)
+        button("Stop", "stop", "stop", help=stop)
+    if state == "running":
+        button("Pause", "pause", "pause", help="Hold after the current update; nothing is lost.")
+    elif state == "paused":
+        button("Resume", "play_arrow", "resume", help="Go on training.", type="primary")
+    if state in ("finished", "stopped"):
+        what_next(name)
+    if state in ("stopped", "interrupted"):
         button(
             "Resume", "play_arrow", "restart", help="Start a trainer that goes on from the last saved state."
         )
-    if state in ("finished", "stopped"):
-        what_next(name)
-    if state in ("running", "paused"):
-        change_settings(name, status)
 
 
 def what_next(name: str) -> None:
@@ -246,7 +280,7 @@ def newcomers() -> None:
 
 def change_settings(name: str, status: dict[str, Any]) -> None:
     """The settings that may change while it trains. Its widgets are made when it is opened and start at the
-    values of that moment, so that a decaying learning rate does not change under the reader's fingers.
+    values of that moment, so that what arrives meanwhile does not change them under the reader's fingers.
     """
     with st.popover(
         "Change",
@@ -257,7 +291,9 @@ def change_settings(name: str, status: dict[str, Any]) -> None:
     ) as opened:
         if not opened.open:
             st.session_state.pop("change_from", None)
+            st.session_state.pop("change_sent", None)
             return
+        reader = data.reader(name)
         begun = st.session_state.setdefault("change_from", {})
         what = st.selectbox(
             "Setting",
@@ -266,18 +302,35 @@ def change_settings(name: str, status: dict[str, Any]) -> None:
             key="change_what",
             help="The change is written into the run's record, so that it stays true to what was done.",
         )
-        settings = data.reader(name).config()["config"]
-        current = status["learning_rate"] if what == "learning_rate" else settings.get(what)
-        begun.setdefault(what, float(current or 0))
+        settings = reader.config()["config"]
+        set_before = [event["value"] for event in _all_events(reader) if event.get("command") == "set"]
+        now = next((one["value"] for one in reversed(set_before) if one["name"] == what), settings.get(what))
+        begun.setdefault(what, float(now or 0))
         new = st.number_input("New value", value=begun[what], format="%g", key=f"change_{what}")
+        if what == "learning_rate" and settings.get("lr_schedule") != "constant" and now:
+            st.caption(
+                f"The run's {settings['lr_schedule']} schedule scales it down as training goes on: set to "
+                f"{new:g}, it is {new * status['learning_rate'] / now:.3g} at this step."
+            )
         value = int(new) if what == "k" else new
-        st.button(
-            "Set it", key="change_do", on_click=_command, args=(name, "set", {"name": what, "value": value})
-        )
+        wish = {"name": what, "value": value}
+        st.button("Set it", key="change_do", on_click=_set, args=(name, wish, len(set_before)))
+        sent = st.session_state.get("change_sent")
+        if sent and len(set_before) > sent[1]:
+            st.markdown(f":green[✓ {plain(what.replace('_', ' '))} is set to {set_before[-1]['value']:g}.]")
+        elif sent:
+            st.caption("Passed on: the trainer takes it before its next update.")
+
+
+def _set(name: str, wish: dict[str, Any], before: int) -> None:
+    """Passes a changed setting on. before: how many were changed until then."""
+    st.session_state.change_sent = (wish, before)
+    _command(name, "set", wish)
 
 
 def _command(name: str, command: str, value: Any) -> None:
     """A button was pressed: pass it on, and remember it so that the page shows at once that it was heard."""
+    st.session_state.heard = st.session_state.get("heard", 0) + 1
     try:
         if command == "restart":
             trainers.resume(name)
@@ -286,11 +339,25 @@ def _command(name: str, command: str, value: Any) -> None:
     except ValueError as error:
         _complain(error)
         return
-    if command in UNDERWAY:
-        st.session_state.underway = (command, time.monotonic())
     if command == "step" and st.session_state.moment != "live":
         _go("live")
         st.toast("The page follows the newest state again, to show the step.")
+    if command in UNDERWAY:
+        st.session_state.underway = (command, time.monotonic())
+        _wait(name, lambda status: status["state"] == UNDERWAY[command][0])
+    elif command == "step":
+        step = data.reader(name).status()["step"]
+        _wait(name, lambda status: status["step"] > step)
+
+
+def _wait(name: str, done: Callable[[dict[str, Any]], bool]) -> None:
+    """Gives a trainer that has nothing else to do the time to obey, so that this refresh shows what it did."""
+    until = time.monotonic() + ANSWER_WITHIN_S
+    try:
+        while time.monotonic() < until and not done(data.reader(name).status()):
+            time.sleep(0.03)
+    except RunError:
+        pass  # the page says what became of the run
 
 
 def _complain(error: object) -> None:
@@ -376,6 +443,8 @@ def time_slider(
         "moving": status["state"] == "running",
         "events": events,
         "answers": st.session_state.answers,
+        "heard": st.session_state.get("heard", 0),
+        "period": LIVE_PERIOD_S if alive else REST_PERIOD_S,
     }
     film, arrays = st.session_state.get("film"), {}
     if film is not None:
@@ -391,7 +460,13 @@ def time_slider(
             _complain(film.error)
         if film.data is not None and st.session_state.pop("film_wanted", False):
             arrays["film"] = np.frombuffer(film.data, dtype=np.uint8)
-    timeline.mount(key="timeline", data=pack(header, arrays), on_at_change=_moved, on_film_change=_film_asked)
+    timeline.mount(
+        key="timeline",
+        data=pack(header, arrays),
+        on_at_change=_moved,
+        on_film_change=_film_asked,
+        on_wake_change=lambda: None,  # being asked is enough: it is a refresh
+    )
 
 
 def _film_asked() -> None:
@@ -442,7 +517,7 @@ def caption(shown: Moment | None) -> None:
     if isinstance(meta.get("epoch"), (int, float)):
         words.append(f"epoch {meta['epoch']:.3g}")
     if isinstance(meta.get("seconds"), (int, float)):
-        words.append(f"after {duration(meta['seconds'])}")
+        words.append(f"after {_unbroken(meta['seconds'])}")
     st.caption(" · ".join(words), width="content")
 
 
@@ -465,7 +540,6 @@ def see_doctor(name: str, reader: RunReader, config: dict[str, Any], steps: list
             st.markdown(f":green-badge[{len(findings)} checks fine]")
         else:
             st.markdown(":grey-badge[too early to say]")
-        newcomers()
 
 
 def doctor_report(findings: list[doctor.Finding]) -> str:
@@ -537,6 +611,7 @@ def draw_curves(
         "steps_per_epoch": _steps_per_epoch(status, shown),
         "view": {"group": view_state.field("curves"), "axis": view_state.field("axis")},
         "of": _source(name, shown),
+        "alive": status["state"] in data.LIVE_STATES,
     }
     try:
         estimates = curve_rows.estimates(reader.likelihood())
@@ -681,8 +756,12 @@ def _probe(reader: RunReader) -> Probe | None:
 
 
 def _events(reader: RunReader) -> list[dict[str, Any]]:
+    return curve_rows.marks(_all_events(reader))
+
+
+def _all_events(reader: RunReader) -> list[dict[str, Any]]:
     try:
-        return curve_rows.marks(reader.events())
+        return reader.events()
     except RunError:
         return []
 

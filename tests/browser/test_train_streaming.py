@@ -5,13 +5,14 @@ tests/artifacts/train-streamed.txt.
 """
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from dashboard import trainers
 from rbm_core.config import preset
@@ -54,6 +55,9 @@ WATCH = """() => {
         same: drawn.filter((one) => one.isConnected).length, canvases: drawn.length,
         scroll: main.scrollTop });
 }"""
+
+FILTERS_STEP = """() => document.querySelector('.st-key-filters [data-testid=stBidiComponentIsolated]')
+    .shadowRoot.__view.h.of.step"""
 
 
 @pytest.fixture
@@ -127,6 +131,7 @@ def test_nothing_is_lost_or_moved_while_data_stream_in(
     page.evaluate("(main) => document.querySelector('[data-testid=stMain]').scrollTo(0, 0)")
     slide(page, 0.0)
     until(lambda: shown_step(page) == 0, 8, "the slider does not go back")
+    until(lambda: page.evaluate(FILTERS_STEP) == 0, 8, "the filters do not follow the slider")
     filters, rows = pixels(page, "filters"), len(streaming.metrics()["step"])
     while time.monotonic() - begun < SECONDS:
         time.sleep(2)
@@ -143,3 +148,113 @@ def test_nothing_is_lost_or_moved_while_data_stream_in(
         f"least opacity {seen['dimmest']:g}\n{seen['shifts']}\n"
     )
     assert badge(page).endswith("running")
+
+
+# When the next click was, when a button first said that it was pressed, and when the step shown changed: ms apart.
+TIME_PRESS = """() => {
+    const shown = () => document.querySelector('.st-key-head').innerText, before = shown();
+    const times = window.__times = {};
+    document.addEventListener('pointerdown', () => { times.press = performance.now(); }, { capture: true, once: true });
+    const look = () => {
+        const passed = performance.now() - times.press;
+        if (!times.asked && document.querySelector('.st-key-controls [data-asked]')) times.asked = passed;
+        if (shown() !== before) times.shown = passed; else setTimeout(look, 5);
+    };
+    look();
+}"""
+
+
+@pytest.fixture
+def watched(
+    streaming: RunReader, start_app: Callable[..., App], open_page: Callable[..., Page]
+) -> Iterator[tuple[App, Page]]:
+    """The paused run's page, and its app."""
+    app = start_app()
+    page = open_page(f"{app.url}/?run={RUN}")
+    page.wait_for_selector(".st-key-histograms canvas", timeout=90_000)
+    settle(page)
+    yield app, page
+    app.process.send_signal(signal.SIGCONT)
+
+
+def press(page: Page, name: str) -> None:
+    page.locator(".st-key-controls").get_by_role("button", name=name).click()
+
+
+def test_no_press_is_lost_beside_a_trainer_and_a_film_in_the_making(
+    streaming: RunReader, watched: tuple[App, Page]
+) -> None:
+    _, page = watched
+    film = page.get_by_label("Save the training as a film")
+    state = lambda: streaming.status()["state"]  # noqa: E731
+    press(page, "Resume")
+    until(lambda: state() == "running", 10, "Resume was lost")
+    with page.expect_download(timeout=90_000):
+        film.select_option("filters gif")
+        for name, wanted in (("Pause", "paused"), ("Resume", "running"), ("Pause", "paused")):
+            press(page, name)
+            until(lambda wanted=wanted: state() == wanted, 10, f"{name} was lost beside a film")
+        for n in (1, 10):
+            before = streaming.status()["step"]
+            press(page, "1 step" if n == 1 else "10 steps")
+            until(
+                lambda n=n, before=before: streaming.status()["step"] == before + n, 10, "the steps were lost"
+            )
+            until(lambda n=n, before=before: shown_step(page) == before + n, 10, "the steps are not shown")
+    press(page, "Resume")
+    until(lambda: state() == "running", 10, "Resume was lost after a film")
+
+
+def test_a_press_is_seen_at_once_even_while_the_app_is_held_up(
+    streaming: RunReader, watched: tuple[App, Page]
+) -> None:
+    app, page = watched
+    before = streaming.status()["step"]
+    page.evaluate(TIME_PRESS)
+    press(page, "1 step")
+    until(lambda: shown_step(page) == before + 1, 20, "the step is not shown")
+    at_rest = page.evaluate("window.__times")
+    expect(page.locator("[data-asked]")).to_have_count(0)
+    app.process.send_signal(signal.SIGSTOP)
+    page.evaluate(TIME_PRESS)
+    press(page, "1 step")
+    time.sleep(1)
+    assert page.locator("[data-asked]").count() == 1, "nothing says that the press was seen"
+    assert streaming.status()["step"] == before + 1
+    app.process.send_signal(signal.SIGCONT)
+    until(
+        lambda: streaming.status()["step"] == before + 2, 20, "the press was lost while the app was held up"
+    )
+    expect(page.locator("[data-asked]")).to_have_count(0, timeout=20_000)
+    held_up = page.evaluate("window.__times")
+    assert at_rest["asked"] < 100
+    assert held_up["asked"] < 100
+    (ARTIFACTS / "train-pressed.txt").write_text(
+        f"1 step: seen after {at_rest['asked']:.0f} ms, shown after {at_rest['shown']:.0f} ms; "
+        f"app held up: seen after {held_up['asked']:.0f} ms\n"
+    )
+
+
+def test_a_press_that_does_not_reach_the_app_is_said_to_be_lost(watched: tuple[App, Page]) -> None:
+    _, page = watched
+    page.locator(".st-key-do_step_1 button").evaluate(
+        "(b) => b.addEventListener('click', (event) => event.stopImmediatePropagation(), true)"
+    )
+    press(page, "1 step")
+    said = page.get_by_text("“1 step” did not reach the app: press it again.")
+    expect(said).to_be_visible(timeout=20_000)
+    expect(page.locator("[data-asked]")).to_have_count(0)
+
+
+def test_an_app_that_falls_silent_is_said_to_be_silent_and_the_page_goes_on_after_it(
+    streaming: RunReader, watched: tuple[App, Page]
+) -> None:
+    app, page = watched
+    app.process.send_signal(signal.SIGSTOP)
+    said = page.get_by_text("No word from the app for")
+    expect(said).to_be_visible(timeout=30_000)
+    shoot(page, "train-silent")
+    trainers.send(RUN, "step", {"n": 1})
+    app.process.send_signal(signal.SIGCONT)
+    expect(said).not_to_be_visible(timeout=30_000)
+    until(lambda: shown_step(page) == streaming.status()["step"], 20, "the page does not go on")

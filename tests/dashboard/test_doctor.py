@@ -146,6 +146,18 @@ def test_averaged_weights_may_take_long_steps_at_a_constant_rate() -> None:
     assert not ill(record(config=averaged, learning_rate=np.full(N, 0.1), update_ratio=np.full(N, 0.03)))
 
 
+def test_what_is_called_healthy_holds_for_what_is_found_well() -> None:
+    def said(ratio: float, **config: Any) -> str:
+        falling = {"learning_rate": np.linspace(0.1, 0, N), "update_ratio": np.full(N, ratio)}
+        found = doctor.update_ratio(record(config={"lr_schedule": "linear", **config}, **falling))
+        assert found is not None
+        assert found.well
+        return found.healthy
+
+    assert "between 1e-4 and 1e-2" in said(2e-3)
+    assert "1e-2" not in said(1.9e-2, averaging=0.05), "a ratio above the bound that is named is called well"
+
+
 def test_a_gap_within_the_noise_of_its_subsets_is_none() -> None:
     gap = np.linspace(0, 9, N)
     assert "Training / validation gap" in ill(record(free_energy_gap=gap))

@@ -237,6 +237,58 @@ def test_a_setting_changed_while_it_trains_is_sent_with_its_name(run: Path) -> N
     lock.release()
 
 
+def test_a_change_starts_from_the_setting_in_force_and_says_when_it_is_made(run: Path) -> None:
+    def set_by_hand(value: float) -> None:
+        event = {
+            "time": 0.0,
+            "step": 50,
+            "command": "set",
+            "value": {"name": "learning_rate", "value": value},
+        }
+        with (run / "events.jsonl").open("a") as record:
+            record.write(json.dumps(event) + "\n")
+
+    recorded = json.loads((run / "config.json").read_text())
+    recorded["config"] |= {"learning_rate": 0.1, "lr_schedule": "linear"}
+    (run / "config.json").write_text(json.dumps(recorded))
+    set_by_hand(0.2)
+    lock = live(run, state="running", steps_per_s=100.0, learning_rate=0.15)  # a quarter of the run is done
+    app = open_train(run=RUN)
+    app.session_state["change"] = True
+    app.run()
+    assert app.number_input(key="change_learning_rate").value == 0.2
+    app.number_input(key="change_learning_rate").set_value(0.04).run()
+    assert any("set to 0.04, it is 0.03 at this step" in caption.value for caption in app.caption)
+    app.button(key="change_do").click().run()
+    assert any("Passed on" in caption.value for caption in app.caption)
+    set_by_hand(0.04)
+    app.run()
+    assert "learning rate is set to 0.04" in text(app)
+    assert not any("Passed on" in caption.value for caption in app.caption)
+    lock.release()
+
+
+def test_what_a_trainer_could_not_do_is_said_while_it_trains(run: Path) -> None:
+    lock = live(run, state="paused", message="Not done: k must be at least 1, got 0.")
+    assert "Not done: k must be at least 1, got 0." in [one.value for one in open_train(run=RUN).warning]
+    lock.release()
+
+
+def test_every_press_is_counted_as_heard(run: Path) -> None:
+    lock = live(run, state="running", steps_per_s=100.0)
+    app = open_train(run=RUN)
+    assert fed(app, "timeline")[0]["heard"] == 0
+    app.button(key="do_pause_").click().run()
+    assert fed(app, "timeline")[0]["heard"] == 1
+    lock.release()
+
+
+def test_images_set_aside_to_validate_are_told(run: Path) -> None:
+    app = open_train(run=RUN)
+    app.selectbox(key="new_dataset").set_value("mnist").run()
+    assert any("5,000 of the training images are set aside" in caption.value for caption in app.caption)
+
+
 def test_a_command_nobody_can_obey_costs_one_sentence(run: Path) -> None:
     lock = live(run, state="running", steps_per_s=100.0)
     app = open_train(run=RUN)
@@ -244,12 +296,13 @@ def test_a_command_nobody_can_obey_costs_one_sentence(run: Path) -> None:
     app.button(key="do_stop_").click().run()
     assert not app.exception
     assert any("not being trained" in error.value for error in app.error)
+    assert fed(app, "timeline")[0]["heard"] == 1
 
 
 def test_time_left_is_told_only_where_the_speed_is_known(run: Path) -> None:
     going = {"state": "running", "step": 1000, "n_steps": 3000, "seconds": 10.0}
     lock = live(run, **going, steps_per_s=100.0)
-    assert "100 steps/s · 20 s left" in text(open_train(run=RUN))
+    assert "100 steps/s · 20\xa0s left" in text(open_train(run=RUN))
     live(run, **going, steps_per_s=0.1)
     stalled = text(open_train(run=RUN))
     assert " left" not in stalled

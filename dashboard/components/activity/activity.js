@@ -9,7 +9,7 @@ class Activity {
     this.tip = el("div", { class: "tip", hidden: "" });
     this.root.append(el("div", { class: "row spread" }, el("div", { class: "title" }, "Hidden units on probe images"), saveButtons(this)),
       el("div", { class: "stage" }, this.canvas, this.tip),
-      el("div", { class: "note" }, "p(h = 1 | v): black is 0, white is 1. Dark columns are units that never fire, white ones always do; odd rows are odd images."),
+      el("div", { class: "note" }, "p(h = 1 | v): black is 0, white is 1. Dark columns are units that never fire, white ones always do; a row unlike the others is an image unlike the others."),
       el("div", { class: "title second" }, "How active are the units"), this.bars);
     this.off = document.createElement("canvas");
     this.observer = onResize(this, this.root);

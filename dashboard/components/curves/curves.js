@@ -20,12 +20,12 @@ const GROUPS = {
     label: "Likelihood",
     panels: [
       { title: "log-likelihood log p(v), nats per image", share: 3, lines: [
-        { ...LINE("log_likelihood_train", "log p, training", "green"), estimate: 1 },
-        { ...LINE("log_likelihood_valid", "validation", "vermillion"), estimate: 2 },
-        { ...LINE("log_likelihood_test", "test", "purple"), estimate: 3 }] },
+        { ...LINE("log_likelihood_train", "log p, training", "blue"), estimate: 1 },
+        { ...LINE("log_likelihood_valid", "log p, validation", "orange"), estimate: 2 },
+        { ...LINE("log_likelihood_test", "log p, test", "purple"), estimate: 3 }] },
       { title: "pseudo-likelihood, nats per image", share: 2, lines: [
-        LINE("pseudo_likelihood_train", "pseudo, training", "blue"),
-        LINE("pseudo_likelihood_valid", "validation", "orange")] },
+        { ...LINE("pseudo_likelihood_train", "pseudo, training", "blue"), dash: [5, 3] },
+        { ...LINE("pseudo_likelihood_valid", "pseudo, validation", "orange"), dash: [5, 3] }] },
     ],
     note: "Higher is better. The log-likelihood log p(v) needs log Z: dots are estimates made on the page Evaluate, a line is what the run " +
       "itself followed; bars and bands are ± 1 standard error. The pseudo-likelihood guesses one pixel from all the others: cheap, but blind to the overall shape.",
@@ -156,6 +156,7 @@ class Curves {
     this.estimates = arrays.estimates;
     this.events = header.events;
     this.of = header.of;
+    this.alive = header.alive;
     this.perEpoch = header.steps_per_epoch;
     this.cursor = header.cursor;
     if (first && header.view) {
@@ -242,7 +243,9 @@ class Curves {
     const { n } = this.rows;
     if (!n) return [0, 1];
     if (this.zoom) return this.zoom;
-    const low = this.x(0), high = this.x(n - 1);
+    // The state shown may be newer than the last recorded row: then the frame reaches as far.
+    const low = this.x(0), last = this.x(n - 1), shown = this.cursor === null || this.cursor === undefined ? last : this.xOfStep(this.cursor);
+    const high = shown > last ? shown : last;
     return [low, high > low ? high : low + 1];
   }
 
@@ -294,7 +297,7 @@ class Curves {
 
   draw() {
     if (!this.ink) return;
-    const group = GROUPS[this.group], em = textScale(), width = Math.floor(this.root.clientWidth / em), height = 270;
+    const group = GROUPS[this.group], em = textScale(), width = Math.floor(this.root.clientWidth / em), height = Math.round(Math.min(420, Math.max(270, 0.42 * width)));
     if (!width) return;
     for (const tab of this.tabs.children) tab.setAttribute("aria-selected", tab.dataset.key === this.group);
     this.note.textContent = group.note;
@@ -306,7 +309,8 @@ class Curves {
     if (!n) {
       ctx.fillStyle = this.ink.text;
       ctx.textAlign = "center";
-      ctx.fillText("The first point arrives within seconds.", width / 2, height / 2);
+      const words = this.version === undefined ? "The curves are on their way …" : this.alive ? "The first point arrives within seconds." : "This run has recorded no curves.";
+      ctx.fillText(words, width / 2, height / 2);
       this.legend.replaceChildren();
       this.legendKey = null; // built anew with the first point
       return;
@@ -385,7 +389,9 @@ class Curves {
       }
       ctx.globalAlpha = 1;
       ctx.lineWidth = 1.8;
+      ctx.setLineDash(line.dash || []);
       this.stroke(ctx, line.soft, sx, sy, first, last, right - left);
+      ctx.setLineDash([]);
       this.drawPoints(ctx, line, sx, sy);
     }
     ctx.restore();
@@ -504,8 +510,7 @@ class Curves {
     };
     for (const event of this.events) rule(Math.round(sx.to(this.xOfStep(event.step))) + 0.5, this.ink.lines.purple, [2, 4], 1);
     if (this.cursor !== null && this.cursor !== undefined) {
-      // The state shown may be a little newer than the last recorded row.
-      const x = this.zoom ? sx.to(this.xOfStep(this.cursor)) : Math.min(sx.to(this.xOfStep(this.cursor)), right);
+      const x = sx.to(this.xOfStep(this.cursor));
       rule(x, this.ink.accent, [], 1.5);
       if (x >= left - 1 && x <= right + 1) {
         ctx.fillStyle = this.ink.accent;
@@ -532,8 +537,8 @@ class Curves {
     if (this.legendKey !== key) {
       this.legendKey = key;
       this.legend.replaceChildren(...lines.map((line) => {
-        const swatch = el("span", { class: "swatch" });
-        swatch.style.background = this.ink.lines[line.colour];
+        const swatch = el("span", { class: line.dash ? "swatch dashed" : "swatch" });
+        swatch.style.color = this.ink.lines[line.colour];
         const button = el("button", { class: "key", title: "Show or hide this curve", onclick: () => {
           if (this.hidden.has(line.column)) this.hidden.delete(line.column); else this.hidden.add(line.column);
           this.draw();

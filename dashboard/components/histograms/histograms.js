@@ -1,12 +1,17 @@
 // Small histograms side by side. header: {version, same, panels: [{title, unit, colour}], of}
 // arrays: counts0 int32 (bins), edges0 float32 (bins + 1), counts1, ...
 
+// 4.9·10⁻⁷ instead of 4.91e−7.
+function power(x) {
+  return pretty(x, 2).replace(/(\.\d)\d?e(−?)(\d+)/, (_, digit, sign, e) => `${digit}·10${sign && "⁻"}${[...e].map((d) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[d]).join("")}`);
+}
+
 class Histograms {
   constructor(root) {
     this.root = root;
     this.grid = el("div", { class: "grid" });
     this.root.append(el("div", { class: "row spread head" }, el("div", { class: "title" }, "Parameters and their last update"), saveButtons(this)), this.grid,
-      el("div", { class: "note" }, "How many parameters have which value; ↑ is the tallest bar. Heights are square roots of counts, so that the tails stay visible."));
+      el("div", { class: "note" }, "How many parameters have which value, in nats; ↑ is the tallest bar. Heights are square roots of counts, so that the tails stay visible."));
     this.observer = onResize(this, this.root);
   }
   close() { this.observer.disconnect(); }
@@ -59,11 +64,9 @@ class Histograms {
     ctx.font = `11px ${this.ink.font}`;
     ctx.textAlign = "left";
     ctx.fillText(`↑ ${pretty(top)}`, 0, 9);
-    ctx.fillText(pretty(low, 2), 0, high + 14);
+    ctx.fillText(power(low), 0, high + 14);
     ctx.textAlign = "right";
-    ctx.fillText(pretty(low + span, 2), width, high + 14);
-    ctx.textAlign = "center";
-    ctx.fillText(panel.unit, width / 2, high + 14);
+    ctx.fillText(power(low + span), width, high + 14);
     ctx.globalAlpha = 1;
     canvas.setAttribute("aria-label", `${panel.title}: ${total} values from ${pretty(low, 2)} to ${pretty(low + span, 2)}`);
   }

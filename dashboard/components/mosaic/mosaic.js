@@ -112,7 +112,7 @@ class Mosaic {
   layout(width) {
     const [th, tw] = this.h.shape, n = this.n, ratio = pixelRatio();
     if (this.h.kind === "particles") {
-      const columns = Math.ceil(Math.sqrt(n)), room = Math.min(width, 420) / columns - GAP, grain = Math.floor((4 * room * ratio) / tw) / 4;
+      const columns = Math.ceil(Math.sqrt(n)), room = Math.min(width, 560) / columns - GAP, grain = Math.floor((4 * room * ratio) / tw) / 4;
       return { columns, rows: Math.ceil(n / columns), size: grain >= 1 ? Math.min((grain * tw) / ratio, 96) : room };
     }
     for (let grain = Math.max(1, Math.floor((96 * ratio) / tw)); ; grain -= grain > 3 ? 1 : 0.25) {

@@ -1,4 +1,5 @@
-// One time slider for the page. header: {steps, n_steps, steps_per_epoch, shown, follows, alive, moving, events, answers, film: {number, words, file, made, failed}}
+// One time slider for the page. header: {steps, n_steps, steps_per_epoch, shown, follows, alive, moving, events, answers, heard, period, film: {number, words, file, made, failed}}
+// heard: how many presses of the page's buttons the app has heard; period: seconds between its refreshes
 // arrays: film uint8 (bytes): the file, where it was asked for
 // It answers at once in the browser (the knob and the curves' cursor move), and tells the server the step wanted.
 
@@ -27,25 +28,65 @@ class Timeline {
       this.filmPicker.append(el("option", { value: `${subject} ${format}` }, `${subject}, ${format === "gif" ? "GIF" : "WebP"}`));
     }
     this.liveButton = el("button", { class: "live", onclick: () => this.go("live") });
-    this.canvas = el("canvas", { role: "slider", tabindex: "0", "aria-label": "Moment of the training shown on this page" });
+    this.canvas = el("canvas", { role: "slider", tabindex: "0", "aria-label": "Moment of the training shown on this page", title: "A dot is a saved moment. Early steps, when most changes, lie further apart: places go by the cube root of the step" });
     this.over = null;    // the snapshot the pointer is nearest to
     this.stage = el("div", { class: "stage" }, this.canvas);
     this.moves = [
       this.playButton, button(PREVIOUS, "One snapshot back", () => this.shift(-1)), button(NEXT, "One snapshot on", () => this.shift(1))];
     this.bar = el("div", { class: "bar" }, ...this.moves,
       this.stage, this.speed, this.filmPicker, this.liveButton);
-    this.root.append(this.bar);
+    this.silence = el("div", { class: "silence", role: "status", hidden: "" });
+    this.root.append(this.bar, this.silence);
     this.observer = onResize(this, this.root);
     this.onGoto = (event) => this.go(this.nearest(event.detail.step));
     window.addEventListener("rbm-goto", this.onGoto);
+    this.onPress = (event) => this.press(event.target.closest && event.target.closest(".st-key-controls [class*='st-key-do_'] button"));
+    document.addEventListener("click", this.onPress, true);
+    this.last = performance.now();
+    this.watch = setInterval(() => this.listenFor(), 1000);
     this.listen();
   }
 
   close() {
     this.observer.disconnect();
     window.removeEventListener("rbm-goto", this.onGoto);
+    document.removeEventListener("click", this.onPress, true);
     clearTimeout(this.timer);
     clearInterval(this.filmTimer);
+    clearInterval(this.watch);
+  }
+
+  // A button of the page was pressed: it says so at once, and until the app has counted it as heard.
+  press(button) {
+    if (!button || !this.h) return;
+    button.dataset.asked = "";
+    this.pressed = { button, words: button.innerText.trim(), heard: this.h.heard, at: performance.now(), refreshes: 0 };
+  }
+  answerPress() {
+    const { pressed } = this;
+    if (!pressed) return;
+    pressed.refreshes += 1;
+    const heard = this.h.heard !== pressed.heard;
+    // Refreshes that came well after the press and know nothing of it: it was lost on the way.
+    if (!heard && (pressed.refreshes < 6 || performance.now() - pressed.at < 6000)) return;
+    delete pressed.button.dataset.asked;
+    this.pressed = undefined;
+    this.lostPress = heard ? "" : `“${pressed.words}” did not reach the app: press it again.`;
+    if (!heard) setTimeout(() => { this.lostPress = ""; this.listenFor(); }, 8000);
+    this.listenFor();
+  }
+  // A page that hears nothing for long says so, and asks; nothing on it moves for that.
+  listenFor() {
+    const now = performance.now(), late = 1000 * (this.h ? this.h.period : 2) + 8000;
+    if (document.visibilityState !== "visible") this.last = now; // a hidden tab is refreshed rarely
+    const quiet = now - this.last;
+    if (quiet > late && now - (this.woken || 0) > 10000) {
+      this.woken = now;
+      this.ask("wake", 1);
+    }
+    const words = quiet > late ? `No word from the app for ${Math.round(quiet / 1000)} s: it is very busy, or gone. What you see is from then.` : this.lostPress || "";
+    this.silence.hidden = !words;
+    if (this.silence.textContent !== words) this.silence.textContent = words;
   }
 
   // A film is made beside the server while the page goes on; each refresh says how far it is, and the view takes
@@ -93,6 +134,9 @@ class Timeline {
 
   receive({ header, arrays }) {
     this.h = header;
+    this.last = performance.now();
+    this.answerPress();
+    if (!this.silence.hidden) this.listenFor();
     this.receiveFilm(header.film, arrays.film);
     if (this.asked !== undefined) {
       // An answer to the newest question, or a reader elsewhere (a link, another control) moved the page.
