@@ -13,7 +13,6 @@ from typing import Any
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 
 @dataclass(frozen=True)
@@ -227,12 +226,6 @@ def remember(key: str, value: Any) -> None:
             del st.query_params[key]
     elif st.query_params.get(key) != spec.text(value):
         st.query_params[key] = spec.text(value)
-
-
-def gone_back() -> bool:
-    """Whether the browser's Back or Forward asked for this run of the page: then the link has the say."""
-    context = get_script_run_ctx()
-    return context is not None and context.is_history_navigation
 
 
 def gone_back() -> bool:

@@ -50,8 +50,8 @@ F(v) = -b^\top v - \sum_j \log\bigl(1 + e^{\,c_j + (vW)_j}\bigr), \qquad p(v) = 
         "an error of the estimate moves all lines together, and the band is one standard error of it. While "
         "training it is measured at some of the saved moments by short annealings from both sides, and continued "
         "between them, where the band widens; the page Evaluate takes a long look at one moment. Choose between "
-        "models by the validation line and leave the test line for the end. The pseudo-likelihood asks how well each pixel is told from all the others, one "
-        "pixel drawn at a time, scaled to the whole image.",
+        "models by the validation line and leave the test line for the end. The pseudo-likelihood asks how well each "
+        "pixel is told from all the others, one pixel drawn at a time, scaled to the whole image.",
         "formula": r"\log p(v) = -F(v) - \log Z, \qquad \mathrm{PL}(v) = \sum_i \log p(v_i \mid v_{-i})",
         "source": "Salakhutdinov and Murray (2008); Burda, Grosse and Salakhutdinov (2015); Bennett (1976); "
         "Besag (1975).",

@@ -43,7 +43,9 @@ LAYOUT = """<style>
 </style>""".replace("PAPER", PAPER)
 # While another machine is made, the one on the page stands still and steps back: it is not what the controls say.
 # The empty div keeps this style in its place, from which it is taken away again.
-WAITING = "<div></div><style>.st-key-learn { --waiting: 1; filter: opacity(0.25); pointer-events: none; }</style>"
+WAITING = (
+    "<div></div><style>.st-key-learn { --waiting: 1; filter: opacity(0.25); pointer-events: none; }</style>"
+)
 # What the first lessons do not need yet.
 PLAIN_LESSONS = 3
 PLAIN = "<style>.st-key-learn-which { display: none; }</style>"
