@@ -79,8 +79,9 @@ def film(
     chain = gibbs.from_images(rbm, v)
     scale = _Scale(rbm, arrays)
     reference = scale.picture(clean) > 0.5
-    known = next(_sources(meta, arrays, rbm.n_visible, "train"), None)
-    around = _map_of(rbm, meta, scale, known) if meta["with_map"] and known else None
+    # The data set is loaded only for a film that needs it: the first film of a visit has none to wait for.
+    known = next(_sources(meta, arrays, rbm.n_visible, "train"), None) if meta["with_map"] else None
+    around = _map_of(rbm, meta, scale, known) if known else None
     path = np.empty((n_sweeps + 1, n_chains, 2), np.float32)
     near = None
     if meta["with_nearest"] and (cases := _training_bits(meta, arrays, rbm.n_visible)):

@@ -376,6 +376,15 @@ def test_without_the_runs_own_data_the_probe_images_stand_in_and_it_is_said(chan
     assert set(arrays["near_labels"]) == {255}, "images without labels were given some"
 
 
+def test_a_film_of_chains_alone_waits_for_no_data_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(*_: object) -> None:
+        raise AssertionError("the data set is loaded before the first frames are shown")
+
+    monkeypatch.setattr(sampler_process, "_loaded", load)
+    header, _ = in_process(request(dataset="mnist-5k"))
+    assert (header["map"], header["nearest"]) == (None, None)
+
+
 def test_a_run_with_no_picture_at_all_is_filmed_without_map_and_nearest() -> None:
     header, _ = in_process(request(with_map=True, with_nearest=True, dataset="nowhere"))
     assert (header["map"], header["nearest"]) == (None, None)
