@@ -47,8 +47,8 @@ a:focus-visible, summary:focus-visible {
 [data-testid="stSidebarHeader"]::before { content: "RBM Observatory"; font-weight: 600; font-size: 1.05rem; }
 [data-testid="stApp"]:not([data-test-connection-state="CONNECTED"])::after {
   content: "The app does not answer. What is pressed now may be lost; the page goes on as soon as it is back.";
-  position: fixed; z-index: 1000; left: 50%; bottom: 1rem; transform: translateX(-50%);
-  width: max-content; max-width: 92vw; padding: 0.6rem 1rem; border-radius: 0.5rem; font-size: 0.95rem;
+  position: fixed; z-index: 1000001; right: 1rem; bottom: 1rem;
+  max-width: min(36rem, calc(100vw - 2rem)); padding: 0.6rem 1rem; border-radius: 0.5rem; font-size: 0.95rem;
   color: PAPER; background: INK; animation: said-late 2s;
 }
 @keyframes said-late { 0%, 99% { opacity: 0; } 100% { opacity: 1; } }

@@ -26,9 +26,9 @@ TITLES = {
     "pseudo": "Pseudo-likelihood",
 }
 LENGTHS = {
-    "1000": "Quick and rough: 1,000 temperatures",
-    "adaptive": "Adaptive, some 10 s: 5,000 temperatures",
-    "salakhutdinov-murray": "Published, some 20 s: 14,500 temperatures",
+    "1000": "1,000 temperatures: rough",
+    "adaptive": "5,000, adaptive: some 10 s",
+    "salakhutdinov-murray": "14,500, published: some 20 s",
 }
 KINDS = {
     "bracket": "AIS, both sides",
@@ -323,7 +323,7 @@ def choose(name: str) -> dict[str, Any] | None:
                 f"{TITLES.get(one['estimator'], one['estimator'])}, step {one['step']:,}: "
                 f"{sentence(plain(one.get('message', 'it failed')))}"
             )
-        elif one["state"] == "interrupted":
+        elif one["state"] == "interrupted" and not running:  # it may be the one that goes on just now
             share = float(one.get("done", 0)) / max(float(one.get("total", 0)), 1.0)
             words, button = st.columns([6, 1.2], vertical_alignment="center")
             words.info(
@@ -336,7 +336,6 @@ def choose(name: str) -> dict[str, Any] | None:
                 key=f"go-on-{one['id']}",
                 icon=":material/play_arrow:",
                 width="stretch",
-                disabled=running,
                 on_click=go_on,
                 args=(name, one),
                 help="Goes on from where it was interrupted.",
@@ -374,9 +373,8 @@ def _label(one: dict[str, Any]) -> str:
     settings, words = one.get("settings", {}), [TITLES.get(one["estimator"], one["estimator"])]
     words.append(f"step {one['step']:,}")
     if "betas" in settings:
-        asked = settings["betas"]
-        named = LENGTHS.get(str(asked))
-        words.append(named.split(": ")[1] if named else f"{asked:,} temperatures")
+        asked = {"adaptive": "5,000 adaptive", "salakhutdinov-murray": "14,500"}.get(settings["betas"])
+        words.append(f"{asked or format(settings['betas'], ',')} temperatures")
     if "sweeps" in settings:
         words.append(f"{settings['sweeps']:,} sweeps")
     return " · ".join(words)

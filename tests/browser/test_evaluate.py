@@ -1,0 +1,88 @@
+"""The Evaluate page in a real browser, on a run that a real trainer goes on training."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from dashboard import evaluations, trainers
+from rbm_core.config import make_config
+from rbm_core.runs import RunReader, control
+from tests.live import App, settle, shoot
+
+RUN = "still-training"
+expect.set_options(timeout=60_000)  # an evaluation shares two cores with a trainer, a server and a browser
+
+
+@pytest.fixture
+def training(runs_root: Path) -> Iterator[RunReader]:
+    """A run whose trainer would go on for hours, past its first snapshots."""
+    config = make_config(
+        dataset="mnist-5k",
+        n_hidden=200,
+        epochs=20_000,
+        n_valid=100,
+        log_every=20,
+        device="cpu",
+        precision="float32",
+    )
+    trainers.start(config, RUN)
+    reader = RunReader(runs_root / RUN)
+    wait_until(lambda: len(reader.snapshot_steps()) > 5, "the trainer kept no snapshots")
+    yield reader
+    control.send(reader.path, "stop")
+    wait_until(lambda: reader.status()["state"] == "stopped", "the trainer did not stop")
+
+
+def wait_until(true: Callable[[], bool], otherwise: str, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, otherwise
+        time.sleep(0.2)
+
+
+def test_a_run_in_training_is_evaluated_interrupted_and_resumed_while_it_goes_on(
+    training: RunReader, start_app: Callable[..., App], open_page: Callable[..., Page]
+) -> None:
+    page = open_page(f"{start_app().url}/evaluate?run={RUN}")
+    expect(page.get_by_text("Nobody has asked yet")).to_be_visible()
+    before = training.status()["step"]
+    page.get_by_role("button", name="Evaluate", exact=True).click()
+
+    # The estimate closes in on the page while the evaluation goes on: first one round, then two.
+    chart = page.locator(".js-plotly-plot").filter(has_text="Do the two sides meet?")
+    expect(chart.locator(".xtick", has_text="145")).to_be_visible()
+    expect(chart.locator(".xtick", has_text="1,450")).to_be_visible()
+    expect(page.get_by_text(re.compile("AIS, 14,500 temperatures"))).to_be_visible()
+    shoot(page, "evaluate-under-way", full_page=True)
+
+    page.get_by_role("button", name="Interrupt").click()
+    said = page.get_by_text(re.compile(r"was interrupted at \d+%"))
+    expect(said).to_be_visible()
+    (begun,) = evaluations.of_run(RUN)
+    assert begun["state"] == "interrupted"
+    assert 0 < begun["done"] < begun["total"]
+    assert training.likelihood() == []
+    shoot(page, "evaluate-interrupted")
+
+    page.get_by_role("button", name="Go on").click()
+    expect(said).to_have_count(0)
+    expect(page.get_by_role("button", name="Interrupt")).to_be_visible()
+    expect(page.get_by_role("button", name="Interrupt")).to_have_count(0, timeout=180_000)
+    expect(page.get_by_test_id("stMetric").filter(has_text="Test log-likelihood")).to_be_visible()
+    settle(page)
+    (ended,) = evaluations.of_run(RUN)
+    assert ended["id"] == begun["id"]
+    assert ended["started"] == begun["started"], "it began anew instead of going on"
+    assert ended["rounds"][:2] == begun["rounds"][:2]
+    (row,) = training.likelihood()
+    shown = f"{row['test_nats']:.2f}".replace("-", "−")
+    expect(page.get_by_test_id("stMetric").filter(has_text="Test log-likelihood")).to_contain_text(shown)
+    expect(page.get_by_text("Every evaluation of every run")).to_be_visible()
+    shoot(page, "evaluate-done", full_page=True)
+
+    assert training.status()["state"] == "running"
+    assert training.status()["step"] > before, "training stood still meanwhile"
