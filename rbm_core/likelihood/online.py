@@ -4,7 +4,7 @@ While log Z climbs by hundreds of nats, the training data's free energy falls by
 log-likelihood, moves slowly, in a line over the logarithm of the step that flattens slowly. So between two annealings
 it is the likelihood that is continued, a little less steeply than since half as many steps, and log Z follows from the
 free energy of the training subset, which the curves measure anyway. How far that may be off is learned from how far it
-was off at each anchor: a scalar Kalman filter.
+was off at each anchor, by the same logarithm: a scalar Kalman filter.
 
 The other way, tried first, carries importance weights exp(F_old(v) − F_new(v)) along the trajectory (Desjardins,
 Courville & Bengio 2011; resampled as in Del Moral, Doucet & Jasra 2006). Measured over 13,750 updates of centred PCD-5
@@ -35,19 +35,20 @@ from rbm_core.rbm import RBM
 
 __all__ = ["OnlineLogZ"]
 
-_SHARE = 0.04  # of the work of training; with what is not counted it stays below a twentieth of the time
+_SHARE = 0.05  # of the work of training, at most
 _CHAINS = 30  # in each direction
 # Of an anchor's work: sweeps of the particles, which have followed the weights of the moment and not their mean.
 _SETTLE = 1 / 6
-_ANCHORS = 14  # at least, if each then has enough temperatures
-_FEWEST, _MOST = 400, 6000  # temperatures and sweeps of an anchor, in the mean over all of them
+_ANCHORS = 14  # at most
+_FEWEST, _MOST = 400, 4500  # temperatures and sweeps of an anchor, in the mean over all of them
 _TOO_FEW = 20  # in all: a run so short is not judged
-_FIRST = 250  # the first anchor is so many times earlier than the end of the run
+_FIRST = 250  # the first anchor is at most so many times earlier than the end of the run
 # In multiply-adds of an update's products, what else takes time: the calls of an update and of a temperature, and the
 # draws and sums of a temperature, which cost as much again as its products.
 _UPDATE, _TEMPERATURE, _REST = 1.1e8, 2e6, 2.0
 _EXACT_UNITS = 12  # up to here enumeration costs less than annealing
 _FLATTENS = 0.75  # of the last slope over the logarithm of the step goes on
+_STEEP = 20.0  # nats an e-fold of steps: how fast a young model may learn, before two anchors tell
 _FLOOR = 0.1  # nats that so few chains cannot know about their own spread
 
 
@@ -73,23 +74,22 @@ class OnlineLogZ:
         if rbm.device.type == "cuda":
             temperature = max(temperature, update)  # so many launches take about as long as a captured update
         affordable = _SHARE * updates * update / temperature
-        mean = min(max(_FEWEST, affordable / _ANCHORS), _MOST)
-        # Learning is fast at first and slow in the end: anchors at about equal steps of the logarithm, short ones
-        # first, since young models are easily judged.
-        wanted = np.geomspace(updates, updates / _FIRST, max(1, int(affordable / mean)))
+        # Learning is fast at first and slow in the end: anchors at about equal steps of the logarithm. Young models are
+        # easily judged and so are those in the end, when the learning rate has fallen; most work goes to the middle.
+        n = max(1, min(_ANCHORS, int(affordable / _FEWEST)))
         kept = np.array([step for step in moments if step > 0])
+        wanted = np.geomspace(updates, updates / min(_FIRST, 2.0 ** (n - 1)), n)
         chosen = sorted({int(kept[np.abs(kept - step).argmin()]) for step in wanted})
-        if affordable < _TOO_FEW:
-            chosen = []
-        self.plan: dict[int, int] = {}  # step: temperatures and sweeps
-        for i, step in enumerate(chosen):
-            mean = min(affordable / len(chosen), _MOST)
-            self.plan[step] = int(mean * (0.4 + 1.2 * (i + 0.5) / len(chosen)))
+        x = (np.arange(len(chosen)) + 0.5) / len(chosen)
+        shares = 0.5 + 3 * x * (1 - x)
+        work = min(affordable / len(chosen), _MOST) * shares / shares.mean()  # temperatures and sweeps
+        self.plan = (
+            dict(zip(chosen, work.astype(int).tolist(), strict=True)) if affordable >= _TOO_FEW else {}
+        )
         self._step = -1  # the last one observed
         self._passed: list[list[float]] = []  # [step, likelihood] at each anchor, the newest last
         self._variance = 0.0  # nats², of the newest
-        self._drift = 4.0  # nats² of variance that an observation adds, learned from anchor to anchor
-        self._since = 0  # observations since the last anchor
+        self._drift = 4.0  # nats² of variance that an e-fold of steps adds, learned from anchor to anchor
 
     def observe(
         self,
@@ -111,24 +111,25 @@ class OnlineLogZ:
             return None  # the trainer says so; ais and exact_log_z would refuse
         if smaller_layer(rbm) <= _EXACT_UNITS:
             return exact_log_z(rbm), 0.0
-        self._since += 1
         due = [n for at, n in self.plan.items() if self._step < at <= step]
         self._step = step
         if due:
             self._anchor(rbm, free_energy, due[-1], particles, dtype)
         if not self._passed:
             return None
-        variance = self._variance + self._drift * self._since
-        return -free_energy - self._expected(), math.sqrt(variance)
+        likelihood, variance = self._expected()
+        return -free_energy - likelihood, math.sqrt(variance)
 
-    def _expected(self) -> float:
-        """The likelihood now, by the anchors so far."""
+    def _expected(self) -> tuple[float, float]:
+        """The likelihood now by the anchors so far, nats, and its variance."""
         *earlier, (last, likelihood) = self._passed
+        gone = math.log(self._step / last)
+        variance = self._variance + self._drift * gone
         if not earlier:
-            return likelihood
+            return likelihood, variance + (_STEEP * gone) ** 2
         before = next((anchor for anchor in reversed(earlier) if anchor[0] <= last / 2), earlier[-1])
         slope = (likelihood - before[1]) / math.log(last / before[0])
-        return likelihood + _FLATTENS * slope * math.log(self._step / last)
+        return likelihood + _FLATTENS * slope * gone, variance
 
     def _anchor(
         self, rbm: RBM, free_energy: float, work: int, particles: Tensor | None, dtype: torch.dtype
@@ -139,17 +140,17 @@ class OnlineLogZ:
         if not math.isfinite(likelihood):
             return  # a model that blows up; the trainer says so
         if self._passed:
-            expected = self._expected()
+            expected, prior = self._expected()
             surprise = likelihood - expected
             excess = max(surprise**2 - noise - self._variance, 0.0)
-            if len(self._passed) > 1:  # the first surprise is of a likelihood without any slope
-                self._drift = 0.5 * self._drift + 0.5 * excess / self._since
-            prior = self._variance + max(excess, self._drift * self._since)  # a surprise is not averaged away
+            if len(self._passed) > 1:
+                gone = math.log(self._step / self._passed[-1][0])
+                self._drift = 0.5 * self._drift + 0.5 * excess / gone
+            prior = max(prior, self._variance + excess)  # a surprise is not averaged away
             gain = prior / (prior + noise)
             likelihood, noise = expected + gain * surprise, gain * noise
         self._passed.append([self._step, likelihood])
         self._variance = noise
-        self._since = 0
 
     def _measure(self, rbm: RBM, work: int, particles: Tensor | None, precision: str) -> AISResult | Bracket:
         """Bennett's joint estimate where there are particles: either direction alone errs by nats in so few steps."""
@@ -172,9 +173,7 @@ class OnlineLogZ:
 
     def state(self) -> dict[str, Any]:
         """What `load` needs to go on exactly, JSON-able."""
-        return deepcopy(
-            {name: vars(self)[name] for name in ("_step", "_passed", "_variance", "_drift", "_since")}
-        )
+        return deepcopy({name: vars(self)[name] for name in ("_step", "_passed", "_variance", "_drift")})
 
     def load(self, state: dict[str, Any]) -> None:
         """Go on from a `state`."""

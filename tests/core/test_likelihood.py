@@ -2,6 +2,7 @@
 precision.
 """
 
+import itertools
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -511,20 +512,23 @@ def test_the_online_estimate_follows_a_model_that_learns() -> None:
 
 
 def test_the_online_error_bar_grows_until_an_anchor_and_learns_from_it() -> None:
-    online, still, far = watched(), growing(0.0), growing(1.0)
+    def bars(way: Callable[[int], RBM]) -> list[float]:
+        online, seen = watched(), []
+        for step in range(200, UPDATES + 1, 100):
+            rbm = way(step)
+            estimate = online.observe(rbm, mean_energy(rbm), step)
+            assert estimate is not None
+            seen.append(estimate[1])
+        at = [(step - 200) // 100 for step in anchors(online)]
+        for start, end in itertools.pairwise(at):
+            assert seen[start:end] == sorted(seen[start:end])
+            assert seen[end - 1] > seen[start]
+        return [seen[end - 1] for end in at[3:]]
 
-    def bar(rbm: RBM, step: int) -> float:
-        seen = online.observe(rbm, mean_energy(rbm), step)
-        assert seen is not None
-        return seen[1]
-
-    bars = [bar(still, 200), *(bar(still, 200) for _ in range(20))]
-    assert bars == sorted(bars)
-    assert bars[-1] > 2 * bars[0]
-    assert bar(far, UPDATES) < bars[-1] / 2
-    assert anchors(online) == [200, UPDATES]
-    later = [bar(far, UPDATES) for _ in range(20)]
-    assert later[-1] > bars[-1], "the surprise of a model that changed widens later bars"
+    still, jumping = (
+        bars(way) for way in (lambda step: growing(0.0), lambda step: growing(step // 4000 % 2))
+    )
+    assert np.mean(jumping) > 2 * np.mean(still), "a model that surprises is known less between two anchors"
 
 
 @pytest.mark.parametrize("updates", [20, 1000, UPDATES, 4_000_000])
@@ -536,7 +540,7 @@ def test_the_online_estimate_anneals_at_kept_moments_within_its_share_of_counted
     plan = OnlineLogZ(growing(0.0), moments, ROWS, base_vbias=base_rate(growing(0.0))).plan
     assert max(plan) == updates
     assert set(plan) <= set(moments) - {0}
-    work = 0.04 * updates * (ROWS * 20 * 14 + 1.1e8)
+    work = 0.05 * updates * (ROWS * 20 * 14 + 1.1e8)
     assert sum(plan.values()) * (120 * 20 * 14 + 2e6) <= work
 
 
