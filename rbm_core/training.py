@@ -217,14 +217,7 @@ class Training:
         self._chains_rng = Rng(config.seed, "chains", self.device)
         self._binarise_rng = Rng(config.seed, "binarise", self.device)
         self._monitor_rng = Rng(config.seed, "measure", self.device)
-        self.phases = Phases(
-            self.model,
-            self.batch_size,
-            self.n_chains,
-            dtype=self.dtype,
-            rng=self._chains_rng,
-            algorithm=config.algorithm,
-        )
+        self.phases = self._new_phases()
         # Chains begin as independent pixels at the data's means, the model without any hidden unit.
         start = Rng(config.seed, "start", self.device).uniform((self.n_chains, V))
         if config.visible == "gaussian":
@@ -265,6 +258,16 @@ class Training:
             self._online = OnlineLogZ(
                 self.model, self.snapshot_steps, rows, base_vbias=base, seed=config.seed
             )
+
+    def _new_phases(self) -> Phases:
+        return Phases(
+            self.model,
+            self.batch_size,
+            self.n_chains,
+            dtype=self.dtype,
+            rng=self._chains_rng,
+            algorithm=self.config.algorithm,
+        )
 
     # Where it stands ---------------------------------------------------------------------------------------------
 
@@ -642,14 +645,7 @@ class Training:
             # The timing behind 'auto' may fall the other way today; the run goes on in what it began with.
             self.dtype = getattr(torch, meta["dtype"])
             self.precision_note = meta["precision_note"]
-            self.phases = Phases(
-                self.model,
-                self.batch_size,
-                self.n_chains,
-                dtype=self.dtype,
-                rng=self._chains_rng,
-                algorithm=self.config.algorithm,
-            )
+            self.phases = self._new_phases()
         self.step = int(meta["step"])
         self.settings = dict(meta["settings"])
         self._loss_total.fill_(float(meta["loss"][0]))
