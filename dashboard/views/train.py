@@ -44,15 +44,16 @@ ANSWER_WITHIN_S = (
     0.3  # a quiet trainer obeys within a tenth of a second: then the press and its effect are one refresh
 )
 COMPLAINT_FOR_S = 8.0  # long enough to be read on a page that refreshes twice a second
-# Pause and Resume keep one place, at the end of their row, whichever buttons stand before them; a button that was
-# pressed says so until the app has heard it.
+# Every button keeps its place whatever the run does; one that was pressed says so until the app has heard it.
 LAYOUT = """<style>
 .st-key-top [data-testid="stMarkdownContainer"] p { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+.st-key-top .stMarkdownBadge { display: inline-block; min-width: 6rem; }
+.st-key-top { justify-content: flex-start; }
 .st-key-controls { gap: 0.4rem; }
-@media (min-width: 641px) { .st-key-controls { margin-left: auto; justify-content: flex-end; } }
 :is(.st-key-do_pause_, .st-key-do_resume_) button { min-width: 6.6rem; }
-@media (min-width: 75em) { .st-key-top { flex-wrap: nowrap; } }
+@media (min-width: 75em) { .st-key-top, .st-key-controls { flex-wrap: nowrap; } }
 @media (max-width: 75em) { .st-key-controls { flex: 1 0 100%; } }
+@media (max-width: 60em) { .st-key-controls:has(.st-key-do_stop_) { min-height: 4.75rem; align-content: flex-start; } }
 .st-key-controls button[data-asked] { position: relative; opacity: 0.6; pointer-events: none; }
 .st-key-controls button[data-asked]::after {
   content: ""; position: absolute; inset: auto 0.4rem 0.15rem; height: 2px; background: currentColor;
@@ -100,7 +101,7 @@ def main() -> None:
         st.session_state.film = st.session_state.complaint = None
     with st.container(horizontal=True, vertical_alignment="center", key="purpose"):
         st.caption(
-            "Watch a restricted Boltzmann machine learn: the slider takes every picture to any saved moment.",
+            "Watch a restricted Boltzmann machine learn: the slider goes to any saved moment.",
             width="content",
         )
         newcomers()
@@ -180,9 +181,7 @@ def header(name: str, config: dict[str, Any], status: dict[str, Any]) -> None:
     state, underway = status["state"], _underway(status["state"])
     words = underway or state
     badge = f":{STATE_COLOURS.get(state, 'grey')}-badge[● {words}]"
-    with st.container(
-        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="top"
-    ):
+    with st.container(horizontal=True, vertical_alignment="center", key="top"):
         st.markdown(f"**{plain(name)}** &nbsp; {badge}", width="content")
         with st.container(
             horizontal=True, vertical_alignment="center", gap="small", width="content", key="controls"
@@ -238,25 +237,25 @@ def controls(name: str, status: dict[str, Any], disabled: bool) -> None:
             **look,
         )
 
-    stop = "End the run here and save its state; it can be resumed later."
+    # What comes and goes stands last: nothing moves away under the pointer.
+    if state == "running":
+        button("Pause", "pause", "pause", help="Hold after the current update; nothing is lost.")
+    elif state == "paused":
+        button("Resume", "play_arrow", "resume", help="Go on training.", type="primary")
+    elif state in ("stopped", "interrupted"):
+        button(
+            "Resume", "play_arrow", "restart", help="Start a trainer that goes on from the last saved state."
+        )
+    if state in ("running", "paused"):
+        button("Stop", "stop", "stop", help="End the run here and save its state; it can be resumed later.")
+        change_settings(name, status)
     if state == "paused":
         epoch = max(1, int(status["steps_per_epoch"] or 1))
         button("1 step", None, "step", {"n": 1}, help="Make one parameter update, then hold again.")
         button("10 steps", None, "step", {"n": 10}, help="Make ten updates, then hold again.")
         button("1 epoch", None, "step", {"n": epoch}, help="Train one pass over the data, then hold again.")
-    if state in ("running", "paused"):
-        change_settings(name, status)
-        button("Stop", "stop", "stop", help=stop)
-    if state == "running":
-        button("Pause", "pause", "pause", help="Hold after the current update; nothing is lost.")
-    elif state == "paused":
-        button("Resume", "play_arrow", "resume", help="Go on training.", type="primary")
     if state in ("finished", "stopped"):
         what_next(name)
-    if state in ("stopped", "interrupted"):
-        button(
-            "Resume", "play_arrow", "restart", help="Start a trainer that goes on from the last saved state."
-        )
 
 
 def what_next(name: str) -> None:

@@ -237,7 +237,7 @@ def test_a_press_is_seen_at_once_even_while_the_app_is_held_up(
 
 def test_a_press_that_does_not_reach_the_app_is_said_to_be_lost(watched: tuple[App, Page]) -> None:
     _, page = watched
-    page.locator(".st-key-do_step_1 button").evaluate(
+    page.locator(".st-key-controls").get_by_role("button", name="1 step").evaluate(
         "(b) => b.addEventListener('click', (event) => event.stopImmediatePropagation(), true)"
     )
     press(page, "1 step")
