@@ -31,7 +31,8 @@ AGES = 6  # snapshots side by side
 
 @dataclass(frozen=True)
 class ChainSettings:
-    """What a reader chose. hot: the temperature to cool down from, 0 for none. corrupt: per cent of the pixels.
+    """What a reader chose. particles_of: another run whose particles the chains start from, with their step; None for
+    this one's. hot: the temperature to cool down from, 0 for none. corrupt: per cent of the pixels.
 
     drawing, held: bits as base64, the picture drawn and the pixels held fixed; empty for none.
     beside: "nothing", "ages" (the same start and chance in snapshots of other ages), or "whatif": from sweep `fork`
@@ -43,6 +44,7 @@ class ChainSettings:
     sweeps: int
     seed: int
     digit: str = "any"
+    particles_of: tuple[str, int] | None = None
     drawing: str = ""
     held: str = ""
     corrupt: int = 0
@@ -134,17 +136,21 @@ def make_film(
     settings: ChainSettings,
     snapshot_at: Callable[[int], Snapshot],
     on_progress: sampler.Progress | None = None,
+    *,
+    other: RunReader | None = None,
     with_map: bool = True,
     with_nearest: bool = True,
 ) -> Shown:
     """The film of these settings in the machine of this snapshot, and of what is to run beside it.
 
-    snapshot_at: reads the run's snapshot of a step. with_map: lay the chains among training images too, where
-    settings.has_map. with_nearest: find the training image nearest to each state too. Raises SamplerError,
-    DrawingError or RunError.
+    snapshot_at: reads the run's snapshot of a step. other: the run of settings.particles_of. with_map: lay the chains
+    among training images too, where settings.has_map. with_nearest: find the training image nearest to each state
+    too. Raises SamplerError, DrawingError or RunError.
     """
     asked = replace(
-        request(reader, snapshot, settings), with_map=with_map and settings.has_map, with_nearest=with_nearest
+        request(reader, snapshot, settings, other),
+        with_map=with_map and settings.has_map,
+        with_nearest=with_nearest,
     )
     steps: list[int] = []
     if settings.beside == "ages":
@@ -267,19 +273,28 @@ def image_shape(reader: RunReader, snapshot: Snapshot) -> tuple[int, int]:
     return int(rows), int(columns)
 
 
-def request(reader: RunReader, snapshot: Snapshot, settings: ChainSettings) -> sampler.FilmRequest:
-    """What the sampler is asked for. Raises SamplerError for settings out of bounds, DrawingError for a drawing
-    that does not fit this machine.
+def request(
+    reader: RunReader, snapshot: Snapshot, settings: ChainSettings, other: RunReader | None = None
+) -> sampler.FilmRequest:
+    """What the sampler is asked for. other: the run of settings.particles_of.
+
+    Raises SamplerError for settings out of bounds, DrawingError for a drawing that does not fit this machine,
+    RunError for particles that cannot be read.
     """
     config, probe = reader.config(), reader.probe()
     fields = config["config"]
     shape = image_shape(reader, snapshot)
     images, images_are = None, ""
     if settings.start == "particles":
-        images = snapshot.particles_v.astype(np.float32)
-        images_are = "the run's fantasy particles, where training left them"
-        if probe is not None and probe.pixel_mean is not None and probe.pixel_std is not None:
-            images = images * probe.pixel_std + probe.pixel_mean
+        if other is not None and settings.particles_of is not None:
+            name, step = settings.particles_of
+            images = _particles(other, other.snapshot(step))
+            images_are = f"the fantasy particles of run {name}, step {step:,}"
+        else:
+            images = _particles(reader, snapshot)
+            images_are = "the run's fantasy particles, where training left them"
+        if fields.get("visible") != "gaussian":
+            images = np.clip(images, 0, 1)
     elif settings.start == "drawing":
         if settings.drawing:
             images = drawn.bits_from_text(settings.drawing, shape[0] * shape[1])[None].astype(np.float32)
@@ -314,3 +329,11 @@ def request(reader: RunReader, snapshot: Snapshot, settings: ChainSettings) -> s
         pixel_mean=None if probe is None else probe.pixel_mean,
         pixel_std=None if probe is None else probe.pixel_std,
     )
+
+
+def _particles(reader: RunReader, snapshot: Snapshot) -> np.ndarray:
+    """(n, V) float32: the particles of a run as pixels; those of Gaussian units may lie beyond black and white."""
+    v, probe = snapshot.particles_v.astype(np.float32), reader.probe()
+    if probe is None or probe.pixel_mean is None or probe.pixel_std is None:
+        return v
+    return probe.pixel_mean + probe.pixel_std * v

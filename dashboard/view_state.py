@@ -140,6 +140,7 @@ FIELDS: dict[str, Field] = {
     "sort": choice("index", FILTER_ORDERS),
     # Gibbs: the chains and where they begin.
     "start": choice("noise", GIBBS_STARTS),
+    "particles_of": words(),
     "digit": choice("any", ("any", *map(str, range(10)))),
     "chains": whole(25, 1, 100),
     "sweeps": whole(200, 1, 2000),

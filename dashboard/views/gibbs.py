@@ -26,8 +26,8 @@ STARTS = {
 START_HELP = (
     "Where the chains begin. *Noise*: every pixel on or off by a fair coin. *Gaussian noise*: values "
     "drawn from N(0, 1), which are no picture; the first half step alone sees them. *Digits*: test images of the "
-    "data. *Particles*: the fantasy particles, the chains that trained the run, where training left them. *Drawing*: "
-    "a picture of your own."
+    "data. *Particles*: the fantasy particles, the chains that trained the run, where training left them, or those of "
+    "another run. *Drawing*: a picture of your own."
 )
 PICTURED = (
     "digits",
@@ -135,8 +135,10 @@ def _tell_how_old(name: str, taken: int) -> None:
 # --- where the chains begin ---
 
 
-def _choose_start(options: list[str], classes: list[int], place: Any) -> dict[str, Any]:
-    """Above the player: the start; in the sidebar, for digits: their class."""
+def _choose_start(
+    reader: RunReader, n_visible: int, options: list[str], classes: list[int], place: Any
+) -> dict[str, Any]:
+    """Above the player: the start; in the sidebar: the class of digits, or the run that particles are taken from."""
     key = _begin("start")
     if st.session_state[key] not in options:
         asked, st.session_state[key] = STARTS[st.session_state[key]], options[0]
@@ -153,6 +155,8 @@ def _choose_start(options: list[str], classes: list[int], place: Any) -> dict[st
         wrap=True,
     )
     _end("start", start)
+    if start == "particles":
+        return {"start": start, "particles_of": _choose_particles(reader, n_visible, place)}
     if start != "digits" or not classes:
         return {"start": start}
     key = _begin("digit")
@@ -166,6 +170,38 @@ def _choose_start(options: list[str], classes: list[int], place: Any) -> dict[st
         help="Only pictures with this label, or all of them.",
     )
     return {"start": start, "digit": _end("digit", digit)}
+
+
+def _choose_particles(reader: RunReader, n_visible: int, place: Any) -> tuple[str, int] | None:
+    """Another run with particles of as many pixels, and its newest step; None for this run's own."""
+    others: dict[str, int] = {}
+    for name in data.run_names():
+        if name != reader.name and (step := _last_step(name, n_visible)) is not None:
+            others[name] = step
+    key = _begin("particles_of")
+    if st.session_state[key] not in ("", *others):
+        asked, st.session_state[key] = st.session_state[key], ""
+        place.warning(f"No run {asked!r} has particles of this size; starting from those of {reader.name}.")
+    name = st.sidebar.selectbox(
+        "Particles of",
+        ["", *others],
+        key=key,
+        format_func=lambda name: name or "this run",
+        help="Whose fantasy particles the chains start from: a machine can go on from where another one was left.",
+    )
+    _end("particles_of", name)
+    return (name, others[name]) if name else None
+
+
+def _last_step(name: str, n_visible: int) -> int | None:
+    """The newest snapshot of a run whose pictures have as many pixels; None where it has none."""
+    try:
+        other = data.reader(name)
+        rows, columns = (other.config().get("data") or {}).get("image_shape") or (1, 0)
+        steps = other.snapshot_steps()
+    except (RunError, OSError):
+        return None
+    return steps[-1] if steps and rows * columns == n_visible else None
 
 
 def _draw(shape: tuple[int, int], bar: Any) -> str:
@@ -667,7 +703,8 @@ def _page(reader: RunReader, top: Any) -> None:
     classes = [] if probe is None or probe.labels is None else sorted({int(k) for k in probe.labels})
     particles = len(snapshot.particles_v) > 0
     shape = chains.image_shape(reader, snapshot)
-    chosen = _choose_start([s for s in STARTS if s != "particles" or particles], classes, row)
+    starts = [s for s in STARTS if s != "particles" or particles]
+    chosen = _choose_start(reader, len(snapshot.vbias), starts, classes, row)
     if chosen["start"] == "drawing":
         # A narrow window has its sidebar shut: there the pad stands above the player.
         slim = st.session_state.get("gibbs-slim", False)
@@ -687,6 +724,7 @@ def _page(reader: RunReader, top: Any) -> None:
             settings,
             lambda step: data.snapshot(reader.name, step),
             on_progress,
+            other=data.reader(settings.particles_of[0]) if settings.particles_of else None,
             with_map=with_map,
             with_nearest=with_nearest,
         )

@@ -684,6 +684,33 @@ def test_a_stranger_is_told_what_the_page_is_for_and_finds_clamp(open_gibbs: Cal
     assert any("clamp" in toggle.label for toggle in app.sidebar.toggle)
 
 
+def test_chains_go_on_from_another_runs_particles(
+    open_gibbs: Callable[..., AppTest], small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of a Gaussian machine as the grey values they stand for; a run of another size is not offered."""
+    root = tmp_path / "checkpoints"
+    shutil.copytree(small_run, root / "small")
+    other = train_small(root, "other", visible="gaussian", learning_rate=0.01, epochs=1)
+    train_small(root, "tiny", dataset="bars-and-stripes", n_hidden=4, n_valid=0, epochs=1)
+    monkeypatch.setenv("RBM_RUNS_DIR", str(root))
+    link = {"run": "small", "start": "particles", "chains": "3", "sweeps": "2"}
+    app = open_gibbs(**link, particles_of="other")
+    header, arrays = film_of(app)
+    assert app.selectbox(key="gibbs-particles_of").options == ["this run", "other"]
+    assert "the fantasy particles of run other, step " in header["start_sentence"]
+    reader = RunReader(other)
+    snapshot, probe = reader.snapshot(reader.snapshot_steps()[-1]), reader.probe()
+    assert probe is not None
+    grey = np.clip(probe.pixel_mean + probe.pixel_std * snapshot.particles_v[:3], 0, 1)
+    start = bits(arrays["v_bits"][0], 784)
+    assert start[grey == 1].all(), "white pixels of the particles are not on"
+    assert not start[grey == 0].any(), "black pixels of the particles are on"
+    app.selectbox(key="gibbs-particles_of").select("").run()
+    assert "the run's fantasy particles" in film_of(app)[0]["start_sentence"]
+    app = open_gibbs(**link, particles_of="tiny")
+    assert any("No run 'tiny' has particles of this size" in w.value for w in app.warning)
+
+
 def test_corrupted_digits_start_as_far_off_as_asked(open_gibbs: Callable[..., AppTest]) -> None:
     header, arrays = film_of(open_gibbs(start="digits", corrupt="20", chains="50", sweeps="2"))
     assert header["reference"] == "the clean picture"

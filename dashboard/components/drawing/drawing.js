@@ -22,6 +22,9 @@ class Pad {
     c.onpointermove = (e) => { if (e.buttons && this.at) this.move(e); };
     c.onpointerup = c.onpointercancel = () => { if (this.at) { this.at = null; this.tell(); } };
     c.oncontextmenu = (e) => e.preventDefault();
+    c.onkeydown = (e) => this.key(e);
+    c.onkeyup = c.onblur = (e) => { if ((e.type === "blur" || e.key === "Shift") && this.at) { this.at = null; this.tell(); } };
+    c.onfocus = () => this.draw();
   }
   receive({ header, arrays }) {
     const fresh = header.mode !== this.mode || header.rows !== this.rows || header.columns !== this.columns;
@@ -37,7 +40,7 @@ class Pad {
     if (fresh) this.buildTools();
     this.head.textContent = header.title;
     this.note.textContent = header.note;
-    this.canvas.setAttribute("aria-label", header.title);
+    this.canvas.setAttribute("aria-label", `${header.title}. Arrow keys move the brush, with shift they draw; space makes a dot.`);
   }
   buildTools() {
     const tool = (name, word) => el("button", { type: "button", "data-tool": name, onclick: () => { this.tool = name; this.draw(); } }, word);
@@ -57,9 +60,30 @@ class Pad {
     this.draw();
     this.tell();
   }
+  key(e) {
+    const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[e.key];
+    if ((!step && e.key !== " ") || e.ctrlKey || e.metaKey || e.altKey) return;
+    e.preventDefault();
+    e.stopPropagation(); // else the film would step too
+    const stride = this.w / 28, within = (x, n) => Math.min(n, Math.max(0, x));
+    this.spot ??= [this.w / 2, this.h / 2];
+    this.erasing = this.tool === "eraser";
+    if (step) {
+      if (e.shiftKey) this.at ??= this.spot; else this.at = null;
+      this.spot = [within(this.spot[0] + stride * step[0], this.w), within(this.spot[1] + stride * step[1], this.h)];
+      if (this.at) this.line(this.spot); else this.draw();
+      return;
+    }
+    this.line(this.spot);
+    this.at = null;
+    this.tell();
+  }
   move(e) {
     const r = this.canvas.getBoundingClientRect();
-    const to = [(e.clientX - r.left) / r.width * this.w, (e.clientY - r.top) / r.height * this.h];
+    this.line([(e.clientX - r.left) / r.width * this.w, (e.clientY - r.top) / r.height * this.h]);
+  }
+  /** The brush goes on from where it is, or comes down here. */
+  line(to) {
     const from = this.at || to, n = Math.ceil(Math.hypot(to[0] - from[0], to[1] - from[1]) * 2) + 1;
     for (let k = 1; k <= n; k++) this.dab(from[0] + (to[0] - from[0]) * k / n, from[1] + (to[1] - from[1]) * k / n);
     this.at = to;
@@ -98,7 +122,13 @@ class Pad {
       const [r, g, b] = hold.map((c) => Math.round(under * (1 - tint) + c * tint));
       out[i] = ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
     }
-    canvas.getContext("2d").putImageData(image, 0, 0);
+    const c = canvas.getContext("2d");
+    c.putImageData(image, 0, 0);
+    if (this.spot && canvas.matches(":focus-visible")) { // where the keys have the brush
+      c.strokeStyle = "#E69F00";
+      c.lineWidth = w / 90;
+      c.strokeRect(this.spot[0] - w / 40, this.spot[1] - w / 40, w / 20, w / 20);
+    }
   }
 }
 

@@ -28,14 +28,14 @@ const TEMPLATE = `<div class="film" tabindex="-1" role="group" aria-label="Playe
   <div class="stage">
     <section class="chains"><div class="head" data-figure="chains"><b></b><span class="what"></span></div><div class="cells"><canvas class="grid" role="img" tabindex="0" aria-label="All chains; click one, or choose with the arrow keys, to see it large"></canvas><div class="labels"></div></div></section>
     <section><div class="head" data-figure="cycle"><b></b></div><div class="cycle">
-      <div class="panel v" data-panel="v"><div class="label"><b><math><mi>v</mi></math></b> <span class="count"></span></div><canvas></canvas></div>
+      <div class="panel v" data-panel="v"><div class="label"><b><math><mi>v</mi></math></b> <span class="count"></span></div><canvas role="img" aria-label="Pixels of the chosen chain"></canvas></div>
       <div class="arrow right" data-arrow="h"><math displaystyle="true"></math><svg viewBox="0 0 60 16" aria-hidden="true"><path d="M2 8H52M45 2l7 6-7 6"/></svg><small>look at the picture</small></div>
-      <div class="panel ph" data-panel="ph"><div class="label"><b><math><mi>p</mi><mo>(</mo><mi>h</mi><mo>|</mo><mi>v</mi><mo>)</mo></math></b> <span class="count"></span></div><canvas></canvas></div>
+      <div class="panel ph" data-panel="ph"><div class="label"><b><math><mi>p</mi><mo>(</mo><mi>h</mi><mo>|</mo><mi>v</mi><mo>)</mo></math></b> <span class="count"></span></div><canvas role="img" aria-label="Probabilities of its hidden units"></canvas></div>
       <div class="arrow up" data-arrow="v"><svg viewBox="0 0 16 40" aria-hidden="true"><path d="M8 38V6M2 13l6-7 6 7"/></svg><small>draw</small></div>
       <div class="arrow down" data-arrow="h"><svg viewBox="0 0 16 40" aria-hidden="true"><path d="M8 2v32M2 27l6 7 6-7"/></svg><small>draw</small></div>
-      <div class="panel pv" data-panel="pv"><div class="label"><b><math><mi class="law">p</mi><mo>(</mo><mi>v</mi><mo>|</mo><mi>h</mi><mo>)</mo></math></b> <span class="count"></span></div><canvas></canvas></div>
+      <div class="panel pv" data-panel="pv"><div class="label"><b><math><mi class="law">p</mi><mo>(</mo><mi>v</mi><mo>|</mo><mi>h</mi><mo>)</mo></math></b> <span class="count"></span></div><canvas role="img" aria-label="Means of its pixels"></canvas></div>
       <div class="arrow left" data-arrow="v"><math displaystyle="true"></math><svg viewBox="0 0 60 16" aria-hidden="true"><path d="M58 8H8M15 2L8 8l7 6"/></svg><small>look at the hidden units</small></div>
-      <div class="panel h" data-panel="h"><div class="label"><b><math><mi>h</mi></math></b> <span class="count"></span></div><canvas></canvas></div>
+      <div class="panel h" data-panel="h"><div class="label"><b><math><mi>h</mi></math></b> <span class="count"></span></div><canvas role="img" aria-label="Its hidden units as drawn"></canvas></div>
     </div></section>
   </div>
   <div class="under"></div>
@@ -60,10 +60,10 @@ const TEMPLATE = `<div class="film" tabindex="-1" role="group" aria-label="Playe
     </div><p class="note"><kbd>space</kbd> play &nbsp;<kbd>←</kbd> <kbd>→</kbd> half step &nbsp;<kbd>shift</kbd> + <kbd>←</kbd> <kbd>→</kbd> sweep &nbsp;<kbd>Home</kbd> <kbd>End</kbd></p></div>
   </div><p class="sentence" aria-live="polite"></p></div>
   <div class="curves">
-    <figure class="curve energy"><figcaption class="head" data-figure="energy"><b>Free energy F(v)</b><output></output><span class="what"></span></figcaption><canvas></canvas></figure>
-    <figure class="curve distance"><figcaption class="head" data-figure="distance"><b></b><output></output><span class="what"></span></figcaption><canvas></canvas></figure>
+    <figure class="curve energy"><figcaption class="head" data-figure="energy"><b>Free energy F(v)</b><output></output><span class="what"></span></figcaption><canvas role="img" aria-label="Free energy of every chain over the sweeps"></canvas></figure>
+    <figure class="curve distance"><figcaption class="head" data-figure="distance"><b></b><output></output><span class="what"></span></figcaption><canvas role="img" aria-label="Distance of every chain to its start over the sweeps"></canvas></figure>
     <figure class="map"><figcaption class="head" data-figure="map"><b>Map of the hidden layer</b><span class="what"></span></figcaption><canvas role="img" aria-label="Chains among training images"></canvas></figure>
-    <figure class="curve nearest"><figcaption class="head" data-figure="nearest"><b>Distance to the nearest training image</b><output></output><span class="what"></span></figcaption><canvas></canvas></figure>
+    <figure class="curve nearest"><figcaption class="head" data-figure="nearest"><b>Distance to the nearest training image</b><output></output><span class="what"></span></figcaption><canvas role="img" aria-label="Distance of every chain to the nearest training image over the sweeps"></canvas></figure>
     <figure class="twin"><figcaption class="head" data-figure="twin"><b></b><span class="what"></span></figcaption>
       <div class="tiles">
         <div><canvas data-tile="mine" role="img"></canvas><small>chain</small></div>
