@@ -47,6 +47,11 @@ def file_name(*parts: object) -> str:
     return "-".join(re.sub(r"[^\w.-]+", "-", str(part)) for part in parts if part not in (None, ""))
 
 
+def plain_number(digits: int) -> Callable[[float | None], str]:
+    """How a table writes numbers: a true minus, commas at thousands, and a dash where there is none."""
+    return lambda x: "–" if x is None or x != x else f"{x:,.{digits}f}".replace("-", "−")
+
+
 def table_button(
     label: str, file: str, head: Sequence[str], rows: Callable[[], Iterable[Sequence[Any]]]
 ) -> None:

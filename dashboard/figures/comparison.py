@@ -339,7 +339,7 @@ def overlay(
             y=y,
             name=run,
             legendgroup=run,
-            mode="lines+markers" if points else "lines",
+            mode="lines+markers" if points or len(x) < 10 else "lines",  # a line of one point cannot be seen
             line=line,
             marker={
                 "size": 9,

@@ -540,7 +540,12 @@ def standing(this: float, data: np.ndarray, fantasies: np.ndarray, dark: bool, s
     figure.add_vline(
         x=this,
         line={"color": plotly_look.ink(dark), "width": 2},
-        annotation={"text": f" this image: {signed_number(this, 4)}", "font": {"size": 13}, "yshift": 2},
+        annotation={
+            "text": f" this image: {signed_number(this, 4)}",
+            "font": {"size": 13},
+            "bgcolor": plotly_look.soft(plotly_look.paper(dark), 0.75),
+            "yshift": 2,
+        },
     )
     figure.update_xaxes(title_text="free energy F(v), nats; further left is likelier")
     figure.update_yaxes(title_text="% of the images")

@@ -35,8 +35,8 @@ class Told:
 TOLD = {
     "convergence": Told(
         "Do the two sides meet?",
-        "Forward AIS closes in on log Z from below, reverse AIS from above. They must meet before the number can be "
-        "believed, and enough chains must carry the weight, beside this.",
+        "Forward AIS closes in on log Z from below, reverse AIS from above; dotted, both joined. They must meet before "
+        "the number can be believed, and enough chains must carry the weight, beside this.",
         "the two sides",
         "Annealed importance sampling leads chains from a model without weights, whose $Z_0$ is known, to this one "
         "through many temperatures; each chain collects a weight $w$. The mean weight is right on average, but its "

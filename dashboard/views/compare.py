@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import components, data, view_state
 from dashboard.about import GUIDE, about
-from dashboard.charts import chart, choose_format, file_name, is_dark, table_button
+from dashboard.charts import chart, choose_format, file_name, is_dark, plain_number, table_button
 from dashboard.components import mosaic
 from dashboard.components.blob import pack
 from dashboard.figures import comparison, moment, plotly_look
@@ -246,7 +246,8 @@ def table(shown: list[Record], apart: list[str]) -> Any:
             for one in shown
         ]
 
-    styled = frame.style
+    digits = {"Log-likelihood": 2, "Pseudo-likelihood": 1, "Gap": 2, "Steps": 0}
+    styled = frame.style.format({name: plain_number(n) for name, n in digits.items() if name in frame})
     return styled.apply(paint, subset=list(apart)) if apart else styled
 
 
@@ -260,7 +261,6 @@ def columns(apart: list[str]) -> dict[str, Any]:
         "Run": st.column_config.TextColumn(pinned=True),
         "Tags": st.column_config.ListColumn(help="Words you gave a run, below the pictures."),
         "Log-likelihood": number(
-            format="%.2f",
             help="Newest estimate in nats, on data held out where there is one. One that is not to be trusted "
             "stands here only where there is no other.",
         ),
@@ -268,14 +268,10 @@ def columns(apart: list[str]) -> dict[str, Any]:
             help="*yes*: exact, or forward and reverse AIS agree. *one side*: AIS alone, which tends to flatter. "
             "*no*: the Evaluate page says why."
         ),
-        "Pseudo-likelihood": number(
-            format="%.1f", help="Of validation images, nats, summed over the pixels."
-        ),
-        "Gap": number(
-            format="%.2f", help="Free energy of validation minus training images, nats: overfitting."
-        ),
-        "Epochs": number(format="%.3g", help="Passes over the training data so far."),
-        "Steps": number(format="localized", help="Parameter updates so far."),
+        "Pseudo-likelihood": number(help="Of validation images, nats, summed over the pixels."),
+        "Gap": number(help="Free energy of validation minus training images, nats: overfitting."),
+        "Epochs": number("Epochs done", format="%.3g", help="Passes over the training data so far."),
+        "Steps": number("Steps done", help="Parameter updates so far."),
         "Time": st.column_config.TextColumn(help="Training time, pauses excluded."),
         "Note": st.column_config.TextColumn(
             width="medium", help="What you wrote about a run, below the pictures."

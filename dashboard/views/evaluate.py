@@ -11,7 +11,7 @@ import streamlit as st
 
 from dashboard import data, evaluations, films, view_state
 from dashboard.about import about
-from dashboard.charts import chart, choose_format, file_name, is_dark, table_button
+from dashboard.charts import chart, choose_format, file_name, is_dark, plain_number, table_button
 from dashboard.figures import evaluation as figures
 from dashboard.words import duration, plain, sentence
 from rbm_core.runs import RunError, RunReader
@@ -38,6 +38,9 @@ KINDS = {
     "pseudo": "pseudo-likelihood",
     "mixing": "mixing",
 }
+# Columns of the table, with the digits after the point.
+DIGITS = {"step": 0, "test": 2, "train": 2, "valid": 2, "stderr": 2, "log Z": 2, "ess": 0, "pseudo test": 2}
+DIGITS |= {"chains": 0, "seconds": 0}
 EXACT_UNITS = 28
 REFRESH_S = 1.0
 SHEET, SHEET_WIDTH = 16, 108  # samples on each sheet, and its width in css pixels
@@ -572,12 +575,12 @@ def table() -> None:
                     "step": row.get("step"),
                     "estimator": KINDS.get(str(row.get("estimator")), row.get("estimator")),
                     "test": row.get("test_nats"),
+                    "stderr": row.get("stderr"),
+                    "believed": {"True": "yes", "False": "no"}.get(str(row.get("trusted")), "–"),
                     "train": row.get("train_nats"),
                     "valid": row.get("valid_nats"),
-                    "stderr": row.get("stderr"),
                     "log Z": row.get("log_z"),
                     "ess": row.get("ess"),
-                    "believed": {"True": "yes", "False": "no"}.get(str(row.get("trusted")), "–"),
                     "verdict": row.get("verdict"),
                     "pseudo test": row.get("pseudo_test_nats"),
                     "temperatures": str(settings.get("betas", "")) or None,
@@ -593,21 +596,20 @@ def table() -> None:
     frame = pd.DataFrame(rows).sort_values("when", ascending=False)
     nats = st.column_config.NumberColumn
     st.dataframe(
-        frame,
+        frame.style.format({name: plain_number(digits) for name, digits in DIGITS.items()}),
         hide_index=True,
         height=min(38 + 35 * len(frame) + 3, 390),
         placeholder="–",
         column_config={
-            "test": nats("test, nats", format="%.2f", help="Mean log p of the test images."),
-            "train": nats("train, nats", format="%.2f"),
-            "valid": nats("valid, nats", format="%.2f"),
-            "stderr": nats("± nats", format="%.2f", help="One standard error of log Z."),
-            "log Z": nats("log Z, nats", format="%.2f"),
-            "ess": nats(
-                "chains that count", format="%.0f", help="Effective sample size of the weaker direction."
-            ),
-            "pseudo test": nats("pseudo, test, nats", format="%.2f"),
-            "seconds": nats("took, s", format="%.0f"),
+            "test": nats("test, nats", help="Mean log p of the test images."),
+            "train": nats("train, nats"),
+            "valid": nats("valid, nats"),
+            "stderr": nats("± nats", help="One standard error of log Z."),
+            "log Z": nats("log Z, nats"),
+            "ess": nats("chains that count", help="Effective sample size of the weaker direction."),
+            "verdict": st.column_config.TextColumn(width="large"),
+            "pseudo test": nats("pseudo, test, nats"),
+            "seconds": nats("took, s"),
             "when": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
         },
     )

@@ -25,6 +25,7 @@ LOOK_HELP = (
 IMAGES_SHOWN = 49
 EXTREMES = 25
 STANDING = 2000
+SHORT_SHELF = 256  # up to so many units their tiles leave room in their column for the nearest ones
 
 
 def main() -> None:
@@ -120,7 +121,6 @@ def show_unit(reader: RunReader, fields: dict[str, Any], snapshot: Snapshot, sha
     opened, shelf = st.columns([7, 4], gap="large")
     with shelf:
         pick_unit(reader, snapshot, shape, unit)
-        unit_neighbours(reader, snapshot, shape, unit, norms)
     with opened:
         unit_head(unit, H, snapshot, norms)
         if kept("unit") == "strongest":
@@ -138,6 +138,8 @@ def show_unit(reader: RunReader, fields: dict[str, Any], snapshot: Snapshot, sha
             source=f"{GUIDE}, §§2, 15.",
         )
         unit_answers(reader, fields, snapshot, shape, unit)
+    with shelf if H <= SHORT_SHELF else opened:
+        unit_neighbours(reader, snapshot, shape, unit, norms)
 
 
 def unit_answers(

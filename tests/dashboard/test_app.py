@@ -67,6 +67,27 @@ def test_every_page_survives_a_run_that_cannot_be_read(store: Path, page: str) -
     assert said or page in OF_NO_RUN, "not a word about the damage"
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_a_run_deleted_while_its_page_is_open_costs_one_sentence_and_the_next_one_is_shown(
+    store: Path, page: str
+) -> None:
+    shutil.copytree(store / "small-run", store / "other")
+    app = open_app(page, run="small-run")
+    shutil.rmtree(store / "small-run")
+    app.run()
+    assert not app.exception
+    if page not in OF_NO_RUN:
+        assert "There is no run 'small-run'; there are: other" in app.warning[0].value
+        assert app.selectbox(key="run_picker").value == "other"
+
+
+def test_all_that_a_link_gets_wrong_is_said_in_one_box(store: Path) -> None:
+    app = open_app("compare", run="small-run", smooth="much", axis="fortnight", log="yes")
+    assert not app.exception
+    (box,) = app.warning
+    assert all(f"{key} must be" in box.value for key in ("smooth", "axis", "log"))
+
+
 def test_the_first_page_shows_the_runs_own_numbers(store: Path) -> None:
     reader = RunReader(store / "small-run")
     step = reader.status()["step"]
