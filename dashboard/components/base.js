@@ -26,6 +26,7 @@ function show(component, View) {
   return () => setTimeout(() => {
     if (parentElement.isConnected || parentElement.__view !== view) return;
     parentElement.__view = undefined;
+    clearInterval(view.needing);
     if (view.close) view.close();
   });
 }
@@ -34,11 +35,19 @@ function show(component, View) {
 // (it was mounted later, or a message was overtaken) asks for the whole.
 function stale(view, header) {
   if (header.same && view.version !== header.version) {
-    view.ask("need", 1);
+    need(view);
     return true;
   }
+  clearInterval(view.needing);
   if (!header.same) view.version = header.version;
   return false;
+}
+// Asks until it is answered: a server that is starting the page anew passes over a question, and a page at rest
+// would send nothing else ever.
+function need(view) {
+  view.ask("need", 1);
+  clearInterval(view.needing);
+  view.needing = setInterval(() => view.ask("need", 1), 3000);
 }
 
 function cssColour(element, name, fallback) {

@@ -229,6 +229,7 @@ def test_a_press_is_seen_at_once_even_while_the_app_is_held_up(
     held_up = page.evaluate("window.__times")
     assert at_rest["asked"] < 100
     assert held_up["asked"] < 100
+    shoot(page, "train-pressed")
     (ARTIFACTS / "train-pressed.txt").write_text(
         f"1 step: seen after {at_rest['asked']:.0f} ms, shown after {at_rest['shown']:.0f} ms; "
         f"app held up: seen after {held_up['asked']:.0f} ms\n"

@@ -137,13 +137,13 @@ class Curves {
   receive({ header, arrays }) {
     const first = this.version === undefined;
     if (header.version !== this.version || header.from === 0) {
-      if (header.from !== 0) return this.ask("need", 1);
+      if (header.from !== 0) return need(this);
       if (!first && header.version !== this.version) this.zoom = null; // another run, not the same one sent again
       this.version = header.version;
       const place = Object.fromEntries(header.columns.map((name, i) => [name, i]));
       this.rows = { n: 0, columns: header.columns, place, data: new Float64Array(0) };
     }
-    if (header.from > this.rows.n) return this.ask("need", 1);
+    if (header.from > this.rows.n) return need(this);
     const { rows } = this, width = rows.columns.length, added = arrays.rows;
     const n = header.from + added.shape[0];
     if (n * width > rows.data.length) {
@@ -151,6 +151,7 @@ class Curves {
       grown.set(rows.data.subarray(0, rows.n * width));
       rows.data = grown;
     }
+    clearInterval(this.needing);
     rows.data.set(added, header.from * width);
     rows.n = Math.max(rows.n, n);
     this.estimates = arrays.estimates;
