@@ -439,13 +439,13 @@ def _chain_settings() -> dict[str, Any]:
         "in training: a good machine goes on drawing digits.",
     )
     temperature = bar.number_input(
-        "Temperature",
+        "Temperature (0.05 to 20)",
         0.05,
         20.0,
         step=0.1,
         format="%.2f",
         key=_begin("temperature"),
-        help="Divides every energy, 0.05 to 20. At 1 the chain draws from the model; colder, it settles into likely "
+        help="Divides every energy. At 1 the chain draws from the model; colder, it settles into likely "
         "pictures; hotter, it wanders and blurs into noise.",
     )
     rule = bar.segmented_control(

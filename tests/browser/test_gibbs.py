@@ -263,6 +263,18 @@ def test_a_stroke_on_the_pad_starts_the_chains_from_it(open_film: Callable[..., 
     expect(page.locator(".sentence")).to_contain_text("nothing is drawn yet")
 
 
+def test_a_picture_can_be_drawn_with_the_keyboard(open_film: Callable[..., Page]) -> None:
+    page = open_film("chains=2&sweeps=4&start=drawing")
+    page.locator(".pad canvas").focus()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.down("Shift")
+    for _ in range(6):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.up("Shift")
+    expect(page.locator(".sentence")).to_contain_text("your drawing")
+    at_frame(page, 0)  # the arrows were the pad's, not the player's
+
+
 def test_painted_pixels_are_held(open_film: Callable[..., Page]) -> None:
     page = open_film("chains=4&sweeps=10&start=digits")
     page.get_by_text("Hold some pixels (clamp)").click()
