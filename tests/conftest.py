@@ -3,9 +3,11 @@
 Nothing here reaches into a user's runs or downloads: tests/live.py holds the classes behind the last two.
 """
 
+import itertools
 import os
 import subprocess
 from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -74,17 +76,9 @@ def runs_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def start_app(tmp_path: Path) -> Iterator[Callable[..., App]]:
     """start_app(**env) -> App: the app on a free port with these variables set, ended with the test."""
-    apps: list[App] = []
-
-    def start(**env: str) -> App:
-        app = App(tmp_path / f"app-{len(apps)}.log", env)
-        apps.append(app)
-        app.wait_until_it_answers()
-        return app
-
-    yield start
-    for app in apps:
-        app.end()
+    numbers = itertools.count()
+    with ExitStack() as apps:
+        yield lambda **env: apps.enter_context(App(tmp_path / f"app-{next(numbers)}.log", env))
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +94,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
-    """open_page(url, width=1280, height=800, scheme="light") -> Page, settled, in a context of its own.
+    """open_page(url, width=1280, height=800, scheme="light", zoom=1.0) -> Page, settled, in a context of its own.
 
     Uncaught script errors and requests to other machines fail the test: the app is whole without a network.
     A failed test leaves a screenshot of each of its pages.
@@ -113,8 +107,11 @@ def open_page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Cal
         if urlsplit(url).hostname not in (None, "127.0.0.1", "localhost"):  # None: data: and blob:
             strangers.append(url)
 
-    def open_page(url: str, width: int = 1280, height: int = 800, scheme: str = "light") -> Page:
-        context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    def open_page(
+        url: str, width: int = 1280, height: int = 800, scheme: str = "light", zoom: float = 1.0
+    ) -> Page:
+        window = {"width": width, "height": height}
+        context = chromium.new_context(viewport=window, color_scheme=scheme, device_scale_factor=zoom)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Page
@@ -26,7 +27,10 @@ CHROMIUM_FLAGS = [
 
 
 class App:
-    """A running `streamlit run dashboard/app.py` on a free port: its url, its process, what it printed."""
+    """A running `streamlit run dashboard/app.py` on a free port: its url, its process, what it printed.
+
+    `with App(log, env) as app:` waits until it answers, and ends it.
+    """
 
     def __init__(self, log: Path, env: dict[str, str]) -> None:
         self.log = log
@@ -45,6 +49,17 @@ class App:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
+
+    def __enter__(self) -> "App":
+        try:
+            self.wait_until_it_answers()
+        except BaseException:
+            self.end()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
 
     def wait_until_it_answers(self, seconds: float = 30.0) -> None:
         deadline = time.monotonic() + seconds
@@ -71,7 +86,17 @@ class App:
             self.process.wait(10)
 
 
-def settle(page: Page, timeout: float = 20_000) -> None:
+def until(condition: Callable[[], bool], seconds: float, what: str) -> float:
+    """Seconds it took; fails with `what` if it never came true."""
+    start = time.monotonic()
+    while time.monotonic() - start < seconds:
+        if condition():
+            return time.monotonic() - start
+        time.sleep(0.04)
+    raise AssertionError(f"{what} within {seconds:g} s")
+
+
+def settle(page: Page, timeout: float = 60_000) -> None:
     """Wait (ms at most) until the page is connected and its script at rest."""
     page.wait_for_selector(
         '[data-testid="stApp"][data-test-connection-state="CONNECTED"][data-test-script-state="notRunning"]',

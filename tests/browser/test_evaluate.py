@@ -1,7 +1,6 @@
 """The Evaluate page in a real browser, on a run that a real trainer goes on training."""
 
 import re
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from playwright.sync_api import Page, expect
 from dashboard import evaluations, trainers
 from rbm_core.config import make_config
 from rbm_core.runs import RunReader, control
-from tests.live import App, settle, shoot
+from tests.live import App, settle, shoot, until
 
 RUN = "still-training"
 expect.set_options(timeout=60_000)  # an evaluation shares two cores with a trainer, a server and a browser
@@ -31,17 +30,10 @@ def training(runs_root: Path) -> Iterator[RunReader]:
     )
     trainers.start(config, RUN)
     reader = RunReader(runs_root / RUN)
-    wait_until(lambda: len(reader.snapshot_steps()) > 5, "the trainer kept no snapshots")
+    until(lambda: len(reader.snapshot_steps()) > 5, 60, "snapshots")
     yield reader
     control.send(reader.path, "stop")
-    wait_until(lambda: reader.status()["state"] == "stopped", "the trainer did not stop")
-
-
-def wait_until(true: Callable[[], bool], otherwise: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, otherwise
-        time.sleep(0.2)
+    until(lambda: reader.status()["state"] == "stopped", 60, "the trainer stopped")
 
 
 def test_a_run_in_training_is_evaluated_interrupted_and_resumed_while_it_goes_on(

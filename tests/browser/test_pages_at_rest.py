@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 from dashboard.figures import plotly_look
 from rbm_core.evaluation import evaluate
 from rbm_core.runs import RunReader
-from tests.live import App, settle, shoot
+from tests.live import App, settle, shoot, until
 from tests.small_run import train_small
 
 RUN = "small-run"
@@ -23,6 +23,8 @@ LINKS = {
     "compare": f"compare?run={RUN}&runs={RUN},twin",
     "evaluate": f"evaluate?run={RUN}",
 }
+LIVE_LINKS = {"train": f"?run={RUN}", "gibbs": f"gibbs?run={RUN}", "learn": "learn"}
+WINDOWS = {"narrow": (420, 900, 1.0), "zoomed": (853, 533, 1.5)}  # the second: a laptop's window at 150 %
 expect.set_options(timeout=30_000)  # the first page of an app loads the data and Plotly
 
 
@@ -35,10 +37,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def app(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     evaluate(train_small(runs, RUN, n_hidden=12), betas=100)
     train_small(runs, "twin", n_hidden=12, seed=1, epochs=1)
-    one = App(tmp_path_factory.mktemp("app") / "app.log", {"RBM_RUNS_DIR": str(runs)})
-    one.wait_until_it_answers()
-    yield one
-    one.end()
+    with App(tmp_path_factory.mktemp("app") / "app.log", {"RBM_RUNS_DIR": str(runs)}) as one:
+        yield one
 
 
 def plots(page: Page) -> Locator:
@@ -102,18 +102,35 @@ def test_every_about_opens_by_the_keyboard_and_its_formula_is_rendered(
         expect(body).to_have_count(0)
 
 
-@pytest.mark.parametrize("name", list(LINKS))
-def test_nothing_makes_a_narrow_window_scroll_sideways(
-    app: App, open_page: Callable[..., Page], name: str
+@pytest.mark.parametrize("window", list(WINDOWS))
+@pytest.mark.parametrize("name", [*LINKS, *LIVE_LINKS])
+def test_nothing_makes_a_narrow_or_a_zoomed_window_scroll_sideways(
+    app: App, open_page: Callable[..., Page], name: str, window: str
 ) -> None:
-    page = open_page(f"{app.url}/{LINKS[name]}", width=420, height=900, scheme="dark")
-    if name != "pixel":
+    width, height, zoom = WINDOWS[window]
+    link = (LINKS | LIVE_LINKS)[name]
+    page = open_page(f"{app.url}/{link}", width=width, height=height, zoom=zoom, scheme="dark")
+    if name in LINKS and name != "pixel":
         plots(page)
+    else:
+        expect(page.locator("canvas:visible").first).to_be_visible()
     settle(page)
     page.wait_for_timeout(300)
     wide = page.get_by_test_id("stMain").evaluate("(e) => [e.scrollWidth, e.clientWidth]")
     assert wide[0] <= wide[1]
-    shoot(page, f"{name}-narrow", full_page=True)
+    shoot(page, f"{name}-{window}", full_page=True)
+
+
+def test_an_app_that_does_not_answer_is_said_to(
+    runs: Path, start_app: Callable[..., App], open_page: Callable[..., Page]
+) -> None:
+    mine = start_app(RBM_RUNS_DIR=str(runs))
+    page = open_page(f"{mine.url}/{LINKS['compare']}")
+    said = "(e) => { const s = getComputedStyle(e, '::after'); return s.opacity === '1' ? s.content : ''; }"
+    assert "does not answer" not in page.get_by_test_id("stApp").evaluate(said)
+    mine.end()
+    until(lambda: "does not answer" in page.get_by_test_id("stApp").evaluate(said), 20, "a word about it")
+    shoot(page, "no-answer")
 
 
 def test_a_units_film_is_saved_as_seen_and_as_all_its_numbers(
