@@ -323,7 +323,7 @@ def told() -> None:
         )
         about(
             "the distribution",
-            "Orange: how often a picture is in the data. Blue: how likely the machine finds it; $Z$ is summed over "
+            "Amber: how often a picture is in the data. Blue: how likely the machine finds it; $Z$ is summed over "
             "all states of the smaller layer. Bars and stripes are made by tossing a coin for the direction, then one "
             "for each row or column.",
             formula=r"\log p(v) = -F(v) - \log Z, \qquad "

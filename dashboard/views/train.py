@@ -40,9 +40,8 @@ UNDERWAY = {
     "restart": ("running", "starting again"),
 }
 UNDERWAY_FOR_S = 20.0
-ANSWER_WITHIN_S = (
-    0.3  # a quiet trainer obeys within a tenth of a second: then the press and its effect are one refresh
-)
+# A quiet trainer obeys within a tenth of a second: then a press and its effect are one refresh.
+ANSWER_WITHIN_S = 0.3
 COMPLAINT_FOR_S = 8.0  # long enough to be read on a page that refreshes twice a second
 # Every button keeps its place whatever the run does; one that was pressed says so until the app has heard it.
 LAYOUT = """<style>
@@ -331,6 +330,7 @@ def _command(name: str, command: str, value: Any) -> None:
     """A button was pressed: pass it on, and remember it so that the page shows at once that it was heard."""
     st.session_state.heard = st.session_state.get("heard", 0) + 1
     try:
+        step = data.reader(name).status()["step"]
         if command == "restart":
             trainers.resume(name)
         else:
@@ -345,7 +345,6 @@ def _command(name: str, command: str, value: Any) -> None:
         st.session_state.underway = (command, time.monotonic())
         _wait(name, lambda status: status["state"] == UNDERWAY[command][0])
     elif command == "step":
-        step = data.reader(name).status()["step"]
         _wait(name, lambda status: status["step"] > step)
 
 
