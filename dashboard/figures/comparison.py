@@ -15,6 +15,7 @@ from rbm_core.runs import Snapshot
 
 _GUIDE = "Hinton, *A Practical Guide to Training Restricted Boltzmann Machines* (2010)"
 _SM = "Salakhutdinov and Murray, *On the quantitative analysis of deep belief networks* (2008)"
+_BGS = "Burda, Grosse and Salakhutdinov, *Accurate and conservative estimates of MRF log-likelihood* (2015)"
 _LOG_P = r"\log p(v) = -F(v) - \log Z"
 _PSEUDO = r"\sum_i \log p(v_i \mid v_{-i}) = \sum_i \log \sigma\bigl(F(\tilde v^{(i)}) - F(v)\bigr)"
 _FREE = r"F(v) = -b\cdot v - \sum_j \log\bigl(1 + e^{\,c_j + (vW)_j}\bigr)"
@@ -34,14 +35,17 @@ class Metric:
 
 # by column of metrics.jsonl; "log_likelihood" is what the evaluations found
 METRICS: dict[str, Metric] = {
-    "log_likelihood_valid": Metric(
-        "Log-likelihood while training, validation",
-        "nats",
-        "Estimated along the way by short annealings and continued between them; the band is one standard error of "
-        "log Z. The Evaluate page knows better.",
-        _LOG_P,
-        f"{_SM}.",
-    ),
+    **{
+        f"log_likelihood_{part}": Metric(
+            f"Log-likelihood while training, {words}",
+            "nats",
+            "Estimated along the way by short annealings from both sides, and continued between them; the band is one "
+            "standard error of log Z. The Evaluate page knows better.",
+            _LOG_P,
+            f"{_SM}; {_BGS}.",
+        )
+        for part, words in (("valid", "validation"), ("test", "test"))
+    },
     "log_likelihood": Metric(
         "Log-likelihood, as evaluated",
         "nats",
@@ -387,7 +391,7 @@ def _curve(
     if len(y) != len(where):
         return empty, empty, None, None
     kept = np.isfinite(y)
-    if metric == "log_likelihood_valid" and len(metrics.get("log_z_stderr", empty)) == len(y):
+    if metric.startswith("log_likelihood_") and len(metrics.get("log_z_stderr", empty)) == len(y):
         return where[kept], y[kept], np.asarray(metrics["log_z_stderr"], dtype=float)[kept], None
     return where[kept], y[kept], None, None
 
