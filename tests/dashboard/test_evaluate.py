@@ -71,6 +71,17 @@ def test_the_care_chosen_is_still_chosen_when_the_page_is_opened_again(run: Path
     assert app.selectbox(key="evaluate-length").value == "adaptive"
 
 
+def test_the_format_charts_are_saved_in_is_kept_over_pages_that_do_not_ask_for_it(run: Path) -> None:
+    evaluate(run, betas=50)
+    app = page()
+    assert charts(app)[0][1]["toImageButtonOptions"]["format"] == "svg"
+    app.segmented_control(key="camera").set_value("png").run()
+    app.switch_page("views/train.py").run()
+    app.switch_page("views/evaluate.py").run()
+    assert app.segmented_control(key="camera").value == "png"
+    assert charts(app)[0][1]["toImageButtonOptions"]["format"] == "png"
+
+
 def test_while_the_first_answer_is_made_nobody_is_told_to_press(run: Path) -> None:
     app = page()
     app.session_state["evaluate-since"] = ("small", time.time())
