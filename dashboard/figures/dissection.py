@@ -421,7 +421,7 @@ def build_up_film(
         "play_words": "Add the units one by one",
         "curves": [
             {"name": "Mean squared error", "unit": "per pixel", "colour": "blue"},
-            {"name": "p(h=1|v) of the unit added last", "unit": "", "colour": "orange"},
+            {"name": "That unit's p(h=1|v)", "unit": "", "colour": "orange"},
         ],
         "ends": ["no units", f"all {n} units (log scale)"],
     }

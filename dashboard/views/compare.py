@@ -247,12 +247,17 @@ def table(shown: list[Record], apart: list[str]) -> Any:
         ]
 
     digits = {"Log-likelihood": 2, "Pseudo-likelihood": 1, "Gap": 2, "Steps": 0}
-    styled = frame.style.format({name: plain_number(n) for name, n in digits.items() if name in frame})
+    written: dict[str, Any] = {name: plain_number(n) for name, n in digits.items() if name in frame}
+    styled = frame.style.format(written | dict.fromkeys(apart, setting_words))
     return styled.apply(paint, subset=list(apart)) if apart else styled
 
 
 def setting(value: Any) -> Any:
     return value if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
+
+
+def setting_words(value: Any) -> str:
+    return f"{value:g}".replace("-", "−") if isinstance(value, float) else str(value)
 
 
 def columns(apart: list[str]) -> dict[str, Any]:

@@ -583,7 +583,8 @@ def table() -> None:
                     "ess": row.get("ess"),
                     "verdict": row.get("verdict"),
                     "pseudo test": row.get("pseudo_test_nats"),
-                    "temperatures": str(settings.get("betas", "")) or None,
+                    "temperatures": str(settings.get("betas", "")).replace("salakhutdinov-murray", "14500")
+                    or None,
                     "chains": settings.get("n_chains"),
                     "seconds": row.get("seconds"),
                     "binarisation": row.get("binarisation"),
