@@ -48,7 +48,7 @@ _FIRST = 250  # the first anchor is at most so many times earlier than the end o
 _UPDATE, _TEMPERATURE, _REST = 1.1e8, 2e6, 2.0
 _EXACT_UNITS = 12  # up to here enumeration costs less than annealing
 _FLATTENS = 0.75  # of the last slope over the logarithm of the step goes on
-_STEEP = 20.0  # nats an e-fold of steps: how fast a young model may learn, before two anchors tell
+_UNTRAINED = 100  # temperatures that judge the model of step 0, whose slope up to the first anchor is all there is then
 _FLOOR = 0.1  # nats that so few chains cannot know about their own spread
 
 
@@ -87,6 +87,7 @@ class OnlineLogZ:
             dict(zip(chosen, work.astype(int).tolist(), strict=True)) if affordable >= _TOO_FEW else {}
         )
         self._step = -1  # the last one observed
+        self._begun: float | None = None  # the likelihood at step 0
         self._passed: list[list[float]] = []  # [step, likelihood] at each anchor, the newest last
         self._variance = 0.0  # nats², of the newest
         self._drift = 4.0  # nats² of variance that an e-fold of steps adds, learned from anchor to anchor
@@ -111,6 +112,9 @@ class OnlineLogZ:
             return None  # the trainer says so; ais and exact_log_z would refuse
         if smaller_layer(rbm) <= _EXACT_UNITS:
             return exact_log_z(rbm), 0.0
+        if step == 0 and self.plan:
+            young = ais(rbm, betas=_UNTRAINED, n_chains=_CHAINS, base_vbias=self._base, seed=self._seed)
+            self._begun = -free_energy - young.log_z
         due = [n for at, n in self.plan.items() if self._step < at <= step]
         self._step = step
         if due:
@@ -123,10 +127,12 @@ class OnlineLogZ:
     def _expected(self) -> tuple[float, float]:
         """The likelihood now by the anchors so far, nats, and its variance."""
         *earlier, (last, likelihood) = self._passed
+        if self._begun is not None and last > 1:
+            earlier.insert(0, [1, self._begun])  # the logarithm of step 0 is out of reach
         gone = math.log(self._step / last)
         variance = self._variance + self._drift * gone
         if not earlier:
-            return likelihood, variance + (_STEEP * gone) ** 2
+            return likelihood, variance
         before = next((anchor for anchor in reversed(earlier) if anchor[0] <= last / 2), earlier[-1])
         slope = (likelihood - before[1]) / math.log(last / before[0])
         return likelihood + _FLATTENS * slope * gone, variance
@@ -173,7 +179,9 @@ class OnlineLogZ:
 
     def state(self) -> dict[str, Any]:
         """What `load` needs to go on exactly, JSON-able."""
-        return deepcopy({name: vars(self)[name] for name in ("_step", "_passed", "_variance", "_drift")})
+        return deepcopy(
+            {name: vars(self)[name] for name in ("_step", "_begun", "_passed", "_variance", "_drift")}
+        )
 
     def load(self, state: dict[str, Any]) -> None:
         """Go on from a `state`."""

@@ -482,9 +482,12 @@ def growing(t: float) -> RBM:
     return RBM(*(a + t * (b - a) for a, b in pairs))
 
 
+def data() -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(0).integers(0, 2, (200, 20)).astype(np.float32))
+
+
 def mean_energy(rbm: RBM) -> float:
-    data = torch.from_numpy(np.random.default_rng(0).integers(0, 2, (200, 20)).astype(np.float32))
-    return float(rbm.free_energy(data).mean())
+    return float(rbm.free_energy(data()).mean())
 
 
 UPDATES, ROWS = 40_000, 1300
@@ -509,6 +512,23 @@ def test_the_online_estimate_follows_a_model_that_learns() -> None:
     assert len(inside) > 190
     assert sum(inside) >= 0.95 * len(inside), inside
     assert anchors(online)[-1] == UPDATES
+
+
+def test_the_online_estimate_goes_on_from_its_first_anchor_as_it_came_from_step_0() -> None:
+    """Without step 0 the likelihood stands still until a second anchor; with it, it keeps falling here."""
+
+    def gained(steps: tuple[int, ...]) -> float:
+        online, likelihoods = watched(), []
+        for step in steps:
+            rbm = growing(0.5 if step else 0.0)
+            seen = online.observe(rbm, mean_energy(rbm), step)
+            likelihoods.append(math.nan if seen is None else -mean_energy(rbm) - seen[0])
+        return likelihoods[-1] - likelihoods[-2]
+
+    assert gained((200, 390)) == 0
+    lost = [float(exact_log_likelihood(growing(t), data()).mean()) for t in (0.0, 0.5)]
+    expected = 0.75 * (lost[1] - lost[0]) / math.log(200) * math.log(390 / 200)
+    assert gained((0, 200, 390)) == pytest.approx(expected, rel=0.1)
 
 
 def test_the_online_error_bar_grows_until_an_anchor_and_learns_from_it() -> None:
