@@ -443,6 +443,7 @@ def time_slider(
         "answers": st.session_state.answers,
         "heard": st.session_state.get("heard", 0),
         "period": LIVE_PERIOD_S if alive else REST_PERIOD_S,
+        "beat": time.monotonic(),  # what is the same twice is not passed on: silence would look like rest
     }
     film, arrays = st.session_state.get("film"), {}
     if film is not None:

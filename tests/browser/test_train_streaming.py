@@ -220,7 +220,7 @@ def test_a_press_is_seen_at_once_even_while_the_app_is_held_up(
     press(page, "1 step")
     time.sleep(1)
     assert page.locator("[data-asked]").count() == 1, "nothing says that the press was seen"
-    assert streaming.status()["step"] == before + 1
+    assert streaming.status()["step"] == before + 1, streaming.events()
     app.process.send_signal(signal.SIGCONT)
     until(
         lambda: streaming.status()["step"] == before + 2, 20, "the press was lost while the app was held up"
@@ -238,6 +238,8 @@ def test_a_press_is_seen_at_once_even_while_the_app_is_held_up(
 
 def test_a_press_that_does_not_reach_the_app_is_said_to_be_lost(watched: tuple[App, Page]) -> None:
     _, page = watched
+    time.sleep(12)  # a run at rest sends nothing new for long: that is no silence
+    assert not page.get_by_text("No word from the app for").is_visible()
     page.locator(".st-key-controls").get_by_role("button", name="1 step").evaluate(
         "(b) => b.addEventListener('click', (event) => event.stopImmediatePropagation(), true)"
     )

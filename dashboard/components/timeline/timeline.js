@@ -1,5 +1,5 @@
 // One time slider for the page. header: {steps, n_steps, steps_per_epoch, shown, follows, alive, moving, events, answers, heard, period, film: {number, words, file, made, failed}}
-// heard: how many presses of the page's buttons the app has heard; period: seconds between its refreshes
+// heard: how many presses of the page's buttons the app has heard; period: seconds between its refreshes; beat: another number in each
 // arrays: film uint8 (bytes): the file, where it was asked for
 // It answers at once in the browser (the knob and the curves' cursor move), and tells the server the step wanted.
 
