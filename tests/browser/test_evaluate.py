@@ -13,7 +13,12 @@ from rbm_core.runs import RunReader, control
 from tests.live import App, settle, shoot, until
 
 RUN = "still-training"
-expect.set_options(timeout=60_000)  # an evaluation shares two cores with a trainer, a server and a browser
+
+
+@pytest.fixture(autouse=True)
+def _patience() -> None:
+    """An evaluation shares the cores with a trainer, a server and a browser; other files ask for less."""
+    expect.set_options(timeout=90_000)
 
 
 @pytest.fixture
