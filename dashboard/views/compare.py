@@ -449,7 +449,11 @@ def side_by_side(
             header, arrays = comparison.strongest_filters(snapshot, shape, scale)
             header |= {"name": "strongest-filters", **source}
             draw_mosaic(f"filters-{number}", f"{name} {snapshot.step} {scale}", header, arrays)
-            header, arrays = moment.particles(snapshot, shape, CHAINS_SHOWN)
+            try:
+                probe = readers[name].probe()
+            except RunError:
+                probe = None
+            header, arrays = moment.particles(snapshot, shape, CHAINS_SHOWN, probe)
             header |= {"name": "fantasies", **source}
             draw_mosaic(f"samples-{number}", f"{name} {snapshot.step}", header, arrays)
     with st.container(horizontal=True):
