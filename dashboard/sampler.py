@@ -30,6 +30,7 @@ MAX_SWEEPS = 2000
 MAX_FILM_CHAINS = 200  # side by side in one player
 # What a browser is handed at once: 100 chains of 2,000 sweeps of 784 + 500 binary units are 32 MB.
 MAX_FILM_BYTES = 64_000_000
+LAST_WORD_S = 10.0  # a process asked to end gets so long before it is ended
 
 Progress = Callable[[int, int], None]
 """Called with (sweeps done, sweeps in all) a few times a second while a long film is made."""
@@ -192,7 +193,11 @@ class _Process:
         assert self.listener is not None
         with contextlib.suppress(OSError):
             self.popen.stdin.close()
-        self.popen.wait(timeout=10)
+        try:
+            self.popen.wait(timeout=LAST_WORD_S)
+        except subprocess.TimeoutExpired:  # deep in work on a busy machine: nobody waits for its answer any more
+            self.popen.kill()
+            self.popen.wait()
         self.listener.join(timeout=10)
         self.popen.stdout.close()
         self.log.close()

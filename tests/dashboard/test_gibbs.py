@@ -113,6 +113,19 @@ def test_dead_sampler_is_replaced(helper: Sampler) -> None:
     assert helper.pid not in (None, first), "the film came from the process that was killed"
 
 
+def test_sampler_that_does_not_end_when_asked_is_ended(
+    helper: Sampler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampler, "LAST_WORD_S", 0.2)
+    helper.film(request())
+    stuck = helper.pid
+    assert stuck is not None
+    os.kill(stuck, signal.SIGSTOP)
+    helper.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(stuck, 0)
+
+
 def test_sampler_that_dies_at_work_is_asked_once_more(helper: Sampler) -> None:
     helper.film(request())
     victim = helper.pid
