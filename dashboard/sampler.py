@@ -195,8 +195,8 @@ class _Process:
             self.popen.stdin.close()
         try:
             self.popen.wait(timeout=LAST_WORD_S)
-        except subprocess.TimeoutExpired:  # deep in work on a busy machine: nobody waits for its answer any more
-            self.popen.kill()
+        except subprocess.TimeoutExpired:
+            self.popen.kill()  # deep in work on a busy machine, and nobody waits for its answer any more
             self.popen.wait()
         self.listener.join(timeout=10)
         self.popen.stdout.close()
