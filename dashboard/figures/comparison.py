@@ -39,8 +39,8 @@ METRICS: dict[str, Metric] = {
         f"log_likelihood_{part}": Metric(
             f"Log-likelihood while training, {words}",
             "nats",
-            "Estimated along the way by short annealings from both sides, and continued between them; the band is one "
-            "standard error of log Z. The Evaluate page knows better.",
+            "Estimated now and then while the run learned, too quickly to be exact, and carried on in between; the "
+            "band is one standard error. The Evaluate page takes its time and knows better.",
             _LOG_P,
             f"{_SM}; {_BGS}.",
         )
@@ -196,6 +196,22 @@ class Record:
     tags: tuple[str, ...] = ()
     note: str = ""
     error: str | None = None
+
+
+def as_trained(fields: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The run's settings; one that was changed while it trained is all it has been, as `0.05 → 0.5`."""
+    been: dict[str, list[Any]] = {}
+    for event in events:
+        value = event.get("value")
+        if event.get("command") == "set" and isinstance(value, Mapping):
+            been.setdefault(str(value.get("name")), []).append(value.get("value"))
+    told = {
+        name: " → ".join(
+            f"{one:g}" if isinstance(one, (int, float)) else str(one) for one in (fields.get(name), *values)
+        )
+        for name, values in been.items()
+    }
+    return {**fields, **told}
 
 
 def differing(records: Sequence[Record]) -> tuple[list[str], dict[str, Any]]:
@@ -448,7 +464,7 @@ def likelihood_figure(
 ) -> go.Figure:
     """Each run's estimate with its standard error; data trained on and data held out have symbols of their own.
 
-    One made after the step compared is named with its own step, one that is not to be trusted is crossed out.
+    One that is not to be trusted is crossed out, and its run's name says so.
     """
     colours, figure = plotly_look.lines(dark), go.Figure()
     kinds = (
@@ -494,12 +510,11 @@ def likelihood_figure(
             + words
             + "</extra>",
         )
-    aliases = {}
-    for name, row in estimates:
-        said = [f"at step {row['step']:,}"] if row is not None and row["step"] > step else []
-        said += ["not to be trusted"] if row is not None and row.get("trusted") is False else []
-        if said:
-            aliases[name] = "<br>".join([name, *said])
+    aliases = {
+        name: f"{name}<br>not to be trusted"
+        for name, row in estimates
+        if row is not None and row.get("trusted") is False
+    }
     rows = [name for name, row in estimates if row is not None]
     figure.update_yaxes(
         categoryorder="array",

@@ -76,6 +76,7 @@ def record(info: Any) -> Record:
     try:
         reader = data.reader(info.name)
         config, status, metrics = reader.config(), reader.status(), reader.metrics()
+        fields = comparison.as_trained(config["config"], reader.events())
         last = {key: latest(values) for key, values in metrics.items()}
         row = comparison.best_likelihood(reader.likelihood())
     except RunError as error:
@@ -94,7 +95,7 @@ def record(info: Any) -> Record:
         step=int(status["step"]),
         epoch=float(status["epoch"]),
         seconds=float(status["seconds"]),
-        fields=config["config"],
+        fields=fields,
         last=last,
         likelihood=None if row is None or value is None else (value, float(row.get("stderr") or 0.0)),
         trusted=None if row is None else row.get("trusted"),
@@ -285,7 +286,8 @@ def columns(apart: list[str]) -> dict[str, Any]:
     for name in apart:
         told = fields[name].description if name in fields else ""
         heads[name] = st.column_config.Column(
-            label(name), help=f"{told} To find runs by it, type `{name}=…`."
+            "Sweeps, k" if name == "k" else label(name),  # the widest head, and the shortest numbers
+            help=f"{told} An arrow: it was changed while the run trained. To find runs by it, type `{name}=…`.",
         )
     return heads
 
@@ -368,12 +370,15 @@ def draw_curves(readers: dict[str, RunReader], at: int | None) -> None:
 
 
 def draw_likelihoods(readers: dict[str, RunReader], at: int) -> None:
-    """The newest estimate of each run up to the step compared, or, where there is none, after it."""
-    estimates = []
+    """The newest estimate of each run up to the step compared. One made later is only named: it would be unfair."""
+    estimates, later = [], []
     for name, reader in readers.items():
         try:
             rows = reader.likelihood()
-            estimates.append((name, comparison.best_likelihood(rows, at) or comparison.best_likelihood(rows)))
+            row = comparison.best_likelihood(rows, at)
+            estimates.append((name, row))
+            if row is None and (made := comparison.best_likelihood(rows)) is not None:
+                later.append(f"{name} (at step {made['step']:,})")
         except RunError as error:
             st.warning(sentence(error))
     if any(row is not None for _, row in estimates):
@@ -386,11 +391,15 @@ def draw_likelihoods(readers: dict[str, RunReader], at: int) -> None:
             formula=r"\log p(v) = -F(v) - \log Z",
             source=comparison.METRICS["log_likelihood"].source,
         )
+        words = "No estimate up to here"
         none = [name for name, row in estimates if row is None]
-        if none:
-            st.caption(f"No estimate yet: {plain(', '.join(none))}. The Evaluate page makes one.")
     else:
-        st.caption("No log-likelihood has been estimated for these runs yet; the Evaluate page makes one.")
+        words, none = f"No log-likelihood has been estimated up to step {at:,}", list(readers)
+    if none:
+        words += f": {plain(', '.join(none))}."
+        if later:
+            words += f" Made later, so not fair to lay beside the others: {plain(', '.join(later))}."
+        st.caption(f"{words} The Evaluate page makes one at any saved step.")
 
 
 # --- side by side ---

@@ -276,6 +276,22 @@ def test_only_settings_that_differ_have_a_column() -> None:
     assert comparison.usual([record("a"), record("b", k=5), record("c", k=5)], "k") == "5"
 
 
+def test_a_setting_changed_while_a_run_trained_sets_it_apart_from_one_left_alone(root: Path) -> None:
+    before = RunReader(root / "one").config()["config"]["learning_rate"]
+    for name in ("one", "two"):  # else equal
+        config = json.loads((root / name / "config.json").read_text())
+        config["config"]["learning_rate"] = before
+        (root / name / "config.json").write_text(json.dumps(config))
+    event = {"time": 1.0, "step": 3, "command": "set", "value": {"name": "learning_rate", "value": 0.5}}
+    with (root / "two" / "events.jsonl").open("a") as events:
+        events.write(json.dumps(event) + "\n")
+    app = open_compare(run="one")
+    assert not app.exception
+    table = app.dataframe[0].value.set_index("Run")["learning_rate"]
+    assert table["two"] == f"{before:g} → 0.5"
+    assert table["one"] == before or table["one"] == f"{before:g}"
+
+
 def test_of_two_runs_neither_is_the_usual_one(root: Path) -> None:
     assert comparison.usual([record("a"), record("b", k=5)], "k") == ""
     assert comparison.usual([record("a"), record("b")], "k") == repr(record("a").fields["k"])
@@ -403,20 +419,19 @@ def test_an_estimate_that_is_not_to_be_trusted_gives_way_and_is_marked_where_it_
     every = [("a", {**doubtful, "train_nats": -59.0, "valid_nats": -61.0})]
     kinds = comparison.likelihood_figure(every, 90, dark=False).data
     assert len({one.marker.symbol[0] for one in kinds}) == 3, "kinds of data cannot be told apart"
-    later = comparison.likelihood_figure([("a", doubtful), ("b", sound)], 50, dark=False)
-    assert dict(later.layout.yaxis.labelalias) == {"a": "a<br>at step 90<br>not to be trusted"}
+    assert dict(side.layout.yaxis.labelalias) == {"a": "a<br>not to be trusted"}
     assert side.data[0].customdata[0][2] == comparison.DOUBT
 
 
-def test_an_estimate_made_after_the_step_compared_is_shown_under_its_own_step(root: Path) -> None:
+def test_an_estimate_made_after_the_step_compared_is_named_and_not_laid_beside_the_others(root: Path) -> None:
     for name, step in (("one", 90), ("two", 1)):
         row = {"time": 1.0, "step": step, "estimator": "bracket", "test_nats": -100.0 - step, "stderr": 0.1}
         (root / name / "likelihood.jsonl").write_text(json.dumps({**row, "trusted": True}) + "\n")
     app = open_compare(runs="one,two", step="1")
     assert not app.exception
     figure = json.loads(app.get("plotly_chart")[-1].proto.spec)
-    assert sorted(x for trace in figure["data"] for x in trace["x"]) == [-190.0, -101.0]
-    assert figure["layout"]["yaxis"]["labelalias"] == {"one": "one<br>at step 90"}
+    assert [x for trace in figure["data"] for x in trace["x"]] == [-101.0]
+    assert any("Made later" in one.value and "at step 90" in one.value for one in app.caption)
 
 
 def test_the_table_says_whether_a_likelihood_is_to_be_trusted(root: Path) -> None:
