@@ -17,6 +17,8 @@ class Lesson:
     command: dict[str, Any] = field(default_factory=dict)
 
 
+PRESSED = ("play", "walk", "stages", "stage", "many")  # the part of a command that is left to the button
+
 LESSONS = (
     Lesson(
         "A chance for every picture",
@@ -68,8 +70,9 @@ made of whole bars or stripes. **The curve beside the buttons is the KL; zero is
     Lesson(
         "What each weight wants",
         r"""Two pixels again, so that every number shows. Which way must a weight move for the score to rise? By
-how often pixel and hidden unit are on together in the data, less how often in the machine's own pictures. Where
-the two agree, nothing is left to learn. **See one update in six stages.**""",
+how often pixel and hidden unit are on together in the data, less how often in the machine's own pictures: $\langle
+\cdot \rangle$ is a mean, $\partial/\partial w_{ij}$ how fast the score (barred: its mean) rises with the weight.
+**See one update in six stages.**""",
         r"\dfrac{\partial\, \overline{\log p(v)}}{\partial w_{ij}} = "
         r"\langle v_i h_j\rangle_{\text{data}} - \langle v_i h_j\rangle_{\text{machine}}",
         "One update in stages",
@@ -94,7 +97,8 @@ and note how it lingers in a valley.**""",
         "Contrastive divergence: a short cut",
         r"""A chain takes long to forget where it began. *Contrastive divergence*, CD-$k$, does not wait:
 it starts a chain at each picture of the data, makes $k$ sweeps, and stops. The pictures it has reached by
-then stand in for the machine's own, though they are still close to the data. **Look at the chains after one
+then stand in for the machine's own, though they are still close to the data. The change $\Delta w_{ij}$ is in
+proportion, $\propto$, to the difference. **Look at the chains after one
 sweep: how far did they get?**""",
         r"\Delta w_{ij} \;\propto\; \langle v_i h_j\rangle_{\text{data}} - "
         r"\langle v_i h_j\rangle_{\text{after } k \text{ sweeps}}",
@@ -105,8 +109,8 @@ sweep: how far did they get?**""",
     ),
     Lesson(
         "The price of the short cut",
-        r"""This machine is so small that the exact gradient can be counted out and laid beside its
-estimates. The angle between them says how far astray a step goes: at $0^\circ$ the score climbs as steeply
+        r"""This machine is so small that the exact gradient $g$ can be counted out and laid beside an
+estimate $g'$. The angle between them says how far astray a step goes: at $0^\circ$ the score climbs as steeply
 as can be, beyond $90^\circ$ it falls. That is one step's direction; the curve of the KL sums up all steps so
 far. **With 96 chains you see noise and bias; with 960 mostly the bias, which stays.**""",
         r"\angle(g, g') = \arccos \dfrac{g \cdot g'}{\lVert g\rVert\, \lVert g'\rVert}",

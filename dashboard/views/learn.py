@@ -29,6 +29,7 @@ LAYOUT = """<style>
 .st-key-learn-tour p { font-size: 0.95rem; line-height: 1.42; margin: 0; }
 .st-key-learn-turn { justify-content: flex-end; align-items: center; gap: 0.5rem; }
 .st-key-learn-turn button { min-height: 2.2rem; padding: 0.2rem 0.8rem; }
+.st-key-learn-turn [data-testid="stPageLink"] a { border: 1px solid; border-radius: 0.5rem; padding: 0.2rem 0.8rem; }
 .st-key-learn-which { column-gap: 1.5rem; row-gap: 0.4rem; }
 .st-key-learn-which [data-testid="stButtonGroup"] {
   display: flex; flex-wrap: wrap; align-items: center; gap: 0.2rem 0.6rem;
@@ -228,18 +229,27 @@ def settings(row: Any) -> dict[str, Any]:
 # --- the tour ---
 
 
-def _press(number: int) -> None:
-    """A lesson's button: sets its machine and method, and has the picture play its part."""
-    lesson = lessons.LESSONS[number - 1]
+def _set_up(lesson: lessons.Lesson, command: dict[str, Any]) -> None:
+    """The lesson's machine and method, and the picture that does what the command says."""
     st.session_state["learn-machine"] = lesson.machine
     st.session_state["learn-method"] = lesson.method
     _suit(lesson.machine)
-    st.session_state["learn-command"] = {**lesson.command, "nonce": time.time()}
+    st.session_state["learn-command"] = {**command, "nonce": time.time()}
+
+
+def _press(number: int) -> None:
+    """A lesson's button: has the picture play its part."""
+    lesson = lessons.LESSONS[number - 1]
+    _set_up(lesson, lesson.command)
 
 
 def _turn(number: int) -> None:
+    """Another lesson: its machine stands below its words at once; its button does the rest."""
     st.session_state["learn-lesson"] = number
     _kept()["lesson"] = number
+    lesson = lessons.LESSONS[number - 1]
+    still = {name: value for name, value in lesson.command.items() if name not in lessons.PRESSED}
+    _set_up(lesson, {**still, "stage": 0, "many": 0})
 
 
 def tour() -> Any:
@@ -255,7 +265,13 @@ def tour() -> Any:
                 st.page_link("views/train.py", label="On to the Train page", icon=":material/arrow_forward:")
             st.button("Back", disabled=number == 1, on_click=_turn, args=(number - 1,), key="learn-back")
             st.button(lesson.press, key="learn-press", type="primary", on_click=_press, args=(number,))
-            st.button(more[0], on_click=_turn, args=more[1:], key="learn-next")
+            st.button(
+                more[0],
+                on_click=_turn,
+                args=more[1:],
+                key="learn-next",
+                type="tertiary" if number == last else "secondary",
+            )
         formula = " &emsp; ".join(f"${part}$" for part in lesson.formula.split(r" \qquad "))
         st.markdown(f"{lesson.text} &emsp; {formula}")
         return st.container(key="learn-progress").empty()
@@ -303,6 +319,8 @@ def _rested() -> None:
     if moment.get("view") in view_state.LEARN_VIEWS and isinstance(moment.get("at"), int):
         _end("view", moment["view"])
         _end("update", moment["at"])
+        for name in ("lesson", "machine", "method"):  # said before a quick Next came: it brought the old link along
+            view_state.remember(name, _kept()[name])
 
 
 def _obeyed() -> None:

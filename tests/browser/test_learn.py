@@ -51,7 +51,7 @@ def shown(page: Page) -> dict[str, str]:
 
 def wait_for(page: Page, **data: object) -> None:
     wanted = "".join(f"[data-{name}='{value}']" for name, value in data.items())
-    expect(page.locator(f".learn{wanted}")).to_be_attached(timeout=20_000)
+    expect(page.locator(f".learn{wanted}")).to_be_attached()
 
 
 def pixels(page: Page, selector: str) -> str:
@@ -189,11 +189,11 @@ def test_a_lesson_pressed_once_is_not_played_again(open_learn: Callable[..., Pag
     page = open_learn("lesson=6")
     page.get_by_role("button", name="Let the chain walk").click()
     wait_for(page, machine="3x3", view="landscape", at=600)
-    page.get_by_role("tab", name="Distribution").click()
     page.get_by_role("button", name="Next step").click()
-    expect(page.get_by_text("7 of 10")).to_be_visible()
-    settle(page)
-    wait_for(page, view="distribution", at=600)
+    wait_for(page, method="cd1", view="update", at=300)
+    page.get_by_role("tab", name="Distribution").click()
+    page.get_by_role("radio", name="CD-10").click()
+    wait_for(page, method="cd10", view="distribution", at=300)
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(420, "light"), (1280, "dark"), (1920, "light")])
@@ -363,5 +363,5 @@ def test_the_browsers_back_goes_back_a_lesson_and_a_machine(open_learn: Callable
     page.wait_for_url("**lesson=3*")
     settle(page)
     page.go_back()
-    expect(page.get_by_text("2 of 10")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("2 of 10")).to_be_visible()
     page.wait_for_url("**lesson=2*")

@@ -174,6 +174,11 @@ def test_walking_through_the_tour_presses_every_button(runs_root: Path) -> None:
         assert app.session_state["learn-hidden"] == learn.MACHINES[lesson.machine].n_hidden
         assert app.session_state["learn-command"]["view"] == lesson.command["view"]
         app.button(key="learn-next").click().run()
+        following = lessons.LESSONS[number % 10]
+        assert app.session_state["learn-machine"] == following.machine, "the words and the machine disagree"
+        assert app.session_state["learn-method"] == following.method
+        assert app.session_state["learn-command"]["view"] == following.command["view"]
+        assert "play" not in app.session_state["learn-command"], "it plays before its button is pressed"
     assert any(lessons.LESSONS[0].title in element.value for element in app.markdown)
 
 

@@ -671,7 +671,7 @@ class Learn {
     if (!numbers) cell = line = Math.min(cell, line); // squares; numbers are wider than high
     const x = (j) => j * cell + (j === H ? gap : 0), y = (i) => head + i * line + (i === V ? gap : 0);
     const ctx = this.sheet(canvas, (H + 1) * cell + gap, head + (V + 1) * line + gap);
-    this.text(ctx, H * cell < 60 ? "h" : "hidden units", (H * cell) / 2, 10, { align: "center", size: 11 });
+    this.text(ctx, H * cell < 72 ? "h" : "hidden units", (H * cell) / 2, 10, { align: "center", size: 11 });
     this.text(ctx, "b", x(H) + cell / 2, 10, { align: "center", size: 11 });
     this.text(ctx, "c", x(H) + 2, y(V) + line / 2 + 4, { size: 11 });
     const value = (i, j) => i < V ? (j < H ? flat[i * H + j] : flat[V * H + i]) : j < H ? flat[V * H + V + j] : null;
