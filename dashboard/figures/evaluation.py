@@ -48,8 +48,8 @@ TOLD = {
     ),
     "weights": Told(
         "Do the chains agree?",
-        "Each chain's own estimate. A narrow heap is good; a few chains far right of the blue heap carry all the "
-        "weight, and more may be missing.",
+        "Each chain's own estimate. A narrow heap is good: all chains count. A few far right of the blue heap outweigh "
+        "all the others, and more such may be missing.",
         "the chains' weights",
         "A histogram of every chain's log-weight, on the scale of log Z. The effective sample size counts how many "
         "chains really carry the mean: with one in a hundred, the error bar means nothing.",
@@ -59,8 +59,8 @@ TOLD = {
     ),
     "spread": Told(
         "Where on the way do they part?",
-        "The spread of the log-weights along the path. Where it opens suddenly, the model changes its mind and "
-        "needs more temperatures.",
+        "How far the chains' own estimates come apart on the way from no weights to this model. Where they part "
+        "suddenly, the model changes its mind, and more temperatures are needed there.",
         "the way between",
         "At inverse temperature $\\beta$ the chains are on the way from the base model, which has biases $a$ and "
         "nothing else, at 0, to the RBM at 1. Pale: 5 to 95 % of the chains about their median; darker: the "
@@ -205,8 +205,8 @@ def spread(trace: Mapping[str, Mapping[str, Any]], dark: bool) -> go.Figure:
                 legendgroup=direction,
                 showlegend=bool(inner),
             )
-    figure.update_xaxes(title="inverse temperature β; the RBM is at 1", range=[0, 1])
-    figure.update_yaxes(title="log-weights about their median, nats")
+    figure.update_xaxes(title="the way β: 0 has no weights yet, 1 is this model", range=[0, 1])
+    figure.update_yaxes(title="chains apart (log-weights), nats")
     return _dress(figure, dark, "spread")
 
 

@@ -26,9 +26,15 @@ TITLES = {
     "pseudo": "Pseudo-likelihood",
 }
 LENGTHS = {
-    "1000": "1,000 temperatures: rough",
-    "adaptive": "5,000, adaptive: some 10 s",
-    "salakhutdinov-murray": "14,500, published: some 20 s",
+    "1000": "1,000 temperatures: a quick look",
+    "adaptive": "5,000, placed with care: some 10 s",
+    "salakhutdinov-murray": "14,500, the usual: some 20 s",
+}
+# How the estimate is made, and which way it errs, by annealed importance sampling.
+WAYS = {
+    "bracket": "(forward; errs low), and again on the way back (reverse; errs high). Where both agree, believe it.",
+    "ais": "(forward AIS). It errs low, so the likelihood looks better than it is.",
+    "reverse": "(here on the way back: reverse AIS). It errs high, so the likelihood looks worse than it is.",
 }
 KINDS = {
     "bracket": "AIS, both sides",
@@ -191,7 +197,7 @@ def ask(name: str, reader: RunReader, config: dict[str, Any], steps: list[int]) 
     step = middle.selectbox(
         "At step",
         steps,
-        format_func=lambda s: f"{s:,}",
+        format_func=lambda s: f"{s:,}" + " (newest)" * (s == steps[-1]),
         key="evaluate-step",
         on_change=moved,
         help="Which snapshot of the run: the last one is the finished model.",
@@ -206,7 +212,8 @@ def ask(name: str, reader: RunReader, config: dict[str, Any], steps: list[int]) 
             format_func=lambda t: LENGTHS[t],
             key="evaluate-length",
             help="Chains are led from a model without weights to this one through many temperatures. More of them "
-            "make a truer estimate, and cost time in proportion: the seconds are those of 784 × 500 units on 2 cores.",
+            "make a truer estimate, and cost time in proportion: the seconds are those of 784 × 500 units on 2 cores. "
+            "A quick look is often not to be trusted; 14,500 are what Salakhutdinov and Murray (2008) used.",
         )
         st.session_state["evaluate-length-kept"] = temperatures
     elif estimator == "mixing":
@@ -231,12 +238,11 @@ def ask(name: str, reader: RunReader, config: dict[str, Any], steps: list[int]) 
         kwargs={"temperatures": temperatures, "n_chains": chains, "sweeps": sweeps},
     )
     st.caption(
-        ESTIMATORS[estimator]
-        + (
-            " The likelihood is log p(v) = −F(v) − log Z, and Z, a sum over all states, is what must be estimated."
-            if estimator in ("bracket", "ais", "reverse")
-            else ""
-        )
+        "The likelihood is log p(v) = −F(v) − log Z, and Z is a sum over more states than can be added up. So chains "
+        "walk from a model without weights, whose Z is known, to this one: what they gather on the way is log Z "
+        + WAYS[estimator]
+        if estimator in WAYS
+        else ESTIMATORS[estimator]
     )
 
 
@@ -602,12 +608,18 @@ def table() -> None:
         height=min(38 + 35 * len(frame) + 3, 390),
         placeholder="–",
         column_config={
+            "run": st.column_config.TextColumn(width="medium", pinned=True),
             "test": nats("test, nats", help="Mean log p of the test images."),
             "train": nats("train, nats"),
             "valid": nats("valid, nats"),
             "stderr": nats("± nats", help="One standard error of log Z."),
             "log Z": nats("log Z, nats"),
-            "ess": nats("chains that count", help="Effective sample size of the weaker direction."),
+            "ess": nats(
+                "chains that count",
+                width="medium",
+                help="Of all chains, how many really carry the estimate: the effective sample size of the weaker "
+                "direction.",
+            ),
             "verdict": st.column_config.TextColumn(width="large"),
             "pseudo test": nats("pseudo, test, nats"),
             "seconds": nats("took, s"),

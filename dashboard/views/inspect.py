@@ -265,7 +265,8 @@ def pick_unit(reader: RunReader, snapshot: Snapshot, shape: tuple[int, int], uni
     about(
         "the filters",
         "Every hidden unit's weights, one tile each, all on one scale: red pixels switch it on, blue ones off, "
-        "the paper's colour has no influence. Colours saturate at the value that 99.5 % of all weights stay below.",
+        "and where a tile has the page's own colour, the pixel does not matter. Colours saturate at the value "
+        "that 99.5 % of all weights stay below.",
         formula=r"W_{\cdot j} = (W_{1j}, \dots, W_{Vj})",
         source=f"{GUIDE}, §15.",
     )
