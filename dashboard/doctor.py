@@ -114,17 +114,17 @@ def update_ratio(record: Record) -> Finding | None:
         return None
     when = "while the learning rate is high, " if by_now is None and slow.any() else ""
     if by_now is not None:
-        healthy = "between 1e-4 and 1e-2, about 1e-3 at best"
+        healthy = "between 0.01 % and 1 %, about 0.1 % at best"
     elif record.config.get("averaging"):
         healthy = (
-            "1e-4 or more; the weights shown are averages over many updates, so that large ones do no harm"
+            "0.01 % or more; the weights shown are averages over many updates, so that large ones do no harm"
         )
     else:
-        healthy = "1e-4 or more; its upper bound, 1e-2, counts once the falling rate has halved"
+        healthy = "0.01 % or more; its upper bound, 1 %, counts once the falling rate has halved"
     return Finding(
         "Update / weight ratio",
         not (too_small or too_large),
-        f"{when}a typical update changes the weights by {middle:.1e} of their size",
+        f"{when}a typical update changes the weights by {100 * middle:.2g} % of their size",
         healthy,
         "Try a larger learning rate."
         if too_small

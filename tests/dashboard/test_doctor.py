@@ -154,8 +154,10 @@ def test_what_is_called_healthy_holds_for_what_is_found_well() -> None:
         assert found.well
         return found.healthy
 
-    assert "between 1e-4 and 1e-2" in said(2e-3)
-    assert "1e-2" not in said(1.9e-2, averaging=0.05), "a ratio above the bound that is named is called well"
+    assert "between 0.01 % and 1 %" in said(2e-3)
+    assert "1 %" not in said(1.9e-2, averaging=0.05).replace("0.01 %", ""), (
+        "a ratio above the bound that is named is called well"
+    )
 
 
 def test_a_gap_within_the_noise_of_its_subsets_is_none() -> None:
