@@ -11,8 +11,6 @@ from rbm_core.runs import list_runs
 from tests.live import App, settle, shoot
 from tests.small_run import train_small
 
-expect.set_options(timeout=20_000)  # the first page of an app loads the data and Plotly
-
 
 @pytest.fixture
 def root(runs_root: Path) -> Path:

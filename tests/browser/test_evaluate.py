@@ -15,12 +15,6 @@ from tests.live import App, settle, shoot, until
 RUN = "still-training"
 
 
-@pytest.fixture(autouse=True)
-def _patience() -> None:
-    """An evaluation shares the cores with a trainer, a server and a browser; other files ask for less."""
-    expect.set_options(timeout=90_000)
-
-
 @pytest.fixture
 def training(runs_root: Path) -> Iterator[RunReader]:
     """A run whose trainer would go on for hours, past its first snapshots."""

@@ -13,7 +13,6 @@ from tests.live import App, settle, shoot
 from tests.small_run import train_small
 
 RUN = "small-run"
-expect.set_options(timeout=20_000)  # the first page of an app loads the data and Plotly
 
 
 @pytest.fixture
@@ -74,7 +73,7 @@ def test_a_unit_a_pixel_and_an_image_open_by_a_click(
     expect(page.get_by_text("biases alone, no unit yet")).to_be_visible()
     assert canvas(page, "build-up", 1).evaluate("(canvas) => canvas.toDataURL()") != whole
     page.get_by_role("button", name="Add the units one by one").click()
-    expect(page.get_by_text(re.compile("^64 of 64 units"))).to_be_visible(timeout=15_000)
+    expect(page.get_by_text(re.compile("^64 of 64 units"))).to_be_visible()
     shoot(page, "inspect-image", full_page=True)
 
 
@@ -95,7 +94,7 @@ def test_where_the_film_is_left_the_whole_page_follows(
     assert page.get_by_test_id("stMetric").filter(has_text="Norm").inner_text() != newest
     assert film.input_value() == "0"
     page.get_by_role("button", name="Play this unit's training").click()
-    expect(page).not_to_have_url(re.compile("step="), timeout=15_000)  # the end is the newest moment
+    expect(page).not_to_have_url(re.compile("step="))  # the end is the newest moment
     shoot(page, "inspect-dark", full_page=True)
 
 

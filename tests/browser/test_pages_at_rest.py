@@ -25,7 +25,6 @@ LINKS = {
 }
 LIVE_LINKS = {"train": f"?run={RUN}", "gibbs": f"gibbs?run={RUN}", "learn": "learn"}
 WINDOWS = {"narrow": (420, 900, 1.0), "zoomed": (853, 533, 1.5)}  # the second: a laptop's window at 150 %
-expect.set_options(timeout=30_000)  # the first page of an app loads the data and Plotly
 
 
 @pytest.fixture(scope="module")
