@@ -283,7 +283,6 @@ def change_settings(name: str, status: dict[str, Any]) -> None:
     with st.popover(
         "Change",
         icon=":material/tune:",
-        help="Change a setting while it trains; the curves mark when.",
         key="change",
         on_change="rerun",
     ) as opened:
@@ -298,7 +297,7 @@ def change_settings(name: str, status: dict[str, Any]) -> None:
             ("learning_rate", "momentum", "weight_decay", "k"),
             format_func=lambda field: field.replace("_", " "),
             key="change_what",
-            help="The change is written into the run's record, so that it stays true to what was done.",
+            help="Changed while it trains; the curves mark when, and the run's record keeps it.",
         )
         settings = reader.config()["config"]
         set_before = [event["value"] for event in _all_events(reader) if event.get("command") == "set"]
@@ -442,7 +441,6 @@ def time_slider(
         "events": events,
         "answers": st.session_state.answers,
         "heard": st.session_state.get("heard", 0),
-        "period": LIVE_PERIOD_S if alive else REST_PERIOD_S,
         "beat": time.monotonic(),  # what is the same twice is not passed on: silence would look like rest
     }
     film, arrays = st.session_state.get("film"), {}
@@ -536,7 +534,9 @@ def see_doctor(name: str, reader: RunReader, config: dict[str, Any], steps: list
                 f":orange-badge[{len(ill)} to look at] &nbsp; {plain(sentence(ill[0].evidence))}{more}"
             )
         elif findings:
-            st.markdown(f":green-badge[{len(findings)} checks fine]")
+            waiting = len(doctor.RULES) - len(findings)
+            more = f" &nbsp; {waiting} more cannot be told yet" if waiting else ""
+            st.markdown(f":green-badge[{len(findings)} checks fine]{more}")
         else:
             st.markdown(":grey-badge[too early to say]")
 

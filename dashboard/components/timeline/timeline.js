@@ -1,11 +1,12 @@
-// One time slider for the page. header: {steps, n_steps, steps_per_epoch, shown, follows, alive, moving, events, answers, heard, period, film: {number, words, file, made, failed}}
-// heard: how many presses of the page's buttons the app has heard; period: seconds between its refreshes; beat: another number in each
+// One time slider for the page. header: {steps, n_steps, steps_per_epoch, shown, follows, alive, moving, events, answers, heard, film: {number, words, file, made, failed}}
+// heard: how many presses of the page's buttons the app has heard; beat: another number in each refresh
 // arrays: film uint8 (bytes): the file, where it was asked for
 // It answers at once in the browser (the knob and the curves' cursor move), and tells the server the step wanted.
 
 const PLAY = "M8 5v14l11-7z", PAUSE = "M6 5h4v14H6zm8 0h4v14h-4z";
 const PREVIOUS = "M6 6h2v12H6zm3.5 6 8.5 6V6z", NEXT = "M16 6h2v12h-2zM6 18l8.5-6L6 6z";
 const PAD = 12;
+const ASK_AFTER = 10000, SAY_AFTER = 30000; // ms without a refresh
 
 class Timeline {
   constructor(root) {
@@ -75,16 +76,17 @@ class Timeline {
     if (!heard) setTimeout(() => { this.lostPress = ""; this.listenFor(); }, 8000);
     this.listenFor();
   }
-  // A page that hears nothing for long says so, and asks; nothing on it moves for that.
+  // A page that hears nothing asks, and says so where nothing comes back for long; nothing on it moves for that. A
+  // machine that starts a trainer may well keep the app from a word for ten seconds: that is no news.
   listenFor() {
-    const now = performance.now(), late = 1000 * (this.h ? this.h.period : 2) + 8000;
+    const now = performance.now();
     if (document.visibilityState !== "visible") this.last = now; // a hidden tab is refreshed rarely
     const quiet = now - this.last;
-    if (quiet > late && now - (this.woken || 0) > 10000) {
+    if (quiet > ASK_AFTER && now - (this.woken || 0) > ASK_AFTER) {
       this.woken = now;
       this.ask("wake", 1);
     }
-    const words = quiet > late ? `No word from the app for ${Math.round(quiet / 1000)} s: it is very busy, or gone. What you see is from then.` : this.lostPress || "";
+    const words = quiet > SAY_AFTER ? `No word from the app for ${Math.round(quiet / 1000)} s: it is very busy, or gone. What you see is from then.` : this.lostPress || "";
     this.silence.hidden = !words;
     if (this.silence.textContent !== words) this.silence.textContent = words;
   }
