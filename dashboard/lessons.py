@@ -111,8 +111,9 @@ sweep: how far did they get?**""",
         "The price of the short cut",
         r"""This machine is so small that the exact gradient $g$ can be counted out and laid beside an
 estimate $g'$. The angle between them says how far astray a step goes: at $0^\circ$ the score climbs as steeply
-as can be, beyond $90^\circ$ it falls. That is one step's direction; the curve of the KL sums up all steps so
-far. **With 96 chains you see noise and bias; with 960 mostly the bias, which stays.**""",
+as can be, beyond $90^\circ$ it falls. At update 674 CD-1 goes far astray. That is one step's direction; the
+curve of the KL sums up all steps so far. **With 96 chains you see noise and bias; with 960 mostly the bias, which
+stays.**""",
         r"\angle(g, g') = \arccos \dfrac{g \cdot g'}{\lVert g\rVert\, \lVert g'\rVert}",
         "Compare gradients",
         "3x3",

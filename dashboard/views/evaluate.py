@@ -610,6 +610,7 @@ def table() -> None:
         column_config={
             "run": st.column_config.TextColumn(width="medium", pinned=True),
             "test": nats("test, nats", help="Mean log p of the test images."),
+            "believed": st.column_config.TextColumn("trust it?"),
             "train": nats("train, nats"),
             "valid": nats("valid, nats"),
             "stderr": nats("± nats", help="One standard error of log Z."),
