@@ -231,7 +231,7 @@ def controls(name: str, status: dict[str, Any], disabled: bool) -> None:
             icon=icon and f":material/{icon}:",
             help=help,
             disabled=disabled,
-            on_click=_command,
+            on_click=_pressed,
             args=(name, command, value),
             **look,
         )
@@ -323,6 +323,14 @@ def _set(name: str, wish: dict[str, Any], before: int) -> None:
     """Passes a changed setting on. before: how many were changed until then."""
     st.session_state.change_sent = (wish, before)
     _command(name, "set", wish)
+
+
+def _pressed(name: str, command: str, value: Any) -> None:
+    """A button was pressed, or the message that it was has come again: the browser names every press."""
+    press = (st.session_state.get("timeline") or {}).get("press")
+    if press is None or press != st.session_state.get("press_obeyed"):
+        st.session_state.press_obeyed = press
+        _command(name, command, value)
 
 
 def _command(name: str, command: str, value: Any) -> None:
@@ -463,6 +471,7 @@ def time_slider(
         on_at_change=_moved,
         on_film_change=_film_asked,
         on_wake_change=lambda: None,  # being asked is enough: it is a refresh
+        on_press_change=lambda: None,  # read where the button's own callback asks for it
     )
 
 

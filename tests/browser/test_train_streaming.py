@@ -205,6 +205,23 @@ def test_no_press_is_lost_beside_a_trainer_and_a_film_in_the_making(
     until(lambda: state() == "running", 10, "Resume was lost after a film")
 
 
+def test_one_press_is_obeyed_once_where_the_page_s_timer_falls_into_it(
+    streaming: RunReader, watched: tuple[App, Page]
+) -> None:
+    """Streamlit sends a click a moment after it; held back here until the page's timer has sent it too."""
+    _, page = watched
+    obeyed = lambda: sum(event["command"] == "step" for event in streaming.events())  # noqa: E731
+    page.evaluate(
+        "(() => { const at = window.setTimeout; window.setTimeout = (f, ms, ...a) => at(f, ms || 700, ...a); })()"
+    )
+    for n in (1, 2):
+        press(page, "1 step")
+        until(lambda n=n: obeyed() >= n, 20, "the press was lost")
+        until(lambda: page.locator("[data-asked]").count() == 0, 20, "the press was not heard")
+        time.sleep(2)  # for the message that comes again
+        assert obeyed() == n, streaming.events()
+
+
 def test_a_press_is_seen_at_once_even_while_the_app_is_held_up(
     streaming: RunReader, watched: tuple[App, Page]
 ) -> None:

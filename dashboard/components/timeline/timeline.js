@@ -61,6 +61,8 @@ class Timeline {
   press(button) {
     if (!button || !this.h) return;
     button.dataset.asked = "";
+    // Each press has a name: Streamlit sends one twice where its timer falls between the click and the sending.
+    this.say("press", `${Date.now()} ${Math.random()}`);
     this.pressed = { button, words: button.innerText.trim(), heard: this.h.heard, at: performance.now(), refreshes: 0 };
   }
   answerPress() {
