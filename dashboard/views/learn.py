@@ -319,7 +319,11 @@ def _rested() -> None:
     if moment.get("view") in view_state.LEARN_VIEWS and isinstance(moment.get("at"), int):
         _end("view", moment["view"])
         _end("update", moment["at"])
-        for name in ("lesson", "machine", "method"):  # said before a quick Next came: it brought the old link along
+        for name in (
+            "lesson",
+            "machine",
+            "method",
+        ):  # said before a quick Next came: it brought the old link along
             view_state.remember(name, _kept()[name])
 
 
