@@ -26,6 +26,7 @@ _SHARED = (
     "map_points",
     "map_labels",
 )  # the same in films side by side
+_START = ("start", "digit", "particles_of", "drawing", "held", "corrupt")  # what the chains begin with
 AGES = 6  # snapshots side by side
 
 
@@ -185,6 +186,7 @@ def make_film(
         "version": uuid4().hex,
         "image_shape": image_shape(reader, snapshot),
         "of": {"run": reader.name, "step": snapshot.step, "seed": settings.seed, "more": settings.words()},
+        "start": [getattr(settings, name) for name in _START],
         "steps": steps,
         "fork": settings.fork if settings.beside == "whatif" else None,
         "map_pending": settings.has_map and not with_map,
@@ -301,8 +303,10 @@ def request(
             images_are = "your drawing"
         else:
             images = np.zeros((1, shape[0] * shape[1]), np.float32)
-            images_are = "an empty picture, since nothing is drawn yet: draw on the pad"
+            images_are = "an empty picture, since nothing is drawn yet"
     held = drawn.bits_from_text(settings.held, shape[0] * shape[1]) if settings.held else None
+    if held is not None and not held.any():
+        held = None  # then the chains start from the whole picture
     starts = {"noise": "bernoulli", "particles": "images", "drawing": "images"}
     return sampler.FilmRequest(
         W=snapshot.W,

@@ -6,7 +6,7 @@ A film of S sweeps of B chains (V visible, H hidden units) holds
   v_start (B, V): the start in half precision where it is not made of zeros and ones
   free_energy (S + 1, B): F(v) in nats at temperature 1
   distance (S + 1, B): pixels that differ from `reference`, cut at one half where they are not 0/1
-  clean (V,) uint8: the picture that the first chain starts from, before anything was inverted or let loose
+  clean (B, V) uint8: the pictures that the chains start from, before anything was inverted or let loose
   map_points (N, 2), map_labels (N,), map_path (S + 1, B, 2), if asked for: training images and the chains' states,
   both as p(h|v), on the first two principal components of the training images'
   near_distance (K, B) uint16, near_number (K, B) uint32, if asked for: how many pixels the state after every
@@ -119,7 +119,7 @@ def film(
         "free_energy": free_energy,
         "distance": distance,
         "beta": betas.astype(np.float32),
-        "clean": np.round(255 * scale.picture(clean[:1])[0].clamp(0, 1).numpy()).astype(np.uint8),
+        "clean": np.round(255 * scale.picture(clean).clamp(0, 1).numpy()).astype(np.uint8),
         **scale.arrays,
     }
     if not real_v and not bool(((v_start := vs.first) == (v_start > 0.5)).all()):

@@ -284,6 +284,18 @@ def _spoil(shape: tuple[int, int]) -> dict[str, Any]:
     key = "gibbs-hold"
     if key not in st.session_state:
         st.session_state[key] = bool(_kept("held"))
+    holding = st.session_state[key]
+    corrupt = bar.slider(
+        "Corrupt, off while holding" if holding else "Corrupt, % of pixels",
+        0,
+        50,
+        key=_begin("corrupt"),
+        disabled=holding,
+        help="Each pixel of the start is inverted with this probability; watch the chain repair it. "
+        "It knows nothing of the clean picture, so after the repair it wanders off to others: *repaired* is "
+        "counted against the picture you started from, and a fine other digit counts as damage.",
+    )
+    _end("corrupt", corrupt)
     hold = bar.toggle(
         "Hold some pixels (clamp)",
         key=key,
@@ -292,16 +304,7 @@ def _spoil(shape: tuple[int, int]) -> dict[str, Any]:
     )
     if not hold:
         _end("held", "")
-        corrupt = bar.slider(
-            "Corrupt, % of pixels",
-            0,
-            50,
-            key=_begin("corrupt"),
-            help="Each pixel of the start is inverted with this probability; watch the chain repair it. "
-            "It knows nothing of the clean picture, so after the repair it wanders off to others: *repaired* is "
-            "counted against the picture you started from, and a fine other digit counts as damage.",
-        )
-        return {"corrupt": _end("corrupt", corrupt)}
+        return {"corrupt": corrupt}
     held = _kept("held")
     try:
         if held:
@@ -315,20 +318,22 @@ def _spoil(shape: tuple[int, int]) -> dict[str, Any]:
 
 
 def _hold_pad(place: Any, shape: tuple[int, int], held: str, clean: np.ndarray) -> None:
-    """The pad that paints held pixels over the first chain's picture."""
+    """The pad that paints held pixels over the chosen chain's picture, one of clean (B, V)."""
     bits = drawn.bits_from_text(held, shape[0] * shape[1])
+    chain = (_kept("chain") - 1) % len(clean)
+    kept = f"{int(bits.sum())} of {len(bits)} keep their value, tinted here over the picture of chain {chain + 1}."
     header = {
         "mode": "hold",
         "rows": shape[0],
         "columns": shape[1],
         "title": "Held pixels",
-        "note": f"{int(bits.sum())} of {len(bits)} keep their value, tinted here over the first chain's picture.",
+        "note": kept if bits.any() else "None is held: the chains start from the whole picture.",
         "version": f"{shape}",
     }
     with place:
         pad(
             key="gibbs-hold-pad",
-            data=pack(header, {"marks": bits.astype(np.uint8) * 255, "under": clean}),
+            data=pack(header, {"marks": bits.astype(np.uint8) * 255, "under": clean[chain]}),
             on_held_change=_held,
         )
 
@@ -368,7 +373,7 @@ def _choose_beside(reader: RunReader, n_sweeps: int, place: Any, bar: Any) -> di
         0,
         n_sweeps - 1,
         key=key,
-        help="Until this sweep both are the same; the player can set it.",
+        help="Until this sweep both are the same; *fork here* in the player sets it.",
     )
     temperature = bar.number_input(
         "at temperature",
@@ -666,6 +671,8 @@ def _take_away(shown: chains.Shown, place: dict[str, Any]) -> None:
 def _left_at() -> None:
     """The player says where it was left: for the link, and for when this page is opened again."""
     left = _said().get("place") or {}
+    if "held" in st.query_params and left.get("chain", _kept("chain")) != _kept("chain"):
+        st.session_state["gibbs-page-anew"] = True  # held pixels are painted over the chosen chain's picture
     for name in PLACE:
         if name in left:
             _end(name, left[name])
@@ -709,7 +716,7 @@ def _page(reader: RunReader, top: Any) -> None:
         # A narrow window has its sidebar shut: there the pad stands above the player.
         slim = st.session_state.get("gibbs-slim", False)
         chosen["drawing"] = _draw(shape, top.container() if slim else st.sidebar)
-    if chosen["start"] in PICTURED:
+    if chosen["start"] in PICTURED and chosen.get("drawing") != "":  # an empty picture cannot be spoilt
         chosen |= _spoil(shape)
     hold_place = st.sidebar.container()
     chosen |= _chain_settings()

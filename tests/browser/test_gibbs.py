@@ -136,6 +136,33 @@ def test_clicking_a_cell_of_the_grid_enlarges_that_chain(open_film: Callable[...
     )
 
 
+def test_all_chains_stand_alone_and_stay_where_they_are_for_either_layer(
+    open_film: Callable[..., Page],
+) -> None:
+    page = open_film("chains=10&sweeps=10")
+    page.get_by_role("button", name="all chains").click()
+    expect(page.locator("[data-figure=cycle]")).to_be_hidden()
+    page.keyboard.press("End")
+    at_frame(page, 20)
+    place = "() => ['.cells', '.time'].map((s) => player.$(s).getBoundingClientRect().toJSON())"
+    places = []
+    for layer in ("pv", "h"):
+        page.locator(".layer").select_option(layer)
+        page.wait_for_timeout(100)
+        places.append(page.evaluate(f"() => {{ {PLAYER} return ({place})() }}"))
+    assert places[0] == places[1], "the page jumps when the cells show the other layer"
+
+
+def test_its_mean_draws_nothing_and_says_so(open_film: Callable[..., Page]) -> None:
+    page = open_film("chains=2&sweeps=4&rule=mean")
+    expect(page.locator(".panel.v .count")).to_have_text(re.compile(r"\d+ of 784 on"))
+    page.keyboard.press("End")
+    at_frame(page, 8)
+    expect(page.locator(".arrow.up small")).to_have_text("copy")
+    for layer in ("v", "h"):
+        expect(page.locator(f".panel.{layer} .count")).to_have_text(re.compile(r"\d+ expected"))
+
+
 def test_probabilities_in_the_browser_are_the_engine_s(open_film: Callable[..., Page], trained: Path) -> None:
     """Exact ones of the large chain to 1e-4, table look-ups of the grid to one shade in 255."""
     page = open_film("chains=3&sweeps=12&temperature=1.3")
@@ -259,8 +286,21 @@ def test_a_stroke_on_the_pad_starts_the_chains_from_it(open_film: Callable[..., 
     shoot(page, "gibbs-drawing")
     on = page.evaluate(f"() => {{ {PLAYER} return player.film.v(0, 0).reduce((a, b) => a + b) }}")
     assert 20 < on < 200, f"{on} pixels of the start are on"
+    page.keyboard.press("End")
+    at_frame(page, 20)
+    page.mouse.move(box["x"] + 60, box["y"] + 200)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 180, box["y"] + 200, steps=6)
+    page.mouse.up()
+    at_frame(page, 0)  # one more stroke: another start, which is to be seen
     page.get_by_role("button", name="clear").click()
     expect(page.locator(".sentence")).to_contain_text("nothing is drawn yet")
+    explained = page.evaluate(
+        f"""() => {{ {PLAYER}
+        const {{ band, a }} = player.film;
+        return [band.low - 1, band.low + 1].map((F) => {{ a.free_energy[0] = F; return player.emptiness(0); }}) }}"""
+    )
+    assert explained == [", likelier than most single pictures of the data, but those are ever so many", ""]
 
 
 def test_a_picture_can_be_drawn_with_the_keyboard(open_film: Callable[..., Page]) -> None:
@@ -293,6 +333,19 @@ def test_painted_pixels_are_held(open_film: Callable[..., Page]) -> None:
     )
     assert moved[1] == 0, "held pixels moved"
     assert moved[0] > 0, "free pixels did not move"
+    page.evaluate(f"() => {{ {PLAYER} player.choose(2) }}")
+    expect(page.locator(".pad .note")).to_contain_text("over the picture of chain 3")
+    expect(page.get_by_role("button", name="all but the middle")).to_have_attribute("aria-pressed", "true")
+    page.locator(".pad").get_by_role("button", name="nothing").click()
+    expect(page.locator(".pad .note")).to_contain_text("None is held")
+    same = page.evaluate(
+        f"""() => {{ {PLAYER}
+        const holder = [...document.querySelectorAll('*')].find((e) => e.shadowRoot?.querySelector('.pad'));
+        const pad = holder.shadowRoot.__view;
+        const v = player.film.v(0, 2);
+        return v.every((x, i) => pad.under[i] === 255 * x) }}"""
+    )
+    assert same, "the pad shows another picture than the chosen chain starts from"
 
 
 def test_what_if_forks_at_the_frame_shown(open_film: Callable[..., Page]) -> None:
@@ -302,6 +355,9 @@ def test_what_if_forks_at_the_frame_shown(open_film: Callable[..., Page]) -> Non
     page.locator("[data-do=fork]").click()
     page.wait_for_url("**fork=6**")
     expect(page.locator(".labels span")).to_have_text(["as it was", "what if"])
+    expect(page.locator("[data-figure=chains] b")).to_have_text("4 chains, twice")
+    inks = page.evaluate(f"() => {{ {PLAYER} return [player.now, ...player.groupInks].map(String) }}")
+    assert len(set(inks)) == len(inks) == 7, "a group has the colour of the layer just drawn"
     at_frame(page, 13)
     page.get_by_label("One half step forward").click()
     expect(page.locator(".sentence")).to_contain_text(
@@ -435,6 +491,10 @@ def test_arrows_tell_the_temperature_and_the_chart_what_lies_beyond_it(
     page.get_by_role("spinbutton", name="Temperature").fill("3")
     page.keyboard.press("Enter")
     expect(formula).to_have_text("σ(c+vWT)")
+    tall = formula.evaluate(
+        "(f) => [...f.querySelectorAll('.tall, mfrac')].map((e) => e.getBoundingClientRect().height)"
+    )
+    assert min(tall[0], tall[2]) >= 0.9 * tall[1] > 0, "the brackets do not embrace the fraction"
     expect(page.locator(".where")).to_contain_text("T 3.00")
 
 

@@ -739,6 +739,48 @@ def test_held_pixels_in_the_link_stay(open_gibbs: Callable[..., AppTest]) -> Non
     assert (v[1:, :, ~held] != v[0][:, ~held]).any(), "the free pixels did not move"
 
 
+def test_with_nothing_held_the_chains_start_from_the_whole_picture(
+    open_gibbs: Callable[..., AppTest],
+) -> None:
+    link = {"start": "digits", "chains": "4", "sweeps": "3"}
+    app = open_gibbs(**link, held=drawn.bits_to_text(np.zeros(784, bool)))
+    header, arrays = film_of(app)
+    assert np.array_equal(arrays["v_bits"][0], film_of(open_gibbs(**link))[1]["v_bits"][0])
+    assert "held" not in header["start_sentence"]
+    assert header["reference"] == "its own start"
+
+
+def test_corrupt_says_that_it_rests_while_pixels_are_held(open_gibbs: Callable[..., AppTest]) -> None:
+    app = open_gibbs(start="digits", chains="2", sweeps="3", corrupt="20")
+    app.toggle(key="gibbs-hold").set_value(True).run()
+    slider = app.slider(key="gibbs-corrupt")
+    assert slider.disabled
+    assert "holding" in slider.label
+    assert "inverted" not in film_of(app)[0]["start_sentence"]
+    app.toggle(key="gibbs-hold").set_value(False).run()
+    assert app.slider(key="gibbs-corrupt").value == 20
+    assert "20 % of the pixels inverted" in film_of(app)[0]["start_sentence"]
+
+
+def test_another_drawing_is_another_start(open_gibbs: Callable[..., AppTest]) -> None:
+    """The player goes back to the first frame where header["start"] differs."""
+    link = {"start": "drawing", "chains": "2", "sweeps": "3"}
+    starts = [
+        film_of(open_gibbs(**link, drawing=drawn.bits_to_text(np.arange(784) < n)))[0]["start"]
+        for n in (5, 6)
+    ]
+    assert starts[0] != starts[1]
+
+
+def test_nothing_is_held_of_a_drawing_not_yet_begun(open_gibbs: Callable[..., AppTest]) -> None:
+    app = open_gibbs(
+        start="drawing", chains="2", sweeps="3", held=drawn.bits_to_text(np.arange(784) < 300), corrupt="20"
+    )
+    arrays = film_of(app)[1]
+    assert not bits(arrays["v_bits"][0], 784).any(), "an empty picture starts as noise"
+    assert not [toggle for toggle in app.toggle if toggle.key == "gibbs-hold"]
+
+
 def test_empty_drawing_is_said_and_plays(open_gibbs: Callable[..., AppTest]) -> None:
     header, arrays = film_of(open_gibbs(start="drawing", chains="2", sweeps="3"))
     assert "nothing is drawn yet" in header["start_sentence"]

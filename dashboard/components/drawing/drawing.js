@@ -44,7 +44,12 @@ class Pad {
   }
   buildTools() {
     const tool = (name, word) => el("button", { type: "button", "data-tool": name, onclick: () => { this.tool = name; this.draw(); } }, word);
-    const fill = (word, f) => el("button", { type: "button", onclick: () => this.fill(f) }, word);
+    const fill = (word, f) => {
+      const button = el("button", { type: "button", onclick: () => this.fill(f) }, word);
+      if (this.mode === "hold") this.fills.push([button, f]);
+      return button;
+    };
+    this.fills = [];
     const half = (n) => Math.ceil(n / 2);
     const group = (words, ...buttons) => el("div", { class: "group", role: "group", "aria-label": words }, el("span", { class: "word" }, words), ...buttons);
     if (this.mode === "draw") this.tools.replaceChildren(tool("pen", "pen"), tool("eraser", "eraser"), fill("clear", () => 0));
@@ -56,7 +61,7 @@ class Pad {
         fill("nothing", () => 0)));
   }
   fill(f) {
-    for (let y = 0; y < this.h; y++) for (let x = 0; x < this.w; x++) this.marks[y * this.w + x] = Number(f(x, y));
+    this.marks = this.marks.map((_, i) => Number(f(i % this.w, Math.floor(i / this.w))));
     this.draw();
     this.tell();
   }
@@ -111,6 +116,7 @@ class Pad {
   draw() {
     if (!this.marks) return;
     for (const b of this.tools.querySelectorAll("[data-tool]")) b.setAttribute("aria-pressed", String(b.dataset.tool === this.tool));
+    for (const [b, f] of this.fills) b.setAttribute("aria-pressed", String(this.marks.every((x, i) => x === Number(f(i % this.w, Math.floor(i / this.w))))));
     this.hint.hidden = this.mode !== "draw" || this.marks.some((x) => x > 0);
     const { canvas, w, h } = this;
     if (canvas.width !== w || canvas.height !== h) { canvas.width = w; canvas.height = h; }

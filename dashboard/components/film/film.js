@@ -56,7 +56,7 @@ const TEMPLATE = `<div class="film" tabindex="-1" role="group" aria-label="Playe
     <button type="button" data-do="play" class="play" aria-label="Play (space)" title="Play or pause (space)"><svg viewBox="0 0 24 24"><path class="icon" d="M7 4.5v15L19.5 12z"/></svg><span class="word">Play</span></button>
     <button type="button" data-do="forward" aria-label="One half step forward (right arrow)" title="One half step forward (→)"><svg viewBox="0 0 24 24"><path d="M9 5v14l9.5-7zM5 5h2.5v14H5z"/></svg></button>
     <button type="button" data-do="last" aria-label="Last frame (End)" title="Last frame (End)"><svg viewBox="0 0 24 24"><path d="M16.5 5H19v14h-2.5zM5 5v14l10.5-7z"/></svg></button>
-    <button type="button" data-do="fork" title="Run these chains a second time beside themselves, from this sweep on at another temperature, seed or snapshot">what if…</button>
+    <button type="button" data-do="fork" title="Run these chains a second time beside themselves, from this sweep on at another temperature, seed or snapshot">fork here</button>
     </div><p class="note"><kbd>space</kbd> play &nbsp;<kbd>←</kbd> <kbd>→</kbd> half step &nbsp;<kbd>shift</kbd> + <kbd>←</kbd> <kbd>→</kbd> sweep &nbsp;<kbd>Home</kbd> <kbd>End</kbd></p></div>
   </div><p class="sentence" aria-live="polite"></p></div>
   <div class="curves">
@@ -520,9 +520,9 @@ class Player {
       Object.assign(this, { frame, chain: chain - 1, mode: show, gridLayer: layer, told: JSON.stringify({ frame, chain, show, layer }) });
       this.$(".layer").value = layer;
     } else {
-      const key = ({ of, groups, fork, start_sentence }) => JSON.stringify([of, groups, fork, start_sentence]);
+      const start = (f) => JSON.stringify([f.start, f.start_sentence]), key = (f) => JSON.stringify([f.of, f.groups, f.fork, start(f)]);
       if (key(film) !== key(before)) this.pause(); // else the same film, now with its map and nearest images
-      if (film.start_sentence !== before.start_sentence) this.frame = 0; // another start is to be seen
+      if (start(film) !== start(before)) this.frame = 0; // another start is to be seen
     }
     this.chain = Math.min(this.chain, film.n_chains - 1);
     this.frame = Math.min(this.frame, film.last);
@@ -531,6 +531,7 @@ class Player {
     this.$(".caption").textContent = sourceOf(film.source);
     this.$(".labels").replaceChildren(...(film.groups.length > 1 ? film.groups.map((name) => el("span", { title: name }, name)) : []));
     this.ranges = new Map();
+    this.box.classList.toggle("several", film.groups.length > 1);
     this.box.classList.toggle("mapped", Boolean(film.map || film.map_pending));
     this.box.classList.toggle("neared", Boolean(film.nearest || film.nearest_pending));
     this.$(".map .what").textContent = film.map ? `chains walk among ${film.map}` : "training images are being laid out: a few seconds, once";
@@ -556,12 +557,20 @@ class Player {
   /** What each half step works out, as it stands on the arrows: with the temperature where there is one. */
   writeFormulas() {
     const f = this.film, gaussian = f.visible === "gaussian";
-    const law = (x) => row("<mi>σ</mi><mo>(</mo>", f.heated ? `<mfrac>${x}<mi>T</mi></mfrac>` : x, "<mo>)</mo>");
+    // Not every reader has a font whose brackets grow with what they hold.
+    const tall = (bracket) => `<mpadded voffset="-0.28em"><mo class="tall" stretchy="false" lspace="0" rspace="0">${bracket}</mo></mpadded>`;
+    const law = (x) => row("<mi>σ</mi>", ...(f.heated ? [tall("("), `<mfrac>${x}<mi>T</mi></mfrac>`, tall(")")] : ["<mo>(</mo>", x, "<mo>)</mo>"]));
     this.$(".arrow.right math").innerHTML = law(LOGITS.h(f.a.h_gain));
     this.$(".arrow.left math").innerHTML = gaussian ? LOGITS.v() : law(LOGITS.v());
     this.$(".law").textContent = gaussian ? "E" : "p";
+    for (const small of this.box.querySelectorAll(".arrow.up small, .arrow.down small")) small.textContent = f.mean_field ? "copy" : "draw";
     this.$(".scale .pixels").textContent = gaussian ? "grey" : "pixels";
-    this.$('.layer [value="pv"]').textContent = `pixels: ${gaussian ? "means" : "probabilities"} ${f.called("pv")}`;
+  }
+  /** What a cell can show; where there is little room the symbol alone says how it is meant. */
+  nameLayers() {
+    const f = this.film, state = f.mean_field ? "values" : "samples", mean = f.visible === "gaussian" ? "means" : "probabilities";
+    for (const [what, units, kind] of [["pv", "pixels", mean], ["v", "pixels", state], ["ph", "hidden units", "probabilities"], ["h", "hidden units", state]])
+      this.write(`.layer [value="${what}"]`, this.narrow ? `${units.split(" ")[0]}: ${f.called(what)}` : `${units}: ${kind} ${f.called(what)}`);
   }
   /** Called by the page's frame whenever data or theme change. */
   draw() {
@@ -581,7 +590,7 @@ class Player {
       for (let i = 0; i < 64; i++) out[i] = this.lut[layer][Math.round(i * 255 / 63)];
       canvas.getContext("2d").putImageData(image, 0, 0);
     }
-    this.groupInks = ["blue", "vermillion", "green", "purple", "orange", "grey"].map((name) => rgbOf(this.ink.lines[name]));
+    this.groupInks = ["blue", "purple", "green", "yellow", "orange", "grey"].map((name) => rgbOf(this.ink.lines[name])); // vermillion is the layer just drawn
     this.curves = null;
   }
   css(rgb, alpha = 1) { return `rgb(${rgb.join(" ")} / ${alpha})`; }
@@ -594,14 +603,15 @@ class Player {
     if (!width) return;
     this.$(".chains").style.display = this.mode === "one" ? "none" : "";
     this.$(".pick:has(.layer)").style.visibility = this.mode === "one" ? "hidden" : "";
-    this.$(".cycle").style.display = this.mode === "grid" ? "none" : "";
+    this.$(".cycle").parentElement.style.display = this.mode === "grid" ? "none" : "";
     const rem = this.rem = 16 * textScale(), narrow = this.narrow = width <= 44 * rem;
     this.box.classList.toggle("narrow", narrow);
     this.$(narrow ? ".under" : ".choices").append(this.$(".scale"));
+    this.nameLayers();
     const slim = window.innerWidth <= SLIM;
     if (slim !== this.slim) this.say("slim", (this.slim = slim));
     this.holdWhere();
-    let tall = clampTo(window.innerHeight * (this.mode === "both" ? 0.56 : 0.6), 300, 860);
+    let tall = clampTo(window.innerHeight * (this.mode === "one" ? 0.6 : 0.56), 300, 860);
     const beside = this.mode === "both" && width > 34 * rem;
     const across = 5.4 * rem, between = 2.6 * rem + 3.2 * rem;
     const free = window.innerHeight - this.$(".controls").offsetHeight - 5 * rem; // what a scrolled window can show at once
@@ -617,10 +627,16 @@ class Player {
       this.sizes[what] = this.fit(this.panels[what].querySelector("canvas"), rows, columns, side, true);
     }
     if (narrow) tall = this.clear(Math.min(width, tall), free);
-    const [rows, columns] = this.film.shape(this.gridLayer);
-    const room = beside ? Math.min(2 * side + between - 0.6 * rem, width - 2 * side - across - 3 * rem) : Math.min(width, tall);
-    this.grid = this.blocks(rows, columns, room);
-    this.sizes.grid = this.fit(this.$(".grid"), this.grid.height, this.grid.width, room, false);
+    const high = beside ? Math.min(2 * side + between - 0.6 * rem, width - 2 * side - across - 3 * rem) : Math.min(width, tall), room = { high, wide: beside ? high : width };
+    const plan = (layer) => {
+      const grid = this.blocks(...this.film.shape(layer), room), scale = Math.min(room.wide / grid.width, high / grid.height);
+      return { grid, wide: scale * grid.width, high: scale * grid.height };
+    };
+    const plans = ["v", "h"].map(plan), chosen = plan(this.gridLayer), most = (side) => `${Math.ceil(Math.max(...plans.map((p) => p[side])))}px`;
+    this.grid = chosen.grid;
+    this.sizes.grid = this.fit(this.$(".grid"), this.grid.height, this.grid.width, Math.max(chosen.wide, chosen.high), false);
+    // Pixels and hidden units get the same place: nothing moves when the other layer is shown.
+    Object.assign(this.$(".cells").style, { width: most("wide"), minHeight: most("high") });
     this.placeLabels();
     this.curves = null;
     this.refresh();
@@ -649,7 +665,7 @@ class Player {
     });
   }
   /** Where each chain's cell lies, in cells' own pixels: a block a group, its name above it, laid out so that cells
-      come out large in a square of `room` css pixels, blocks nearly square, and few places stay empty. */
+      come out large in a room of so many css pixels, blocks nearly square, and few places stay empty. */
   blocks(h, w, room) {
     const { per: n, groups: { length: groups } } = this.film, gap = Math.max(1, Math.round(w / 14)), apart = groups > 1 ? 4 * gap : 0;
     const label = groups > 1 ? 1.7 * this.rem : 0;
@@ -658,7 +674,7 @@ class Player {
       const down = Math.ceil(groups / across), rows = Math.ceil(n / columns);
       const wide = columns * (w + gap) - gap, high = rows * (h + gap) - gap;
       const width = across * (wide + apart) - apart, height = down * high + (down - 1) * apart;
-      const scale = Math.min(room / width, (room - down * label) / height), empty = 1 - (n * groups) / (rows * columns * down * across);
+      const scale = Math.min(room.wide / width, (room.high - down * label) / height), empty = 1 - (n * groups) / (rows * columns * down * across);
       const worth = scale * (1 - 1.5 * empty) * (Math.min(wide, high) / Math.max(wide, high)) ** 0.25;
       if (!best || worth > best.worth) best = { worth, scale, columns, across, down, wide, high, width, height };
     }
@@ -717,10 +733,11 @@ class Player {
     this.paintCurves();
     if (this.inSight(".map")) this.paintMap();
     if (this.inSight(".twin")) this.paintTwin();
-    this.write('[data-figure="chains"] b', f.n_chains > 1 ? `${f.n_chains} chains` : "The chain");
-    const early = this.gridLayer.endsWith("v") ? frame < 2 && "the start v" : frame === 0 && "drawn in the first half step";
+    this.write('[data-figure="chains"] b', `${f.per > 1 ? `${f.per} chains` : "The chain"}${f.groups.length > 1 ? `, ${f.groups.length > 2 ? `${f.groups.length} times` : "twice"}` : ""}`);
+    const early = this.gridLayer.endsWith("v") ? frame < 2 && "the start v" : frame === 0 && "made in the first half step";
     this.write('[data-figure="chains"] .what', `${early || f.called(this.gridLayer)}${f.n_chains > 1 && !this.narrow ? " · click one to see it large" : ""}`);
     this.write('[data-figure="cycle"] b', `${this.nameOf(this.chain).replace("the", "The").replace("chain ", "Chain ")}, half step by half step`);
+    this.$('[data-figure="cycle"] b').style.boxShadow = f.groups.length > 1 ? `0 3px ${this.css(this.colourOf(this.chain))}` : "";
   }
   inSight(selector) { return fineness > 0 || !this.hidden.has(this.$(selector)); }
   write(selector, text) {
@@ -827,7 +844,7 @@ class Player {
       c.fillStyle = this.css(this.text, 0.05);
       c.fillRect(0, 0, canvas.width, canvas.height);
       c.fillStyle = this.css(this.text, 0.55);
-      this.hint(c, canvas, what === "pv" ? "drawn in the second half step" : "drawn in the first half step");
+      this.hint(c, canvas, `made in the ${what === "pv" ? "second" : "first"} half step`);
       count.textContent = "";
       return;
     }
@@ -841,8 +858,8 @@ class Player {
     c.imageSmoothingEnabled = false;
     c.drawImage(board.canvas, 0, 0, canvas.width, canvas.height);
     const gaussian = f.visible === "gaussian" && what.endsWith("v");
-    const whole = Number.isInteger(sum);
-    count.textContent = gaussian ? "" : what.startsWith("p") ? `${sum.toFixed(0)} expected` : `${whole ? sum : sum.toFixed(1)} of ${values.length} on`;
+    const coins = values.every((x) => x === 0 || x === 1), expected = what.startsWith("p") || (f.mean_field && !(what === "v" && this.frame < 2));
+    count.textContent = gaussian ? "" : expected ? `${sum.toFixed(0)} expected` : coins ? `${sum} of ${values.length} on` : "";
     if (f.a.held && what.endsWith("v")) this.hatchHeld(c, canvas, rows, columns);
   }
   /** Words in the middle of a picture, in as many lines as they need. */
@@ -888,7 +905,7 @@ class Player {
     const f = this.film, t = (this.frame + 1) >> 1, k = this.chain, name = this.nameOf(k);
     const F = (s) => this.number(f.a.free_energy[s * f.n_chains + k], 1);
     let words;
-    if (this.frame === 0) words = `${f.start_sentence} Free energy of ${name}: ${F(0)} nats. Press play, or → for the first half step.`;
+    if (this.frame === 0) words = `${f.start_sentence} Free energy of ${name}: ${F(0)} nats${this.emptiness(k)}. Press play, or → for the first half step.`;
     else {
       const beta = f.betaOf(k, t), heat = Math.abs(beta - 1) > 1e-6 ? ` at temperature ${this.number(1 / beta, 2)}` : "";
       const h = f.h(t, k), on = h.reduce((a, b) => a + b, 0);
@@ -915,6 +932,11 @@ class Player {
     }
     const p = this.$(".sentence");
     if (p.textContent !== words) p.textContent = words;
+  }
+  /** Why a machine that finds the empty picture likely does not draw it. */
+  emptiness(k) {
+    const f = this.film, empty = f.v(0, k).every((x) => x === 0) && f.visible !== "gaussian";
+    return empty && f.a.free_energy[k] < f.band?.low ? ", likelier than most single pictures of the data, but those are ever so many" : "";
   }
   /** What became of the picture that was spoilt: inverted pixels can be repaired, pixels let loose can only be filled in. */
   tellReference(words, t, k) {
@@ -1193,7 +1215,7 @@ class Player {
     const symbol = pixels ? (f.visible === "gaussian" ? "mean" : "p(v=1|h)") : "p(h=1|v)";
     const held = pixels && f.isHeld(i) ? "\nheld fixed" : "";
     const machine = f.machineOf(this.chain, (this.frame + 1) >> 1), bias = pixels ? machine.vbias[i] : machine.hbias[i];
-    this.tip(e, `${name}\n${p ? `${symbol} = ${this.number(p[i], 3)}\n` : ""}drawn: ${drawn}\nbias ${this.number(bias, 2)}${held}${pixels ? "" : "\nits filter: red excites, blue inhibits"}`, pixels ? null : i);
+    this.tip(e, `${name}\n${p ? `${symbol} = ${this.number(p[i], 3)}\n` : ""}${f.mean_field ? "value" : "drawn"}: ${drawn}\nbias ${this.number(bias, 2)}${held}${pixels ? "" : "\nits filter: red excites, blue inhibits"}`, pixels ? null : i);
   }
   setHover(chain) {
     if (this.hover?.chain === chain) return;
