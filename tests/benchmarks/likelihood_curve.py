@@ -104,7 +104,7 @@ def draw(picture: Path, epochs: np.ndarray, live: np.ndarray, bars: np.ndarray, 
     dress(figure, False, 420, title={"text": "Log-likelihood of 1,000 training images while learning"})
     figure.update_layout(showlegend=True, legend={"x": 0.98, "y": 0.05, "xanchor": "right"}, width=900)
     figure.update_xaxes(title={"text": "epoch"}, type="log")
-    figure.update_yaxes(title={"text": "nats an image"}, range=[max(-130, live.min()), live.max() + 2])
+    figure.update_yaxes(title={"text": "nats an image"}, range=[max(-130, live.min()) - 2, live.max() + 2])
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
         page = browser.new_page(viewport={"width": 916, "height": 436}, device_scale_factor=1.5)
