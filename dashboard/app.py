@@ -11,7 +11,9 @@ if str(HERE.parent) not in sys.path:  # the packages are used in place, without 
 
 import streamlit as st  # noqa: E402
 
-from dashboard import data, sampler, view_state  # noqa: E402
+from dashboard import data  # noqa: E402
+from dashboard.processes import sampler  # noqa: E402
+from dashboard.ui import link  # noqa: E402
 
 PAGES = (
     ("learn", "Learn", ":material/school:"),
@@ -104,7 +106,7 @@ def pick_run(offer: bool, notices: Any) -> None:
     """
     infos = data.runs()
     names = [info.name for info in infos]
-    asked = view_state.field("run") or st.session_state.get("run")
+    asked = link.field("run") or st.session_state.get("run")
     if asked and asked not in names and offer:
         there = ", ".join(names[:8]) or "no runs yet"
         notices.warning(f"There is no run {asked!r}; there are: {there}.")
@@ -114,7 +116,7 @@ def pick_run(offer: bool, notices: Any) -> None:
         return
     if not offer:
         return
-    view_state.remember("run", run)
+    link.remember("run", run)
     # States that change by themselves stand on the page, which refreshes; here only what stays true.
     described = {info.name: f"{info.name} (unreadable)" for info in infos if info.error}
     st.session_state.run_picker = run
@@ -130,8 +132,8 @@ def pick_run(offer: bool, notices: Any) -> None:
 
 def _picked() -> None:
     st.session_state.run = st.session_state.run_picker
-    view_state.remember("run", st.session_state.run_picker)
-    view_state.remember("step", "live")
+    link.remember("run", st.session_state.run_picker)
+    link.remember("step", "live")
 
 
 @st.cache_resource(show_spinner=False)
@@ -142,12 +144,17 @@ def wake_sampler() -> None:
     timer.start()
 
 
+def script(page: str) -> Path:
+    """Where a page is: a module in views/, or `page.py` in a folder of its own where it is large."""
+    folder = HERE / "views" / page
+    return folder / "page.py" if folder.is_dir() else folder.with_suffix(".py")
+
+
 def main() -> None:
     st.set_page_config(page_title="RBM Observatory", page_icon="🔭", layout="wide")
     pages = [
-        st.Page(HERE / "views" / f"{name}.py", title=title, icon=icon, url_path=name, default=name == "train")
+        st.Page(script(name), title=title, icon=icon, url_path=name, default=name == "train")
         for name, title, icon in PAGES
-        if (HERE / "views" / f"{name}.py").exists()
     ]
     st.html(LAYOUT)
     page = st.navigation(pages)
@@ -158,7 +165,7 @@ def main() -> None:
     try:
         page.run()
     finally:  # what the page could not read of its link is said above it, even if it stopped early
-        if complaints := view_state.complaints():
+        if complaints := link.complaints():
             notices.warning("  \n".join(complaints))
     wake_sampler()
 

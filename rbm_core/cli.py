@@ -106,15 +106,17 @@ def train(
         path = store.create_run(
             root, name or store.new_name(config, preset_name, root), config, preset=preset_name
         )
-    from rbm_core import trainer
+
+    from rbm_core.training import process as training_process
 
     err.print(f"Run [bold]{path.name}[/bold] in {store.shown(path.parent)}")
     with _TrainingBar() as bar:
-        state = trainer.run(path, on_progress=bar.show, download=download)
+        state = training_process.run(path, on_progress=bar.show, download=download)
     status = bar.status
     if state in ("diverged", "failed"):
         raise RunError(
-            status.get("message") or f"run {path.name!r} ended as {state}; see {path / trainer.LOG_FILE}"
+            status.get("message")
+            or f"run {path.name!r} ended as {state}; see {path / training_process.LOG_FILE}"
         )
     err.print(
         f"{state} at step {status.get('step', 0):,} after {_duration(status.get('seconds', 0.0))}; "

@@ -1,6 +1,6 @@
 """Where and in what precision the engine computes, and where its random numbers come from.
 
-On the CPU draws come from a counter-based generator in compiled kernels (kernels.py); on CUDA from torch's own
+On the CPU draws come from a counter-based generator in compiled kernels (kernels/draws.py); on CUDA from torch's own
 device generator. Callers see one class, `Rng`, and never a global seed.
 """
 
@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rbm_core import kernels
-from rbm_core.kernels import DRAW_RESOLUTION
+from rbm_core.kernels import draws
+from rbm_core.kernels.primitives import DRAW_RESOLUTION
 
 __all__ = [
     "DRAW_RESOLUTION",
@@ -122,7 +122,7 @@ class Rng:
             # Drawn in place, the kernel would not be vectorised.
             apart = out.is_contiguous() and out.data_ptr() != source.data_ptr()
             target = out if apart else torch.empty_like(source)
-            kernels.draw_from_logits(
+            draws.draw_from_logits(
                 as_array(source), shift.numpy(), np.float32(scale), as_array(target), *self.next_counter()
             )
             return target if target is out else out.copy_(target)
@@ -136,7 +136,7 @@ class Rng:
         images: (N, V) uint8. rows: (B,) int64. out: (B, V) float32 or bfloat16, filled and returned.
         """
         if self.device.type == "cpu":
-            kernels.draw_from_bytes(images.numpy(), rows.numpy(), as_array(out), *self.next_counter())
+            draws.draw_from_bytes(images.numpy(), rows.numpy(), as_array(out), *self.next_counter())
             return out
         p = images[rows].to(torch.float32) / 255
         return torch.lt(self.uniform(p.shape), p, out=out)
@@ -185,7 +185,7 @@ def means_and_softplus(logits: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
     rows, n = logits.shape
     means, softplus = np.empty((rows, n), np.float32), np.empty(rows)
     nothing, totals = np.zeros(n, np.float32), np.empty(n, np.float32)
-    kernels.hidden_statistics(
+    draws.hidden_statistics(
         as_array(logits.contiguous()), bias.numpy(), nothing, np.float32(1.0), means, totals, softplus
     )
     return torch.from_numpy(means), torch.from_numpy(softplus)

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from rbm_core import kernels
 from rbm_core.compute import Rng, as_array
+from rbm_core.kernels import draws
 from rbm_core.rbm import RBM
 
 __all__ = ["Gradient", "Phases", "gradient"]
@@ -143,7 +143,7 @@ class Phases:
     def _draw_h(self, logits: Tensor, source: np.ndarray | None) -> None:
         """chains_h ~ Bernoulli(σ(logits + c))."""
         if self._on_cpu:
-            kernels.draw_from_logits(
+            draws.draw_from_logits(
                 source, self._np_hbias, np.float32(1.0), self._np_chains_h, *self.rng.next_counter()
             )
         else:
@@ -159,7 +159,7 @@ class Phases:
                 noise *= torch.exp(model.log_var / 2)
             torch.add(logits, noise.add_(model.vbias), out=self.v_chains)
         elif self._on_cpu:
-            kernels.draw_from_logits(
+            draws.draw_from_logits(
                 self._np_logits_v,
                 self._np_vbias,
                 np.float32(1.0),
@@ -208,7 +208,7 @@ class Phases:
         inverse_var = self.model.inverse_var
         if self._on_cpu and inverse_var is None:
             W_lam, mu_W = torch.empty_like(grad.vbias), torch.empty_like(grad.hbias)
-            kernels.finish_gradient(
+            draws.finish_gradient(
                 as_array(self.raw),
                 np.float32(1.0 / B),
                 mu.numpy(),
@@ -239,9 +239,9 @@ class Phases:
                 (self._np_h_data, one, self.h_total_data, self._np_softplus_data),
                 (self._np_h_model, -one, self.h_total_model, self._np_softplus_model),
             ):
-                kernels.hidden_statistics(rows, self._np_hbias, offset, sign, rows, totals.numpy(), softplus_)
-            kernels.column_totals(self._np_v_batch, self.v_total_data.numpy())
-            kernels.column_totals(self._np_v_chains, self.v_total_model.numpy())
+                draws.hidden_statistics(rows, self._np_hbias, offset, sign, rows, totals.numpy(), softplus_)
+            draws.column_totals(self._np_v_batch, self.v_total_data.numpy())
+            draws.column_totals(self._np_v_chains, self.v_total_model.numpy())
             return
         logits = self.h.float() + model.hbias
         self.softplus.copy_(softplus(logits).sum(1))

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from rbm_core import trainer
 from rbm_core.config import make_config
 from rbm_core.runs import store
+from rbm_core.training import process as training_process
 
 
 def train_small(root: Path, name: str = "small", **changes: object) -> Path:
@@ -20,5 +20,5 @@ def train_small(root: Path, name: str = "small", **changes: object) -> Path:
         "precision": "float32",
     }
     path = store.create_run(root, name, make_config(**{**fields, **changes}))
-    assert trainer.run(path) == "finished"
+    assert training_process.run(path) == "finished"
     return path

@@ -63,7 +63,7 @@ def under(*prefixes: str) -> list[str]:
     return found
 
 
-TRAINING = ("rbm_core.training", "rbm_core.trainer")
+TRAINING = ("rbm_core.training",)
 ABOVE_RBM = ("rbm_core.gibbs", "rbm_core.gradient", *TRAINING)
 RECORDS = ("rbm_core.runs",)
 TORCH = ("torch", "torchvision", "numba")
@@ -72,7 +72,7 @@ ENGINE_ON_TORCH = (
     *("rbm_core.likelihood", "rbm_core.diagnostics"),
     *("rbm_core.RBM", "rbm_core.Rng", "rbm_core.Training", "rbm_core.BernoulliRBM"),
 )
-HELPERS = ("dashboard.sampler_process",)  # run as processes of their own
+HELPERS = ("dashboard.processes.sampler_process",)  # run as processes of their own
 
 ARROWS = {
     "the engine knows nothing of the app": (
@@ -92,8 +92,8 @@ ARROWS = {
         (*TRAINING, *RECORDS),
     ),
     "mathematics writes no run": (
-        ("rbm_core.training",),
-        ("rbm_core.trainer", *RECORDS),
+        ("rbm_core.training.state",),
+        ("rbm_core.training.process", *RECORDS),
     ),
     "likelihood and diagnostics measure, they do not train": (
         ("rbm_core.likelihood", "rbm_core.diagnostics"),
@@ -101,6 +101,10 @@ ARROWS = {
     ),
     "the run store, its reader and its control need no torch": (
         ("rbm_core.runs.reader", "rbm_core.runs.store", "rbm_core.runs.control"),
+        (*TORCH, *ENGINE_ON_TORCH),
+    ),
+    "the doctor, the model without torch and the enumerable one need no torch": (
+        ("rbm_core.doctor", "rbm_core.rbm_numpy", "rbm_core.enumerable"),
         (*TORCH, *ENGINE_ON_TORCH),
     ),
     "a run's description and its data need no torch": (
@@ -113,7 +117,7 @@ ARROWS = {
     ),
     "figures are pure": (
         ("dashboard.figures",),
-        ("streamlit", "dashboard.data", "dashboard.trainers", "dashboard.views"),
+        ("streamlit", "dashboard.data", "dashboard.processes", "dashboard.views"),
     ),
     "pages reach the run store through one door, dashboard.data": (
         ("dashboard.app", "dashboard.views", "dashboard.figures", "dashboard.components"),
@@ -156,9 +160,9 @@ def test_every_way_to_import_is_seen(source: str, imported: str) -> None:
         "rbm_core.runs.reader",
         "rbm_core.runs.store",
         "dashboard.data",
-        "dashboard.sampler",
-        "dashboard.trainers",
-        "dashboard.view_state",
+        "dashboard.processes.sampler",
+        "dashboard.processes.trainers",
+        "dashboard.ui.link",
     ],
 )
 def test_importing_it_loads_neither_torch_nor_numba(module: str) -> None:

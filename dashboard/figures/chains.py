@@ -1,7 +1,7 @@
 """Gibbs chains to take away: the film of the Gibbs page in, frames, films and sample sheets out.
 
 A film of S sweeps has 2S + 1 frames: frame 0 is the start, 2t − 1 the first half of sweep t (hidden units from
-pixels), 2t its second half (pixels from hidden units). See dashboard/sampler_process.py for the arrays.
+pixels), 2t its second half (pixels from hidden units). See dashboard/processes/sampler_process.py for the arrays.
 """
 
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dashboard import films
+from dashboard.figures import animation
 from dashboard.figures.palette import HIDDEN_STOPS, LINES_LIGHT, colour_table
-from dashboard.images import grey_values
-from rbm_core.closed_form import sigmoid
+from dashboard.run_images import grey_values
+from rbm_core.rbm_numpy import sigmoid
 
 Layer = Literal["pv", "v"]
 MOST_FRAMES = 240
@@ -86,7 +86,7 @@ def grid(chains: Chains, t: int, layer: Layer) -> np.ndarray:
     """(H, W) uint8: every chain after t sweeps, near a square; groups stand side by side."""
     groups = np.split(chains.pixels(t, layer), len(chains.header["groups"]))
     columns = max(1, round(np.sqrt(len(groups[0]) / len(groups))))
-    blocks = [films.tiled(tiles, columns, gap=2) for tiles in groups]
+    blocks = [animation.tiled(tiles, columns, gap=2) for tiles in groups]
     between = np.full((len(blocks[0]), 10), 255, np.uint8)
     return np.hstack([part for block in blocks for part in (between, block)][1:])
 
@@ -126,7 +126,7 @@ def cycle(chains: Chains, frame: int, chain: int) -> np.ndarray:
     )
 
 
-def film(chains: Chains, *, chain: int | None, layer: Layer, format: films.Format) -> bytes:
+def film(chains: Chains, *, chain: int | None, layer: Layer, format: animation.Format) -> bytes:
     """The chains as a film: all of them, or both half steps of one. Long films keep every second sweep, or fewer."""
     n_sweeps = chains.header["n_sweeps"]
     per_sweep = 1 if chain is None else 2
@@ -137,7 +137,7 @@ def film(chains: Chains, *, chain: int | None, layer: Layer, format: films.Forma
         for half in ((0,) if chain is None else (1, 0))
     ]
     pictures = [grid(chains, f // 2, layer) if chain is None else cycle(chains, f, chain) for f in shown]
-    return films.animation(
+    return animation.animation(
         pictures,
         fps=FRAMES_PER_SECOND if chain is None else FRAMES_PER_SECOND / 2,
         captions=[caption(chains, f, chain) for f in shown],
@@ -147,7 +147,7 @@ def film(chains: Chains, *, chain: int | None, layer: Layer, format: films.Forma
 
 def sheet(chains: Chains, t: int, layer: Layer) -> bytes:
     """Every chain after t sweeps as a PNG with its caption."""
-    return films.picture(grid(chains, t, layer), caption(chains, 2 * t, None))
+    return animation.picture(grid(chains, t, layer), caption(chains, 2 * t, None))
 
 
 def caption(chains: Chains, frame: int, chain: int | None) -> str:

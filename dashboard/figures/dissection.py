@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from dashboard.figures import moment, plotly_look
 from dashboard.figures.moment import Blob
-from rbm_core.closed_form import BuildUp, EnergyTerms, Parameters, cosines
+from rbm_core.rbm_numpy import BuildUp, EnergyTerms, Parameters, cosines
 from rbm_core.runs import Snapshot
 
 BINS = 20

@@ -1,7 +1,7 @@
 """What the Learn page draws of one tiny machine's learning, update by update, as plain arrays.
 
 Pure: a machine's settings in, (header, arrays) for the learn component out. Everything is computed here with
-the exact machine of rbm_core.tiny, so the browser only plays it.
+the exact machine of rbm_core.enumerable, so the browser only plays it.
 """
 
 from collections.abc import Callable
@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from rbm_core import datasets, tiny
+from rbm_core import datasets, enumerable
 
 Blob = tuple[dict[str, Any], dict[str, np.ndarray]]
 
 N_MOMENTS = 32  # at which the gradients are compared
 N_SWEEPS = 300  # of the chain in the landscape
-FEW, MANY = tiny.N_CHAINS, tiny.N_CARRIED
+FEW, MANY = enumerable.N_CHAINS, enumerable.N_CARRIED
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def film(
 ) -> Blob:
     """A whole training of the machine, every update of it, and what each method would have done on the way.
 
-    arrays (T updates, P = VH + V + H parameters, laid out as tiny.Parameters.flat, float32):
+    arrays (T updates, P = VH + V + H parameters, laid out as enumerable.Parameters.flat, float32):
     parameters (T+1, P), log_z and log_likelihood (T+1,) in nats, float64; positive and negative (T, P);
     starts (8,), h_path and v_path (T, k, 8) uint16: every half step of the first chains, as state numbers;
     moments (M,), exact (M, P), estimates (2, 3, M, P) and angles (2, 3, M) in degrees, for FEW and MANY
@@ -74,7 +74,7 @@ def film(
     plan = MACHINES[machine]
     data = cases(machine)
     total, n_visible = plan.n_updates, data.shape[1]
-    sweeps, shown = tiny.METHODS[method], tiny.SHOWN_CHAINS if tiny.METHODS[method] else 0
+    sweeps, shown = enumerable.METHODS[method], enumerable.SHOWN_CHAINS if enumerable.METHODS[method] else 0
     width = n_visible * n_hidden + n_visible + n_hidden
     compared = moments(total)
     arrays: dict[str, np.ndarray] = {
@@ -92,38 +92,38 @@ def film(
         "angles": np.empty((2, 3, len(compared)), np.float32),
     }
 
-    def write_machine(state: tiny.State) -> None:
+    def write_machine(state: enumerable.State) -> None:
         arrays["parameters"][state.step] = state.rbm.flat()
         arrays["log_z"][state.step] = state.rbm.log_z()
-        arrays["log_likelihood"][state.step] = tiny.log_likelihood(state.rbm, data)
+        arrays["log_likelihood"][state.step] = enumerable.log_likelihood(state.rbm, data)
         where = np.flatnonzero(compared == state.step)
         if len(where):
-            exact = tiny.exact_gradient(state.rbm, data)
+            exact = enumerable.exact_gradient(state.rbm, data)
             arrays["exact"][where[0]] = exact.flat()
             for row, n_chains in enumerate((FEW, MANY)):
-                found = tiny.estimates(state, data, n_chains, seed)
+                found = enumerable.estimates(state, data, n_chains, seed)
                 for column, name in enumerate(("cd1", "cd10", "pcd")):
                     arrays["estimates"][row, column, where[0]] = found[name].flat()
-                    arrays["angles"][row, column, where[0]] = tiny.angle(found[name], exact)
+                    arrays["angles"][row, column, where[0]] = enumerable.angle(found[name], exact)
 
-    for after, info in tiny.learn(data, n_hidden, method, rate, total, seed):
+    for after, info in enumerable.learn(data, n_hidden, method, rate, total, seed):
         write_machine(info.before)
         step = info.before.step
         arrays["positive"][step] = info.positive.flat()
         arrays["negative"][step] = info.negative.flat()
         if shown:
-            arrays["starts"][step] = tiny.numbers(info.starts[:shown])
-            arrays["h_path"][step] = tiny.numbers(info.h[:, :shown])
-            arrays["v_path"][step] = tiny.numbers(info.v[:, :shown])
+            arrays["starts"][step] = enumerable.numbers(info.starts[:shown])
+            arrays["h_path"][step] = enumerable.numbers(info.h[:, :shown])
+            arrays["v_path"][step] = enumerable.numbers(info.v[:, :shown])
         if step % 50 == 0:
             progress(step, total)
         if after.step == total:
             write_machine(after)
 
-    found, counts = np.unique(tiny.numbers(data), return_counts=True)
+    found, counts = np.unique(enumerable.numbers(data), return_counts=True)
     arrays["patterns"] = found.astype(np.int32)
     arrays["p_data"] = counts / len(data)
-    arrays["chance"] = tiny.walk_chance(n_visible, n_hidden, N_SWEEPS, seed)
+    arrays["chance"] = enumerable.walk_chance(n_visible, n_hidden, N_SWEEPS, seed)
     header = {
         "machine": machine,
         "title": plan.title,
@@ -138,7 +138,7 @@ def film(
         "seed": seed,
         "n_cases": len(data),
         "chains": [FEW, MANY],
-        "best": -tiny.entropy(data),
-        "walk_start": int(tiny.numbers(tiny.begin(n_visible, n_hidden, seed).carried[0])),
+        "best": -enumerable.entropy(data),
+        "walk_start": int(enumerable.numbers(enumerable.begin(n_visible, n_hidden, seed).carried[0])),
     }
     return header, arrays

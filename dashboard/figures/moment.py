@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from dashboard import films
-from dashboard.figures import palette
-from dashboard.images import grey_values
+from dashboard.figures import animation, palette
+from dashboard.run_images import grey_values
 from rbm_core.runs import Probe, Snapshot
 
 Blob = tuple[dict[str, Any], dict[str, np.ndarray]]
@@ -230,7 +229,7 @@ def film_frame(
 def _tiled(tiles: np.ndarray, aspect: float) -> np.ndarray:
     """The tiles in a grid about `aspect` times as wide as high."""
     height, width = tiles.shape[1:3]
-    return films.tiled(tiles, max(1, round((len(tiles) * aspect * height / width) ** 0.5)))
+    return animation.tiled(tiles, max(1, round((len(tiles) * aspect * height / width) ** 0.5)))
 
 
 def activity(snapshot: Snapshot, order: np.ndarray, labels: np.ndarray | None) -> Blob:

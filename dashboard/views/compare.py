@@ -6,15 +6,16 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import components, data, view_state
-from dashboard.about import GUIDE, about
-from dashboard.charts import chart, choose_format, file_name, is_dark, plain_number, table_button
+from dashboard import components, data
 from dashboard.components import mosaic
 from dashboard.components.blob import pack
 from dashboard.figures import comparison, moment, plotly_look
 from dashboard.figures.comparison import Record
-from dashboard.new_run import label
-from dashboard.words import duration, plain, sentence
+from dashboard.ui import link
+from dashboard.ui.about import GUIDE, about
+from dashboard.ui.charts import chart, choose_format, file_name, is_dark, plain_number, table_button
+from dashboard.ui.new_run import label
+from dashboard.ui.texts import duration, plain, sentence
 from rbm_core.config import RunConfig
 from rbm_core.runs import RunError, RunReader, Snapshot, SnapshotError
 
@@ -56,13 +57,13 @@ def compare(names: list[str]) -> None:
 
 def step_compared(common: list[int]) -> int:
     """The step in the link if these runs can be shown at it, else the nearest, and says so."""
-    asked = view_state.field("step")
+    asked = link.field("step")
     if asked == "live":
         return common[-1]
     nearest = min(common, key=lambda step: abs(step - asked))
     if nearest != asked:
         st.warning(f"These runs have no common step {asked:,}; showing the nearest, step {nearest:,}.")
-        view_state.remember("step", nearest)
+        link.remember("step", nearest)
     return nearest
 
 
@@ -126,25 +127,25 @@ def latest(values: np.ndarray) -> float:
 def choose_runs(records: list[Record]) -> list[str]:
     """The table of runs; returns the names ticked in it, which the link holds."""
     left, middle, right = st.columns([4, 3, 3], vertical_alignment="bottom")
-    st.session_state["compare-words"] = view_state.field("find")
+    st.session_state["compare-words"] = link.field("find")
     words = left.text_input(
         "Find runs",
         key="compare-words",
         max_chars=200,
-        on_change=lambda: view_state.remember("find", st.session_state["compare-words"]),
+        on_change=lambda: link.remember("find", st.session_state["compare-words"]),
         placeholder="a name, a state, a tag, or n_hidden=500",
         help="Shows only the runs that contain every word you type, in name, state, preset, tags, note "
         "or settings.",
     )
     shown = [one for one in records if comparison.matches(one, words)]
     settings = comparison.differing(records)[0]
-    st.session_state["compare-order"] = view_state.among("order", [*comparison.ORDERS, *settings], "newest")
+    st.session_state["compare-order"] = link.among("order", [*comparison.ORDERS, *settings], "newest")
     order_by = middle.selectbox(
         "Sort by",
         [*comparison.ORDERS, *settings],
         key="compare-order",
         format_func=lambda by: comparison.ORDERS.get(by, label(by)),
-        on_change=lambda: view_state.remember("order", st.session_state["compare-order"]),
+        on_change=lambda: link.remember("order", st.session_state["compare-order"]),
         help="The order of the rows, which the link keeps. A click on a column's head sorts for the moment.",
     )
     shown = comparison.ordered(shown, order_by)
@@ -165,7 +166,7 @@ def choose_runs(records: list[Record]) -> list[str]:
         elsewhere = [name for name in chosen if name not in order]
         names = [*elsewhere, *here]
         st.session_state["compare-chosen"] = names
-        view_state.remember("runs", ",".join(names))
+        link.remember("runs", ",".join(names))
 
     st.dataframe(
         table(shown, apart),
@@ -193,13 +194,13 @@ def choose_runs(records: list[Record]) -> list[str]:
 def chosen_names(readable: set[str], otherwise: list[str]) -> list[str]:
     """The runs in the link, else those last ticked, else what the page proposes."""
     if "runs" in st.query_params:
-        asked = [name for name in view_state.field("runs").split(",") if name]
+        asked = [name for name in link.field("runs").split(",") if name]
         missing = [name for name in asked if name not in readable]
         if missing:
             st.warning(
                 f"The link names runs that are not there or cannot be read: {plain(', '.join(missing))}."
             )
-            view_state.remember("runs", ",".join(name for name in asked if name in readable))
+            link.remember("runs", ",".join(name for name in asked if name in readable))
         st.session_state["compare-chosen"] = [name for name in asked if name in readable]
     kept = [name for name in st.session_state.setdefault("compare-chosen", otherwise) if name in readable]
     if len(kept) > comparison.MOST_RUNS:
@@ -308,41 +309,41 @@ def draw_curves(readers: dict[str, RunReader], at: int | None) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         first = comparison.first_metric([(m, rows) for _, m, rows in runs]) or metrics[0]
-        st.session_state["compare-metric"] = view_state.among("metric", metrics, first)
+        st.session_state["compare-metric"] = link.among("metric", metrics, first)
         metric = st.selectbox(
             "Curve",
             metrics,
             key="compare-metric",
             format_func=lambda key: comparison.METRICS[key].name,
-            on_change=lambda: view_state.remember("metric", st.session_state["compare-metric"]),
+            on_change=lambda: link.remember("metric", st.session_state["compare-metric"]),
             width=340,
             help="The quantity laid over one another, one line a run.",
         )
-        st.session_state["compare-axis"] = view_state.field("axis")
+        st.session_state["compare-axis"] = link.field("axis")
         axis = st.segmented_control(
             "Against",
             list(comparison.AXES),
             key="compare-axis",
             required=True,
-            on_change=lambda: view_state.remember("axis", st.session_state["compare-axis"]),
+            on_change=lambda: link.remember("axis", st.session_state["compare-axis"]),
             help="Steps compare updates, epochs compare data seen, time compares what a machine costs you.",
         )
-        st.session_state["compare-smooth"] = view_state.field("smooth")
+        st.session_state["compare-smooth"] = link.field("smooth")
         smoothing = st.slider(
             "Smoothing",
             0.0,
             0.98,
             step=0.02,
             key="compare-smooth",
-            on_change=lambda: view_state.remember("smooth", st.session_state["compare-smooth"]),
+            on_change=lambda: link.remember("smooth", st.session_state["compare-smooth"]),
             width=120,
             help="An exponential moving average: the share of the past that each point keeps.",
         )
-        st.session_state["compare-log"] = view_state.field("log")
+        st.session_state["compare-log"] = link.field("log")
         log_x = st.toggle(
             "Log axis",
             key="compare-log",
-            on_change=lambda: view_state.remember("log", st.session_state["compare-log"]),
+            on_change=lambda: link.remember("log", st.session_state["compare-log"]),
             help="Spreads out the beginning, where most happens.",
         )
     choose_format()
@@ -414,7 +415,7 @@ def side_by_side(
         st.session_state["compare-step"] = at
 
         def moved() -> None:
-            view_state.remember("step", st.session_state["compare-step"])
+            link.remember("step", st.session_state["compare-step"])
 
         st.select_slider(
             "Step",
@@ -558,10 +559,10 @@ def rename(name: str, new: str) -> None:
         names = [new if one == name else one for one in st.session_state.get("compare-chosen", [])]
         st.session_state["compare-chosen"] = names
         if "runs" in st.query_params:
-            view_state.remember("runs", ",".join(names))
+            link.remember("runs", ",".join(names))
         if st.session_state.get("run") == name:
             st.session_state.run = new
-            view_state.remember("run", new)
+            link.remember("run", new)
 
     act(change, f"{name} is now called {new}.")
 
@@ -576,10 +577,10 @@ def delete(name: str, typed: str) -> None:
         names = [one for one in st.session_state.get("compare-chosen", []) if one != name]
         st.session_state["compare-chosen"] = names
         if "runs" in st.query_params:
-            view_state.remember("runs", ",".join(names))
+            link.remember("runs", ",".join(names))
         if st.session_state.get("run") == name:
             st.session_state.run = None
-            view_state.remember("run", "")
+            link.remember("run", "")
 
     act(change, f"{name} is deleted.")
 

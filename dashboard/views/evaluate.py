@@ -9,11 +9,14 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import data, evaluations, films, view_state
-from dashboard.about import about
-from dashboard.charts import chart, choose_format, file_name, is_dark, plain_number, table_button
+from dashboard import data
+from dashboard.figures import animation
 from dashboard.figures import evaluation as figures
-from dashboard.words import duration, plain, sentence
+from dashboard.processes import evaluations
+from dashboard.ui import link
+from dashboard.ui.about import about
+from dashboard.ui.charts import chart, choose_format, file_name, is_dark, plain_number, table_button
+from dashboard.ui.texts import duration, plain, sentence
 from rbm_core.runs import RunError, RunReader
 from rbm_core.runs.evaluations import ESTIMATORS
 
@@ -59,7 +62,7 @@ def main() -> None:
         return
     if st.session_state.setdefault("evaluate-run", name) != name:  # another run has other evaluations
         st.session_state["evaluate-run"] = name
-        view_state.remember("evaluation", "")
+        link.remember("evaluation", "")
     choose_format()
     try:
         with st.container(key="stack-evaluate"):
@@ -183,16 +186,16 @@ def ask(name: str, reader: RunReader, config: dict[str, Any], steps: list[int]) 
         key="evaluate-estimator",
         help="\n\n".join(f"**{TITLES[e]}** — {ESTIMATORS[e]}" for e in estimators),
     )
-    asked = view_state.field("step")
+    asked = link.field("step")
     nearest = steps[-1] if asked == "live" else reader.nearest_step(asked)
     if asked not in ("live", nearest):
         st.warning(f"This run has no snapshot at step {asked:,}; showing the nearest, step {nearest:,}.")
-        view_state.remember("step", nearest)
+        link.remember("step", nearest)
     st.session_state["evaluate-step"] = nearest
 
     def moved() -> None:
         chosen = st.session_state["evaluate-step"]
-        view_state.remember("step", "live" if chosen == steps[-1] else chosen)
+        link.remember("step", "live" if chosen == steps[-1] else chosen)
 
     step = middle.selectbox(
         "At step",
@@ -255,7 +258,7 @@ def begin(name: str, step: int, estimator: str, **settings: Any) -> None:
         st.session_state["evaluate-said"] = sentence(error)
         return
     st.session_state["evaluate-since"] = (name, since)
-    view_state.remember("evaluation", "")
+    link.remember("evaluation", "")
 
 
 def go_on(name: str, one: dict[str, Any]) -> None:
@@ -350,10 +353,10 @@ def choose(name: str) -> dict[str, Any] | None:
                 help="Goes on from where it was interrupted.",
             )
     finished = {one["id"]: one for one in found if one["state"] == "finished"}
-    asked = view_state.field("evaluation")
+    asked = link.field("evaluation")
     if asked and asked not in finished:
         st.warning(f"This run has no finished evaluation {plain(asked)}; showing the newest.")
-        view_state.remember("evaluation", "")
+        link.remember("evaluation", "")
     if not finished or running:
         return None
     if len(finished) == 1:
@@ -363,7 +366,7 @@ def choose(name: str) -> dict[str, Any] | None:
 
     def picked() -> None:
         chosen = st.session_state["evaluate-chosen"]
-        view_state.remember("evaluation", "" if chosen == newest else chosen)
+        link.remember("evaluation", "" if chosen == newest else chosen)
 
     return finished[
         st.selectbox(
@@ -533,7 +536,7 @@ def sampled(name: str, one: dict[str, Any], config: dict[str, Any]) -> None:
             caption += ", ".join(_after(t, k) for t in wanted)
             st.download_button(
                 ":small[These samples as PNG]",
-                lambda: films.picture(_beside(sheets), caption),
+                lambda: animation.picture(_beside(sheets), caption),
                 file_name(name, _words_of_file(one), "samples") + ".png",
                 "image/png",
                 icon=":material/image:",
@@ -551,7 +554,7 @@ def _mosaic(v: np.ndarray) -> np.ndarray:
     """(n, h, w) -> one grey image of tiles in a square, on the scale of these images if it passes 0 to 1."""
     low, high = (0.0, 1.0) if v.min() >= 0 and v.max() <= 1 else (float(v.min()), float(v.max()))
     grey = np.round(255 * (v - low) / max(high - low, 1e-9)).astype(np.uint8)
-    return films.tiled(grey, max(1, int(np.ceil(np.sqrt(len(v))))))
+    return animation.tiled(grey, max(1, int(np.ceil(np.sqrt(len(v))))))
 
 
 def _beside(sheets: list[np.ndarray]) -> np.ndarray:

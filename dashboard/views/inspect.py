@@ -6,14 +6,15 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from dashboard import components, data, images, snapshot_choice, view_state
-from dashboard.about import GUIDE, INTRODUCTION, about
-from dashboard.charts import chart, choose_format, file_name, is_dark, table_button
+from dashboard import components, data, run_images
 from dashboard.components import cellmap, mosaic
 from dashboard.components.blob import pack
 from dashboard.figures import dissection, moment
-from dashboard.words import sentence
-from rbm_core import closed_form
+from dashboard.ui import link, snapshot_choice
+from dashboard.ui.about import GUIDE, INTRODUCTION, about
+from dashboard.ui.charts import chart, choose_format, file_name, is_dark, table_button
+from dashboard.ui.texts import sentence
+from rbm_core import rbm_numpy
 from rbm_core.runs import RunError, RunReader, Snapshot, SnapshotError
 
 LOOKS = {"unit": "A hidden unit", "pixel": "A pixel", "image": "An image"}
@@ -59,13 +60,13 @@ def main() -> None:
 def kept(name: str) -> Any:
     last = st.session_state.setdefault("inspect-kept", {})
     if name in st.query_params or name not in last:
-        last[name] = view_state.field(name)
+        last[name] = link.field(name)
     return last[name]
 
 
 def keep(name: str, value: Any) -> None:
     st.session_state.setdefault("inspect-kept", {})[name] = value
-    view_state.remember(name, value)
+    link.remember(name, value)
 
 
 def choose_look() -> str:
@@ -147,17 +148,17 @@ def unit_answers(
 ) -> None:
     """How probable each class makes the unit, and the images that excite it most and least."""
     st.subheader(f"What unit {unit} answers to", anchor=False)
-    pool = images.of(reader)
+    pool = run_images.of(reader)
     if pool is None:
         st.info(
             "This machine has neither the run's data nor its probe images, so what the unit answers to is unknown."
         )
         return
     model = dissection.parameters(snapshot)
-    logits = closed_form.hidden_logits(
-        model, images.as_seen(pool.images, fields, reader.probe()), np.array([unit])
+    logits = rbm_numpy.hidden_logits(
+        model, run_images.as_seen(pool.images, fields, reader.probe()), np.array([unit])
     )[:, 0]
-    p = closed_form.sigmoid(logits)
+    p = rbm_numpy.sigmoid(logits)
     st.caption(f"Among {pool.source}{seen_words(fields)}.")
     chart(
         dissection.activation_by_class(p, pool.labels, unit, is_dark()),
@@ -251,14 +252,14 @@ def unit_head(unit: int, H: int, snapshot: Snapshot, norms: np.ndarray) -> None:
 
 
 def pick_unit(reader: RunReader, snapshot: Snapshot, shape: tuple[int, int], unit: int) -> None:
-    sort = view_state.field("sort")
+    sort = link.field("sort")
     sort = sort if sort != "change" else "index"
     header, arrays = dissection.unit_mosaic(snapshot, shape, sort, unit)
 
     def sorted_anew() -> None:
         asked = st.session_state["units"].get("sort")
-        if asked in view_state.FILTER_ORDERS:
-            view_state.remember("sort", asked)
+        if asked in link.FILTER_ORDERS:
+            link.remember("sort", asked)
 
     header |= {"name": "filters", "of": source(reader, snapshot)}
     mount_mosaic("units", header, arrays, open_from("units", "unit", "unit"), on_sort_change=sorted_anew)
@@ -282,7 +283,7 @@ def unit_history(reader: RunReader, snapshot: Snapshot, shape: tuple[int, int], 
         frame = st.session_state["history"].get("moment")
         if isinstance(frame, int) and 0 <= frame < len(moments):
             newest = frame == len(moments) - 1
-            view_state.remember("step", "live" if newest else moments[frame].step)
+            link.remember("step", "live" if newest else moments[frame].step)
 
     header, arrays = dissection.history(moments, shape, unit, at)
     header |= {"of": source(reader, snapshot)}
@@ -354,7 +355,7 @@ def show_pixel(reader: RunReader, fields: dict[str, Any], snapshot: Snapshot, sh
     V = len(snapshot.vbias)
     middle = (shape[0] // 2) * shape[1] + shape[1] // 2
     pixel = number_of("pixel", V, lambda: middle, "pixels")
-    pool = images.of(reader)
+    pool = run_images.of(reader)
     means = (
         snapshot.particles_v.astype(np.float32).mean(axis=0)
         if pool is None
@@ -454,7 +455,7 @@ def mount_map(key: str, blob: moment.Blob, opens: str, reader: RunReader, snapsh
 
 
 def show_image(reader: RunReader, fields: dict[str, Any], snapshot: Snapshot, shape: tuple[int, int]) -> None:
-    pool = images.of(reader)
+    pool = run_images.of(reader)
     if pool is None:
         st.info(
             "This machine has neither the run's data nor its probe images, so there is no image to take "
@@ -470,12 +471,15 @@ def show_image(reader: RunReader, fields: dict[str, Any], snapshot: Snapshot, sh
     left, right = st.columns([4, 7], gap="large")
     with left:
         pick_image(reader, snapshot, pool, shape, image)
-    v = images.as_seen(pool.images[image : image + 1], fields, probe)[0]
+    v = run_images.as_seen(pool.images[image : image + 1], fields, probe)[0]
     model = dissection.parameters(snapshot)
-    built = closed_form.build_up(model, v)
+    built = rbm_numpy.build_up(model, v)
     with right:
         label = "" if pool.labels is None else f", class {pool.labels[image]}"
-        shown, original = images.as_shown(built.means, fields, probe), images.as_shown(v, fields, probe)
+        shown, original = (
+            run_images.as_shown(built.means, fields, probe),
+            run_images.as_shown(v, fields, probe),
+        )
         words = f"image {image}{label}{seen_words(fields)}"
         header, arrays = dissection.build_up_film(
             built, shown, original, shape, f"image {image}", words, model.gaussian
@@ -493,7 +497,7 @@ def show_image(reader: RunReader, fields: dict[str, Any], snapshot: Snapshot, sh
     header, arrays = dissection.answering(snapshot, built, shape)
     header |= {"name": f"image-{image}-units", "of": source(reader, snapshot)}
     mount_mosaic("answering", header, arrays, open_from("answering", "unit", "unit"))
-    terms = closed_form.energy_terms(model, v)
+    terms = rbm_numpy.energy_terms(model, v)
     with st.container(horizontal=True, vertical_alignment="center"):
         about(
             "the units that answer",
@@ -537,8 +541,8 @@ def show_image(reader: RunReader, fields: dict[str, Any], snapshot: Snapshot, sh
                 ),
             )
     with right:
-        others = closed_form.free_energies(model, images.as_seen(pool.images[:STANDING], fields, probe))
-        fantasies = closed_form.free_energies(model, snapshot.particles_v.astype(np.float32))
+        others = rbm_numpy.free_energies(model, run_images.as_seen(pool.images[:STANDING], fields, probe))
+        fantasies = rbm_numpy.free_energies(model, snapshot.particles_v.astype(np.float32))
         chart(
             dissection.standing(terms.free_energy, others, fantasies, is_dark(), pool.source),
             f"image-{image}-standing",
@@ -581,7 +585,7 @@ def about_energy(gaussian: bool) -> None:
 
 
 def pick_image(
-    reader: RunReader, snapshot: Snapshot, pool: images.Pictures, shape: tuple[int, int], image: int
+    reader: RunReader, snapshot: Snapshot, pool: run_images.Pictures, shape: tuple[int, int], image: int
 ) -> None:
     """A class, then one of its images."""
     which = np.arange(len(pool))

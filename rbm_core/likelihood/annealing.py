@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from rbm_core.compute import Rng, as_array, pick_precision
-from rbm_core.likelihood import kernels
+from rbm_core.kernels import annealing as kernels
 from rbm_core.rbm import RBM, ShapeError
 
 __all__ = ["AISResult", "Annealing", "Direction"]

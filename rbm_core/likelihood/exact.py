@@ -14,7 +14,7 @@ from torch import Tensor
 
 from rbm_core.compute import Rng
 from rbm_core.gradient import Gradient
-from rbm_core.likelihood.kernels import enumerate_rows
+from rbm_core.kernels.annealing import enumerate_rows
 from rbm_core.rbm import RBM
 
 __all__ = [

@@ -11,12 +11,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rbm_core import trainer
 from rbm_core.config import preset
 from rbm_core.evaluation import evaluate
 from rbm_core.likelihood.online import OnlineLogZ
 from rbm_core.runs import store
 from rbm_core.runs.reader import RunReader
+from rbm_core.training import process as training_process
 
 
 def main() -> None:
@@ -33,7 +33,7 @@ def main() -> None:
         spent.clear()
         config = preset(asked.preset, **{**changes, "seed": seed})
         path = store.create_run(root, f"{asked.preset}-{seed}", config, preset=asked.preset)
-        state = trainer.run(path)
+        state = training_process.run(path)
         seconds = RunReader(path).status()["seconds"]
         row = evaluate(path)
         share = f"{100 * sum(spent) / seconds:.1f} % of it for the live likelihood"

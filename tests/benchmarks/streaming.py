@@ -12,7 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from dashboard import trainers
+from dashboard.processes import trainers
 from rbm_core.config import preset
 from rbm_core.datasets import available
 from rbm_core.runs.reader import RunReader

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from dashboard import evaluations, trainers
+from dashboard.processes import evaluations, trainers
 from rbm_core.config import make_config
 from rbm_core.runs import RunReader, control
 from tests.live import App, settle, shoot, until

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from dashboard import lessons
 from dashboard.figures import learn
-from rbm_core import tiny
+from dashboard.views.learn import lessons
+from rbm_core import enumerable
 from tests.live import App, settle, shoot
 
 SEED = 7
@@ -58,10 +58,10 @@ def pixels(page: Page, selector: str) -> str:
     return page.locator(selector).first.evaluate("(canvas) => canvas.toDataURL()")
 
 
-def machine_after(machine: str, method: str, updates: int) -> tiny.TinyRBM:
+def machine_after(machine: str, method: str, updates: int) -> enumerable.TinyRBM:
     plan = learn.MACHINES[machine]
     data = learn.cases(machine)
-    for state, _ in tiny.learn(data, plan.n_hidden, method, plan.rate, plan.n_updates, SEED):
+    for state, _ in enumerable.learn(data, plan.n_hidden, method, plan.rate, plan.n_updates, SEED):
         if state.step == updates:
             return state.rbm
     raise AssertionError
@@ -74,27 +74,27 @@ def test_what_is_shown_is_the_engines(
     page = open_learn(f"machine={machine}&method={method}&update={at}&seed={SEED}")
     wait_for(page, at=at)
     rbm, data = machine_after(machine, method, at), learn.cases(machine)
-    kl = -tiny.entropy(data) - tiny.log_likelihood(rbm, data)
+    kl = -enumerable.entropy(data) - enumerable.log_likelihood(rbm, data)
     assert float(shown(page)["kl"]) == pytest.approx(kl, abs=1e-6)
     p = np.exp(rbm.log_p_v())
-    on_data = p[np.unique(tiny.numbers(data))].sum()
+    on_data = p[np.unique(enumerable.numbers(data))].sum()
     # The browser works from the film's float32 parameters.
     assert float(shown(page)["mass"]) == pytest.approx(on_data, abs=1e-4)
     page.get_by_role("tab", name="Energy landscape").click()
     wait_for(page, view="landscape")
     landscape = page.evaluate(f"Array.from(({VIEW}).F)")
-    np.testing.assert_allclose(landscape, rbm.free_energy(tiny.states(data.shape[1])), atol=1e-3)
+    np.testing.assert_allclose(landscape, rbm.free_energy(enumerable.states(data.shape[1])), atol=1e-3)
 
 
 def test_the_chain_hops_as_the_engines_does(open_learn: Callable[..., Page]) -> None:
     page = open_learn(f"machine=3x3&update=500&view=landscape&seed={SEED}")
     wait_for(page, at=500, view="landscape")
     rbm = machine_after("3x3", "exact", 500)
-    start = tiny.begin(9, 8, SEED).carried[:1]
-    h, v = tiny.walk(rbm, start, tiny.walk_chance(9, 8, 40, SEED)[:, None, :])
-    want = [int(tiny.numbers(start)[0])]
+    start = enumerable.begin(9, 8, SEED).carried[:1]
+    h, v = enumerable.walk(rbm, start, enumerable.walk_chance(9, 8, 40, SEED)[:, None, :])
+    want = [int(enumerable.numbers(start)[0])]
     for sweep in range(40):
-        want += [int(tiny.numbers(h[sweep])[0]), int(tiny.numbers(v[sweep])[0])]
+        want += [int(enumerable.numbers(h[sweep])[0]), int(enumerable.numbers(v[sweep])[0])]
     assert page.evaluate(f"({VIEW}).path.slice(0, 81)") == want
     for _ in range(4):
         page.get_by_role("button", name="Draw one layer from the other").click()

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from dashboard import trainers
+from dashboard.processes import trainers
 from rbm_core.config import preset
 from rbm_core.runs import RunReader
 from tests.browser.test_train import badge, canvas, link, pixels, shown_step, slide, until

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from rbm_core import kernels
 from rbm_core.compute import DRAW_RESOLUTION, DeviceError, Rng, pick_precision, resolve_device
+from rbm_core.kernels import draws, primitives
 
 
 def uniforms(rng: Rng, rows: int, columns: int) -> np.ndarray:
     """The very uniforms that draws compare with, as the kernels make them."""
     out = np.empty((rows, columns), np.float32)
-    kernels.uniform(out, *rng.next_counter())
+    draws.uniform(out, *rng.next_counter())
     return out
 
 
@@ -32,7 +32,7 @@ def test_the_generator_is_philox() -> None:
     assert philox_reference((0, 0, 0, 0), (0, 0)) == [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]
     out = np.empty(64, np.uint32)
     key, c1, c2, c3 = (0x243F6A88, 0x85A308D3), 0x13198A2E, 0x03707344, 0xA4093822
-    kernels._philox_row(out, np.uint32(5), *key, c1, c2, c3)
+    primitives._philox_row(out, np.uint32(5), *key, c1, c2, c3)
     for i in range(16):
         assert out[i::16].tolist() == philox_reference((5 + i, c1, c2, c3), key)
 
@@ -127,7 +127,7 @@ def test_hidden_statistics_agree_with_torch_in_both_precisions() -> None:
     bias, offset = torch.linspace(-2, 2, 70), torch.linspace(0, 1, 70)
     z = (x + bias).double()
     h, totals, softplus = np.empty((50, 70), np.float32), np.empty(70, np.float32), np.empty(50)
-    kernels.hidden_statistics(x.numpy(), bias.numpy(), offset.numpy(), np.float32(-1), h, totals, softplus)
+    draws.hidden_statistics(x.numpy(), bias.numpy(), offset.numpy(), np.float32(-1), h, totals, softplus)
     np.testing.assert_allclose(h, -(torch.sigmoid(z) - offset).numpy(), atol=1e-6)
     np.testing.assert_allclose(totals, torch.sigmoid(z).sum(0).numpy(), rtol=1e-5, atol=1e-4)
     np.testing.assert_allclose(softplus, torch.nn.functional.softplus(z).sum(1).numpy(), rtol=1e-6)

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rbm_core import evaluation
-from rbm_core.evaluation import Interrupted, evaluate
+from rbm_core.evaluation import Interrupted, evaluate, job
 from rbm_core.likelihood.exact import exact_log_z
 from rbm_core.rbm import RBM
 from rbm_core.runs import RunError, RunReader
@@ -212,7 +211,7 @@ def test_a_wrong_question_gets_one_sentence(run: Path, options: dict[str, Any], 
 def test_the_process_answers_a_wrong_question_on_one_line(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert evaluation.main([str(run), "--estimator", "guess"]) == 2
+    assert job.main([str(run), "--estimator", "guess"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 

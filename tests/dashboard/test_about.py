@@ -6,7 +6,7 @@ from tests.dashboard.opened import abouts
 
 
 def page() -> None:
-    from dashboard.about import about
+    from dashboard.ui.about import about
 
     about("the filters", "One tile a unit.", formula=r"\sigma(x)", source="Hinton 2010, §15")
     about("the norms", "How large they are.", formula=r"a, \qquad b")

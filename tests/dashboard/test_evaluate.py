@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import evaluations
 from dashboard.figures import evaluation as figures
-from dashboard.words import plain
+from dashboard.processes import evaluations
+from dashboard.ui.texts import plain
 from rbm_core.evaluation import Interrupted, evaluate
 from rbm_core.likelihood.ais import AISResult, Bracket
 from rbm_core.runs import RunError, RunReader

@@ -16,10 +16,11 @@ import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from dashboard import chains, drawn, sampler, sampler_process
 from dashboard.components.blob import unpack
 from dashboard.figures import chains as pictures
-from dashboard.sampler import FilmRequest, Sampler, SamplerError
+from dashboard.processes import gibbs_films, sampler, sampler_process
+from dashboard.processes.sampler import FilmRequest, Sampler, SamplerError
+from dashboard.ui import drawn
 from rbm_core import datasets, gibbs
 from rbm_core.compute import Rng
 from rbm_core.rbm import RBM
@@ -504,8 +505,10 @@ def test_a_place_the_film_does_not_have_falls_back_and_is_said_once(
 
 def test_every_chain_knows_its_nearest_training_image(small_run: Path) -> None:
     reader = RunReader(small_run)
-    settings = chains.ChainSettings("noise", 3, 4, seed=3, beside="ages")
-    shown = chains.make_film(reader, reader.snapshot(reader.snapshot_steps()[-1]), settings, reader.snapshot)
+    settings = gibbs_films.ChainSettings("noise", 3, 4, seed=3, beside="ages")
+    shown = gibbs_films.make_film(
+        reader, reader.snapshot(reader.snapshot_steps()[-1]), settings, reader.snapshot
+    )
     header, arrays = shown.header, shown.arrays
     known = datasets.load("mnist-5k", n_valid=reader.config()["config"]["n_valid"]).train >= 0.5
     assert header["nearest"]["source"] == f"{len(known):,} training images of mnist-5k"
@@ -556,8 +559,10 @@ def test_what_is_taken_away_is_the_engines_film(layer: Any, small_run: Path) -> 
     """Sheet and film hold the pixels of the states, or of the engine's p(v|h), with run, step and seed beneath."""
     reader = RunReader(small_run)
     snapshot = reader.snapshot(reader.snapshot_steps()[-1])
-    settings = chains.ChainSettings("noise", 6, 5, seed=3, temperature=1.3)
-    shown = chains.make_film(reader, snapshot, settings, reader.snapshot, with_map=False, with_nearest=False)
+    settings = gibbs_films.ChainSettings("noise", 6, 5, seed=3, temperature=1.3)
+    shown = gibbs_films.make_film(
+        reader, snapshot, settings, reader.snapshot, with_map=False, with_nearest=False
+    )
     taken = pictures.Chains(shown.header, shown.arrays)
     rbm = RBM.from_numpy(snapshot.W, snapshot.vbias, snapshot.hbias)
     h = torch.from_numpy(bits(shown.arrays["h_bits"][3], 64)).float()
@@ -640,7 +645,7 @@ def test_ages_run_the_same_chance_through_every_snapshot(
     header, arrays = film_of(open_gibbs(beside="ages", chains="3", sweeps="5"))
     steps = reader.snapshot_steps()
     shown = [int(label.removeprefix("step ").replace(",", "")) for label in header["groups"]]
-    assert shown == chains.ages(steps, steps[-1])
+    assert shown == gibbs_films.ages(steps, steps[-1])
     assert (shown[0], shown[-1]) == (steps[0], steps[-1])
     v, h = bits(arrays["v_bits"], 784), bits(arrays["h_bits"], 64)
     for g, step in enumerate(shown):

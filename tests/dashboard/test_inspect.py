@@ -9,10 +9,10 @@ import plotly.graph_objects as go
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import images
+from dashboard import run_images
 from dashboard.components.blob import unpack
 from dashboard.figures import dissection, palette
-from rbm_core import closed_form, datasets
+from rbm_core import datasets, rbm_numpy
 from rbm_core.runs import Probe, RunReader, Snapshot
 from rbm_core.runs.files import hold_lock
 from tests.dashboard.opened import abouts, charts, fed, open_page
@@ -186,8 +186,8 @@ def test_an_image_is_built_up_to_its_reconstruction(run: Path, last: Snapshot) -
     v = datasets.load("mnist-5k", n_valid=100).train[17] > 0.5
     _, arrays = fed(app, "build-up")
     np.testing.assert_array_equal(arrays["beside"], v)
-    p = closed_form.sigmoid(last.hbias + v @ last.W)
-    expected = closed_form.sigmoid(last.vbias + last.W @ p)
+    p = rbm_numpy.sigmoid(last.hbias + v @ last.W)
+    expected = rbm_numpy.sigmoid(last.vbias + last.W @ p)
     np.testing.assert_allclose(arrays["cells"][-1], expected, atol=1e-4)
     np.testing.assert_allclose(arrays["curves"][0, -1], ((expected - v) ** 2).mean(), rtol=1e-3)
 
@@ -200,16 +200,16 @@ def energy_of(figure: go.Figure) -> dict[str, float]:
 @pytest.mark.parametrize("gaussian", [False, True])
 def test_energy_bars_add_up_to_the_free_energy(last: Snapshot, gaussian: bool) -> None:
     model = dissection.parameters(last)
-    model = closed_form.Parameters(model.W, model.vbias, model.hbias, gaussian)
+    model = rbm_numpy.Parameters(model.W, model.vbias, model.hbias, gaussian)
     v = last.particles_v[0].astype(np.float32)
-    terms = closed_form.energy_terms(model, v)
+    terms = rbm_numpy.energy_terms(model, v)
     figure = dissection.energy_figure(terms, gaussian, dark=False)
     bars = energy_of(figure)
     names = list(bars)
     assert bars["mean energy"] == pytest.approx(sum(bars[name] for name in names[:3]))
     assert bars["free energy F(v)"] == pytest.approx(bars["mean energy"] + bars["− entropy of h"])
     assert bars["free energy F(v)"] == pytest.approx(
-        float(closed_form.free_energies(model, v[None])[0]), rel=1e-4
+        float(rbm_numpy.free_energies(model, v[None])[0]), rel=1e-4
     )
     assert "nats" in figure.layout.xaxis.title.text
     spent = dissection.softplus_figure(terms, dark=False)
@@ -285,10 +285,10 @@ def test_a_step_without_a_snapshot_shows_the_nearest(run: Path) -> None:
 def test_images_are_seen_as_the_runs_units_see_them(fields: dict[str, str], expected: list[float]) -> None:
     grey = np.array([[0, 102, 255]], dtype=np.uint8)
     probe = Probe(grey, None, np.array([0.5, 0.5, 1.0], np.float32), np.array([1.0, 2.0, 1.0], np.float32))
-    seen = images.as_seen(grey, fields, probe)
+    seen = run_images.as_seen(grey, fields, probe)
     np.testing.assert_allclose(seen[0], expected, atol=1e-6)
     if fields.get("visible") == "gaussian":
-        np.testing.assert_allclose(images.as_shown(seen, fields, probe)[0], grey[0] / 255, atol=1e-6)
+        np.testing.assert_allclose(run_images.as_shown(seen, fields, probe)[0], grey[0] / 255, atol=1e-6)
 
 
 # --- every picture ---

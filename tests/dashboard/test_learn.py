@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import lessons, view_state
 from dashboard.components.blob import pack, unpack
 from dashboard.figures import learn
-from rbm_core import tiny
+from dashboard.ui import link
+from dashboard.views.learn import lessons
+from rbm_core import enumerable
 from tests import oracles
 from tests.live import REPO
 
@@ -67,7 +68,7 @@ def test_the_shown_angles_are_those_between_the_shown_gradients(film: learn.Blob
 
 def test_the_shown_chain_of_the_film_ends_in_the_negative_statistics() -> None:
     """All chains of a film that shows all of them: the mean picture at their end is the negative ⟨v⟩."""
-    *_, (_, info) = tiny.learn(learn.cases("pair"), 2, "cd1", PAIR.rate, 5, 3)
+    *_, (_, info) = enumerable.learn(learn.cases("pair"), 2, "cd1", PAIR.rate, 5, 3)
     np.testing.assert_allclose(info.v[-1].mean(0), info.negative.vbias, atol=1e-7)
 
 
@@ -78,9 +79,9 @@ def test_chains_start_where_the_method_says(film: learn.Blob) -> None:
     elif header["method"] == "pcd":
         np.testing.assert_array_equal(arrays["starts"][1:], arrays["v_path"][:-1, -1])
     else:
-        data = tiny.numbers(learn.cases("pair"))[: tiny.SHOWN_CHAINS]
+        data = enumerable.numbers(learn.cases("pair"))[: enumerable.SHOWN_CHAINS]
         assert (arrays["starts"] == data).all()
-        assert arrays["v_path"].shape[1] == tiny.METHODS[header["method"]]
+        assert arrays["v_path"].shape[1] == enumerable.METHODS[header["method"]]
 
 
 @pytest.mark.parametrize("machine", learn.MACHINES)
@@ -109,7 +110,7 @@ def test_bars_and_stripes_are_learned_and_cd_1_stays_behind() -> None:
 def test_lesson_eight_shows_what_it_says() -> None:
     """There CD-1's bias shows beside PCD: with many chains it errs by more degrees than PCD and CD-10."""
     lesson, plan = lessons.LESSONS[7], learn.MACHINES["3x3"]
-    _, arrays = learn.film("3x3", plan.n_hidden, lesson.method, plan.rate, view_state.FIELDS["seed"].default)
+    _, arrays = learn.film("3x3", plan.n_hidden, lesson.method, plan.rate, link.FIELDS["seed"].default)
     moment = np.flatnonzero(arrays["moments"] <= lesson.command["at"])[-1]
     cd1, cd10, pcd = arrays["angles"][1, :, moment]
     assert cd1 > max(cd10, pcd) + 10
@@ -155,7 +156,7 @@ def test_there_are_ten_lessons_with_something_to_press() -> None:
     for lesson in lessons.LESSONS:
         assert lesson.machine in learn.MACHINES
         assert lesson.method in learn.METHOD_NAMES
-        assert lesson.command["view"] in view_state.LEARN_VIEWS
+        assert lesson.command["view"] in link.LEARN_VIEWS
         assert 0 <= lesson.command["at"] <= learn.MACHINES[lesson.machine].n_updates
         assert lesson.text.count("$") % 2 == 0
         assert "$" not in lesson.formula
@@ -220,7 +221,9 @@ def test_a_bad_link_falls_back_and_says_so(runs_root: Path, query: dict[str, str
     assert app.number_input(key="learn-hidden").value == 1
 
 
-@pytest.mark.parametrize("module", ["rbm_core.tiny", "dashboard.figures.learn", "dashboard.lessons"])
+@pytest.mark.parametrize(
+    "module", ["rbm_core.enumerable", "dashboard.figures.learn", "dashboard.views.learn.lessons"]
+)
 def test_learning_in_the_apps_process_needs_no_torch(module: str) -> None:
     program = f"import sys, {module}; print('torch' in sys.modules)"
     done = subprocess.run(

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import trainers
 from dashboard.components.blob import unpack
-from dashboard.view_state import CURVE_GROUPS
+from dashboard.processes import trainers
+from dashboard.ui.link import CURVE_GROUPS
 from rbm_core.config import RunConfig
 from rbm_core.runs import RunReader, control
 from rbm_core.runs.files import hold_lock

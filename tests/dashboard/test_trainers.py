@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dashboard import trainers
+from dashboard.processes import trainers
 from rbm_core.config import make_config
 from rbm_core.runs import RunError, RunReader, files, list_runs
 from rbm_core.runs.recorder import Recorder
@@ -77,7 +77,7 @@ def test_trainer_obeys_within_a_second_and_is_found_again(runs_root: Path, start
     with pytest.raises(RunError, match=f"run {name!r} is already being trained"):
         trainers.resume(name)
     second = subprocess.run(
-        [sys.executable, "-m", "rbm_core.trainer", str(read.path)],
+        [sys.executable, "-m", "rbm_core.training.process", str(read.path)],
         capture_output=True,
         text=True,
         check=False,

@@ -18,11 +18,11 @@ import pytest
 import torch
 from numpy.testing import assert_array_equal
 
-from rbm_core import trainer
 from rbm_core.config import RunConfig, make_config
 from rbm_core.runs import RunError, RunReader, control, create_run, files
 from rbm_core.runs.reader import read_snapshot, snapshot_file
 from rbm_core.runs.recorder import Recorder
+from rbm_core.training import process as training_process
 from rbm_core.training import snapshot_schedule
 
 TINY = {
@@ -82,11 +82,12 @@ class Process:
 
     program = """
         import sys, time
-        from rbm_core import trainer, training
-        trainer.SAVE_S = trainer.SHOW_S = 0.1
+        from rbm_core import training
+        from rbm_core.training import process as training_process
+        training_process.SAVE_S = training_process.SHOW_S = 0.1
         update = training.Training.update
         training.Training.update = lambda self: (update(self), time.sleep(0.001))[0]
-        sys.exit(trainer.main())
+        sys.exit(training_process.main())
     """
 
     def __init__(self, path: Path) -> None:
@@ -137,7 +138,7 @@ def test_run_killed_at_any_moment_and_resumed_equals_one_never_interrupted(
 ) -> None:
     recipe = {"momentum": 0.5, "averaging": 0.1, "precision": "bfloat16", "sparsity_cost": 0.01}
     reference = make_run(runs_root, "reference", **recipe)
-    assert trainer.run(reference) == "finished"
+    assert training_process.run(reference) == "finished"
     n_steps = RunReader(reference).status()["n_steps"]
 
     killed = make_run(runs_root, "killed", **recipe)
@@ -165,7 +166,7 @@ def test_run_stopped_by_a_signal_and_resumed_equals_one_never_interrupted(
 ) -> None:
     recipe = {"algorithm": "cd", "optimizer": "adam", "learning_rate": 1e-3, "centred": False}
     reference = make_run(runs_root, "reference", **recipe)
-    assert trainer.run(reference) == "finished"
+    assert training_process.run(reference) == "finished"
 
     stopped = make_run(runs_root, "stopped", **recipe)
     started = process(stopped)
@@ -178,7 +179,7 @@ def test_run_stopped_by_a_signal_and_resumed_equals_one_never_interrupted(
     assert status["state"] == "stopped"
     assert read.snapshot_steps()[-1] == status["step"] == final_state(stopped)[1]["step"]
     assert 200 <= status["step"] < status["n_steps"]
-    assert trainer.run(stopped) == "finished"
+    assert training_process.run(stopped) == "finished"
     assert_same_run(stopped, reference)
 
 
@@ -190,7 +191,7 @@ def test_second_trainer_on_a_run_refuses_in_one_sentence(
     assert lock is not None
     Recorder(path).write_status({"state": "running", "pid": 4711, "step": 5})
     status = (path / "status.json").read_bytes()
-    assert trainer.main([str(path)]) == 2
+    assert training_process.main([str(path)]) == 2
     assert capsys.readouterr().err == (
         "run 'busy' is already being trained by process 4711; watch that one, or stop it first\n"
     )
@@ -199,7 +200,7 @@ def test_second_trainer_on_a_run_refuses_in_one_sentence(
 
 
 def test_folder_without_a_run_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert trainer.main([str(tmp_path / "nothing")]) == 2
+    assert training_process.main([str(tmp_path / "nothing")]) == 2
     assert capsys.readouterr().err == f"there is no run 'nothing' in {tmp_path}\n"
 
 
@@ -210,7 +211,7 @@ def test_record_of_a_run_is_complete(runs_root: Path) -> None:
     path = make_run(runs_root, "whole", epochs=30)
     seen: list[tuple[str, int]] = []
     assert (
-        trainer.run(path, lambda status, row: seen.append((status["state"], row.get("step", -1))))
+        training_process.run(path, lambda status, row: seen.append((status["state"], row.get("step", -1))))
         == "finished"
     )
     read = RunReader(path)
@@ -241,15 +242,15 @@ def test_record_of_a_run_is_complete(runs_root: Path) -> None:
 
 def test_run_trained_to_its_end_has_nothing_left_to_do(runs_root: Path) -> None:
     path = make_run(runs_root, "done", epochs=5)
-    assert trainer.run(path) == "finished"
+    assert training_process.run(path) == "finished"
     rows = (path / "metrics.jsonl").read_bytes()
-    assert trainer.run(path) == "finished"
+    assert training_process.run(path) == "finished"
     assert (path / "metrics.jsonl").read_bytes() == rows
 
 
 def test_run_that_starts_from_a_snapshot_has_its_parameters_and_new_settings(runs_root: Path) -> None:
     first = make_run(runs_root, "first", epochs=10)
-    assert trainer.run(first) == "finished"
+    assert training_process.run(first) == "finished"
     start = RunReader(first).snapshot(160)
     fork = create_run(
         runs_root,
@@ -257,7 +258,7 @@ def test_run_that_starts_from_a_snapshot_has_its_parameters_and_new_settings(run
         make_config(**{**TINY, "epochs": 3, "learning_rate": 0.001, "algorithm": "cd", "k": 1}),
         origin={"run": "first", "step": 160},
     )
-    assert trainer.run(fork) == "finished"
+    assert training_process.run(fork) == "finished"
     read = RunReader(fork)
     begun = read.snapshot(0)
     for name in ("W", "vbias", "hbias"):
@@ -268,16 +269,16 @@ def test_run_that_starts_from_a_snapshot_has_its_parameters_and_new_settings(run
 
 def test_run_does_not_go_on_with_other_data(runs_root: Path) -> None:
     path = make_run(runs_root, "changed", epochs=5)
-    assert trainer.run(path) == "finished"
+    assert training_process.run(path) == "finished"
     config = RunReader(path).config()
     Recorder(path).complete_config(data={**config["data"], "fingerprint": "0123456789abcdef"})
-    assert trainer.run(path) == "failed"
+    assert training_process.run(path) == "failed"
     assert "have changed since this run began" in RunReader(path).status()["message"]
 
 
 def test_missing_data_is_one_sentence_in_the_status(runs_root: Path, tmp_path: Path) -> None:
     path = make_run(runs_root, "no-data", dataset=str(tmp_path / "pictures"))
-    assert trainer.run(path) == "failed"
+    assert training_process.run(path) == "failed"
     message = RunReader(path).status()["message"]
     assert "pictures" in message
     assert "\n" not in message
@@ -417,7 +418,7 @@ def test_commands_are_obeyed_in_turn_and_recorded(runs_root: Path, fake: type[Fa
     )
     watcher.when(lambda s: bool(s["message"]), note("refused", ("resume",)))
     watcher.when(lambda s: s["state"] == "running", note("resumed", ("stop",)))
-    assert trainer.run(path, watcher) == "stopped"
+    assert training_process.run(path, watcher) == "stopped"
     assert saw["still paused"]["step"] == saw["paused"]["step"]
     assert saw["still paused"]["heartbeat"] > saw["paused"]["heartbeat"], "also while paused"
     assert saw["still paused"]["seconds"] == saw["paused"]["seconds"], "pauses do not count as training"
@@ -447,7 +448,7 @@ def test_setting_changed_by_hand_is_saved_at_once(runs_root: Path, fake: type[Fa
 
     watcher.when(lambda status: status["learning_rate"] == 0.02, die)
     with pytest.raises(KeyboardInterrupt):
-        trainer.run(path, watcher)
+        training_process.run(path, watcher)
     assert final_state(path)[1]["rate"] == 0.02
 
 
@@ -463,7 +464,7 @@ def test_signal_stops_cleanly_with_the_last_state_saved(
             os.kill(os.getpid(), number)
 
     fake.on_update = interrupt
-    assert trainer.run(path) == "stopped"
+    assert training_process.run(path) == "stopped"
     assert signal.getsignal(number) is before
     read = RunReader(path)
     status = read.status()
@@ -478,7 +479,7 @@ def test_signal_while_starting_stops_before_training(runs_root: Path, fake: type
     path = make_run(runs_root, "early")
     watcher = Watcher(path)
     watcher.when(lambda status: "Loading" in status["message"], lambda: os.kill(os.getpid(), signal.SIGTERM))
-    assert trainer.run(path, watcher) == "stopped"
+    assert training_process.run(path, watcher) == "stopped"
     status = RunReader(path).status()
     assert (status["state"], status["message"]) == ("stopped", "Stopped by SIGTERM before training began.")
 
@@ -489,7 +490,7 @@ def test_diverged_run_keeps_only_what_was_good(
 ) -> None:
     fake.bad_from = bad_from
     path = make_run(runs_root, "diverged", epochs=100, log_every=50, max_snapshots=40)
-    assert trainer.run(path) == "diverged"
+    assert training_process.run(path) == "diverged"
     read = RunReader(path)
     status = read.status()
     assert status["state"] == "diverged"
@@ -511,7 +512,7 @@ def test_unforeseen_failure_is_a_sentence_with_the_traceback_in_the_log(
 
     fake.on_update = fail
     path = make_run(runs_root, "broken")
-    assert trainer.main([str(path)]) == 1
+    assert training_process.main([str(path)]) == 1
     status = RunReader(path).status()
     assert status["state"] == "failed"
     assert status["message"] == (
@@ -537,7 +538,7 @@ def test_lack_of_memory_says_what_to_choose_smaller(
 
     fake.on_update = fail
     path = make_run(runs_root, "huge")
-    assert trainer.run(path) == "failed"
+    assert training_process.run(path) == "failed"
     assert RunReader(path).status()["message"].startswith("Not enough memory for this run: choose fewer")
 
 
@@ -555,13 +556,13 @@ def test_full_disk_fails_in_one_sentence_and_goes_on_once_there_is_room(
             monkeypatch.setattr(files.os, "fsync", full)
 
     fake.on_update = fill
-    assert trainer.run(path) == "failed"
+    assert training_process.run(path) == "failed"
     message = RunReader(path).status()["message"]
     assert message.startswith("The disk is full: 0")
     assert message.endswith("of run 'full' could not be written; free some space, then resume the run.")
     monkeypatch.setattr(files.os, "fsync", fsync)
     fake.on_update = None
-    assert trainer.run(path) == "finished"
+    assert training_process.run(path) == "finished"
     assert_array_equal(RunReader(path).metrics()["step"], np.arange(0, 1601, 10))
 
 
@@ -580,7 +581,7 @@ def test_last_word_finds_room_where_the_disposable_view_was(
 
     monkeypatch.setattr(files, "write_bytes", nearly_full)
     monkeypatch.setattr("rbm_core.runs.recorder.write_bytes", nearly_full)
-    assert trainer.run(path) == "failed"
+    assert training_process.run(path) == "failed"
     assert seen
     status = RunReader(path).status()
     assert status["state"] == "failed"
@@ -599,7 +600,7 @@ def test_folder_without_write_permission_is_one_sentence(
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     monkeypatch.setattr(files.os, "replace", refuse)
-    assert trainer.main([str(path)]) == 2
+    assert training_process.main([str(path)]) == 2
     told = capsys.readouterr().err
     assert told.startswith(f"No permission to write in {path}")
     assert told.count("\n") == 1
@@ -611,13 +612,13 @@ def test_commands_left_to_a_dead_trainer_are_not_obeyed_by_the_next(
     path = make_run(runs_root, "stale", epochs=2)
     control.send(path, "stop")
     Recorder(path).write_status({"state": "running", "heartbeat": time.time()})
-    assert trainer.run(path) == "finished"
+    assert training_process.run(path) == "finished"
 
 
 def test_command_given_while_starting_is_obeyed(runs_root: Path, fake: type[FakeTraining]) -> None:
     path = make_run(runs_root, "eager", epochs=100_000)
     control.send(path, "stop")
-    assert trainer.run(path) == "stopped"
+    assert training_process.run(path) == "stopped"
     assert RunReader(path).status()["step"] == 0
 
 
@@ -633,7 +634,7 @@ def test_live_view_and_status_follow_the_wall_clock(runs_root: Path, fake: type[
         if len(seen) == 8:
             control.send(path, "stop")
 
-    assert trainer.run(path, look) == "stopped"
+    assert training_process.run(path, look) == "stopped"
     shown = seen[4:8]
     assert all(step == live for _, step, live in shown)
     gaps = np.diff([moment for moment, _, _ in shown])
@@ -663,14 +664,14 @@ def test_between_logged_steps_an_update_costs_hardly_more_than_itself(
             control.send(path, "stop")
 
     fake.on_update = measure
-    assert trainer.run(path) == "stopped"
+    assert training_process.run(path) == "stopped"
     assert spent["all"] - spent["updates"] < 0.02 * spent["wall"], spent
 
 
 def test_state_is_saved_every_half_minute(
     runs_root: Path, fake: type[FakeTraining], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trainer, "SAVE_S", 0.6)
+    monkeypatch.setattr(training_process, "SAVE_S", 0.6)
     fake.cost = 0.001
     path = make_run(runs_root, "saved", epochs=100_000, log_every=10**6)
     watcher = Watcher(path)
@@ -679,7 +680,7 @@ def test_state_is_saved_every_half_minute(
         lambda status: (path / "resume.safetensors").exists(),
         lambda: control.send(path, "stop") or saved.append(final_state(path)[1]["step"]),  # type: ignore
     )
-    assert trainer.run(path, watcher) == "stopped"
+    assert training_process.run(path, watcher) == "stopped"
     assert 0 < saved[0] <= RunReader(path).status()["step"]
 
 
@@ -687,7 +688,7 @@ def test_snapshots_stand_where_the_schedule_says_also_after_a_resume(
     runs_root: Path, fake: type[FakeTraining]
 ) -> None:
     reference = make_run(runs_root, "reference", epochs=100)
-    assert trainer.run(reference) == "finished"
+    assert training_process.run(reference) == "finished"
     path = make_run(runs_root, "resumed", epochs=100)
 
     def stop(training: FakeTraining) -> None:
@@ -695,9 +696,9 @@ def test_snapshots_stand_where_the_schedule_says_also_after_a_resume(
             os.kill(os.getpid(), signal.SIGINT)
 
     fake.on_update = stop
-    assert trainer.run(path) == "stopped"
+    assert training_process.run(path) == "stopped"
     fake.on_update = None
-    assert trainer.run(path) == "finished"
+    assert training_process.run(path) == "finished"
     expected = set(RunReader(reference).snapshot_steps())
     steps = RunReader(path).snapshot_steps()
     assert len(set(steps) - expected) == 1, "the one more is that of the stop"

@@ -19,7 +19,7 @@ from rbm_core.runs.files import LOG_FILE, explain, hold_lock
 from rbm_core.runs.reader import LIVE_STATES
 from rbm_core.runs.recorder import Recorder
 
-REPO = Path(__file__).resolve().parents[1]
+REPO = Path(__file__).resolve().parents[2]
 # Threads of OpenMP that spin while they wait take the cores from the page's server and browser, and from
 # themselves: two of them beside another busy process fell from 400 to 5 updates a second.
 QUIET = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}
@@ -80,7 +80,13 @@ def send(name: str, command: str, value: Any = None) -> None:
 
 def _launch(path: Path, download: bool) -> None:
     """Starts the process, detached, and a thread that does nothing but wait for its end."""
-    command = [sys.executable, "-m", "rbm_core.trainer", str(path), *(["--download"] if download else [])]
+    command = [
+        sys.executable,
+        "-m",
+        "rbm_core.training.process",
+        str(path),
+        *(["--download"] if download else []),
+    ]
     # The working directory stays as it is: a data folder may be named relative to it.
     places = [str(REPO), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, **QUIET, "PYTHONPATH": os.pathsep.join(filter(None, places))}

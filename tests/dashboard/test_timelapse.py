@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard import training_film
 from dashboard.figures import moment, palette
-from dashboard.training_film import Filming
+from dashboard.processes import timelapse
+from dashboard.processes.timelapse import Filming
 from rbm_core.runs import RunReader
 from tests.small_run import train_small
 
@@ -29,8 +29,8 @@ def film(reader: RunReader, subject: str = "filters", format: str = "gif") -> Fi
     return made
 
 
-@pytest.mark.parametrize("subject", training_film.SUBJECTS)
-@pytest.mark.parametrize("format", training_film.FORMATS)
+@pytest.mark.parametrize("subject", timelapse.SUBJECTS)
+@pytest.mark.parametrize("format", timelapse.FORMATS)
 def test_a_film_has_one_frame_a_snapshot(reader: RunReader, subject: str, format: str) -> None:
     made = film(reader, subject, format)
     assert made.error is None
@@ -54,9 +54,9 @@ def test_a_frame_shows_the_recorded_weights_in_the_order_of_the_page(reader: Run
 def test_many_snapshots_are_thinned_evenly_and_keep_both_ends(
     reader: RunReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training_film, "MOST_FRAMES", 3)
+    monkeypatch.setattr(timelapse, "MOST_FRAMES", 3)
     words: list[str] = []
-    made = training_film.make(reader, reader.snapshot_steps(), "filters", "gif", np.arange(64), words.append)
+    made = timelapse.make(reader, reader.snapshot_steps(), "filters", "gif", np.arange(64), words.append)
     assert Image.open(io.BytesIO(made)).n_frames == 3
     assert words == ["30 %", "60 %", "90 %", "writing"]
 
@@ -70,7 +70,7 @@ def test_the_server_is_free_while_a_film_is_made(reader: RunReader) -> None:
 
 
 def test_a_process_that_dies_is_answered_for(reader: RunReader, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training_film.sys, "executable", "/bin/false")
+    monkeypatch.setattr(timelapse.sys, "executable", "/bin/false")
     made = film(reader)
     assert made.data is None
     assert made.error is not None

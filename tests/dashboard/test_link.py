@@ -3,8 +3,8 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import view_state
-from dashboard.view_state import FIELDS
+from dashboard.ui import link
+from dashboard.ui.link import FIELDS
 
 
 @pytest.mark.parametrize("key", sorted(FIELDS))
@@ -16,14 +16,14 @@ def test_every_default_reads_back_from_its_own_text(key: str) -> None:
 @pytest.mark.parametrize(
     ("spec", "bad"),
     [
-        (view_state.whole(5, 1, 9), ["0", "10", "2.5", "", "many"]),
-        (view_state.number(0.5, 0.0, 1.0), ["-0.1", "1.1", "nan", "inf", "x"]),
-        (view_state.choice("a", ("a", "b")), ["c", "A", ""]),
-        (view_state.switch(True), ["yes", "2", ""]),
+        (link.whole(5, 1, 9), ["0", "10", "2.5", "", "many"]),
+        (link.number(0.5, 0.0, 1.0), ["-0.1", "1.1", "nan", "inf", "x"]),
+        (link.choice("a", ("a", "b")), ["c", "A", ""]),
+        (link.switch(True), ["yes", "2", ""]),
         (FIELDS["step"], ["-1", "last", "1.5", ""]),
     ],
 )
-def test_values_out_of_bounds_are_refused(spec: view_state.Field, bad: list[str]) -> None:
+def test_values_out_of_bounds_are_refused(spec: link.Field, bad: list[str]) -> None:
     for text in bad:
         with pytest.raises(ValueError):  # noqa: PT011  any ValueError: the page words it from `expects`
             spec.parse(text)
@@ -32,15 +32,15 @@ def test_values_out_of_bounds_are_refused(spec: view_state.Field, bad: list[str]
 def page() -> None:
     import streamlit as st
 
-    from dashboard import view_state
+    from dashboard.ui import link
 
-    st.write("axis", view_state.field("axis"))
-    for sentence in view_state.complaints():
+    st.write("axis", link.field("axis"))
+    for sentence in link.complaints():
         st.warning(sentence)
     if st.button("go"):
-        view_state.remember("axis", "epoch")
+        link.remember("axis", "epoch")
     if st.button("back"):
-        view_state.remember("axis", "step")
+        link.remember("axis", "step")
 
 
 def test_a_bad_link_falls_back_and_says_so_once() -> None:

@@ -35,7 +35,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dashboard.sampler import FilmRequest, encode, read_message
+from dashboard.processes.sampler import FilmRequest, encode, read_message
 from rbm_core import datasets, gibbs
 from rbm_core.compute import Rng
 from rbm_core.rbm import RBM

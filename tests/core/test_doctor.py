@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard import doctor
-from dashboard.doctor import Record
-from rbm_core import datasets, trainer
+from rbm_core import datasets, doctor
 from rbm_core.config import PRESETS, RunConfig, make_config
+from rbm_core.doctor import Record
 from rbm_core.runs import Probe, RunReader, Snapshot, store
+from rbm_core.training import process as training_process
 from tests.small_run import train_small
 
 N = 200
@@ -289,7 +289,7 @@ def test_chains_that_collapse_to_few_digits_are_found_out(tmp_path: Path) -> Non
     fields = {"dataset": "mnist-5k", "n_valid": 100, "n_hidden": 64, "device": "cpu", "precision": "float32"}
     still = make_config(**fields, **SHORT, k=10, learning_rate=1e-5)
     run = store.create_run(tmp_path, "on", still, origin={"run": "cd", "step": 704})
-    assert trainer.run(run) == "finished"
+    assert training_process.run(run) == "finished"
     assert "Fantasies differ" in set().union(*diagnose(run).values())
 
 

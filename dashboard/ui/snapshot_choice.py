@@ -4,7 +4,8 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import data, view_state
+from dashboard import data
+from dashboard.ui import link
 from rbm_core.runs import RunReader, Snapshot
 
 HELP = (
@@ -23,7 +24,7 @@ def choose(reader: RunReader, key: str) -> Snapshot | None:
     if not steps and live is None:
         return None
     newest = max(live.step if live else 0, steps[-1] if steps else 0)
-    asked = view_state.field("step")
+    asked = link.field("step")
     if asked != "live" and asked not in steps and asked != newest:
         nearest = reader.nearest_step(asked)
         st.warning(f"This run has no snapshot at step {asked:,}; showing the nearest, step {nearest:,}.")
@@ -42,7 +43,7 @@ def choose(reader: RunReader, key: str) -> Snapshot | None:
             format_func=lambda step: f"newest · {newest:,}" if step == "live" else f"step {step:,}",
             help=HELP,
         )
-    view_state.remember("step", chosen)
+    link.remember("step", chosen)
     st.session_state[f"{key}-shown"] = chosen
     if chosen == "live":
         return live if live is not None and live.step >= newest else data.snapshot(reader.name, newest)

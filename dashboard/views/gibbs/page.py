@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from dashboard import chains, components, data, drawn, films, sampler, snapshot_choice, view_state
-from dashboard.about import about
+from dashboard import components, data
 from dashboard.components.blob import pack
+from dashboard.figures import animation
 from dashboard.figures import chains as pictures
-from dashboard.words import sentence
+from dashboard.processes import gibbs_films, sampler
+from dashboard.ui import drawn, link, snapshot_choice
+from dashboard.ui.about import about
+from dashboard.ui.texts import sentence
 from rbm_core.runs import RunError, RunReader, Snapshot
 
 STARTS = {
@@ -49,8 +52,8 @@ pad = components.load("drawing")
 
 
 @st.cache_resource(show_spinner=False)
-def _films() -> chains.Films:
-    return chains.Films()
+def _films() -> gibbs_films.Films:
+    return gibbs_films.Films()
 
 
 # --- settings: the URL first, then what this session used last, then the default ---
@@ -58,8 +61,8 @@ def _films() -> chains.Films:
 
 def _kept(name: str) -> Any:
     if name in st.query_params:
-        return view_state.field(name)
-    return st.session_state.get("gibbs-kept", {}).get(name, view_state.FIELDS[name].default)
+        return link.field(name)
+    return st.session_state.get("gibbs-kept", {}).get(name, link.FIELDS[name].default)
 
 
 def _begin(name: str) -> str:
@@ -73,7 +76,7 @@ def _begin(name: str) -> str:
 def _end(name: str, value: Any) -> Any:
     """The widget's value, written into the URL and kept for when this page is opened again."""
     st.session_state.setdefault("gibbs-kept", {})[name] = value
-    view_state.remember(name, value)
+    link.remember(name, value)
     return value
 
 
@@ -87,7 +90,7 @@ def _choose_snapshot(reader: RunReader) -> Snapshot | None:
     """
     chosen = snapshot_choice.choose(reader, "gibbs-step")
     kept = st.session_state.pop("gibbs-taken", None)
-    if chosen is None or view_state.field("step") != "live":
+    if chosen is None or link.field("step") != "live":
         return chosen
     live = _is_live(reader)
     taken = kept[1] if kept and kept[0] == _mark(reader) else chosen
@@ -603,13 +606,13 @@ def _about_pictures(header: dict[str, Any]) -> None:
 
 LAYERS_TAKEN: tuple[pictures.Layer, ...] = ("pv", "v")
 
-FORMATS: dict[films.Format, str] = {
+FORMATS: dict[animation.Format, str] = {
     "gif": "GIF: plays everywhere",
     "webp": "WebP: every pixel exact, for browsers and slides",
 }
 
 
-def _take_away(shown: chains.Shown, place: dict[str, Any]) -> None:
+def _take_away(shown: gibbs_films.Shown, place: dict[str, Any]) -> None:
     """Films of all chains or of the chosen one, and the sheet of all chains at the frame shown."""
     film = pictures.Chains(shown.header, shown.arrays)
     of, many = shown.header["of"], shown.header["n_chains"] > 1
@@ -709,7 +712,7 @@ def _page(reader: RunReader, top: Any) -> None:
     probe = reader.probe()
     classes = [] if probe is None or probe.labels is None else sorted({int(k) for k in probe.labels})
     particles = len(snapshot.particles_v) > 0
-    shape = chains.image_shape(reader, snapshot)
+    shape = gibbs_films.image_shape(reader, snapshot)
     starts = [s for s in STARTS if s != "particles" or particles]
     chosen = _choose_start(reader, len(snapshot.vbias), starts, classes, row)
     if chosen["start"] == "drawing":
@@ -720,12 +723,14 @@ def _page(reader: RunReader, top: Any) -> None:
         chosen |= _spoil(shape)
     hold_place = st.sidebar.container()
     chosen |= _chain_settings()
-    settings = chains.ChainSettings(**chosen, **_choose_beside(reader, chosen["sweeps"], row, beside_place))
+    settings = gibbs_films.ChainSettings(
+        **chosen, **_choose_beside(reader, chosen["sweeps"], row, beside_place)
+    )
     waiting = st.empty()
     key = (*_mark(reader), snapshot.step, settings)
 
-    def film(on_progress: sampler.Progress, with_map: bool, with_nearest: bool) -> chains.Shown:
-        return chains.make_film(
+    def film(on_progress: sampler.Progress, with_map: bool, with_nearest: bool) -> gibbs_films.Shown:
+        return gibbs_films.make_film(
             reader,
             snapshot,
             settings,
@@ -752,7 +757,9 @@ def _page(reader: RunReader, top: Any) -> None:
 
 
 @st.fragment
-def _player(key: tuple, shown: chains.Shown, make_whole: Callable[[sampler.Progress], chains.Shown]) -> None:
+def _player(
+    key: tuple, shown: gibbs_films.Shown, make_whole: Callable[[sampler.Progress], gibbs_films.Shown]
+) -> None:
     """The player and what belongs to it; what it says concerns this part of the page alone."""
     if st.session_state.pop("gibbs-page-anew", False):
         st.rerun()

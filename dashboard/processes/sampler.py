@@ -24,7 +24,7 @@ from typing import IO, Any
 import numpy as np
 import safetensors.numpy
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 MAX_CHAINS = 100
 MAX_SWEEPS = 2000
 MAX_FILM_CHAINS = 200  # side by side in one player
@@ -128,7 +128,7 @@ class FilmRequest:
 
 @dataclass(frozen=True, eq=False)
 class Film:
-    """A finished film: `header` for words and sizes, `arrays` as dashboard/sampler_process.py describes them."""
+    """A finished film: `header` for words and sizes, `arrays` as sampler_process describes them."""
 
     header: dict[str, Any]
     arrays: dict[str, np.ndarray]
@@ -316,7 +316,7 @@ def _start() -> _Process:
     # Threads that wait must not spin: a trainer may be using the same cores.
     quiet = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}
     popen = subprocess.Popen(
-        [sys.executable, "-m", "dashboard.sampler_process"],
+        [sys.executable, "-m", "dashboard.processes.sampler_process"],
         cwd=ROOT,
         env={**os.environ, **quiet},
         stdin=subprocess.PIPE,

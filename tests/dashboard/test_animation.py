@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from dashboard import films
+from dashboard.figures import animation
 
 
 def noise(n: int, *shape: int) -> list[np.ndarray]:
@@ -26,7 +26,7 @@ def read(content: bytes) -> tuple[list[np.ndarray], list[float]]:
 
 @pytest.mark.parametrize("format", ["gif", "webp"])
 def test_film_holds_every_frame_for_its_time_and_loops(format: Any) -> None:
-    content = films.animation(noise(7, 28, 28), fps=12, captions="seed 7", format=format)
+    content = animation.animation(noise(7, 28, 28), fps=12, captions="seed 7", format=format)
     pages, times = read(content)
     assert len(pages) == 7
     assert sum(times) == pytest.approx(7 / 12 * 1000, abs=5 if format == "gif" else 1)
@@ -39,7 +39,7 @@ def test_film_holds_every_frame_for_its_time_and_loops(format: Any) -> None:
 @pytest.mark.parametrize(("format", "shape"), [("gif", (28, 28)), ("webp", (28, 28)), ("webp", (30, 20, 3))])
 def test_pixels_survive_exactly_and_blown_up_by_a_whole_number(format: Any, shape: tuple[int, ...]) -> None:
     frames = noise(3, *shape)
-    pages, _ = read(films.animation(frames, fps=4, captions="run a · step 10 · seed 7", format=format))
+    pages, _ = read(animation.animation(frames, fps=4, captions="run a · step 10 · seed 7", format=format))
     zoom = round(560 / max(shape[:2]))
     left = (pages[0].shape[1] - zoom * shape[1]) // 2
     for frame, page in zip(frames, pages, strict=True):
@@ -51,17 +51,17 @@ def test_pixels_survive_exactly_and_blown_up_by_a_whole_number(format: Any, shap
 
 def test_a_gif_of_few_colours_is_exact_and_of_many_is_near() -> None:
     few = [np.array([[[255, 0, 0], [0, 90, 255]]], np.uint8), np.array([[[0, 90, 255], [9, 9, 9]]], np.uint8)]
-    pages, _ = read(films.animation(few, fps=2, captions="", format="gif"))
+    pages, _ = read(animation.animation(few, fps=2, captions="", format="gif"))
     assert [page[5, 5].tolist() for page in pages] == [[255, 0, 0], [0, 90, 255]]
     ramp = np.stack([np.linspace(0, 255, 300), np.linspace(255, 0, 300), np.full(300, 60)], 1)
     many = np.round(ramp)[None].repeat(4, 0).astype(np.uint8)
-    page = read(films.animation([many], fps=2, captions="", format="gif"))[0][0]
+    page = read(animation.animation([many], fps=2, captions="", format="gif"))[0][0]
     assert np.abs(page[0, ::2].astype(int) - many[0]).max() < 16, "256 colours hold a ramp of 300 badly"
 
 
 def test_captions_are_written_beneath_each_frame() -> None:
     black = [np.zeros((28, 28), np.uint8)] * 2
-    pages, _ = read(films.animation(black, fps=2, captions=["step 1", "step 66,000"], format="webp"))
+    pages, _ = read(animation.animation(black, fps=2, captions=["step 1", "step 66,000"], format="webp"))
     strips = [page[560:, :, 0] for page in pages]
     assert all(strip.min() < 80 and strip.max() == 255 for strip in strips), "no dark letters on white"
     assert not np.array_equal(*strips), "two captions look alike"
@@ -70,7 +70,7 @@ def test_captions_are_written_beneath_each_frame() -> None:
 
 def test_a_long_caption_is_broken_into_lines_within_the_picture() -> None:
     words = "run with-a-rather-long-name · step 66,000 · seed 7 · " * 6
-    page = read(films.animation(noise(1, 28, 28), fps=2, captions=words, format="webp"))[0][0]
+    page = read(animation.animation(noise(1, 28, 28), fps=2, captions=words, format="webp"))[0][0]
     strip = page[560:, :, 0]
     assert (strip[:, -5:] == 255).all(), "letters run over the edge"
     rows = (strip < 128).any(1)
@@ -80,7 +80,7 @@ def test_a_long_caption_is_broken_into_lines_within_the_picture() -> None:
 
 def test_a_picture_is_one_frame_with_its_caption() -> None:
     frame = noise(1, 14, 28)[0]
-    with Image.open(io.BytesIO(films.picture(frame, "seed 7"))) as image:
+    with Image.open(io.BytesIO(animation.picture(frame, "seed 7"))) as image:
         page = np.asarray(image)
         assert image.format == "PNG"
     assert np.array_equal(page[: 14 * 20 : 20, ::20], frame)
@@ -89,7 +89,7 @@ def test_a_picture_is_one_frame_with_its_caption() -> None:
 
 def test_tiles_lie_in_rows_with_a_gap() -> None:
     tiles = np.stack(noise(5, 4, 6))
-    grid = films.tiled(tiles, 3, gap=2)
+    grid = animation.tiled(tiles, 3, gap=2)
     assert grid.shape == (10, 22)
     assert np.array_equal(grid[6:, 8:14], tiles[4])
     assert (grid[4:6] == 128).all()
@@ -109,11 +109,11 @@ def test_tiles_lie_in_rows_with_a_gap() -> None:
 )
 def test_what_is_no_film_costs_one_sentence(changes: dict[str, Any], sentence: str) -> None:
     fields: dict[str, Any] = {"frames": noise(1, 2, 2), "fps": 4, "captions": "", "format": "gif", **changes}
-    with pytest.raises(films.FilmError, match=sentence):
-        films.animation(fields.pop("frames"), **fields)
+    with pytest.raises(animation.FilmError, match=sentence):
+        animation.animation(fields.pop("frames"), **fields)
 
 
 def test_size_is_bounded_by_a_smaller_zoom_before_anything_is_refused() -> None:
-    pages, _ = read(films.animation(noise(600, 28, 28), fps=50, captions="", format="gif"))
+    pages, _ = read(animation.animation(noise(600, 28, 28), fps=50, captions="", format="gif"))
     assert len(pages) == 600
-    assert len(pages) * pages[0].shape[0] * pages[0].shape[1] <= films.MOST_PIXELS
+    assert len(pages) * pages[0].shape[0] * pages[0].shape[1] <= animation.MOST_PIXELS

@@ -14,15 +14,14 @@ from typing import IO
 
 import numpy as np
 
-from dashboard import films
-from dashboard.figures import moment
+from dashboard.figures import animation, moment
 from rbm_core.runs import RunError, RunReader
 
-REPO = Path(__file__).resolve().parents[1]
+REPO = Path(__file__).resolve().parents[2]
 SUBJECTS = ("filters", "fantasies")
-FORMATS: tuple[films.Format, ...] = ("gif", "webp")
+FORMATS: tuple[animation.Format, ...] = ("gif", "webp")
 MOST_FRAMES = 48
-_MOST_FRAME_PIXELS = 60_000_000  # of all frames: leaves room for captions within films.MOST_PIXELS
+_MOST_FRAME_PIXELS = 60_000_000  # of all frames: leaves room for captions within animation.MOST_PIXELS
 
 
 class Filming:
@@ -38,7 +37,7 @@ class Filming:
         name: str,
         steps: Sequence[int],
         subject: str,
-        format: films.Format,
+        format: animation.Format,
         order: np.ndarray,
     ) -> None:
         if subject not in SUBJECTS or format not in FORMATS:
@@ -71,7 +70,7 @@ class Filming:
         places = os.pathsep.join(filter(None, [str(REPO), os.environ.get("PYTHONPATH", "")]))
         try:
             with subprocess.Popen(
-                [sys.executable, "-m", "dashboard.training_film"],
+                [sys.executable, "-m", "dashboard.processes.timelapse"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env={**os.environ, "PYTHONPATH": places},
@@ -99,7 +98,7 @@ def make(
     reader: RunReader,
     steps: Sequence[int],
     subject: str,
-    format: films.Format,
+    format: animation.Format,
     order: np.ndarray,
     say: Callable[[str], None],
 ) -> bytes:
@@ -107,7 +106,7 @@ def make(
     frames, captions = _frames(reader, list(steps), subject, order, say)
     say("writing")
     fps = min(12.0, max(2.0, len(frames) / 8))
-    return films.animation(frames, fps=fps, captions=captions, format=format)
+    return animation.animation(frames, fps=fps, captions=captions, format=format)
 
 
 def _frames(
@@ -154,7 +153,7 @@ def _main(wish: IO[bytes], answers: IO[bytes]) -> None:
             order,
             lambda words: tell("words", words),
         )
-    except (RunError, films.FilmError, OSError, ValueError, IndexError, MemoryError) as error:
+    except (RunError, animation.FilmError, OSError, ValueError, IndexError, MemoryError) as error:
         tell("error", f"No film could be made: {error}")
         return
     tell("film", len(film))

@@ -8,8 +8,9 @@ from typing import Any, Literal, get_args, get_origin
 
 import streamlit as st
 
-from dashboard import data, trainers
-from dashboard.words import plain, sentence
+from dashboard import data
+from dashboard.processes import trainers
+from dashboard.ui.texts import plain, sentence
 from rbm_core import datasets
 from rbm_core.config import PRESET_NOTES, PRESETS, ConfigError, RunConfig, make_config
 from rbm_core.runs import RunError, store

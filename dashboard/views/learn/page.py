@@ -8,12 +8,14 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import components, lessons, view_state
-from dashboard.about import about
+from dashboard import components
 from dashboard.components import learn as player
 from dashboard.components.blob import pack
 from dashboard.figures import learn as figures
-from dashboard.words import sentence
+from dashboard.ui import link
+from dashboard.ui.about import about
+from dashboard.ui.texts import sentence
+from dashboard.views.learn import lessons
 
 METHOD_HELP = (
     "Where the machine's half of the gradient comes from. *Exact*: all pictures are counted. *CD-1*, "
@@ -115,8 +117,8 @@ def _begin(name: str, default: Any = None) -> str:
     """The widget key of a setting, its value in place before the widget is made."""
     key = f"learn-{name}"
     if key not in st.session_state:
-        default = view_state.FIELDS[name].default if default is None else default
-        value = view_state.field(name) if name in st.query_params else _kept().get(name, default)
+        default = link.FIELDS[name].default if default is None else default
+        value = link.field(name) if name in st.query_params else _kept().get(name, default)
         st.session_state[key] = default if value == "auto" else value
     return key
 
@@ -124,7 +126,7 @@ def _begin(name: str, default: Any = None) -> str:
 def _end(name: str, value: Any, default: Any = None) -> Any:
     """The widget's value, kept for when this page is opened again and written into the URL."""
     _kept()[name] = value
-    view_state.remember(name, "auto" if default is not None and value == default else value)
+    link.remember(name, "auto" if default is not None and value == default else value)
     return value
 
 
@@ -294,8 +296,8 @@ def picture(chosen: dict[str, Any], place: Any) -> None:
         **header,
         **note,
         "version": version,
-        "at": view_state.field("update") if "update" in st.query_params else _kept().get("update", 0),
-        "view": view_state.field("view") if "view" in st.query_params else _kept().get("view"),
+        "at": link.field("update") if "update" in st.query_params else _kept().get("update", 0),
+        "view": link.field("view") if "view" in st.query_params else _kept().get("view"),
     }
     components.feed(
         player.mount,
@@ -316,7 +318,7 @@ def _plain(chosen: dict[str, Any]) -> bool:
 
 def _rested() -> None:
     moment = (st.session_state.get("learn") or {}).get("moment") or {}
-    if moment.get("view") in view_state.LEARN_VIEWS and isinstance(moment.get("at"), int):
+    if moment.get("view") in link.LEARN_VIEWS and isinstance(moment.get("at"), int):
         _end("view", moment["view"])
         _end("update", moment["at"])
         for name in (
@@ -324,7 +326,7 @@ def _rested() -> None:
             "machine",
             "method",
         ):  # said before a quick Next came: it brought the old link along
-            view_state.remember(name, _kept()[name])
+            link.remember(name, _kept()[name])
 
 
 def _obeyed() -> None:
@@ -386,13 +388,13 @@ def _go_back() -> None:
     for name in ("lesson", "machine", "method", "hidden", "rate", "seed"):
         st.session_state.pop(f"learn-{name}", None)
     _kept().clear()
-    where = {"view": view_state.field("view"), "at": view_state.field("update")}
+    where = {"view": link.field("view"), "at": link.field("update")}
     st.session_state["learn-command"] = {**where, "nonce": time.time()}
 
 
 def main() -> None:
     st.html(LAYOUT)
-    if view_state.gone_back():
+    if link.gone_back():
         _go_back()
     place = tour()
     row = st.container(horizontal=True, vertical_alignment="center", key="learn-which")

@@ -9,8 +9,9 @@ from uuid import uuid4
 
 import numpy as np
 
-from dashboard import drawn, sampler
 from dashboard.components.blob import pack
+from dashboard.processes import sampler
+from dashboard.ui import drawn
 from rbm_core.runs import RunReader, Snapshot
 
 _FILM_BYTES_KEPT = 96_000_000
@@ -82,7 +83,7 @@ class ChainSettings:
 class Shown:
     """A film as the player takes it: header["version"] tells it from every other film.
 
-    The arrays are those of dashboard/sampler_process.py, of the groups side by side, and W (M, V, H) in the
+    The arrays are those of dashboard/processes/sampler_process.py, of the groups side by side, and W (M, V, H) in the
     bit pattern of half precision, vbias (M, V), hbias (M, H), the machines met; machine (G, S): which of them made
     each sweep of each group; beta (G, S): at which inverse temperature.
     """

@@ -8,14 +8,17 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from dashboard import components, data, doctor, new_run, trainers, view_state
-from dashboard.about import about
+from dashboard import components, data
 from dashboard.components import activity, curves, histograms, mosaic, timeline
 from dashboard.components.blob import pack
 from dashboard.figures import curves as curve_rows
 from dashboard.figures import moment as pictures
-from dashboard.training_film import Filming
-from dashboard.words import duration, plain, sentence
+from dashboard.processes import trainers
+from dashboard.processes.timelapse import Filming
+from dashboard.ui import link, new_run
+from dashboard.ui.about import about
+from dashboard.ui.texts import duration, plain, sentence
+from rbm_core import doctor
 from rbm_core.runs import Probe, RunError, RunReader, Snapshot, SnapshotError
 
 LIVE_PERIOD_S = 0.5
@@ -89,13 +92,13 @@ def main() -> None:
         )
         newcomers()
         return
-    if st.session_state.get("watched") != name or view_state.gone_back():
+    if st.session_state.get("watched") != name or link.gone_back():
         st.session_state.watched = name
-        st.session_state.moment = view_state.field("step")
+        st.session_state.moment = link.field("step")
         st.session_state.answers = None
         st.session_state.order = {}
         st.session_state.filter_base = "0"
-        st.session_state.filter_sort = view_state.field("sort")
+        st.session_state.filter_sort = link.field("sort")
         st.session_state.underway = None
         st.session_state.film = st.session_state.complaint = None
     with st.container(horizontal=True, vertical_alignment="center", key="purpose"):
@@ -152,7 +155,7 @@ def watch(name: str) -> None:
     left, right = st.container(key="stack-now").columns([5, 3], gap="medium")
     with left:
         draw_curves(name, reader, shown, status, events)
-        about("these curves", **curve_rows.ABOUT[view_state.field("curves")])
+        about("these curves", **curve_rows.ABOUT[link.field("curves")])
     if shown is None:
         with right:
             st.caption("The first pictures appear as soon as the trainer has written its first state.")
@@ -517,7 +520,7 @@ def caption(shown: Moment | None) -> None:
     if shown is None:
         return
     if time.monotonic() - st.session_state.get("moved", 0.0) > 0.4:
-        view_state.remember("step", st.session_state.moment)
+        link.remember("step", st.session_state.moment)
     meta = shown.snapshot.meta
     words = [f"Shown below: step **{shown.snapshot.step:,}**"]
     if isinstance(meta.get("epoch"), (int, float)):
@@ -617,7 +620,7 @@ def draw_curves(
         "cursor": shown.snapshot.step if shown else None,
         "events": events,
         "steps_per_epoch": _steps_per_epoch(status, shown),
-        "view": {"group": view_state.field("curves"), "axis": view_state.field("axis")},
+        "view": {"group": link.field("curves"), "axis": link.field("axis")},
         "of": _source(name, shown),
         "alive": status["state"] in data.LIVE_STATES,
     }
@@ -637,10 +640,10 @@ def _curves_needed() -> None:
 
 def _curves_chosen() -> None:
     view = st.session_state["curves"].get("view") or {}
-    if view.get("group") in view_state.CURVE_GROUPS:
-        view_state.remember("curves", view["group"])
-    if view.get("axis") in view_state.CURVE_AXES:
-        view_state.remember("axis", view["axis"])
+    if view.get("group") in link.CURVE_GROUPS:
+        link.remember("curves", view["group"])
+    if view.get("axis") in link.CURVE_AXES:
+        link.remember("axis", view["axis"])
 
 
 def _order(name: str, steps: list[int], shown: Moment) -> Any:
@@ -703,10 +706,10 @@ def _unit_opened() -> None:
 
 def _sort_chosen() -> None:
     sort = st.session_state["filters"].get("sort")
-    if sort in view_state.FILTER_ORDERS:
+    if sort in link.FILTER_ORDERS:
         st.session_state.filter_sort = sort
         st.session_state.order = {}
-        view_state.remember("sort", sort)
+        link.remember("sort", sort)
 
 
 def _base_chosen() -> None:

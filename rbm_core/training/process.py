@@ -1,6 +1,6 @@
-"""A run as a process: `python -m rbm_core.trainer FOLDER` trains the run there and obeys its commands.
+"""A run as a process: `python -m rbm_core.training.process FOLDER` trains the run there and obeys its commands.
 
-Training is in rbm_core.training and knows nothing of files; the record is in rbm_core.runs and knows nothing
+Training is in rbm_core.training.state and knows nothing of files; the record is in rbm_core.runs and knows nothing
 of training. Here both meet, together with what happens to a process: signals, a full disk, an end without
 warning. Whatever happens, the folder says in one sentence how the run ended, and a run that has not come to
 its end goes on from its last saved state when the same command is given again; its parameters are then, bit
@@ -519,7 +519,7 @@ def main(arguments: list[str] | None = None) -> int:
     begun.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m rbm_core.trainer", description="Train the run in a folder."
+        prog="python -m rbm_core.training.process", description="Train the run in a folder."
     )
     parser.add_argument("path", type=Path, help="the run's folder, e.g. checkpoints/mnist-default-3f2a")
     parser.add_argument("--download", action="store_true", help="fetch the data set if this machine lacks it")

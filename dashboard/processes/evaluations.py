@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.trainers import QUIET, REPO
+from dashboard.processes.trainers import QUIET, REPO
 from rbm_core.runs import RunError, RunReader, store
 from rbm_core.runs.evaluations import evaluation_folder, list_evaluations
 from rbm_core.runs.files import read_tensors

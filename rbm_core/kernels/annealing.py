@@ -1,6 +1,6 @@
 """Compiled CPU kernels of annealing: a draw and the log-weight it implies, in one pass over the logits.
 
-Like `rbm_core.kernels`, from which the random numbers and the elementary functions come: row-major (B, N)
+Like `rbm_core.kernels.draws`, from which the random numbers and the elementary functions come: row-major (B, N)
 arrays, bfloat16 as uint16 bit patterns, float32 as it is.
 """
 
@@ -11,7 +11,17 @@ from llvmlite import ir
 from numba import float32, float64, int64, njit, types, uint32
 from numba.extending import intrinsic
 
-from rbm_core.kernels import _FAST, _LANES, _clip, _exp, _load, _log1p_unit, _philox_row, _store, _unit
+from rbm_core.kernels.primitives import (
+    _FAST,
+    _LANES,
+    _clip,
+    _exp,
+    _load,
+    _log1p_unit,
+    _philox_row,
+    _store,
+    _unit,
+)
 
 __all__ = ["anneal_hidden", "anneal_visible", "enumerate_rows", "softplus_rows"]
 

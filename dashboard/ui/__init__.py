@@ -1,0 +1,1 @@
+"""Parts of pages that several pages share: forms, figures on the page, the link, texts."""

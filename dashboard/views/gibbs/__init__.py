@@ -1,0 +1,1 @@
+"""Gibbs: the chain of a snapshot, half step by half step."""

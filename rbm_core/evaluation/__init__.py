@@ -1,0 +1,5 @@
+"""Judging recorded snapshots: estimators of the likelihood and of mixing, run as interruptible jobs."""
+
+from rbm_core.evaluation.job import Interrupted, evaluate
+
+__all__ = ["Interrupted", "evaluate"]

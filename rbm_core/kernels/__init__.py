@@ -1,0 +1,1 @@
+"""Compiled CPU kernels (numba): elementary functions and random numbers, draws, annealing."""

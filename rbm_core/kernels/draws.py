@@ -1,0 +1,120 @@
+"""Compiled CPU kernels: what torch does in several passes over memory, done in one.
+
+Drawing a layer from its logits takes torch a sigmoid, a Bernoulli draw and a copy: 0.77 ms for 100 × 784 units
+where the matrix product before it takes 0.12 ms in bfloat16. Here the bias, the sigmoid, the random number and
+the comparison are one loop that LLVM vectorises: about 0.04 ms on one core.
+
+Arrays of bfloat16 travel as their uint16 bit patterns; float32 ones as they are. Every kernel reads row-major
+(B, N) arrays. None of them is called by users: `compute.Rng` and `training` are the doors.
+"""
+
+import numpy as np
+from numba import float32, float64, njit, uint32
+
+from rbm_core.kernels.primitives import (
+    _FAST,
+    _LANES,
+    _clip,
+    _exp,
+    _load,
+    _log1p_unit,
+    _philox_row,
+    _store,
+    _unit,
+)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def draw_from_logits(x, bias, scale, out, key0, key1, c1, c2, c3):
+    """out[b, n] = 1 with probability σ(scale · (x[b, n] + bias[n])), else 0. out must not overlap x."""
+    rows, n = x.shape
+    padded = (n + _LANES - 1) // _LANES * _LANES
+    random = np.empty(padded, np.uint32)
+    for b in range(rows):
+        _philox_row(random, uint32(b * (padded // 4)), key0, key1, c1, c2, c3)
+        for i in range(n):
+            z = _clip(scale * (_load(x[b, i]) + bias[i]))
+            u = _unit(random[i])
+            # u < 1 / (1 + e⁻ᶻ), without the division.
+            fires = u + u * _exp(-z) < float32(1.0)
+            out[b, i] = _store(out[b, i], float32(1.0) if fires else float32(0.0))
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def draw_from_bytes(images, rows, out, key0, key1, c1, c2, c3):
+    """out[b, n] = 1 with probability images[rows[b], n] / 255, else 0: stochastic binarisation of uint8 pixels."""
+    n = images.shape[1]
+    padded = (n + _LANES - 1) // _LANES * _LANES
+    random = np.empty(padded, np.uint32)
+    for b in range(rows.shape[0]):
+        _philox_row(random, uint32(b * (padded // 4)), key0, key1, c1, c2, c3)
+        row = rows[b]
+        for i in range(n):
+            fires = _unit(random[i]) * float32(255.0) < float32(images[row, i])
+            out[b, i] = _store(out[b, i], float32(1.0) if fires else float32(0.0))
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def uniform(out, key0, key1, c1, c2, c3):
+    """Fill out (B, N) float32 with the mid-cell uniforms the draws use, for tests and for other laws."""
+    rows, n = out.shape
+    padded = (n + _LANES - 1) // _LANES * _LANES
+    random = np.empty(padded, np.uint32)
+    for b in range(rows):
+        _philox_row(random, uint32(b * (padded // 4)), key0, key1, c1, c2, c3)
+        for i in range(n):
+            out[b, i] = _unit(random[i])
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+def hidden_statistics(x, bias, offset, sign, h, totals, softplus):
+    """What one phase needs of the hidden layer, from its logits x (B, H) before the bias.
+
+    h = sign · (σ(x + bias) − offset), totals (H,) = Σ_b σ(x + bias), softplus (B,) = Σⱼ log(1 + exp(x + bias)).
+    h may be x itself.
+    """
+    rows, n = x.shape
+    totals[:] = float32(0.0)
+    means = np.empty(n, np.float32)
+    for b in range(rows):
+        total = float32(0.0)
+        # Two short loops: one with every array in it is not vectorised, for fear that they overlap.
+        for i in range(n):
+            z = _load(x[b, i]) + bias[i]
+            e = _exp(max(-abs(z), float32(-80.0)))
+            p = float32(1.0) / (float32(1.0) + e)
+            means[i] = p if z >= float32(0.0) else e * p
+            total += max(z, float32(0.0)) + _log1p_unit(e)
+        for i in range(n):
+            totals[i] += means[i]
+            h[b, i] = _store(h[b, i], sign * (means[i] - offset[i]))
+        softplus[b] = float64(total)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+def column_totals(x, totals):
+    """totals (N,) = Σ_b x[b, n] in float32."""
+    totals[:] = float32(0.0)
+    for b in range(x.shape[0]):
+        for i in range(x.shape[1]):
+            totals[i] += _load(x[b, i])
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+def finish_gradient(raw, scale, v_offset, h_difference, h_offset, grad, grad_h_offset, v_offset_grad):
+    """The centred weight gradient and the two products that the bias gradients need, in one pass.
+
+    grad = scale · raw − v_offset h_differenceᵀ, grad_h_offset (V,) = grad · h_offset,
+    v_offset_grad (H,) = gradᵀ · v_offset. raw: (V, H) float32 or bfloat16; grad: (V, H) float32.
+    """
+    rows, n = raw.shape
+    v_offset_grad[:] = float32(0.0)
+    for i in range(rows):
+        mu = v_offset[i]
+        total = float32(0.0)
+        for j in range(n):
+            g = scale * _load(raw[i, j]) - mu * h_difference[j]
+            grad[i, j] = g
+            total += g * h_offset[j]
+            v_offset_grad[j] += mu * g
+        grad_h_offset[i] = total

@@ -1,0 +1,135 @@
+"""What every kernel is made of: bit patterns, exp and log1p that LLVM vectorises, and counter-based random numbers.
+
+Random numbers come from Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): a pure
+function of (key, counter), so a stream has no state but the number of calls made. Arrays of bfloat16 travel as their
+uint16 bit patterns; float32 ones as they are.
+"""
+
+import numpy as np
+from llvmlite import ir
+from numba import float32, int32, njit, types, uint32, uint64
+from numba.extending import intrinsic
+
+# Draws carry 23 random bits placed mid-cell, u = (r + 1/2) / 2²³, so P(u < p) is p rounded to a multiple of
+# 2⁻²³, and p below 2⁻²⁴ never fires.
+DRAW_RESOLUTION = 2.0**-23
+
+_M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
+_W0, _W1 = np.uint32(0x9E3779B9), np.uint32(0xBB67AE85)
+_LANES = 64  # randoms are made in whole blocks of this many, so that no scalar remainder loop runs
+_FAST = {"reassoc", "contract", "nsz"}
+
+
+@intrinsic
+def _bits(typing_context, x):
+    """The uint32 bit pattern of a float32."""
+
+    def codegen(context, builder, signature, args):
+        return builder.bitcast(args[0], ir.IntType(32))
+
+    return types.uint32(types.float32), codegen
+
+
+@intrinsic
+def _from_bits(typing_context, x):
+    """The float32 with this uint32 bit pattern."""
+
+    def codegen(context, builder, signature, args):
+        return builder.bitcast(args[0], ir.FloatType())
+
+    return types.float32(types.uint32), codegen
+
+
+@intrinsic
+def _load(typing_context, x):
+    """A float32 from an array element: float32 itself, or bfloat16 given as uint16 bits."""
+    if x == types.float32:
+        return types.float32(types.float32), lambda context, builder, signature, args: args[0]
+
+    def codegen(context, builder, signature, args):
+        wide = builder.zext(args[0], ir.IntType(32))
+        return builder.bitcast(builder.shl(wide, ir.Constant(ir.IntType(32), 16)), ir.FloatType())
+
+    return types.float32(types.uint16), codegen
+
+
+@intrinsic
+def _store(typing_context, like, x):
+    """x (float32) in the element type of `like`: float32, or bfloat16 bits rounded to nearest even."""
+    if like == types.float32:
+        return types.float32(like, types.float32), lambda context, builder, signature, args: args[1]
+
+    def codegen(context, builder, signature, args):
+        i32 = ir.IntType(32)
+        bits = builder.bitcast(args[1], i32)
+        odd = builder.and_(builder.lshr(bits, ir.Constant(i32, 16)), ir.Constant(i32, 1))
+        rounded = builder.add(bits, builder.add(odd, ir.Constant(i32, 0x7FFF)))
+        return builder.trunc(builder.lshr(rounded, ir.Constant(i32, 16)), ir.IntType(16))
+
+    return types.uint16(like, types.float32), codegen
+
+
+@njit(inline="always")
+def _exp(y):
+    """exp(y) for |y| ≤ 80, relative error below 2e-7 (Cephes expf)."""
+    k = np.floor(y * float32(1.4426950408889634) + float32(0.5))
+    g = (y - k * float32(0.693359375)) - k * float32(-2.12194440e-4)
+    p = float32(1.9875691500e-4)
+    p = p * g + float32(1.3981999507e-3)
+    p = p * g + float32(8.3334519073e-3)
+    p = p * g + float32(4.1665795894e-2)
+    p = p * g + float32(1.6666665459e-1)
+    p = p * g + float32(5.0000001201e-1)
+    e = p * g * g + g + float32(1.0)
+    return e * _from_bits(uint32(int32(k) + int32(127)) << uint32(23))
+
+
+@njit(inline="always")
+def _log1p_unit(e):
+    """log(1 + e) for e in [0, 1], from 2·atanh(e / (2 + e)): absolute error below 1e-7."""
+    s = e / (float32(2.0) + e)
+    q = s * s
+    p = float32(1.0 / 13.0)
+    p = p * q + float32(1.0 / 11.0)
+    p = p * q + float32(1.0 / 9.0)
+    p = p * q + float32(1.0 / 7.0)
+    p = p * q + float32(1.0 / 5.0)
+    p = p * q + float32(1.0 / 3.0)
+    p = p * q + float32(1.0)
+    return float32(2.0) * s * p
+
+
+@njit(inline="always")
+def _clip(x):
+    """Logits beyond ±80 act as ±80: p and 1 − p below 2e-35 cannot be told from 0 at the draws' resolution."""
+    return min(max(x, float32(-80.0)), float32(80.0))
+
+
+@njit(inline="always")
+def _unit(r):
+    """The mid-cell uniform of the draws, from 32 random bits."""
+    return _from_bits(uint32((r >> uint32(9)) | uint32(0x3F800000))) - float32(1.0 - 2.0**-24)
+
+
+@njit(inline="always")
+def _philox_row(out, first, key0, key1, c1, c2, c3):
+    """Fill out (a multiple of 64 long) with uint32 random numbers from counters first, first + 1, …"""
+    quarter = out.shape[0] // 4
+    for i in range(quarter):
+        a, b, c, d = uint32(first + uint32(i)), uint32(c1), uint32(c2), uint32(c3)
+        k0, k1 = uint32(key0), uint32(key1)
+        for _ in range(10):
+            m0 = uint64(a) * _M0
+            m1 = uint64(c) * _M1
+            a, b, c, d = (
+                uint32(uint32(m1 >> uint64(32)) ^ b ^ k0),
+                uint32(m1),
+                uint32(uint32(m0 >> uint64(32)) ^ d ^ k1),
+                uint32(m0),
+            )
+            k0 = uint32(k0 + _W0)
+            k1 = uint32(k1 + _W1)
+        out[i] = a
+        out[i + quarter] = b
+        out[i + 2 * quarter] = c
+        out[i + 3 * quarter] = d

@@ -1,0 +1,22 @@
+"""Learning: one parameter update and what it needs, and the process that applies it to a run folder.
+
+Names are loaded when first asked for: the process reports that it is starting before torch is there.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "SETTABLE": "rbm_core.training.state",
+    "StepInfo": "rbm_core.training.state",
+    "Training": "rbm_core.training.state",
+    "snapshot_schedule": "rbm_core.training.state",
+}
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'rbm_core.training' has no attribute {name!r}")
