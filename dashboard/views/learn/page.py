@@ -264,7 +264,9 @@ def tour() -> Any:
         row.markdown(f"**{number} of {last} · {lesson.title}**", width="content")
         with row.container(horizontal=True, gap="small", width="content", key="learn-turn"):
             if number == last:
-                st.page_link("views/train.py", label="On to the Train page", icon=":material/arrow_forward:")
+                st.page_link(
+                    "views/train/page.py", label="On to the Train page", icon=":material/arrow_forward:"
+                )
             st.button("Back", disabled=number == 1, on_click=_turn, args=(number - 1,), key="learn-back")
             st.button(lesson.press, key="learn-press", type="primary", on_click=_press, args=(number,))
             st.button(

@@ -263,7 +263,7 @@ def controls(name: str, status: dict[str, Any], disabled: bool) -> None:
 def what_next(name: str) -> None:
     """What one does with a machine that has learned."""
     where = {"run": name}
-    st.page_link("views/gibbs.py", label="Play its chain", icon=":material/casino:", query_params=where)
+    st.page_link("views/gibbs/page.py", label="Play its chain", icon=":material/casino:", query_params=where)
     st.page_link("views/evaluate.py", label="Evaluate it", icon=":material/straighten:", query_params=where)
     if st.button(
         "Train longer",
@@ -276,7 +276,7 @@ def what_next(name: str) -> None:
 
 
 def newcomers() -> None:
-    st.page_link("views/learn.py", label="New to this? Start with Learn", icon=":material/school:")
+    st.page_link("views/learn/page.py", label="New to this? Start with Learn", icon=":material/school:")
 
 
 def change_settings(name: str, status: dict[str, Any]) -> None:
