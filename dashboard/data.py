@@ -12,13 +12,13 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from rbm_core.runs import notes as runs_notes
 from rbm_core.runs import reader as runs_reader
 from rbm_core.runs import store
+from rbm_core.runs.vocabulary import LIVE_STATES
 
 # OpenBLAS threads go on spinning after each product. With two of them a refresh of the live page cost 47 ms
 # of processor time, with one 24 (two busy cores), and what is saved the trainer has.
 threadpool_limits(limits=1, user_api="blas")
 
 SHIPPED_RUN = store.SHIPPED_RUN
-LIVE_STATES = ("starting", "running", "paused")
 _SNAPSHOTS_KEPT = 96  # a 784 x 500 snapshot is 1.6 MB as float32
 
 

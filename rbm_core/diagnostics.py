@@ -13,6 +13,7 @@ from torch import Tensor
 
 from rbm_core.likelihood.ais import sweeps
 from rbm_core.rbm import RBM, ShapeError
+from rbm_core.runs.vocabulary import DEAD, SATURATED
 
 __all__ = [
     "SampleAccuracy",
@@ -27,9 +28,6 @@ __all__ = [
     "saturated_units",
     "update_ratio",
 ]
-
-_DEAD, _SATURATED = 0.01, 0.99
-
 
 # Mixing
 
@@ -168,12 +166,12 @@ def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
 
 def dead_units(mean_hidden: np.ndarray | Tensor) -> int:
     """Hidden units on for less than 1 % of the cases. mean_hidden: (H,), mean probabilities over the data."""
-    return int((mean_hidden < _DEAD).sum())
+    return int((mean_hidden < DEAD).sum())
 
 
 def saturated_units(mean_hidden: np.ndarray | Tensor) -> int:
     """Hidden units on for more than 99 % of the cases."""
-    return int((mean_hidden > _SATURATED).sum())
+    return int((mean_hidden > SATURATED).sum())
 
 
 def update_ratio(increment: Tensor, weights: Tensor) -> float:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from rbm_core.runs import Probe, Snapshot
+from rbm_core.runs.vocabulary import MONITORED, PROBED
 
 GUIDE = "Hinton 2010"
 SOURCES = (
@@ -20,8 +21,6 @@ SOURCES = (
     "Decelle, Furtlehner & Seoane 2021: Equilibrium and Non-Equilibrium Regimes in the Learning of RBMs."
 )
 
-_MONITORED = 1000  # training cases, and validation cases at most, behind every point of the curves
-_PROBED = 100  # validation cases in the probe, where there are so many
 _WINDOW = 20  # rows whose median stands for "now"
 
 
@@ -163,11 +162,11 @@ def overfitting(record: Record) -> Finding | None:
     if now is None or images is None or record.newest is None:
         return None
     # The subsets differ in difficulty by chance, and the more so the further the model tells images apart.
-    cases = min(int(record.config.get("n_valid") or _MONITORED), _MONITORED)
-    if len(images) < _PROBED:
+    cases = min(int(record.config.get("n_valid") or MONITORED), MONITORED)
+    if len(images) < PROBED:
         cases = len(images)  # a probe that small holds every validation case there is
     scatter = float(_free_energy(record.newest, images).std())
-    noise = scatter * float(np.sqrt(1 / _MONITORED + 1 / cases))
+    noise = scatter * float(np.sqrt(1 / MONITORED + 1 / cases))
     first = _median(record.metrics["free_energy_gap"][record.metrics["epoch"] <= 1], 1)
     if first is None:
         return None

@@ -16,8 +16,8 @@ from typing import Any
 
 from rbm_core.runs import RunError, RunReader, control, store
 from rbm_core.runs.files import LOG_FILE, explain, hold_lock
-from rbm_core.runs.reader import LIVE_STATES
 from rbm_core.runs.recorder import Recorder
+from rbm_core.runs.vocabulary import LIVE_STATES
 
 REPO = Path(__file__).resolve().parents[2]
 # Threads of OpenMP that spin while they wait take the cores from the page's server and browser, and from

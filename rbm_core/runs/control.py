@@ -10,10 +10,8 @@ from typing import Any
 from filelock import AcquireReturnProxy, FileLock, Timeout
 
 from rbm_core.runs.files import RunError, explain, of_run, read_object, write_json
-from rbm_core.runs.reader import LIVE_STATES, RunReader
-
-COMMANDS = ("pause", "resume", "stop", "snapshot", "set", "step")
-SETTABLE = ("learning_rate", "momentum", "weight_decay", "k")
+from rbm_core.runs.reader import RunReader
+from rbm_core.runs.vocabulary import COMMANDS, LIVE_STATES, SETTABLE
 
 
 def send(path: Path, command: str, value: Any = None, *, by: str | None = None) -> None:

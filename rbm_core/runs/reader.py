@@ -28,9 +28,8 @@ from rbm_core.runs.files import (
     read_object,
     read_tensors,
 )
+from rbm_core.runs.vocabulary import LIVE_STATES, STATES
 
-LIVE_STATES = ("starting", "running", "paused")
-STATES = (*LIVE_STATES, "finished", "stopped", "diverged", "failed", "interrupted")
 # How long a run just created may say "starting" before its trainer's process has come far enough to lock it.
 STARTING_GRACE_S = 20.0
 

@@ -7,7 +7,6 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
-    "SETTABLE": "rbm_core.training.state",
     "StepInfo": "rbm_core.training.state",
     "Training": "rbm_core.training.state",
     "snapshot_schedule": "rbm_core.training.state",

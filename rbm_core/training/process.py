@@ -25,8 +25,9 @@ import rbm_core
 from rbm_core.config import make_config
 from rbm_core.runs import control
 from rbm_core.runs.files import LOG_FILE, RunError, SnapshotError, hold_lock, one_line
-from rbm_core.runs.reader import LIVE_STATES, RunReader, read_snapshot
+from rbm_core.runs.reader import RunReader, read_snapshot
 from rbm_core.runs.recorder import Recorder
+from rbm_core.runs.vocabulary import LIVE_STATES
 
 if TYPE_CHECKING:
     from rbm_core.config import RunConfig

@@ -23,20 +23,14 @@ from rbm_core.gradient import Gradient, Phases
 from rbm_core.likelihood.ais import base_rate
 from rbm_core.likelihood.online import OnlineLogZ
 from rbm_core.rbm import RBM
+from rbm_core.runs.vocabulary import DEAD, MONITORED, PROBED, SATURATED, SETTABLE
 
-__all__ = ["SETTABLE", "StepInfo", "Training"]
+__all__ = ["StepInfo", "Training"]
 
-# What a person may change while a run is under way.
-SETTABLE = ("learning_rate", "momentum", "weight_decay", "k")
-
-_MONITORED = 1000  # training cases, and as many validation cases, behind every point of the curves
-_PROBED = 100  # cases whose hidden probabilities every snapshot keeps
 _HISTOGRAM_BINS = 64
 # Averaged weights are a mean over at least so many updates of their window, of which every tenth counts at most: five,
 # ten apart, left a landscape so rough that young models were 3 to 4 nats worse and short annealings misjudged them.
 _IN_WINDOW, _STRIDE = 50, 10
-# Mean probabilities below and above which a hidden unit says nothing.
-_DEAD, _SATURATED = 0.01, 0.99
 # Data and particles further apart than so many nats, and so many more a visible unit: no model that learns gets there.
 _EXPLODED = (2000.0, 20.0)
 
@@ -117,13 +111,13 @@ class Training:
         self._bytes = config.visible == "bernoulli" and config.binarisation != "none"
         self.images = self._prepared(train)
         binarise = Rng(config.seed, "monitor", self.device)
-        self.monitor_train = self._binary(self.images[:_MONITORED], binarise)
-        self.monitor_valid = self._binary(self._prepared(self.dataset.valid[:_MONITORED]), binarise)
-        self.probe_images = self.dataset.valid[:_PROBED]
+        self.monitor_train = self._binary(self.images[:MONITORED], binarise)
+        self.monitor_valid = self._binary(self._prepared(self.dataset.valid[:MONITORED]), binarise)
+        self.probe_images = self.dataset.valid[:PROBED]
         labels = self.dataset.valid_labels
-        self.probe_labels = None if labels is None else labels[:_PROBED]
+        self.probe_labels = None if labels is None else labels[:PROBED]
         self.probe = self._binary(self._prepared(self.probe_images), binarise)
-        self.monitor_test = self._binary(self._prepared(self.dataset.test[:_MONITORED]), binarise)
+        self.monitor_test = self._binary(self._prepared(self.dataset.test[:MONITORED]), binarise)
 
     def _prepared(self, images: np.ndarray) -> Tensor:
         """Images as training keeps them: uint8 grey values, {0, 255} if thresholded, or real numbers."""
@@ -483,8 +477,8 @@ class Training:
         row |= self._likelihood(row)
         mean_hidden = hidden.mean(0)
         row["mean_activation"] = float(mean_hidden.mean())
-        row["dead_units"] = int((mean_hidden < _DEAD).sum())
-        row["saturated_units"] = int((mean_hidden > _SATURATED).sum())
+        row["dead_units"] = int((mean_hidden < DEAD).sum())
+        row["saturated_units"] = int((mean_hidden > SATURATED).sum())
         if rbm.visible == "bernoulli":
             moved = self._monitor_rng.bernoulli(self._visible_logits(self.phases.chains_h), rbm.vbias)
             row["flips_per_sweep"] = float((moved.float() != particles).float().mean())

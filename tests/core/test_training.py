@@ -11,7 +11,8 @@ from rbm_core.config import ConfigError, RunConfig, make_config
 from rbm_core.datasets import Dataset, load
 from rbm_core.likelihood import exact_log_z
 from rbm_core.rbm import RBM
-from rbm_core.training import SETTABLE, Training, snapshot_schedule
+from rbm_core.runs.vocabulary import SETTABLE
+from rbm_core.training import Training, snapshot_schedule
 from tests import oracles
 
 

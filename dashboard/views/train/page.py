@@ -20,6 +20,7 @@ from dashboard.ui.about import about
 from dashboard.ui.texts import duration, plain, sentence
 from rbm_core import doctor
 from rbm_core.runs import Probe, RunError, RunReader, Snapshot, SnapshotError
+from rbm_core.runs.vocabulary import SETTABLE
 
 LIVE_PERIOD_S = 0.5
 REST_PERIOD_S = 2.0
@@ -297,7 +298,7 @@ def change_settings(name: str, status: dict[str, Any]) -> None:
         begun = st.session_state.setdefault("change_from", {})
         what = st.selectbox(
             "Setting",
-            ("learning_rate", "momentum", "weight_decay", "k"),
+            SETTABLE,
             format_func=lambda field: field.replace("_", " "),
             key="change_what",
             help="Changed while it trains; the curves mark when, and the run's record keeps it.",
