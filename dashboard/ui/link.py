@@ -7,7 +7,7 @@ and `complaints()` holds one sentence about it for the page to show.
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -176,14 +176,14 @@ FIELDS: dict[str, Field] = {
     "metric": words(),
     "smooth": number(0.0, 0.0, 0.98),
     "log": switch(False),
-    # Learn: the tiny machine, how it learns, and where in its learning one looks.
+    # Learn: the lesson, the tiny machine, how it learns, and where in its learning one looks.
+    "lesson": whole(1, 1, 10),
     "machine": choice("pair", LEARN_MACHINES),
     "method": choice("exact", LEARN_METHODS),
     "hidden": automatic(whole(1, 1, 12)),
     "rate": automatic(number(0.5, 0.01, 5.0)),
     "view": choice("distribution", LEARN_VIEWS),
     "update": whole(0, 0, 2000),
-    "lesson": whole(1, 1, 10),
 }
 
 
@@ -221,12 +221,38 @@ def _fallen_back(key: str, text: str, expects: str, instead: Any) -> Any:
 
 def remember(key: str, value: Any) -> None:
     """Write the value into the URL; the default is left out, so that links stay short."""
-    spec = FIELDS[key]
-    if value == spec.default:
-        if key in st.query_params:
-            del st.query_params[key]
-    elif st.query_params.get(key) != spec.text(value):
-        st.query_params[key] = spec.text(value)
+    remember_all({key: value})
+
+
+def remember_all(values: Mapping[str, Any]) -> None:
+    """Write the values into the URL in one step of the browser's history; a link that says them already stays.
+
+    Streamlit makes a history entry of every change of the query: two values written one after the other would cost
+    a reader two presses of Back. The parameters stand in the order of FIELDS, so that equal views have equal links.
+    """
+    before = st.query_params.to_dict()
+    after = dict(before)
+    for key, value in values.items():
+        spec = FIELDS[key]
+        if _meant(key, before) == value:
+            continue
+        if value == spec.default:
+            del after[key]
+        else:
+            after[key] = spec.text(value)
+    if after != before:
+        known = {key: after[key] for key in FIELDS if key in after}
+        st.query_params.from_dict({**known, **after})
+
+
+def _meant(key: str, query: Mapping[str, str]) -> Any:
+    """The value that this query gives the field; None where its text cannot be read."""
+    if key not in query:
+        return FIELDS[key].default
+    try:
+        return FIELDS[key].parse(query[key])
+    except ValueError:
+        return None
 
 
 def gone_back() -> bool:

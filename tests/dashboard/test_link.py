@@ -1,5 +1,7 @@
 """Links: each field reads what it wrote, and a bad value is refused with its bounds."""
 
+import json
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -61,3 +63,43 @@ def test_the_link_holds_what_differs_from_the_default_and_nothing_else() -> None
     assert app.query_params["axis"] == "epoch"
     app.button[1].click().run()
     assert "axis" not in app.query_params
+
+
+def page_of_several() -> None:
+    import streamlit as st
+    from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+    from dashboard.ui import link
+
+    ctx, sent = get_script_run_ctx(), []
+    assert ctx is not None
+    enqueue = ctx.enqueue
+
+    def listen(message: object) -> None:
+        if message.WhichOneof("type") == "page_info_changed":  # type: ignore[attr-defined]
+            sent.append(message.page_info_changed.query_string)  # type: ignore[attr-defined]
+        enqueue(message)  # type: ignore[arg-type]
+
+    ctx.enqueue = listen  # type: ignore[method-assign, assignment]
+    link.remember_all({"update": 10, "view": "landscape", "machine": "pair", "lesson": 3})
+    ctx.enqueue = enqueue  # type: ignore[method-assign]
+    st.write(sent)
+
+
+@pytest.mark.parametrize(
+    ("query", "sent"),
+    [
+        ({}, ["lesson=3&view=landscape&update=10"]),
+        ({"update": "7", "run": "a", "machine": "3x3"}, ["run=a&lesson=3&view=landscape&update=10"]),
+        ({"machine": "pair", "lesson": "03", "view": "landscape", "update": "10"}, []),
+        ({"lesson": "none", "view": "landscape", "update": "10"}, ["lesson=3&view=landscape&update=10"]),
+    ],
+)
+def test_several_values_are_one_step_of_the_history_and_the_same_ones_none(
+    query: dict[str, str], sent: list[str]
+) -> None:
+    app = AppTest.from_function(page_of_several)
+    app.query_params.update(query)
+    app.run()
+    assert not app.exception
+    assert json.loads(app.json[0].value) == sent
