@@ -4,6 +4,7 @@ On the CPU draws come from a counter-based generator in compiled kernels (kernel
 device generator. Callers see one class, `Rng`, and never a global seed.
 """
 
+import os
 import platform
 import time
 import zlib
@@ -261,10 +262,17 @@ def pick_precision(
 
     Processors without bfloat16 instructions emulate it slowly, so it is timed rather than looked up: three times
     faster or slower, seldom between, so that the same machine chooses the same each time. States are 0/1 and so
-    exact in either; master weights stay float32.
+    exact in either; master weights stay float32. RBM_PRECISION, float32 or bfloat16, stands for the outcome of the
+    timing: the tests run as on another processor with it. Raises ValueError if it is neither.
     """
     if n_visible * n_hidden * batch < _TOO_SMALL:
         return torch.float32, "float32 (products this small take no time in any precision)"
+    if forced := os.environ.get("RBM_PRECISION"):
+        if forced not in ("float32", "bfloat16"):
+            raise ValueError(
+                f"RBM_PRECISION must be float32 or bfloat16, got {forced!r}; unset it to have it timed"
+            )
+        return getattr(torch, forced), f"{forced} (set by RBM_PRECISION)"
     seconds = {}
     for dtype in (torch.float32, torch.bfloat16):
         v = torch.ones(batch, n_visible, dtype=dtype, device=device)

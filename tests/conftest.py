@@ -1,25 +1,29 @@
 """Fixtures that every room shares: the data at hand, a run store of one's own, the app, a browser.
 
-Nothing here reaches into a user's runs or downloads: tests/live.py holds the classes behind the last two.
+Nothing here reads a user's runs or downloads anything. A room is a folder of tests/; the browser's room runs last,
+and the summary says how long each room took. tests/live.py holds the classes behind the app and the browser.
 """
 
 import itertools
 import os
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.live import CHROMIUM, CHROMIUM_FLAGS, REPO, App, settle, shoot
+from tests.live import CHROMIUM, CHROMIUM_FLAGS, PATIENCE_MS, REPO, App, settle, shoot
 
 # Before torch loads: spinning threads of a trainer and of the tests would starve each other on two cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
+TESTS = Path(__file__).parent
 UNPACK_MNIST = REPO.parent / "shared" / "data" / "unpack-mnist"
 
 
@@ -82,8 +86,25 @@ def start_app(tmp_path: Path) -> Iterator[Callable[..., App]]:
 
 
 @pytest.fixture(scope="module")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path], App]]:
+    """serve(root) -> App: the app on this run store, one for all tests of the module, ended after them.
+
+    For tests that leave the store as it is; one that changes it, or ends the app, takes start_app and runs_root.
+    """
+    with ExitStack() as apps:
+
+        @cache
+        def one(root: Path) -> App:
+            return apps.enter_context(
+                App(tmp_path_factory.mktemp("app") / "app.log", {"RBM_RUNS_DIR": str(root)})
+            )
+
+        yield one
+
+
+@pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """Headless Chromium for one module, closed after it: asyncio is not free while Playwright runs."""
+    """Headless Chromium, one for all tests. While it lives no other asyncio loop can run in this process."""
     if CHROMIUM is None:
         pytest.skip("chromium is not installed (make test installs it as root on Debian; else do so by hand)")
     with sync_playwright() as playwright:
@@ -112,6 +133,7 @@ def open_page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Cal
     ) -> Page:
         window = {"width": width, "height": height}
         context = chromium.new_context(viewport=window, color_scheme=scheme, device_scale_factor=zoom)
+        context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -140,3 +162,31 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if report.when == "call":
         item.stash[_FAILED] = report.failed
     return report
+
+
+def room(path: Path) -> str:
+    """The folder of tests/ that a test file stands in: core, dashboard, browser, …; "house" for tests/ itself."""
+    folder = path.relative_to(TESTS).parent
+    return folder.parts[0] if folder.parts else "house"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the browser's room, and runs it last: its asyncio loop then disturbs no other test."""
+    for item in items:
+        if room(item.path) == "browser":
+            item.add_marker("browser")
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How long each room took, fixtures included."""
+    seconds: Counter[str] = Counter()
+    tests: Counter[str] = Counter()
+    for report in itertools.chain.from_iterable(terminalreporter.stats.values()):
+        if isinstance(report, pytest.TestReport):
+            name = room(REPO / report.location[0])
+            seconds[name] += report.duration
+            tests[name] += report.when == "call"
+    terminalreporter.section("time by room")
+    for name, took in seconds.most_common():
+        terminalreporter.line(f"{took // 60:4.0f} min {took % 60:4.1f} s  {name} ({tests[name]} tests)")

@@ -15,6 +15,9 @@ from playwright.sync_api import Page
 REPO = Path(__file__).parent.parent
 ARTIFACTS = REPO / "tests" / "artifacts"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+# What a test waits for at most, in ms, unless the wait itself is its claim: the first page of an app loads the data
+# and Plotly, and may share two cores with a server, a browser and a trainer.
+PATIENCE_MS = 120_000
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -61,7 +64,7 @@ class App:
     def __exit__(self, *_: object) -> None:
         self.end()
 
-    def wait_until_it_answers(self, seconds: float = 30.0) -> None:
+    def wait_until_it_answers(self, seconds: float = PATIENCE_MS / 1000) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
@@ -96,11 +99,15 @@ def until(condition: Callable[[], bool], seconds: float, what: str) -> float:
     raise AssertionError(f"{what} within {seconds:g} s")
 
 
-def settle(page: Page, timeout: float = 60_000) -> None:
-    """Wait (ms at most) until the page is connected and its script at rest."""
+def settle(page: Page, timeout: float = PATIENCE_MS) -> None:
+    """Wait (ms at most) until the page is connected and its script at rest; fails if the script raised."""
     page.wait_for_selector(
         '[data-testid="stApp"][data-test-connection-state="CONNECTED"][data-test-script-state="notRunning"]',
         timeout=timeout,
+    )
+    raised = page.get_by_test_id("stException")
+    assert raised.count() == 0, (
+        f"the page raised (the app's log has the traceback): {raised.first.inner_text()}"
     )
 
 

@@ -2,5 +2,6 @@
 
 from playwright.sync_api import expect
 
-# The first page of an app loads the data and Plotly, and shares two cores with a server, a browser and a trainer.
-expect.set_options(timeout=60_000)
+from tests.live import PATIENCE_MS
+
+expect.set_options(timeout=PATIENCE_MS)

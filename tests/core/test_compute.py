@@ -142,7 +142,8 @@ def test_an_absent_device_is_refused_in_one_sentence() -> None:
     assert resolve_device("cpu") == torch.device("cpu")
 
 
-def test_precision_auto_says_what_it_timed_and_chose() -> None:
+def test_precision_auto_says_what_it_timed_and_chose(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RBM_PRECISION", raising=False)
     dtype, note = pick_precision(784, 500, 100, torch.device("cpu"))
     assert note.startswith(str(dtype).removeprefix("torch."))
     assert "float32 0." in note or "float32 1" in note
@@ -150,3 +151,18 @@ def test_precision_auto_says_what_it_timed_and_chose() -> None:
     small, why = pick_precision(16, 8, 20, torch.device("cpu"))
     assert small == torch.float32
     assert "small" in why
+
+
+@pytest.mark.parametrize("name", ["float32", "bfloat16"])
+def test_the_environment_chooses_the_precision_that_would_be_timed(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RBM_PRECISION", name)
+    assert pick_precision(784, 500, 100, torch.device("cpu")) == (
+        getattr(torch, name),
+        f"{name} (set by RBM_PRECISION)",
+    )
+    assert pick_precision(16, 8, 20, torch.device("cpu"))[0] == torch.float32
+    monkeypatch.setenv("RBM_PRECISION", "float8")
+    with pytest.raises(ValueError, match="RBM_PRECISION must be float32 or bfloat16, got 'float8'"):
+        pick_precision(784, 500, 100, torch.device("cpu"))
