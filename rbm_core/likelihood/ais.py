@@ -16,7 +16,7 @@ from torch import Tensor
 
 from rbm_core.compute import Rng
 from rbm_core.likelihood.annealing import AISResult, Annealing
-from rbm_core.likelihood.exact import exact_samples, smaller_layer
+from rbm_core.likelihood.exact import enumerated_units, exact_samples
 from rbm_core.rbm import RBM, ShapeError
 
 __all__ = [
@@ -240,7 +240,7 @@ def tempered_samples(
 
     Up to 16 units in the smaller layer they are exact and independent instead.
     """
-    if smaller_layer(rbm) <= _EXACT_UNITS:
+    if enumerated_units(rbm) <= _EXACT_UNITS:
         return exact_samples(rbm, n, Rng(seed, "exact-samples", rbm.device))
     annealing = _forward(
         rbm, np.linspace(0, 1, n_steps + 1), n, _base(rbm, base_vbias, seed), seed, "tempered", "auto"

@@ -1,12 +1,14 @@
 """Exact quantities of models small enough to enumerate: log Z, p(v), samples, the likelihood's gradient.
 
-All in float64 and in log space. The smaller layer is enumerated in chunks, so memory stays flat; time doubles
-with every unit: 784 visible and 20 hidden units take a second or two on one core, 25 a minute.
+All in float64 and in log space. One layer is enumerated (`enumerated_layer`), in chunks, so that memory stays flat;
+the other is summed in closed form. Time doubles with every enumerated unit: 784 visible and 20 hidden units take a
+second or two on one core, 25 hidden units a minute.
 """
 
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
 
 import numpy as np
 import torch
@@ -20,18 +22,19 @@ from rbm_core.rbm import RBM
 __all__ = [
     "MAX_UNITS",
     "NotTractableError",
+    "enumerated_layer",
+    "enumerated_units",
     "exact_gradient",
     "exact_log_likelihood",
     "exact_log_z",
     "exact_probabilities",
     "exact_samples",
-    "smaller_layer",
 ]
 
 MAX_UNITS = 28
-_LOW_BITS = 8  # states of the first half; each thread takes one block of the second half at a time
-_BLOCK = 64
-_TABLE_UNITS = 16  # layers whose states' probabilities are kept as one table
+_LOW_BITS = 8  # units of a state's first half: the rows of a block
+_BLOCK = 64  # states of the second half in a block; a thread works on one block at a time
+_TABLE_UNITS = 16  # the largest layer whose states' probabilities fit one table: 2¹⁶ rows
 _LOG_2PI = float(np.log(2 * np.pi))
 
 
@@ -39,16 +42,21 @@ class NotTractableError(ValueError):
     """A model too large to enumerate."""
 
 
-def smaller_layer(rbm: RBM) -> int:
-    """How many units enumeration runs over: the smaller layer's, of Gaussian models the hidden one's."""
-    return min(rbm.n_visible, rbm.n_hidden) if rbm.visible == "bernoulli" else rbm.n_hidden
+def enumerated_layer(rbm: RBM) -> Literal["v", "h"]:
+    """The layer whose states are enumerated: the visible one if it is Bernoulli and smaller, else the hidden one."""
+    return "v" if rbm.visible == "bernoulli" and rbm.n_visible < rbm.n_hidden else "h"
+
+
+def enumerated_units(rbm: RBM) -> int:
+    """The number of units of the enumerated layer."""
+    return rbm.n_visible if enumerated_layer(rbm) == "v" else rbm.n_hidden
 
 
 def exact_log_z(rbm: RBM, *, progress: Callable[[int, int], None] | None = None) -> float:
-    """log Z in nats, by enumerating the smaller layer (of Gaussian visible units: the hidden layer).
+    """log Z = log Σ_v Σ_h exp(−E(v, h)) in nats, by enumerating one layer (`enumerated_layer`).
 
-    progress: called with (states done, states in all). Raises NotTractableError beyond 28 units, ShapeError for
-    parameters that are not finite.
+    progress: called with (number of states done, number of states). Raises NotTractableError if that layer has more
+    than 28 units, ShapeError for parameters that are not finite.
     """
     log_z = -np.inf
     for block in _blocks(rbm, progress):
@@ -63,11 +71,11 @@ def exact_log_likelihood(rbm: RBM, v: Tensor, log_z: float | None = None) -> Ten
 
 
 def exact_probabilities(rbm: RBM) -> tuple[Tensor, Tensor]:
-    """Every state of the smaller layer (the hidden one where visible units are Gaussian) and its probability.
+    """Every state of the enumerated layer and its marginal probability: p(v) or p(h), by `enumerated_layer`.
 
-    Returns states (2ⁿ, n) and probabilities (2ⁿ,), float64. Raises NotTractableError beyond 16 units.
+    Returns states (2ⁿ, n) and probabilities (2ⁿ,), float64. Raises NotTractableError if n is more than 16.
     """
-    n = smaller_layer(rbm)
+    n = enumerated_units(rbm)
     if n > _TABLE_UNITS:
         raise NotTractableError(
             f"a table of all states needs a layer of at most {_TABLE_UNITS} units, "
@@ -80,26 +88,25 @@ def exact_probabilities(rbm: RBM) -> tuple[Tensor, Tensor]:
 
 
 def exact_samples(rbm: RBM, n: int, rng: Rng) -> Tensor:
-    """n independent draws from p(v) itself, (n, V). Raises NotTractableError beyond 16 units."""
+    """n independent draws from p(v), (n, V). Raises NotTractableError if the enumerated layer exceeds 16 units."""
     states, p = exact_probabilities(rbm)
     picked = torch.searchsorted(p.cumsum(0), rng.uniform((n,), dtype=torch.float64).cpu())
     chosen = states[picked.clamp(max=len(p) - 1)].to(rbm.device, rbm.dtype)
-    if rbm.visible == "bernoulli" and rbm.n_visible <= rbm.n_hidden:
-        return chosen
-    return rbm.sample_v_from_h(chosen, rng)
+    return chosen if enumerated_layer(rbm) == "v" else rbm.sample_v_from_h(chosen, rng)
 
 
 def exact_gradient(rbm: RBM, v_data: Tensor) -> Gradient:
-    """The gradient of the mean log p over v_data, without sampling noise, in float64.
+    """The gradient of the mean log p(v) over v_data with respect to W, vbias, hbias (and log_var), in float64.
 
-    The model's expectations are sums over all states of the smaller layer, at most 16 units. v_data: (B, V).
+    It has no sampling noise: the model's expectations are sums over all states of the enumerated layer. v_data: (B, V).
+    Raises NotTractableError if that layer exceeds 16 units.
     """
     wide = rbm.to("cpu", torch.float64)
     v = v_data.to("cpu", torch.float64)
     inverse_var = torch.ones_like(wide.vbias) if wide.inverse_var is None else wide.inverse_var
     h = wide.mean_h_from_v(v)
     states, p = exact_probabilities(rbm)
-    if wide.visible == "bernoulli" and wide.n_visible <= wide.n_hidden:
+    if enumerated_layer(wide) == "v":
         v_states, h_states = states, wide.mean_h_from_v(states)
     else:
         v_states, h_states = wide.mean_v_from_h(states), states
@@ -131,12 +138,15 @@ def _logsumexp(x: np.ndarray) -> float:
 def _blocks(
     rbm: RBM, progress: Callable[[int, int], None] | None, threads: int | None = None
 ) -> Iterator[np.ndarray]:
-    """log of the unnormalised probability of every state of the smaller layer, as blocks (low, high)."""
+    """log of the unnormalised marginal probability of every state of the enumerated layer, as blocks (low, high).
+
+    A state is two halves: the first `_LOW_BITS` units (rows of a block) and the rest (columns, `_BLOCK` at a time).
+    """
     rbm.check_finite()
     wide = {name: array.astype(np.float64) for name, array in rbm.to("cpu", torch.float64).to_numpy().items()}
     W, b, c = wide["W"], wide["vbias"], wide["hbias"]
     gaussian = rbm.visible == "gaussian"
-    if not gaussian and rbm.n_visible < rbm.n_hidden:
+    if enumerated_layer(rbm) == "v":
         W, b, c = W.T, c, b
     n = len(c)
     if n > MAX_UNITS:

@@ -30,7 +30,7 @@ import torch
 from torch import Tensor
 
 from rbm_core.likelihood.ais import AISResult, Bracket, ais, reverse_ais, sweeps, temperatures
-from rbm_core.likelihood.exact import exact_log_z, smaller_layer
+from rbm_core.likelihood.exact import enumerated_units, exact_log_z
 from rbm_core.rbm import RBM
 
 __all__ = ["OnlineLogZ"]
@@ -110,7 +110,7 @@ class OnlineLogZ:
         """
         if not math.isfinite(free_energy):
             return None  # the trainer says so; ais and exact_log_z would refuse
-        if smaller_layer(rbm) <= _EXACT_UNITS:
+        if enumerated_units(rbm) <= _EXACT_UNITS:
             return exact_log_z(rbm), 0.0
         if step == 0 and self.plan:
             young = ais(rbm, betas=_UNTRAINED, n_chains=_CHAINS, base_vbias=self._base, seed=self._seed)

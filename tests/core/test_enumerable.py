@@ -9,8 +9,8 @@ import pytest
 from rbm_core import enumerable
 from tests import oracles
 
-# The second has the smaller visible layer, so that sums over either layer are met.
-SIZES = ((4, 3), (3, 5))
+# More visible units, more hidden units, as many of each: sums run over either layer.
+SIZES = ((4, 3), (3, 5), (3, 3))
 EXACT = 1e-10
 
 Model = tuple[np.ndarray, ...]

@@ -21,8 +21,12 @@ def fitted(**changes: object) -> BernoulliRBM:
     return BernoulliRBM(**settings).fit(bars())
 
 
-def test_learning_raises_the_score_and_the_score_is_the_log_likelihood() -> None:
-    model, untrained = fitted(), fitted(n_iter=1, learning_rate=1e-6)
+@pytest.mark.parametrize(
+    "n_components", [8, 9]
+)  # nine pixels: a hidden layer that is smaller, and one as large
+def test_learning_raises_the_score_and_the_score_is_the_log_likelihood(n_components: int) -> None:
+    model = fitted(n_components=n_components)
+    untrained = fitted(n_components=n_components, n_iter=1, learning_rate=1e-6)
     v = torch.tensor(np.array(oracles.states(9)), dtype=torch.float64)
     exact_z = float(torch.logsumexp(-model.rbm_.to(dtype=torch.float64).free_energy(v), 0))
     exact = float(-model.free_energy(bars()).mean()) - exact_z

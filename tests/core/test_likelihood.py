@@ -56,7 +56,12 @@ def wide(W: np.ndarray, b: np.ndarray, c: np.ndarray) -> RBM:
 # Enumeration
 
 
-@pytest.mark.parametrize("shape", [(4, 3), (3, 5), (1, 1), (5, 1)])
+# More visible units, more hidden units, as many of each: either layer may be the one that is enumerated.
+SHAPES = ((4, 3), (3, 5), (3, 3))
+FOR_EVERY_SHAPE = pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: f"{shape[0]}x{shape[1]}")
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, (1, 1), (5, 1)])
 def test_exact_quantities_equal_brute_force(shape: tuple[int, int]) -> None:
     W, b, c = oracles.tiny_model(1, *shape)
     rbm = wide(W, b, c)
@@ -65,11 +70,13 @@ def test_exact_quantities_equal_brute_force(shape: tuple[int, int]) -> None:
     np.testing.assert_allclose(exact_log_likelihood(rbm, v).exp(), oracles.p_v(W, b, c), atol=1e-12)
 
 
-def test_exact_gradient_equals_the_derivative_of_the_exact_log_likelihood() -> None:
-    W, b, c = oracles.tiny_model(2)
-    weights = np.random.default_rng(0).dirichlet(np.ones(16))
+@FOR_EVERY_SHAPE
+def test_exact_gradient_equals_the_derivative_of_the_exact_log_likelihood(shape: tuple[int, int]) -> None:
+    W, b, c = oracles.tiny_model(2, *shape)
+    weights = np.random.default_rng(0).dirichlet(np.ones(2 ** shape[0]))
     counts = np.round(weights * 1000).astype(int)
-    v = torch.tensor(oracles.states(4), dtype=torch.float64).repeat_interleave(torch.tensor(counts), dim=0)
+    v = torch.tensor(oracles.states(shape[0]), dtype=torch.float64)
+    v = v.repeat_interleave(torch.tensor(counts), dim=0)
     found = exact_gradient(wide(W, b, c), v)
     for ours, theirs in zip(
         found.tensors(), oracles.exact_gradient(W, b, c, counts / counts.sum()), strict=True
@@ -77,9 +84,10 @@ def test_exact_gradient_equals_the_derivative_of_the_exact_log_likelihood() -> N
         np.testing.assert_allclose(ours, theirs, atol=1e-8)
 
 
+@pytest.mark.parametrize("n_hidden", [1, 3])
 @pytest.mark.parametrize("visible", ["gaussian", "learned"])
-def test_gaussian_quantities_equal_numerical_integration(visible: str) -> None:
-    rbm = model(3, 1, 3, 0.8, visible).to(dtype=torch.float64)
+def test_gaussian_quantities_equal_numerical_integration(visible: str, n_hidden: int) -> None:
+    rbm = model(3, 1, n_hidden, 0.8, visible).to(dtype=torch.float64)
     grid = torch.linspace(-30, 30, 60_001, dtype=torch.float64)[:, None]
     integral = torch.trapezoid(torch.exp(-rbm.free_energy(grid)), grid[:, 0])
     assert exact_log_z(rbm) == pytest.approx(math.log(integral), abs=1e-9)
@@ -124,14 +132,23 @@ def test_a_model_too_large_to_enumerate_is_refused_with_its_size() -> None:
         exact_log_z(model(0, 40, 30))
 
 
-def test_exact_samples_follow_p() -> None:
-    W, b, c = oracles.tiny_model(5, 3, 2)
-    n = 40_000
-    v = exact_samples(wide(W, b, c), n, Rng(0, "test"))
-    index = (v @ torch.tensor([4.0, 2.0, 1.0], dtype=v.dtype)).long()
-    found = torch.bincount(index, minlength=8).numpy() / n
-    p = oracles.p_v(W, b, c)
-    assert (np.abs(found - p) < 5 * np.sqrt(p * (1 - p) / n)).all()
+def assert_drawn_from(p: np.ndarray, v: torch.Tensor) -> None:
+    """The share of each state among the rows of v, in the order of oracles.states, lies within 5 standard errors."""
+    places = 2 ** torch.arange(v.shape[1]).flip(0)
+    found = torch.bincount((v.long() * places).sum(1), minlength=len(p)).numpy() / len(v)
+    assert (np.abs(found - p) < 5 * np.sqrt(p * (1 - p) / len(v))).all()
+
+
+@FOR_EVERY_SHAPE
+def test_exact_samples_follow_p(shape: tuple[int, int]) -> None:
+    W, b, c = oracles.tiny_model(5, *shape)
+    assert_drawn_from(oracles.p_v(W, b, c), exact_samples(wide(W, b, c), 40_000, Rng(0, "test")))
+
+
+@FOR_EVERY_SHAPE
+def test_reverse_ais_of_a_small_model_starts_at_exact_samples(shape: tuple[int, int]) -> None:
+    W, b, c = oracles.tiny_model(5, *shape)
+    assert_drawn_from(oracles.p_v(W, b, c), tempered_samples(RBM.from_numpy(W, b, c), 40_000))
 
 
 # Coverage of the error bars
@@ -221,6 +238,8 @@ MODELS = {
     "two far modes": lambda: two_modes(3.0),
     "large weights": lambda: model(8, 10, 5, 6.0),
     "more hidden than visible": lambda: model(9, 5, 20),
+    "as many hidden as visible": lambda: model(9, 9, 9),
+    "too many of each for a table": lambda: model(9, 18, 18, 0.5),
     "twenty hidden units": lambda: model(10, 40, 20, 0.3),
     "gaussian": lambda: model(11, spread=0.3, visible="gaussian"),
     "learned variances": lambda: model(11, spread=0.3, visible="learned"),
@@ -423,13 +442,11 @@ def test_annealing_leaves_the_callers_threads_as_they_were() -> None:
     assert torch.get_num_threads() == before
 
 
-def test_sweeps_keep_the_model_invariant() -> None:
-    W, b, c = oracles.tiny_model(6, 3, 2)
-    rbm, n = RBM.from_numpy(W, b, c), 40_000
-    v = sweeps(rbm, exact_samples(rbm, n, Rng(1, "test")), 3)
-    found = torch.bincount((v @ torch.tensor([4.0, 2.0, 1.0])).long(), minlength=8).numpy() / n
-    p = oracles.p_v(W, b, c)
-    assert (np.abs(found - p) < 5 * np.sqrt(p * (1 - p) / n)).all()
+@FOR_EVERY_SHAPE
+def test_sweeps_keep_the_model_invariant(shape: tuple[int, int]) -> None:
+    W, b, c = oracles.tiny_model(6, *shape)
+    rbm = RBM.from_numpy(W, b, c)
+    assert_drawn_from(oracles.p_v(W, b, c), sweeps(rbm, exact_samples(rbm, 40_000, Rng(1, "test")), 3))
 
 
 def test_tempered_samples_find_both_modes() -> None:
@@ -446,11 +463,12 @@ def test_tempered_samples_find_both_modes() -> None:
 # Pseudo-likelihood
 
 
-def test_pseudo_likelihood_is_the_sum_over_units_and_equals_brute_force() -> None:
-    W, b, c = oracles.tiny_model(15)
-    v = torch.tensor(oracles.states(4), dtype=torch.float64)
-    found = pseudo_log_likelihood(wide(W, b, c), v)
-    np.testing.assert_allclose(found, [oracles.pseudo_log_likelihood(W, b, c, s) for s in oracles.states(4)])
+@FOR_EVERY_SHAPE
+def test_pseudo_likelihood_is_the_sum_over_units_and_equals_brute_force(shape: tuple[int, int]) -> None:
+    W, b, c = oracles.tiny_model(15, *shape)
+    states = oracles.states(shape[0])
+    found = pseudo_log_likelihood(wide(W, b, c), torch.tensor(states, dtype=torch.float64))
+    np.testing.assert_allclose(found, [oracles.pseudo_log_likelihood(W, b, c, state) for state in states])
 
 
 @pytest.mark.parametrize("visible", ["gaussian", "learned"])
@@ -613,8 +631,9 @@ def test_a_model_that_blows_up_has_no_online_estimate_and_stops_nothing(n_hidden
     assert online.observe(rbm, mean_energy(rbm), 1) is None
 
 
-def test_a_model_that_can_be_enumerated_is_not_estimated() -> None:
-    rbm = model(3, 20, 12)
+@pytest.mark.parametrize("shape", [(20, 12), (12, 20), (12, 12)])
+def test_a_model_that_can_be_enumerated_is_not_estimated(shape: tuple[int, int]) -> None:
+    rbm = model(3, *shape)
     assert OnlineLogZ(rbm, [1], 1, base_vbias=rbm.vbias).observe(rbm, 0.0, 0) == (
         pytest.approx(exact_log_z(rbm)),
         0.0,
