@@ -101,7 +101,13 @@ ARROWS = {
         TRAINING,
     ),
     "the run store, its reader, its control and its vocabulary need no torch": (
-        ("rbm_core.runs.reader", "rbm_core.runs.store", "rbm_core.runs.control", "rbm_core.runs.vocabulary"),
+        (
+            "rbm_core.runs.reader",
+            "rbm_core.runs.store",
+            "rbm_core.runs.control",
+            "rbm_core.runs.vocabulary",
+            "rbm_core.runs.snapshot",
+        ),
         (*TORCH, *ENGINE_ON_TORCH),
     ),
     "the doctor, the model without torch and the enumerable one need no torch": (

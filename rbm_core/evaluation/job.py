@@ -54,8 +54,9 @@ from rbm_core.runs.files import (
     write_bytes,
     write_json,
 )
-from rbm_core.runs.reader import RunReader, Snapshot, read_snapshot, snapshot_file
+from rbm_core.runs.reader import RunReader
 from rbm_core.runs.recorder import Recorder
+from rbm_core.runs.snapshot import Snapshot, read_snapshot, snapshot_file
 
 __all__ = ["Interrupted", "evaluate", "main"]
 

@@ -3,7 +3,8 @@ to read.
 """
 
 from rbm_core.runs.files import RunError, SnapshotError
-from rbm_core.runs.reader import Probe, RunReader, Snapshot
+from rbm_core.runs.reader import Probe, RunReader
+from rbm_core.runs.snapshot import Snapshot
 from rbm_core.runs.store import RunInfo, create_run, list_runs, new_name, resolve, runs_root
 
 __all__ = [

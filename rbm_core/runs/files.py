@@ -215,20 +215,36 @@ def split_meta(data: bytes) -> dict[str, Any]:
     return meta
 
 
-def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Arrays and `meta` of a safetensors file, from one read, so that both are of one moment.
-
-    FileNotFoundError if there is none; SnapshotError in one sentence if it is damaged.
-    """
+def tensors_from(data: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Arrays and `meta` of a safetensors file's content; ValueError if it is damaged."""
     try:
-        data = path.read_bytes()
         return load_tensors(data), split_meta(data)
+    except (
+        Exception
+    ) as error:  # safetensors raises its own class, KeyError or ValueError, as the damage has it
+        raise ValueError(one_line(error)) from error
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file of tensors, from one read; FileNotFoundError if there is none, SnapshotError if it is unreadable."""
+    try:
+        return path.read_bytes()
     except FileNotFoundError:
         raise
     except OSError as error:
         raise SnapshotError(f"{of_run(path)} cannot be read: {error.strerror or error}") from error
-    except Exception as error:  # a damaged file makes safetensors raise its own class, KeyError or ValueError
-        raise SnapshotError(f"{of_run(path)} is damaged: {one_line(error)}") from error
+
+
+def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Arrays and `meta` of a safetensors file, both of one moment.
+
+    FileNotFoundError if there is none; SnapshotError in one sentence if it is damaged.
+    """
+    data = read_bytes(path)
+    try:
+        return tensors_from(data)
+    except ValueError as error:
+        raise SnapshotError(f"{of_run(path)} is damaged: {error}") from error
 
 
 # --- reading again only what changed ---

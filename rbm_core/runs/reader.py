@@ -10,7 +10,6 @@ import os
 import re
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,10 +23,10 @@ from rbm_core.runs.files import (
     SnapshotError,
     lock_is_held,
     of_run,
-    one_line,
     read_object,
     read_tensors,
 )
+from rbm_core.runs.snapshot import Snapshot, read_snapshot, snapshot_file
 from rbm_core.runs.vocabulary import LIVE_STATES, STATES
 
 # How long a run just created may say "starting" before its trainer's process has come far enough to lock it.
@@ -53,32 +52,6 @@ _SNAPSHOT_NAME = re.compile(r"(\d{9,15})\.safetensors")
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """The recorded state after `step` updates. V visible and H hidden units, N particles, P probe cases.
-
-    W (V, H), vbias (V,), hbias (H,) float32 (W was stored in half precision); log_var (V,) only for
-    Gaussian visible units with learned variances. particles_v (N, V): uint8 in {0, 1}, or float32 for
-    Gaussian units; particles_h (N, H) uint8 in {0, 1}. probe_hidden (P, H) uint8 = round(255 p(h=1|v)) of
-    the probe batch; mean_hidden (H,) float32, over the monitoring subset. increment_counts (3, 64) and
-    increment_edges (3, 65): histograms of the last increments of W, vbias and hbias. meta: "epoch",
-    "seconds", "learning_rate", ...
-    """
-
-    step: int
-    W: np.ndarray
-    vbias: np.ndarray
-    hbias: np.ndarray
-    log_var: np.ndarray | None
-    particles_v: np.ndarray
-    particles_h: np.ndarray
-    probe_hidden: np.ndarray
-    mean_hidden: np.ndarray
-    increment_counts: np.ndarray
-    increment_edges: np.ndarray
-    meta: dict[str, Any]
-
-
-@dataclass(frozen=True)
 class Probe:
     """The fixed probe batch: v (P, V) uint8 = round(255 x), and labels (P,) int64 where the data has any.
 
@@ -89,63 +62,6 @@ class Probe:
     labels: np.ndarray | None
     pixel_mean: np.ndarray | None = None
     pixel_std: np.ndarray | None = None
-
-
-def snapshot_file(run: Path, step: int) -> Path:
-    return run / "snapshots" / f"{step:09d}.safetensors"
-
-
-def read_snapshot(path: Path) -> Snapshot:
-    """The snapshot in a file, checked; FileNotFoundError if there is none, SnapshotError if it is damaged."""
-    arrays, meta = read_tensors(path)
-    try:
-        return _unpack_snapshot(arrays, meta)
-    except KeyError as error:
-        raise SnapshotError(f"{of_run(path)} is damaged: it holds no {error.args[0]}") from error
-    except (ValueError, TypeError) as error:
-        raise SnapshotError(f"{of_run(path)} is damaged: {one_line(error)}") from error
-
-
-def _unpack_snapshot(arrays: Mapping[str, np.ndarray], meta: dict[str, Any]) -> Snapshot:
-    W = arrays["W"].astype(np.float32)
-    if W.ndim != 2:
-        raise ValueError(f"W should have two axes, not {W.ndim}")
-    V, H = W.shape
-    log_var = arrays["log_var"].astype(np.float32) if "log_var" in arrays else None
-    if meta.get("visible") == "gaussian":
-        particles_v = arrays["particles_v"].astype(np.float32)
-    else:
-        particles_v = _unpack_bits(arrays["particles_v"], V, "particles_v")
-    snapshot = Snapshot(
-        step=int(meta["step"]),
-        W=W,
-        vbias=arrays["vbias"].astype(np.float32),
-        hbias=arrays["hbias"].astype(np.float32),
-        log_var=log_var,
-        particles_v=particles_v,
-        particles_h=_unpack_bits(arrays["particles_h"], H, "particles_h"),
-        probe_hidden=arrays["probe_hidden"],
-        mean_hidden=arrays["mean_hidden"].astype(np.float32),
-        increment_counts=arrays["increment_counts"],
-        increment_edges=arrays["increment_edges"],
-        meta=meta,
-    )
-    for name, n in (("vbias", V), ("hbias", H), ("mean_hidden", H), ("log_var", V)):
-        array = getattr(snapshot, name)
-        if array is not None and array.shape != (n,):
-            raise ValueError(f"{name} should have shape ({n},), not {array.shape}")
-    for name, n in (("particles_v", V), ("probe_hidden", H)):
-        array = getattr(snapshot, name)
-        if array.ndim != 2 or array.shape[1] != n:
-            raise ValueError(f"{name} should have {n} columns, but its shape is {array.shape}")
-    return snapshot
-
-
-def _unpack_bits(packed: np.ndarray, n: int, name: str) -> np.ndarray:
-    n_bytes = (n + 7) // 8
-    if packed.dtype != np.uint8 or packed.ndim != 2 or packed.shape[1] != n_bytes:
-        raise ValueError(f"{name} should be uint8 rows of {n_bytes} bytes, not {packed.dtype} {packed.shape}")
-    return np.unpackbits(packed, axis=1, count=n)
 
 
 class _Lines:

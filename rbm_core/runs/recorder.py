@@ -24,7 +24,8 @@ from rbm_core.runs.files import (
     write_bytes,
     write_json,
 )
-from rbm_core.runs.reader import RunReader, snapshot_file
+from rbm_core.runs.reader import RunReader
+from rbm_core.runs.snapshot import Snapshot, encode, snapshot_file
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -127,20 +128,20 @@ class Recorder:
         """Replaces status.json; durable where the state changed, not for a heartbeat."""
         write_json(self.path / "status.json", status, durable=durable)
 
-    def write_snapshot(self, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
-        """Keeps a snapshot at meta["step"], then thins the kept ones to max_snapshots."""
-        path = snapshot_file(self.path, int(meta["step"]))
+    def write_snapshot(self, snapshot: Snapshot) -> None:
+        """Keeps a snapshot at its step, then thins the kept ones to max_snapshots."""
+        path = snapshot_file(self.path, snapshot.step)
         try:
             path.parent.mkdir(exist_ok=True)
         except OSError as error:
             raise RunError(explain(error, path)) from error
-        write_bytes(path, tensor_bytes(arrays, meta))
+        write_bytes(path, encode(snapshot))
         for step in thinned(self._reader.snapshot_steps(), self.max_snapshots):
             snapshot_file(self.path, step).unlink(missing_ok=True)
 
-    def write_live(self, arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
+    def write_live(self, snapshot: Snapshot) -> None:
         """Replaces live.safetensors, what a page shows between two kept snapshots; not forced to the disk."""
-        write_bytes(self.path / "live.safetensors", tensor_bytes(arrays, meta), durable=False)
+        write_bytes(self.path / "live.safetensors", encode(snapshot), durable=False)
 
     def drop_live(self) -> None:
         """Removes live.safetensors: the last kept snapshot is the newest state, or its space is needed."""

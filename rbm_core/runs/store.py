@@ -22,7 +22,8 @@ from rbm_core.runs.files import (
     read_object,
     write_json,
 )
-from rbm_core.runs.reader import RunReader, read_snapshot, snapshot_file
+from rbm_core.runs.reader import RunReader
+from rbm_core.runs.snapshot import read_snapshot, snapshot_file
 from rbm_core.runs.vocabulary import LIVE_STATES
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")

@@ -25,8 +25,9 @@ import rbm_core
 from rbm_core.config import make_config
 from rbm_core.runs import control
 from rbm_core.runs.files import LOG_FILE, RunError, SnapshotError, hold_lock, one_line
-from rbm_core.runs.reader import RunReader, read_snapshot
+from rbm_core.runs.reader import RunReader
 from rbm_core.runs.recorder import Recorder
+from rbm_core.runs.snapshot import Snapshot, read_snapshot
 from rbm_core.runs.vocabulary import LIVE_STATES
 
 if TYPE_CHECKING:
@@ -294,8 +295,7 @@ class _Trainer:
         if training.step != self.shown_step:
             if seen := self._unsound(training):
                 return seen
-            arrays, meta = training.snapshot()
-            self.recorder.write_live(arrays, {**meta, "seconds": self.clock.seconds()})
+            self.recorder.write_live(self._moment(training))
             self.shown_step = training.step
         self._note(training)
         self._report("paused" if self.allowance == 0 else "running", self.message)
@@ -312,10 +312,14 @@ class _Trainer:
         }
         self.recorder.append_metrics(self.row)
 
+    def _moment(self, training: "Training") -> Snapshot:
+        """The state to show or keep, with the seconds of training it took."""
+        fields = training.snapshot()
+        return Snapshot(**{**fields, "meta": {**fields["meta"], "seconds": self.clock.seconds()}})
+
     def _keep(self, training: "Training") -> None:
         """A snapshot for the time slider."""
-        arrays, meta = training.snapshot()
-        self.recorder.write_snapshot(arrays, {**meta, "seconds": self.clock.seconds()})
+        self.recorder.write_snapshot(self._moment(training))
 
     def _save(self, training: "Training") -> None:
         """The state for a resume, unless it is saved already."""

@@ -553,28 +553,28 @@ class Training:
             )
         return None
 
-    def snapshot(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """(arrays, meta) of this moment, in the layout the run folder keeps."""
-        rbm = self.rbm
-        arrays = rbm.to_numpy()
-        arrays["W"] = arrays["W"].astype(np.float16)
-        v, h = self.phases.v_chains.float().cpu().numpy(), self.phases.chains_h.float().cpu().numpy()
-        gaussian = rbm.visible == "gaussian"
-        arrays["particles_v"] = v.astype(np.float16) if gaussian else np.packbits(v.astype(bool), axis=1)
-        arrays["particles_h"] = np.packbits(h.astype(bool), axis=1)
-        probe = self._free_energy(self.probe)[2].cpu().numpy()
-        arrays["probe_hidden"] = np.round(255 * probe).astype(np.uint8)
-        arrays["mean_hidden"] = self._free_energy(self.monitor_train)[2].mean(0).cpu().numpy()
+    def snapshot(self) -> dict[str, Any]:
+        """The state of this moment as the fields of rbm_core.runs.Snapshot, in float32 and uint8."""
+        rbm, phases = self.rbm, self.phases
+        v, h = phases.v_chains.float().cpu().numpy(), phases.chains_h.to(torch.uint8).cpu().numpy()
         counts, edges = zip(*(_histogram(t) for t in self.last_increments()[:3]), strict=True)
-        arrays["increment_counts"], arrays["increment_edges"] = np.stack(counts), np.stack(edges)
-        meta = {
+        return {
+            "log_var": None,
+            **rbm.to_numpy(),
             "step": self.step,
-            "epoch": self.epoch,
-            "learning_rate": self.learning_rate(),
-            "n_particles": self.n_chains,
-            "visible": rbm.visible,
+            "particles_v": v if rbm.visible == "gaussian" else v.astype(np.uint8),
+            "particles_h": h,
+            "probe_hidden": np.round(255 * self._free_energy(self.probe)[2].cpu().numpy()).astype(np.uint8),
+            "mean_hidden": self._free_energy(self.monitor_train)[2].mean(0).cpu().numpy(),
+            "increment_counts": np.stack(counts),
+            "increment_edges": np.stack(edges),
+            "meta": {
+                "epoch": self.epoch,
+                "learning_rate": self.learning_rate(),
+                "n_particles": self.n_chains,
+                "visible": rbm.visible,
+            },
         }
-        return arrays, meta
 
     def probe_arrays(self) -> dict[str, np.ndarray]:
         """The probe batch as people see it (uint8 grey values), its labels, and how Gaussian pixels were scaled."""

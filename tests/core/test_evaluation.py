@@ -18,7 +18,7 @@ from rbm_core.rbm import RBM
 from rbm_core.runs import RunError, RunReader
 from rbm_core.runs.evaluations import evaluation_folder, list_evaluations, read_evaluation
 from rbm_core.runs.files import hold_lock
-from rbm_core.runs.reader import snapshot_file
+from rbm_core.runs.snapshot import snapshot_file
 from tests.live import REPO
 from tests.small_run import train_small
 

@@ -78,8 +78,8 @@ def test_a_resumed_run_equals_an_uninterrupted_one(kind: str) -> None:
     resumed = training(**KINDS[kind])
     resumed.load_state_dict(*half.state_dict())
     learn(resumed)
-    for name, array in whole.snapshot()[0].items():
-        np.testing.assert_array_equal(resumed.snapshot()[0][name], array, err_msg=name)
+    for name, value in whole.snapshot().items():
+        np.testing.assert_array_equal(resumed.snapshot()[name], value, err_msg=name)
 
 
 def test_both_directions_of_annealing_agree_with_enumeration_after_learning() -> None:

@@ -2,6 +2,7 @@
 damaged.
 """
 
+import dataclasses
 import errno
 import json
 import os
@@ -36,35 +37,31 @@ from rbm_core.runs import (
     runs_root as default_root,
 )
 from rbm_core.runs.recorder import Recorder, thinned
+from rbm_core.runs.snapshot import Snapshot, encode, read_snapshot, snapshot_file
 
 V, H, N, P = 13, 6, 5, 4  # not multiples of 8: rows of bits end in the middle of a byte
 CONFIG = {"dataset": "bars-and-stripes", "n_hidden": H, "algorithm": "pcd", "k": 5}
 
 
-def moment(step: int, visible: str = "bernoulli") -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """(arrays, meta) as training hands them over, and different at every step."""
+def moment(step: int, visible: str = "bernoulli") -> Snapshot:
+    """As training hands it over, and different at every step; W is one that half precision holds exactly."""
     rng = np.random.default_rng(step)
-    v = rng.normal(size=(N, V)) if visible == "gaussian" else rng.random((N, V)) < 0.5
-    arrays = {
-        "W": rng.normal(size=(V, H)).astype(np.float16),
-        "vbias": rng.normal(size=V).astype(np.float32),
-        "hbias": rng.normal(size=H).astype(np.float32),
-        "particles_v": v.astype(np.float16) if visible == "gaussian" else np.packbits(v, axis=1),
-        "particles_h": np.packbits(rng.random((N, H)) < 0.5, axis=1),
-        "probe_hidden": rng.integers(0, 256, (P, H)).astype(np.uint8),
-        "mean_hidden": rng.random(H).astype(np.float32),
-        "increment_counts": rng.integers(0, 9, (3, 64)).astype(np.int32),
-        "increment_edges": rng.normal(size=(3, 65)).astype(np.float32),
-    }
-    if visible == "gaussian":
-        arrays["log_var"] = rng.normal(size=V).astype(np.float32)
-    return arrays, {
-        "step": step,
-        "epoch": step / 10,
-        "learning_rate": 0.1,
-        "visible": visible,
-        "n_particles": N,
-    }
+    gaussian = visible == "gaussian"
+    v = rng.normal(size=(N, V)).astype(np.float16) if gaussian else rng.random((N, V)) < 0.5
+    return Snapshot(
+        step=step,
+        W=rng.normal(size=(V, H)).astype(np.float16).astype(np.float32),
+        vbias=rng.normal(size=V).astype(np.float32),
+        hbias=rng.normal(size=H).astype(np.float32),
+        log_var=rng.normal(size=V).astype(np.float32) if gaussian else None,
+        particles_v=v.astype(np.float32 if gaussian else np.uint8),
+        particles_h=(rng.random((N, H)) < 0.5).astype(np.uint8),
+        probe_hidden=rng.integers(0, 256, (P, H)).astype(np.uint8),
+        mean_hidden=rng.random(H).astype(np.float32),
+        increment_counts=rng.integers(0, 9, (3, 64)).astype(np.int32),
+        increment_edges=rng.normal(size=(3, 65)).astype(np.float32),
+        meta={"epoch": step / 10, "learning_rate": 0.1, "visible": visible, "n_particles": N},
+    )
 
 
 @pytest.fixture
@@ -80,29 +77,36 @@ def running(path: Path, **changes: Any) -> None:
 # --- what is written is what is read ---
 
 
-def test_snapshot_read_back_equals_what_was_written(run: Path) -> None:
-    arrays, meta = moment(40)
-    Recorder(run).write_snapshot(arrays, meta)
+@pytest.mark.parametrize("visible", ["bernoulli", "gaussian"])
+def test_snapshot_read_back_equals_what_was_written(run: Path, visible: str) -> None:
+    written = moment(40, visible)
+    Recorder(run).write_snapshot(written)
     read = RunReader(run).snapshot(40)
     assert read.step == 40
-    assert read.meta == meta
-    assert read.W.dtype == np.float32
-    assert_array_equal(read.W, arrays["W"].astype(np.float32))
-    for name in ("vbias", "hbias", "probe_hidden", "mean_hidden", "increment_counts", "increment_edges"):
-        assert_array_equal(getattr(read, name), arrays[name], err_msg=name)
-    assert_array_equal(np.packbits(read.particles_v, axis=1), arrays["particles_v"])
-    assert read.particles_v.shape == (N, V)
-    assert read.particles_h.shape == (N, H)
-    assert read.log_var is None
+    assert read.meta == {**written.meta, "step": 40}
+    for field in dataclasses.fields(Snapshot):
+        if field.name in ("step", "meta", "log_var"):
+            continue
+        ours, theirs = getattr(written, field.name), getattr(read, field.name)
+        assert theirs.dtype == ours.dtype, field.name
+        assert_array_equal(theirs, ours, err_msg=field.name)
+    if written.log_var is None:
+        assert read.log_var is None
+    else:
+        assert_array_equal(read.log_var, written.log_var)
 
 
-def test_gaussian_snapshot_keeps_real_particles_and_variances(run: Path) -> None:
-    arrays, meta = moment(3, "gaussian")
-    Recorder(run).write_snapshot(arrays, meta)
-    read = RunReader(run).snapshot(3)
-    assert read.particles_v.dtype == np.float32
-    assert_array_equal(read.particles_v, arrays["particles_v"].astype(np.float32))
-    assert_array_equal(read.log_var, arrays["log_var"])
+@pytest.mark.parametrize("largest", [65_504.0, 65_536.0, 1e30])
+def test_weights_beyond_half_precision_are_kept_finite(run: Path, largest: float) -> None:
+    W = moment(3).W.copy()
+    W[1, 2] = -largest
+    Recorder(run).write_snapshot(dataclasses.replace(moment(3), W=W))
+    assert_array_equal(RunReader(run).snapshot(3).W, W)
+
+
+def test_weights_are_stored_in_half_precision_where_it_holds_them(run: Path) -> None:
+    arrays, _ = files.tensors_from(encode(moment(3)))
+    assert arrays["W"].dtype == np.float16
 
 
 def test_metrics_read_back_as_columns_of_one_length(run: Path) -> None:
@@ -268,15 +272,15 @@ def test_replaced_metrics_file_is_read_anew(run: Path) -> None:
 
 def test_leftovers_of_a_killed_writer_are_ignored_then_cleaned(run: Path) -> None:
     record, read = Recorder(run), RunReader(run)
-    record.write_snapshot(*moment(0))
-    half = files.tensor_bytes(*moment(9))[:700]
+    record.write_snapshot(moment(0))
+    half = encode(moment(9))[:700]
     (run / "snapshots" / ".000000009.safetensors.tmp").write_bytes(half)
     (run / ".status.json.tmp").write_text('{"state": "run')
     (run / ".control.json.tmp").write_text('{"comm')
     assert read.snapshot_steps() == [0]
     record.clean()
     assert {path.name for path in run.rglob(".*.tmp")} == {".control.json.tmp"}
-    record.write_snapshot(*moment(9))
+    record.write_snapshot(moment(9))
     assert read.snapshot_steps() == [0, 9]
 
 
@@ -290,9 +294,8 @@ KILLED_WRITER = """
     for step in range(10**6):
         record.append_metrics({"step": step, "x": "y" * (step % 3000)})
         record.write_status({"state": "running", "step": step, "message": "m" * (step % 5000)})
-        arrays, meta = t.moment(step)
-        record.write_live(arrays, meta)
-        record.write_snapshot(arrays, meta)
+        record.write_live(t.moment(step))
+        record.write_snapshot(t.moment(step))
 """
 
 
@@ -323,7 +326,7 @@ def test_whatever_moment_a_writer_is_killed_at_the_run_reads_well(run: Path) -> 
             assert read.snapshot(step).step == step
         live = read.live()
         assert live is not None
-        assert_array_equal(live.hbias, moment(live.step)[0]["hbias"])
+        assert_array_equal(live.hbias, moment(live.step).hbias)
         columns = read.metrics()["step"]
         assert_array_equal(columns, np.arange(len(columns)))
         assert len(columns) >= seen
@@ -338,7 +341,7 @@ def test_concurrent_readers_never_see_a_half_file(run: Path) -> None:
     rounds = 0
     while time.monotonic() < end:
         step = rounds % 7
-        record.write_live(*moment(step))
+        record.write_live(moment(step))
         record.write_status({"state": "running", "step": step})
         live = read.live()
         assert live is not None
@@ -371,9 +374,9 @@ def rot(data: bytes) -> list[bytes]:
 
 def test_damaged_snapshot_is_one_sentence_and_the_others_still_read(run: Path) -> None:
     record, read = Recorder(run), RunReader(run)
-    record.write_snapshot(*moment(0))
-    record.write_snapshot(*moment(5))
-    file = reader.snapshot_file(run, 5)
+    record.write_snapshot(moment(0))
+    record.write_snapshot(moment(5))
+    file = snapshot_file(run, 5)
     for bad in rot(file.read_bytes()):
         file.write_bytes(bad)
         with pytest.raises(SnapshotError, match=r"000000005\.safetensors of run 'demo' is damaged") as error:
@@ -394,9 +397,11 @@ def test_damaged_snapshot_is_one_sentence_and_the_others_still_read(run: Path) -
     ],
 )
 def test_snapshot_whose_parts_do_not_fit_is_refused(run: Path, name: str, value: np.ndarray | None) -> None:
-    arrays, meta = moment(5)
-    arrays = {key: array for key, array in arrays.items() if key != name}
-    Recorder(run).write_snapshot(arrays if value is None else {**arrays, name: value}, meta)
+    arrays, meta = files.tensors_from(encode(moment(5)))
+    del arrays[name]
+    if value is not None:
+        arrays[name] = value
+    snapshot_file(run, 5).write_bytes(files.tensor_bytes(arrays, meta))
     with pytest.raises(SnapshotError, match=name) as error:
         RunReader(run).snapshot(5)
     assert one_sentence(str(error.value))
@@ -407,7 +412,7 @@ def test_missing_snapshot_names_the_nearest(run: Path) -> None:
     with pytest.raises(SnapshotError, match="has none yet"):
         read.snapshot(3)
     for step in (0, 10, 20):
-        Recorder(run).write_snapshot(*moment(step))
+        Recorder(run).write_snapshot(moment(step))
     with pytest.raises(SnapshotError, match="no snapshot at step 12; the nearest is at step 10"):
         read.snapshot(12)
     assert [read.nearest_step(step) for step in (-5, 4, 5, 15, 16, 999)] == [0, 0, 0, 10, 20, 20]
@@ -486,7 +491,7 @@ def test_damaged_resume_state_says_what_to_do(run: Path) -> None:
 def test_damaged_live_view_is_simply_not_there(run: Path) -> None:
     (run / "live.safetensors").write_bytes(b"half")
     assert RunReader(run).live() is None
-    Recorder(run).write_live(*moment(3))
+    Recorder(run).write_live(moment(3))
     live = RunReader(run).live()
     assert live is not None
     assert live.step == 3
@@ -505,7 +510,7 @@ def test_failed_write_is_one_sentence_and_loses_nothing(
     run: Path, monkeypatch: pytest.MonkeyPatch, number: int, sentence: str
 ) -> None:
     record, read = Recorder(run), RunReader(run)
-    record.write_snapshot(*moment(5))
+    record.write_snapshot(moment(5))
     record.append_metrics({"step": 0})
 
     def fail(*_: Any) -> None:
@@ -514,7 +519,7 @@ def test_failed_write_is_one_sentence_and_loses_nothing(
     with monkeypatch.context() as broken:
         broken.setattr(files.os, "fsync", fail)
         for write in (
-            lambda: record.write_snapshot(*moment(5)),
+            lambda: record.write_snapshot(moment(5)),
             lambda: record.write_status({"state": "stopped"}, durable=True),
             lambda: record.append_likelihood({"step": 1}),
         ):
@@ -633,7 +638,7 @@ def test_asking_who_lives_never_turns_a_trainer_away(run: Path) -> None:
 
 def test_reading_a_finished_run_writes_nothing(run: Path) -> None:
     record = Recorder(run)
-    record.write_snapshot(*moment(0))
+    record.write_snapshot(moment(0))
     record.append_metrics({"step": 0})
     record.write_status({"state": "finished", "step": 0})
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
@@ -741,15 +746,15 @@ def test_root_comes_from_the_environment(runs_root: Path, monkeypatch: pytest.Mo
 def test_run_that_starts_from_a_snapshot_holds_its_own_copy(runs_root: Path, run: Path) -> None:
     import shutil
 
-    Recorder(run).write_snapshot(*moment(5))
+    Recorder(run).write_snapshot(moment(5))
     fork = create_run(runs_root, "fork", CONFIG, origin={"run": "demo", "step": 5})
     shutil.rmtree(run)
     assert RunReader(fork).config()["origin"] == {"run": "demo", "step": 5}
-    assert_array_equal(reader.read_snapshot(fork / "origin.safetensors").hbias, moment(5)[0]["hbias"])
+    assert_array_equal(read_snapshot(fork / "origin.safetensors").hbias, moment(5).hbias)
 
 
 def test_run_cannot_start_from_what_is_not_there_or_does_not_fit(runs_root: Path, run: Path) -> None:
-    Recorder(run).write_snapshot(*moment(5))
+    Recorder(run).write_snapshot(moment(5))
     for origin, change, sentence in (
         ({"run": "demo", "step": 6}, {}, "no snapshot at step 6"),
         ({"run": "../demo", "step": 5}, {}, "cannot be called"),
@@ -855,7 +860,7 @@ def test_damaged_control_file_blocks_nobody(live_run: Path) -> None:
 def test_kept_snapshots_are_bounded_and_hold_first_and_last(run: Path) -> None:
     record, read = Recorder(run, max_snapshots=8), RunReader(run)
     for step in range(0, 400, 10):
-        record.write_snapshot(*moment(step))
+        record.write_snapshot(moment(step))
         steps = read.snapshot_steps()
         assert len(steps) <= 8
         assert (steps[0], steps[-1]) == (0, step)
@@ -893,9 +898,9 @@ def milliseconds(work: Callable[[], Any], times: int = 50) -> float:
 def test_asking_again_costs_far_less_than_a_millisecond(runs_root: Path, run: Path) -> None:
     record, read = Recorder(run), RunReader(run)
     for step in range(60):
-        record.write_snapshot(*moment(step))
+        record.write_snapshot(moment(step))
         record.append_metrics({"step": step, "x": 1.0})
-    record.write_live(*moment(60))
+    record.write_live(moment(60))
     running(run)
     lock = files.hold_lock(run)
     time.sleep(0.1)

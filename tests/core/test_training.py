@@ -11,6 +11,7 @@ from rbm_core.config import ConfigError, RunConfig, make_config
 from rbm_core.datasets import Dataset, load
 from rbm_core.likelihood import exact_log_z
 from rbm_core.rbm import RBM
+from rbm_core.runs.snapshot import Snapshot, decode, encode
 from rbm_core.runs.vocabulary import SETTABLE
 from rbm_core.training import Training, snapshot_schedule
 from tests import oracles
@@ -166,13 +167,13 @@ def test_increments_are_the_difference_the_last_update_made(digits: Dataset) -> 
 
 def test_a_snapshot_holds_the_model_the_particles_and_the_probe(digits: Dataset) -> None:
     training = run(Training(small(), digits), 10)
-    arrays, meta = training.snapshot()
-    np.testing.assert_allclose(arrays["W"], training.model.to_numpy()["W"], rtol=1e-3, atol=1e-6)
-    v = np.unpackbits(arrays["particles_v"], axis=1, count=784)
-    np.testing.assert_array_equal(v, training.phases.v_chains.numpy())
-    assert arrays["probe_hidden"].shape == (100, 20)
-    assert arrays["increment_counts"].sum(1).tolist() == [784 * 20, 784, 20]
-    assert (meta["step"], meta["n_particles"]) == (10, 30)
+    snapshot = decode(encode(Snapshot(**training.snapshot())))
+    np.testing.assert_allclose(snapshot.W, training.model.to_numpy()["W"], rtol=1e-3, atol=1e-6)
+    np.testing.assert_array_equal(snapshot.particles_v, training.phases.v_chains.numpy())
+    np.testing.assert_array_equal(snapshot.particles_h, training.phases.chains_h.numpy())
+    assert snapshot.probe_hidden.shape == (100, 20)
+    assert snapshot.increment_counts.sum(1).tolist() == [784 * 20, 784, 20]
+    assert (snapshot.step, snapshot.meta["n_particles"]) == (10, 30)
 
 
 def test_linear_decay_ends_at_zero_and_steps_fall_by_gamma(digits: Dataset) -> None:

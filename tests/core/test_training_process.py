@@ -20,8 +20,8 @@ from numpy.testing import assert_array_equal
 
 from rbm_core.config import RunConfig, make_config
 from rbm_core.runs import RunError, RunReader, control, create_run, files
-from rbm_core.runs.reader import read_snapshot, snapshot_file
 from rbm_core.runs.recorder import Recorder
+from rbm_core.runs.snapshot import read_snapshot, snapshot_file
 from rbm_core.training import process as training_process
 from rbm_core.training import snapshot_schedule
 
@@ -305,11 +305,12 @@ class FakeTraining:
         self.updating = 0.0  # CPU seconds inside updates
         V, H = self.size
         self.arrays = {
-            "W": np.zeros((V, H), np.float16),
+            "W": np.zeros((V, H), np.float32),
             "vbias": np.zeros(V, np.float32),
             "hbias": np.zeros(H, np.float32),
-            "particles_v": np.zeros((9, (V + 7) // 8), np.uint8),
-            "particles_h": np.zeros((9, (H + 7) // 8), np.uint8),
+            "log_var": None,
+            "particles_v": np.zeros((9, V), np.uint8),
+            "particles_h": np.zeros((9, H), np.uint8),
             "probe_hidden": np.zeros((3, H), np.uint8),
             "mean_hidden": np.zeros(H, np.float32),
             "increment_counts": np.zeros((3, 64), np.int32),
@@ -338,8 +339,8 @@ class FakeTraining:
     def learning_rate(self) -> float:
         return self.rate
 
-    def snapshot(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        return self.arrays, {"step": self.step, "epoch": self.epoch, "visible": "bernoulli"}
+    def snapshot(self) -> dict[str, Any]:
+        return {**self.arrays, "step": self.step, "meta": {"epoch": self.epoch, "visible": "bernoulli"}}
 
     def probe_arrays(self) -> dict[str, np.ndarray]:
         return {"v": np.zeros((3, self.size[0]), np.uint8)}

@@ -1,0 +1,135 @@
+"""A snapshot: the recorded state of one moment of a run, and the only place that knows how its file is laid out.
+
+The file is a safetensors file. W and real-valued particles are in half precision where half precision can hold
+them and in float32 where it cannot; 0/1 states are packed eight to a byte, first unit in the highest bit, each row
+padded to whole bytes; "step" and the description are JSON in the header.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rbm_core.runs.files import SnapshotError, of_run, one_line, read_bytes, tensor_bytes, tensors_from
+
+_LARGEST_HALF = 65_504.0  # np.finfo(np.float16).max; what is larger would become infinite
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The recorded state after `step` updates. V visible and H hidden units, N particles, P probe cases.
+
+    W (V, H), vbias (V,), hbias (H,) float32; log_var (V,) only for Gaussian visible units with learned variances.
+    particles_v (N, V): uint8 in {0, 1}, or float32 for Gaussian units; particles_h (N, H) uint8 in {0, 1}.
+    probe_hidden (P, H) uint8 = round(255 p(h=1|v)) of the probe batch; mean_hidden (H,) float32, the mean of
+    p(h=1|v) over the monitored training cases. increment_counts (3, 64) and increment_edges (3, 65): histograms of
+    the last increments of W, vbias and hbias. meta: "visible" (the law of the visible units), "epoch", "seconds",
+    "learning_rate", ...
+    """
+
+    step: int
+    W: np.ndarray
+    vbias: np.ndarray
+    hbias: np.ndarray
+    log_var: np.ndarray | None
+    particles_v: np.ndarray
+    particles_h: np.ndarray
+    probe_hidden: np.ndarray
+    mean_hidden: np.ndarray
+    increment_counts: np.ndarray
+    increment_edges: np.ndarray
+    meta: dict[str, Any]
+
+
+def encode(snapshot: Snapshot) -> bytes:
+    """The content of the snapshot's file; `decode` returns the same, W and real particles rounded to 11 bits."""
+    gaussian = snapshot.meta.get("visible") == "gaussian"
+    arrays = {
+        "W": _halved(snapshot.W),
+        "vbias": snapshot.vbias,
+        "hbias": snapshot.hbias,
+        "particles_v": _halved(snapshot.particles_v) if gaussian else _packed(snapshot.particles_v),
+        "particles_h": _packed(snapshot.particles_h),
+        "probe_hidden": snapshot.probe_hidden,
+        "mean_hidden": snapshot.mean_hidden,
+        "increment_counts": snapshot.increment_counts,
+        "increment_edges": snapshot.increment_edges,
+    }
+    if snapshot.log_var is not None:
+        arrays["log_var"] = snapshot.log_var
+    return tensor_bytes(arrays, {**snapshot.meta, "step": snapshot.step})
+
+
+def decode(data: bytes) -> Snapshot:
+    """The snapshot in a file's content; SnapshotError in a few words if it is damaged or its parts do not fit."""
+    try:
+        return _unpacked(*tensors_from(data))
+    except KeyError as error:
+        raise SnapshotError(f"it holds no {error.args[0]}") from error
+    except (ValueError, TypeError) as error:
+        raise SnapshotError(one_line(error)) from error
+
+
+def _unpacked(arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> Snapshot:
+    W = arrays["W"].astype(np.float32)
+    if W.ndim != 2:
+        raise ValueError(f"W should have two axes, not {W.ndim}")
+    V, H = W.shape
+    if meta.get("visible") == "gaussian":
+        particles_v = arrays["particles_v"].astype(np.float32)
+    else:
+        particles_v = _bits(arrays["particles_v"], V, "particles_v")
+    snapshot = Snapshot(
+        step=int(meta["step"]),
+        W=W,
+        vbias=arrays["vbias"].astype(np.float32),
+        hbias=arrays["hbias"].astype(np.float32),
+        log_var=arrays["log_var"].astype(np.float32) if "log_var" in arrays else None,
+        particles_v=particles_v,
+        particles_h=_bits(arrays["particles_h"], H, "particles_h"),
+        probe_hidden=arrays["probe_hidden"],
+        mean_hidden=arrays["mean_hidden"].astype(np.float32),
+        increment_counts=arrays["increment_counts"],
+        increment_edges=arrays["increment_edges"],
+        meta=meta,
+    )
+    for name, n in (("vbias", V), ("hbias", H), ("mean_hidden", H), ("log_var", V)):
+        array = getattr(snapshot, name)
+        if array is not None and array.shape != (n,):
+            raise ValueError(f"{name} should have shape ({n},), not {array.shape}")
+    for name, n in (("particles_v", V), ("probe_hidden", H)):
+        array = getattr(snapshot, name)
+        if array.ndim != 2 or array.shape[1] != n:
+            raise ValueError(f"{name} should have {n} columns, but its shape is {array.shape}")
+    return snapshot
+
+
+def snapshot_file(run: Path, step: int) -> Path:
+    """Where the run's folder keeps the snapshot of this step."""
+    return run / "snapshots" / f"{step:09d}.safetensors"
+
+
+def read_snapshot(path: Path) -> Snapshot:
+    """The snapshot in a file, checked; FileNotFoundError if there is none, SnapshotError if it is damaged."""
+    data = read_bytes(path)
+    try:
+        return decode(data)
+    except SnapshotError as error:
+        raise SnapshotError(f"{of_run(path)} is damaged: {error}") from error
+
+
+def _halved(x: np.ndarray) -> np.ndarray:
+    """x in half precision, or in float32 where a finite value is beyond half precision's range."""
+    return x.astype(np.float32 if np.any(np.abs(x) > _LARGEST_HALF) else np.float16)
+
+
+def _packed(states: np.ndarray) -> np.ndarray:
+    return np.packbits(states.astype(bool), axis=1)
+
+
+def _bits(packed: np.ndarray, n: int, name: str) -> np.ndarray:
+    n_bytes = (n + 7) // 8
+    if packed.dtype != np.uint8 or packed.ndim != 2 or packed.shape[1] != n_bytes:
+        raise ValueError(f"{name} should be uint8 rows of {n_bytes} bytes, not {packed.dtype} {packed.shape}")
+    return np.unpackbits(packed, axis=1, count=n)
