@@ -4,11 +4,20 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
 from dashboard.figures import plotly_look
+from dashboard.ui.page_state import state_of
+
+_CAMERA = "charts.camera"
+
+
+@dataclass
+class _Charts:
+    camera: str = plotly_look.CAMERAS[0]
 
 
 def is_dark() -> bool:
@@ -18,16 +27,15 @@ def is_dark() -> bool:
 
 def choose_format() -> None:
     """What the camera button of every chart writes; stands in the sidebar of pages that have charts."""
-    # Kept apart from the control, which is forgotten on pages without it, and said anew on each: one that only
-    # remembered was drawn with nothing chosen.
-    st.session_state["camera"] = st.session_state.setdefault("camera-kept", plotly_look.CAMERAS[0])
+    # Streamlit forgets the control's value on pages without it, and would draw it with nothing chosen afterwards.
+    st.session_state[_CAMERA] = state_of(_Charts).camera
     st.sidebar.segmented_control(
         "Charts save as",
         list(plotly_look.CAMERAS),
-        key="camera",
+        key=_CAMERA,
         required=True,
         format_func=str.upper,
-        on_change=lambda: st.session_state.update({"camera-kept": st.session_state["camera"]}),
+        on_change=lambda: setattr(state_of(_Charts), "camera", st.session_state[_CAMERA]),
         help="What the camera button above a chart writes: SVG stays sharp at any size, PNG goes anywhere. "
         "The other pictures have their own PNG and CSV buttons.",
     )
@@ -38,7 +46,7 @@ def chart(figure: Any, key: str, alt: str, file: str = "") -> None:
 
     alt says in one sentence what it shows, for those who cannot see it.
     """
-    camera = st.session_state.get("camera-kept", plotly_look.CAMERAS[0])
+    camera = state_of(_Charts).camera
     st.plotly_chart(figure, key=key, config=plotly_look.config(camera, file or key), alt=alt)
 
 

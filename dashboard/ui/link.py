@@ -14,6 +14,8 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from dashboard.ui.page_state import state_of
+
 
 @dataclass(frozen=True)
 class Field:
@@ -187,9 +189,16 @@ FIELDS: dict[str, Field] = {
 }
 
 
-def complaints() -> list[str]:
+@dataclass
+class _Complaints:
+    sentences: tuple[str, ...] = ()
+
+
+def complaints() -> tuple[str, ...]:
     """The sentences about unreadable values met since the script started; reading empties the list."""
-    return st.session_state.pop("_view_complaints", [])
+    state = state_of(_Complaints)
+    sentences, state.sentences = state.sentences, ()
+    return sentences
 
 
 def field(key: str) -> Any:
@@ -214,7 +223,7 @@ def among(key: str, options: Sequence[str], otherwise: str) -> str:
 
 def _fallen_back(key: str, text: str, expects: str, instead: Any) -> Any:
     sentence = f"The link says {key}={text[:40]!r}, but {key} must be {expects}; showing {instead!r}."
-    st.session_state.setdefault("_view_complaints", []).append(sentence)
+    state_of(_Complaints).sentences += (sentence,)
     del st.query_params[key]
     return instead
 
@@ -253,6 +262,27 @@ def _meant(key: str, query: Mapping[str, str]) -> Any:
         return FIELDS[key].parse(query[key])
     except ValueError:
         return None
+
+
+class Kept:
+    """The settings of a page that a link can hold, as they were when the page was last open in this browser tab.
+
+    A field of the page's state: the link forgets a page's settings when another page is opened, this does not.
+    """
+
+    def __init__(self) -> None:
+        self._values: dict[str, Any] = {}
+
+    def value(self, key: str) -> Any:
+        """The value in the link, else the one kept, else the default."""
+        if key in st.query_params or key not in self._values:
+            self._values[key] = field(key)
+        return self._values[key]
+
+    def keep(self, key: str, value: Any) -> None:
+        """Writes the value into the link, and keeps it."""
+        self._values[key] = value
+        remember(key, value)
 
 
 def gone_back() -> bool:

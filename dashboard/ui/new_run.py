@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard import data
 from dashboard.processes import trainers
+from dashboard.ui import run_choice
 from dashboard.ui.texts import plain, sentence
 from rbm_core import datasets
 from rbm_core.config import PRESET_NOTES, PRESETS, ConfigError, RunConfig, make_config
@@ -60,7 +61,7 @@ def offer_to_go_on() -> None:
 
 def sidebar() -> None:
     """Draws the form; a press of Start leaves the new run chosen and reruns the page."""
-    run = st.session_state.get("run")
+    run = run_choice.chosen()
     st.session_state.setdefault("new_open", run is None)
     with st.sidebar, st.expander("New run", icon=":material/add:", key="new_open", on_change="rerun"):
         preset, recipe = _recipe(run)
@@ -306,7 +307,7 @@ def _start(preset: str, recipe: RunConfig, fields: dict[str, Any], fork: str | N
         return
     st.session_state.new_fork = st.session_state.new_open = False
     st.session_state.new_name = ""
-    st.session_state.run = name
+    run_choice.choose(name)
     st.query_params.clear()
     st.query_params["run"] = name
 

@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.ui import pages
 from rbm_core.runs import RunReader
+from tests.dashboard.opened import open_page
 from tests.live import REPO
 from tests.small_run import train_small
 
 # Learn trains its own tiny machines and Compare shows every run, so neither speaks of the chosen one.
 OF_NO_RUN = {"learn", "compare"}
-PAGES = sorted(path.stem for path in (REPO / "dashboard" / "views").glob("[a-z]*.py"))
+PAGES = sorted(name for name, _, _ in pages.PAGES)
 
 
 @pytest.fixture(scope="module")
@@ -31,29 +33,22 @@ def store(trained: Path, runs_root: Path) -> Path:
     return runs_root
 
 
-def open_app(page: str | None = None, **query: str) -> AppTest:
-    app = AppTest.from_file(str(REPO / "dashboard" / "app.py"), default_timeout=60)
-    for name, value in query.items():
-        app.query_params[name] = value
-    return app.switch_page(f"views/{page}.py").run() if page else app.run()
-
-
 def text(app: AppTest) -> str:
     return "\n".join(element.value for kind in ("title", "markdown", "caption") for element in app.get(kind))
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_opens_on_a_run(store: Path, page: str) -> None:
-    app = open_app(page)
+    app = open_page(page)
     assert not app.exception
     assert not app.error
-    offered = [box.value for box in app.selectbox if box.key == "run_picker"]
+    offered = [box.value for box in app.selectbox if box.key == "app.run"]
     assert offered == ([] if page == "learn" else ["small-run"]), "Learn has machines of its own"
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_says_so_when_there_is_no_run(runs_root: Path, page: str) -> None:
-    app = open_app(page)
+    app = open_page(page)
     assert not app.exception
     assert text(app) + "".join(element.value for element in app.info), "an empty page"
 
@@ -61,7 +56,7 @@ def test_every_page_says_so_when_there_is_no_run(runs_root: Path, page: str) -> 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_survives_a_run_that_cannot_be_read(store: Path, page: str) -> None:
     (store / "small-run" / "config.json").write_text("{")
-    app = open_app(page, run="small-run")
+    app = open_page(page, run="small-run")
     assert not app.exception
     said = app.error or app.warning or app.info
     assert said or page in OF_NO_RUN, "not a word about the damage"
@@ -72,17 +67,17 @@ def test_a_run_deleted_while_its_page_is_open_costs_one_sentence_and_the_next_on
     store: Path, page: str
 ) -> None:
     shutil.copytree(store / "small-run", store / "other")
-    app = open_app(page, run="small-run")
+    app = open_page(page, run="small-run")
     shutil.rmtree(store / "small-run")
     app.run()
     assert not app.exception
     if page not in OF_NO_RUN:
         assert "There is no run 'small-run'; there are: other" in app.warning[0].value
-        assert app.selectbox(key="run_picker").value == "other"
+        assert app.selectbox(key="app.run").value == "other"
 
 
 def test_all_that_a_link_gets_wrong_is_said_in_one_box(store: Path) -> None:
-    app = open_app("compare", run="small-run", smooth="much", axis="fortnight", log="yes")
+    app = open_page("compare", run="small-run", smooth="much", axis="fortnight", log="yes")
     assert not app.exception
     (box,) = app.warning
     assert all(f"{key} must be" in box.value for key in ("smooth", "axis", "log"))
@@ -91,25 +86,25 @@ def test_all_that_a_link_gets_wrong_is_said_in_one_box(store: Path) -> None:
 def test_the_first_page_shows_the_runs_own_numbers(store: Path) -> None:
     reader = RunReader(store / "small-run")
     step = reader.status()["step"]
-    app = open_app()
+    app = open_page()
     assert f"step **{step:,}**" in text(app)
     assert "finished" in text(app)
 
 
 def test_a_run_the_link_names_but_nobody_knows_is_named_with_those_there_are(store: Path) -> None:
-    app = open_app(run="no-such-run")
+    app = open_page(run="no-such-run")
     assert not app.exception
     assert "no run 'no-such-run'" in app.warning[0].value
     assert str(store) not in app.warning[0].value, "a reader is shown a folder of this machine"
     assert "small-run" in app.warning[0].value
-    assert app.selectbox(key="run_picker").value == "small-run"
+    assert app.selectbox(key="app.run").value == "small-run"
 
 
 @pytest.mark.parametrize("name", ["../../etc", "a/b", "", "%00", "x" * 300, "<b>"])
 def test_names_that_are_no_names_cost_one_sentence(store: Path, name: str) -> None:
-    app = open_app(run=name)
+    app = open_page(run=name)
     assert not app.exception
-    assert app.selectbox(key="run_picker").value == "small-run"
+    assert app.selectbox(key="app.run").value == "small-run"
 
 
 def test_the_picker_prefers_the_shipped_run_to_other_finished_ones(store: Path) -> None:
@@ -117,13 +112,13 @@ def test_the_picker_prefers_the_shipped_run_to_other_finished_ones(store: Path) 
     described = json.loads((store / "mnist-default" / "config.json").read_text())
     described["created"] = "2001-01-01T00:00:00+00:00"
     (store / "mnist-default" / "config.json").write_text(json.dumps(described))
-    assert open_app().selectbox(key="run_picker").value == "mnist-default"
+    assert open_page().selectbox(key="app.run").value == "mnist-default"
 
 
 def test_choosing_another_run_shows_it_and_the_link_says_so(store: Path) -> None:
     shutil.copytree(store / "small-run", store / "other")
-    app = open_app(run="small-run", step="10")
-    app.selectbox(key="run_picker").set_value("other").run()
+    app = open_page(run="small-run", step="10")
+    app.selectbox(key="app.run").set_value("other").run()
     assert app.query_params["run"] == "other"
     assert "step" not in app.query_params, "the other run opens at a step of this one"
     assert "**other**" in text(app)
@@ -131,7 +126,7 @@ def test_choosing_another_run_shows_it_and_the_link_says_so(store: Path) -> None
 
 def test_no_view_reaches_past_its_door() -> None:
     """Views draw: they neither open files nor load the engine."""
-    for path in (REPO / "dashboard" / "views").glob("*.py"):
+    for path in (REPO / "dashboard" / "views").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []

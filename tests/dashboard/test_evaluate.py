@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.figures import evaluation as figures
 from dashboard.processes import evaluations
+from dashboard.ui import pages
 from dashboard.ui.texts import plain
 from rbm_core.evaluation import Interrupted, evaluate
 from rbm_core.likelihood.ais import AISResult, Bracket
@@ -66,8 +67,8 @@ def test_the_care_chosen_is_still_chosen_when_the_page_is_opened_again(run: Path
     app = page()
     assert app.selectbox(key="evaluate-length").value == "salakhutdinov-murray"
     app.selectbox(key="evaluate-length").set_value("adaptive").run()
-    app.switch_page("views/compare.py").run()
-    app.switch_page("views/evaluate.py").run()
+    app.switch_page(pages.script("compare")).run()
+    app.switch_page(pages.script("evaluate")).run()
     assert app.selectbox(key="evaluate-length").value == "adaptive"
 
 
@@ -75,10 +76,10 @@ def test_the_format_charts_are_saved_in_is_kept_over_pages_that_do_not_ask_for_i
     evaluate(run, betas=50)
     app = page()
     assert charts(app)[0][1]["toImageButtonOptions"]["format"] == "svg"
-    app.segmented_control(key="camera").set_value("png").run()
-    app.switch_page("views/train.py").run()
-    app.switch_page("views/evaluate.py").run()
-    assert app.segmented_control(key="camera").value == "png"
+    app.segmented_control(key="charts.camera").set_value("png").run()
+    app.switch_page(pages.script("train")).run()
+    app.switch_page(pages.script("evaluate")).run()
+    assert app.segmented_control(key="charts.camera").value == "png"
     assert charts(app)[0][1]["toImageButtonOptions"]["format"] == "png"
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.ui import pages
 from rbm_core.runs import RunReader
 from tests.dashboard.opened import fed, open_page
 from tests.small_run import train_small
@@ -33,7 +34,7 @@ def test_no_page_stumbles_over_grey_values(
     app.query_params["run"] = run
     app.run()
     if page != "train":
-        app.switch_page(f"views/{page}.py").run()
+        app.switch_page(pages.script(page)).run()
     assert not app.exception, app.exception[0].value
     assert not app.error, app.error[0].value
     if page == "train":

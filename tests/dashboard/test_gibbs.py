@@ -26,6 +26,7 @@ from rbm_core.compute import Rng
 from rbm_core.rbm import RBM
 from rbm_core.runs.files import hold_lock
 from rbm_core.runs.reader import RunReader
+from tests.dashboard.opened import open_page
 from tests.live import REPO
 from tests.small_run import train_small
 
@@ -423,10 +424,7 @@ def open_gibbs(small_run: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
     monkeypatch.setenv("RBM_RUNS_DIR", str(small_run.parent))
 
     def open_it(**query: str) -> AppTest:
-        app = AppTest.from_file(str(REPO / "dashboard" / "app.py"), default_timeout=60)
-        for name, value in query.items():
-            app.query_params[name] = value
-        return app.switch_page("views/gibbs.py").run()
+        return open_page("gibbs", **query)
 
     return open_it
 
@@ -870,11 +868,7 @@ def test_unknown_run_in_the_link_shows_another_and_says_so(open_gibbs: Callable[
 
 def test_no_run_is_told_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RBM_RUNS_DIR", str(tmp_path))
-    app = (
-        AppTest.from_file(str(REPO / "dashboard" / "app.py"), default_timeout=60)
-        .switch_page("views/gibbs.py")
-        .run()
-    )
+    app = open_page("gibbs")
     assert not app.exception
     assert any("no run yet" in info.value for info in app.info)
 

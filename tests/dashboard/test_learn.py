@@ -16,6 +16,7 @@ from dashboard.ui import link
 from dashboard.views.learn import lessons
 from rbm_core import enumerable
 from tests import oracles
+from tests.dashboard.opened import open_page
 from tests.live import REPO
 
 PAIR = learn.MACHINES["pair"]
@@ -138,10 +139,7 @@ def test_progress_is_told_while_a_film_is_made() -> None:
 
 
 def open_learn(**query: str) -> AppTest:
-    app = AppTest.from_file(str(REPO / "dashboard" / "app.py"), default_timeout=60)
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.switch_page("views/learn.py").run()
+    app = open_page("learn", **query)
     assert not app.exception
     return app
 

@@ -189,7 +189,7 @@ def test_a_run_deleted_while_watched_costs_one_sentence(run: Path) -> None:
     app.run()
     assert not app.exception
     assert f"There is no run '{RUN}'" in app.warning[0].value
-    assert app.selectbox(key="run_picker").value == "other"
+    assert app.selectbox(key="app.run").value == "other"
 
 
 def test_buttons_are_those_the_state_allows(run: Path) -> None:

@@ -14,7 +14,7 @@ from dashboard.components.blob import pack
 from dashboard.figures import animation
 from dashboard.figures import chains as pictures
 from dashboard.processes import gibbs_films, sampler
-from dashboard.ui import drawn, link, snapshot_choice
+from dashboard.ui import drawn, link, run_choice, snapshot_choice
 from dashboard.ui.about import about
 from dashboard.ui.texts import sentence
 from rbm_core.runs import RunError, RunReader, Snapshot
@@ -814,7 +814,7 @@ def _window_changed() -> None:
 
 
 def main() -> None:
-    name = st.session_state.get("run")
+    name = run_choice.chosen()
     if name is None:
         st.info("There is no run yet, so no machine to run a chain in. Start one on the Train page.")
         return

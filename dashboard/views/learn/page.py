@@ -12,7 +12,7 @@ from dashboard import components
 from dashboard.components import learn as player
 from dashboard.components.blob import pack
 from dashboard.figures import learn as figures
-from dashboard.ui import link
+from dashboard.ui import link, pages
 from dashboard.ui.about import about
 from dashboard.ui.texts import sentence
 from dashboard.views.learn import lessons
@@ -265,7 +265,7 @@ def tour() -> Any:
         with row.container(horizontal=True, gap="small", width="content", key="learn-turn"):
             if number == last:
                 st.page_link(
-                    "views/train/page.py", label="On to the Train page", icon=":material/arrow_forward:"
+                    pages.script("train"), label="On to the Train page", icon=":material/arrow_forward:"
                 )
             st.button("Back", disabled=number == 1, on_click=_turn, args=(number - 1,), key="learn-back")
             st.button(lesson.press, key="learn-press", type="primary", on_click=_press, args=(number,))

@@ -15,7 +15,7 @@ from dashboard.figures import curves as curve_rows
 from dashboard.figures import moment as pictures
 from dashboard.processes import trainers
 from dashboard.processes.timelapse import Filming
-from dashboard.ui import link, new_run
+from dashboard.ui import link, new_run, pages, run_choice, styles
 from dashboard.ui.about import about
 from dashboard.ui.texts import duration, plain, sentence
 from rbm_core import doctor
@@ -81,9 +81,10 @@ class Moment:
 
 
 def main() -> None:
+    styles.use("train")
     st.html(LAYOUT)
     components.feed_afresh()
-    name = st.session_state.get("run")
+    name = run_choice.chosen()
     new_run.sidebar()
     if name is None:
         st.title("RBM Observatory")
@@ -126,7 +127,7 @@ def watch(name: str) -> None:
     if unit is not None:
         at = str(st.session_state.moment)
         where = {"run": name, "look": "unit", "unit": str(unit), **({} if at == "live" else {"step": at})}
-        st.switch_page("views/inspect.py", query_params=where)
+        st.switch_page(pages.script("inspect"), query_params=where)
     try:
         reader = data.reader(name)
         config, status = reader.config(), reader.status()
@@ -264,8 +265,10 @@ def controls(name: str, status: dict[str, Any], disabled: bool) -> None:
 def what_next(name: str) -> None:
     """What one does with a machine that has learned."""
     where = {"run": name}
-    st.page_link("views/gibbs/page.py", label="Play its chain", icon=":material/casino:", query_params=where)
-    st.page_link("views/evaluate.py", label="Evaluate it", icon=":material/straighten:", query_params=where)
+    st.page_link(pages.script("gibbs"), label="Play its chain", icon=":material/casino:", query_params=where)
+    st.page_link(
+        pages.script("evaluate"), label="Evaluate it", icon=":material/straighten:", query_params=where
+    )
     if st.button(
         "Train longer",
         key="train_longer",
@@ -277,7 +280,7 @@ def what_next(name: str) -> None:
 
 
 def newcomers() -> None:
-    st.page_link("views/learn/page.py", label="New to this? Start with Learn", icon=":material/school:")
+    st.page_link(pages.script("learn"), label="New to this? Start with Learn", icon=":material/school:")
 
 
 def change_settings(name: str, status: dict[str, Any]) -> None:

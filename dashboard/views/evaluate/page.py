@@ -13,7 +13,7 @@ from dashboard import data
 from dashboard.figures import animation
 from dashboard.figures import evaluation as figures
 from dashboard.processes import evaluations
-from dashboard.ui import link
+from dashboard.ui import link, run_choice
 from dashboard.ui.about import about
 from dashboard.ui.charts import chart, choose_format, file_name, is_dark, plain_number, table_button
 from dashboard.ui.texts import duration, plain, sentence
@@ -56,7 +56,7 @@ SHEET, SHEET_WIDTH = 16, 108  # samples on each sheet, and its width in css pixe
 
 
 def main() -> None:
-    name = st.session_state.get("run")
+    name = run_choice.chosen()
     if name is None:
         st.info("There is no run to evaluate yet. Start one on the Train page.")
         return

@@ -11,7 +11,7 @@ from dashboard.components import mosaic
 from dashboard.components.blob import pack
 from dashboard.figures import comparison, moment, plotly_look
 from dashboard.figures.comparison import Record
-from dashboard.ui import link
+from dashboard.ui import link, run_choice
 from dashboard.ui.about import GUIDE, about
 from dashboard.ui.charts import chart, choose_format, file_name, is_dark, plain_number, table_button
 from dashboard.ui.new_run import label
@@ -151,7 +151,7 @@ def choose_runs(records: list[Record]) -> list[str]:
     shown = comparison.ordered(shown, order_by)
     right.caption(f"{len(shown)} of {len(records)} runs. Tick rows to compare them.")
     readable = {one.name for one in records if one.error is None}
-    chosen = chosen_names(readable, comparison.comparable(records, st.session_state.get("run"), 3))
+    chosen = chosen_names(readable, comparison.comparable(records, run_choice.chosen(), 3))
     if not shown:
         st.info("No run contains all these words.")
         return chosen
@@ -560,8 +560,8 @@ def rename(name: str, new: str) -> None:
         st.session_state["compare-chosen"] = names
         if "runs" in st.query_params:
             link.remember("runs", ",".join(names))
-        if st.session_state.get("run") == name:
-            st.session_state.run = new
+        if run_choice.chosen() == name:
+            run_choice.choose(new)
             link.remember("run", new)
 
     act(change, f"{name} is now called {new}.")
@@ -578,8 +578,8 @@ def delete(name: str, typed: str) -> None:
         st.session_state["compare-chosen"] = names
         if "runs" in st.query_params:
             link.remember("runs", ",".join(names))
-        if st.session_state.get("run") == name:
-            st.session_state.run = None
+        if run_choice.chosen() == name:
+            run_choice.choose(None)
             link.remember("run", "")
 
     act(change, f"{name} is deleted.")

@@ -10,7 +10,7 @@ from dashboard import components, data, run_images
 from dashboard.components import cellmap, mosaic
 from dashboard.components.blob import pack
 from dashboard.figures import dissection, moment
-from dashboard.ui import link, snapshot_choice
+from dashboard.ui import link, run_choice, snapshot_choice
 from dashboard.ui.about import GUIDE, INTRODUCTION, about
 from dashboard.ui.charts import chart, choose_format, file_name, is_dark, table_button
 from dashboard.ui.texts import sentence
@@ -31,7 +31,7 @@ SHORT_SHELF = 256  # up to so many units their tiles leave room in their column 
 
 def main() -> None:
     components.feed_afresh()
-    name = st.session_state.get("run")
+    name = run_choice.chosen()
     if name is None:
         st.info("There is no run yet, so nothing to open up. Start one on the Train page.")
         return

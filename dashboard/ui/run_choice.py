@@ -1,0 +1,63 @@
+"""The run that the pages show: chosen in the sidebar, by the link, or by a page that has made or removed one."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from dashboard import data
+from dashboard.ui import link
+from dashboard.ui.page_state import state_of
+
+PICKER = "app.run"
+
+
+@dataclass
+class _Choice:
+    run: str | None = None
+
+
+def chosen() -> str | None:
+    """The name of the run that the page shows; None where there is no run that can be read."""
+    return state_of(_Choice).run
+
+
+def choose(run: str | None) -> None:
+    """From now on the pages show this run."""
+    state_of(_Choice).run = run
+
+
+def offer(picker: bool, notices: Any) -> None:
+    """Settles which run the page shows, and puts it into the link.
+
+    The link's run, else the one shown last, else the store's default. With `picker` the sidebar has a list of all
+    runs; a run that does not exist costs a sentence in `notices`.
+    """
+    infos = data.runs()
+    names = [info.name for info in infos]
+    asked = link.field("run") or chosen()
+    if asked and asked not in names and picker:
+        there = ", ".join(names[:8]) or "no runs yet"
+        notices.warning(f"There is no run {asked!r}; there are: {there}.")
+    run = asked if asked in names else data.default_run(infos)
+    choose(run)
+    if run is None or not picker:
+        return
+    link.remember("run", run)
+    # A run's state changes by itself and stands on the page, which refreshes; the list says only what stays true.
+    described = {info.name: f"{info.name} (unreadable)" for info in infos if info.error}
+    st.session_state[PICKER] = run
+    st.sidebar.selectbox(
+        "Run",
+        names,
+        key=PICKER,
+        format_func=lambda name: described.get(name, name),
+        on_change=_picked,
+        help="A run is one training, recorded step by step; every page shows the run chosen here.",
+    )
+
+
+def _picked() -> None:
+    choose(st.session_state[PICKER])
+    link.remember("run", st.session_state[PICKER])
+    link.remember("step", "live")

@@ -1,0 +1,1 @@
+"""Compare: all runs in a table, and some of them side by side at equal step."""
