@@ -5,14 +5,13 @@ tests/artifacts/train-streamed.txt.
 """
 
 import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page
 
 from dashboard.processes import trainers
 from rbm_core.config import preset
@@ -150,41 +149,16 @@ def test_nothing_is_lost_or_moved_while_data_stream_in(
     assert badge(page).endswith("running")
 
 
-# When the next click was, when a button first said that it was pressed, and when the step shown changed: ms apart.
-TIME_PRESS = """() => {
-    const shown = () => document.querySelector('.st-key-head').innerText, before = shown();
-    const times = window.__times = {};
-    document.addEventListener('pointerdown', () => { times.press = performance.now(); }, { capture: true, once: true });
-    const look = () => {
-        const passed = performance.now() - times.press;
-        if (!times.asked && document.querySelector('.st-key-controls [data-asked]')) times.asked = passed;
-        if (shown() !== before) times.shown = passed; else setTimeout(look, 5);
-    };
-    look();
-}"""
-
-
-@pytest.fixture
-def watched(
-    streaming: RunReader, start_app: Callable[..., App], open_page: Callable[..., Page]
-) -> Iterator[tuple[App, Page]]:
-    """The paused run's page, and its app."""
-    app = start_app()
-    page = open_page(f"{app.url}/?run={RUN}")
-    page.wait_for_selector(".st-key-histograms canvas", timeout=90_000)
-    settle(page)
-    yield app, page
-    app.process.send_signal(signal.SIGCONT)
-
-
 def press(page: Page, name: str) -> None:
     page.locator(".st-key-controls").get_by_role("button", name=name).click()
 
 
 def test_no_press_is_lost_beside_a_trainer_and_a_film_in_the_making(
-    streaming: RunReader, watched: tuple[App, Page]
+    streaming: RunReader, start_app: Callable[..., App], open_page: Callable[..., Page]
 ) -> None:
-    _, page = watched
+    page = open_page(f"{start_app().url}/?run={RUN}")
+    page.wait_for_selector(".st-key-histograms canvas", timeout=90_000)
+    settle(page)
     film = page.get_by_label("Save the training as a film")
     state = lambda: streaming.status()["state"]  # noqa: E731
     press(page, "Resume")
@@ -203,93 +177,3 @@ def test_no_press_is_lost_beside_a_trainer_and_a_film_in_the_making(
             until(lambda n=n, before=before: shown_step(page) == before + n, 10, "the steps are not shown")
     press(page, "Resume")
     until(lambda: state() == "running", 10, "Resume was lost after a film")
-
-
-def test_one_press_is_obeyed_once_where_the_page_s_timer_falls_into_it(
-    streaming: RunReader, watched: tuple[App, Page]
-) -> None:
-    """Streamlit sends a click a moment after it; held back here until the page's timer has sent it too."""
-    _, page = watched
-    obeyed = lambda: sum(event["command"] == "step" for event in streaming.events())  # noqa: E731
-    page.evaluate(
-        "(() => { const at = window.setTimeout; window.setTimeout = (f, ms, ...a) => at(f, ms || 700, ...a); })()"
-    )
-    for n in (1, 2):
-        press(page, "1 step")
-        until(lambda n=n: obeyed() >= n, 20, "the press was lost")
-        until(lambda: page.locator("[data-asked]").count() == 0, 20, "the press was not heard")
-        time.sleep(2)  # for the message that comes again
-        assert obeyed() == n, streaming.events()
-
-
-def test_a_press_is_seen_at_once_even_while_the_app_is_held_up(
-    streaming: RunReader, watched: tuple[App, Page]
-) -> None:
-    app, page = watched
-    before = streaming.status()["step"]
-    page.evaluate(TIME_PRESS)
-    press(page, "1 step")
-    until(lambda: shown_step(page) == before + 1, 20, "the step is not shown")
-    at_rest = page.evaluate("window.__times")
-    expect(page.locator("[data-asked]")).to_have_count(0)
-    app.process.send_signal(signal.SIGSTOP)
-    page.evaluate(TIME_PRESS)
-    press(page, "1 step")
-    time.sleep(1)
-    assert page.locator("[data-asked]").count() == 1, "nothing says that the press was seen"
-    assert streaming.status()["step"] == before + 1, streaming.events()
-    app.process.send_signal(signal.SIGCONT)
-    until(
-        lambda: streaming.status()["step"] == before + 2, 20, "the press was lost while the app was held up"
-    )
-    expect(page.locator("[data-asked]")).to_have_count(0)
-    held_up = page.evaluate("window.__times")
-    assert at_rest["asked"] < 100
-    assert held_up["asked"] < 100
-    shoot(page, "train-pressed")
-    (ARTIFACTS / "train-pressed.txt").write_text(
-        f"1 step: seen after {at_rest['asked']:.0f} ms, shown after {at_rest['shown']:.0f} ms; "
-        f"app held up: seen after {held_up['asked']:.0f} ms\n"
-    )
-
-
-# The longest time between two refreshes that the time slider heard within 12 s, in ms.
-LONGEST_QUIET = """async () => {
-    const view = document.querySelector('.st-key-timeline [data-testid=stBidiComponentIsolated]').shadowRoot.__view;
-    let longest = 0;
-    const look = setInterval(() => { longest = Math.max(longest, performance.now() - view.last); }, 100);
-    await new Promise((done) => setTimeout(done, 12000));
-    clearInterval(look);
-    return longest;
-}"""
-
-
-def test_a_press_that_does_not_reach_the_app_is_said_to_be_lost(watched: tuple[App, Page]) -> None:
-    _, page = watched
-    assert page.evaluate(LONGEST_QUIET) < 10_000, (
-        "a run at rest is refreshed all the same, and each refresh is heard"
-    )
-    assert not page.get_by_text("No word from the app for").is_visible()
-    page.locator(".st-key-controls").get_by_role("button", name="1 step").evaluate(
-        "(b) => b.addEventListener('click', (event) => event.stopImmediatePropagation(), true)"
-    )
-    press(page, "1 step")
-    said = page.get_by_text("“1 step” did not reach the app: press it again.")
-    expect(said).to_be_visible()
-    expect(page.locator("[data-asked]")).to_have_count(0)
-
-
-def test_an_app_that_falls_silent_is_said_to_be_silent_and_the_page_goes_on_after_it(
-    streaming: RunReader, watched: tuple[App, Page]
-) -> None:
-    app, page = watched
-    app.process.send_signal(signal.SIGSTOP)
-    said = page.get_by_text("No word from the app for")
-    time.sleep(15)  # a machine may well be busy for so long
-    assert not said.is_visible()
-    expect(said).to_be_visible()
-    shoot(page, "train-silent")
-    trainers.send(RUN, "step", {"n": 1})
-    app.process.send_signal(signal.SIGCONT)
-    expect(said).not_to_be_visible()
-    until(lambda: shown_step(page) == streaming.status()["step"], 20, "the page does not go on")

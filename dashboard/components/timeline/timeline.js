@@ -1,5 +1,5 @@
 // One time slider for the page. header: {steps, n_steps, steps_per_epoch, shown, follows, alive, moving, events, answers, heard, film: {number, words, file, made, failed}}
-// heard: how many presses of the page's buttons the app has heard; beat: another number in each refresh
+// heard: the names of the last presses of the page's buttons that reached the app; beat: another number in each refresh
 // arrays: film uint8 (bytes): the file, where it was asked for
 // It answers at once in the browser (the knob and the curves' cursor move), and tells the server the step wanted.
 
@@ -7,12 +7,18 @@ const PLAY = "M8 5v14l11-7z", PAUSE = "M6 5h4v14H6zm8 0h4v14h-4z";
 const PREVIOUS = "M6 6h2v12H6zm3.5 6 8.5 6V6z", NEXT = "M16 6h2v12h-2zM6 18l8.5-6L6 6z";
 const PAD = 12;
 const ASK_AFTER = 10000, SAY_AFTER = 30000; // ms without a refresh
+const COMMANDS = ".st-key-controls [class*='st-key-do_'] button";
+// The class that Streamlit makes of a button's key.
+const commandOf = (button) => [...button.closest("[class*='st-key-do_']").classList].find((name) => name.startsWith("st-key-do_"));
 
 class Timeline {
   constructor(root) {
     this.root = root;
     this.wanted = null;  // the step last asked of the server, until it is shown
     this.playing = false;
+    this.presses = [];        // those that the app has not answered yet, oldest first
+    this.names = {};          // of each command's last press
+    this.marked = new Set();  // buttons that may carry a mark
     this.rate = 8;
     this.build();
   }
@@ -41,7 +47,7 @@ class Timeline {
     this.observer = onResize(this, this.root);
     this.onGoto = (event) => this.go(this.nearest(event.detail.step));
     window.addEventListener("rbm-goto", this.onGoto);
-    this.onPress = (event) => this.press(event.target.closest && event.target.closest(".st-key-controls [class*='st-key-do_'] button"));
+    this.onPress = (event) => this.press(event.target.closest && event.target.closest(COMMANDS));
     document.addEventListener("click", this.onPress, true);
     this.last = performance.now();
     this.watch = setInterval(() => this.listenFor(), 1000);
@@ -52,31 +58,46 @@ class Timeline {
     this.observer.disconnect();
     window.removeEventListener("rbm-goto", this.onGoto);
     document.removeEventListener("click", this.onPress, true);
+    this.presses = [];
+    this.mark();
     clearTimeout(this.timer);
     clearInterval(this.filmTimer);
     clearInterval(this.watch);
   }
 
-  // A button of the page was pressed: it says so at once, and until the app has counted it as heard.
+  // A button of the page was pressed: it is marked at once, and until the app names the press among those it heard.
+  // Each press has a name of its own: Streamlit sends a press twice where its timer falls between click and sending.
   press(button) {
     if (!button || !this.h) return;
-    button.dataset.asked = "";
-    // Each press has a name: Streamlit sends one twice where its timer falls between the click and the sending.
-    this.say("press", `${Date.now()} ${Math.random()}`);
-    this.pressed = { button, words: button.innerText.trim(), heard: this.h.heard, at: performance.now(), refreshes: 0 };
+    const command = commandOf(button), name = `${Date.now()} ${Math.random()}`;
+    this.names[command.replace("st-key-", "")] = name;
+    this.say("press", { ...this.names });
+    this.presses.push({ command, name, words: button.innerText.trim(), at: performance.now(), refreshes: 0 });
+    this.mark();
   }
-  answerPress() {
-    const { pressed } = this;
-    if (!pressed) return;
-    pressed.refreshes += 1;
-    const heard = this.h.heard !== pressed.heard;
-    // Refreshes that came well after the press and know nothing of it: it was lost on the way.
-    if (!heard && (pressed.refreshes < 6 || performance.now() - pressed.at < 6000)) return;
-    delete pressed.button.dataset.asked;
-    this.pressed = undefined;
-    this.lostPress = heard ? "" : `“${pressed.words}” did not reach the app: press it again.`;
-    if (!heard) setTimeout(() => { this.lostPress = ""; this.listenFor(); }, 8000);
+  answerPresses() {
+    const heard = new Set(this.h.heard), open = this.presses.filter((press) => !heard.has(press.name));
+    for (const press of open) press.refreshes += 1;
+    // Refreshes that came well after a press and know nothing of it: it was lost on the way.
+    const lost = open.filter((press) => press.refreshes >= 6 && performance.now() - press.at >= 6000);
+    const answered = this.presses.length - open.length + lost.length;
+    this.presses = open.filter((press) => !lost.includes(press));
+    this.mark();
+    if (!answered) return;
+    this.lostPress = lost.map((press) => `“${press.words}” did not reach the app: press it again.`).join(" ");
+    if (lost.length) setTimeout(() => { this.lostPress = ""; this.listenFor(); }, 8000);
     this.listenFor();
+  }
+  // A button is known by its command and never by its element: Streamlit takes the element of a button that comes and
+  // goes out of the page and puts the same one back later. So elements that left the page marked are looked at too.
+  mark() {
+    const asked = new Set(this.presses.map((press) => press.command));
+    for (const button of document.querySelectorAll(COMMANDS)) this.marked.add(button);
+    for (const button of this.marked) {
+      const mark = asked.has(commandOf(button));
+      button.toggleAttribute("data-asked", mark);
+      if (!mark) this.marked.delete(button);
+    }
   }
   // A page that hears nothing asks, and says so where nothing comes back for long; nothing on it moves for that. A
   // machine that starts a trainer may well keep the app from a word for ten seconds: that is no news.
@@ -139,7 +160,7 @@ class Timeline {
   receive({ header, arrays }) {
     this.h = header;
     this.last = performance.now();
-    this.answerPress();
+    this.answerPresses();
     if (!this.silence.hidden) this.listenFor();
     this.receiveFilm(header.film, arrays.film);
     if (this.asked !== undefined) {

@@ -46,6 +46,7 @@ UNDERWAY = {
 UNDERWAY_FOR_S = 20.0
 # A quiet trainer obeys within a tenth of a second: then a press and its effect are one refresh.
 ANSWER_WITHIN_S = 0.3
+PRESSES_KEPT = 16  # more than anyone presses between two refreshes
 COMPLAINT_FOR_S = 8.0  # long enough to be read on a page that refreshes twice a second
 # Every button keeps its place whatever the run does; one that was pressed says so until the app has heard it.
 LAYOUT = """<style>
@@ -230,14 +231,15 @@ def controls(name: str, status: dict[str, Any], disabled: bool) -> None:
     def button(
         label: str, icon: str | None, command: str, value: Any = None, help: str = "", **look: Any
     ) -> None:
+        key = f"do_{command}_{value['n'] if value else ''}"
         st.button(
             label,
-            key=f"do_{command}_{value['n'] if value else ''}",
+            key=key,
             icon=icon and f":material/{icon}:",
             help=help,
             disabled=disabled,
             on_click=_pressed,
-            args=(name, command, value),
+            args=(name, key, command, value),
             **look,
         )
 
@@ -332,17 +334,17 @@ def _set(name: str, wish: dict[str, Any], before: int) -> None:
     _command(name, "set", wish)
 
 
-def _pressed(name: str, command: str, value: Any) -> None:
-    """A button was pressed, or the message that it was has come again: the browser names every press."""
-    press = (st.session_state.get("timeline") or {}).get("press")
-    if press is None or press != st.session_state.get("press_obeyed"):
-        st.session_state.press_obeyed = press
+def _pressed(name: str, key: str, command: str, value: Any) -> None:
+    """The button `key` was pressed, or the message that it was has come again: the browser names every press."""
+    press = ((st.session_state.get("timeline") or {}).get("press") or {}).get(key)
+    heard = st.session_state.setdefault("presses_heard", [])
+    if press is None or press not in heard:
+        st.session_state.presses_heard = [*heard, press][-PRESSES_KEPT:]
         _command(name, command, value)
 
 
 def _command(name: str, command: str, value: Any) -> None:
-    """A button was pressed: pass it on, and remember it so that the page shows at once that it was heard."""
-    st.session_state.heard = st.session_state.get("heard", 0) + 1
+    """Passes a command on, and remembers it, so that the page shows at once that it was heard."""
     try:
         step = data.reader(name).status()["step"]
         if command == "restart":
@@ -455,7 +457,7 @@ def time_slider(
         "moving": status["state"] == "running",
         "events": events,
         "answers": st.session_state.answers,
-        "heard": st.session_state.get("heard", 0),
+        "heard": st.session_state.get("presses_heard", []),
         "beat": time.monotonic(),  # what is the same twice is not passed on: silence would look like rest
     }
     film, arrays = st.session_state.get("film"), {}

@@ -1,0 +1,186 @@
+"""Every press of a button of the Train page is seen at once, obeyed once, and answered for."""
+
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.live import ARTIFACTS, App, settle, shoot, until
+from tests.small_run import train_small
+from tests.stand_in import StandIn
+
+RUN = "pressed"
+TIMELINE = (
+    "document.querySelector('.st-key-timeline [data-testid=stBidiComponentIsolated]').shadowRoot.__view"
+)
+
+
+@pytest.fixture(scope="module")
+def trainer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    with StandIn(train_small(tmp_path_factory.mktemp("pressed") / "checkpoints", RUN)) as trainer:
+        yield trainer
+
+
+@pytest.fixture(scope="module")
+def app(trainer: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    log: Path = tmp_path_factory.mktemp("app") / "app.log"
+    with App(log, {"RBM_RUNS_DIR": str(trainer.path.parent)}) as app:
+        yield app
+
+
+@pytest.fixture
+def page(trainer: StandIn, app: App, open_page: Callable[..., Page]) -> Iterator[Page]:
+    """The paused run's page."""
+    trainer.hold()
+    page = open_page(f"{app.url}/?run={RUN}")
+    page.wait_for_selector(".st-key-histograms canvas")
+    settle(page)
+    yield page
+    app.process.send_signal(signal.SIGCONT)
+
+
+def button(page: Page, name: str) -> Locator:
+    return page.locator(".st-key-controls").get_by_role("button", name=name)
+
+
+def marked(page: Page) -> Locator:
+    """The buttons that say that they were pressed: each stands in the page twice, once for each width."""
+    return page.locator("[data-asked]:visible")
+
+
+# Withholds from the time slider which presses the app has heard, until window.__answer().
+WITHHOLD = f"""() => {{
+    const view = {TIMELINE}, receive = view.receive.bind(view), before = view.h.heard;
+    let heard = before;
+    view.receive = (blob) => {{
+        heard = blob.header.heard;
+        return receive({{ ...blob, header: {{ ...blob.header, heard: before }} }});
+    }};
+    window.__answer = () => {{ view.receive = receive; view.h.heard = heard; view.answerPresses(); }};
+}}"""
+
+
+def test_presses_that_overtake_their_answers_leave_no_button_marked(page: Page, trainer: StandIn) -> None:
+    page.evaluate(WITHHOLD)
+    for name, obeyed in (("1 step", 1), ("10 steps", 2)):
+        button(page, name).click()
+        until(lambda obeyed=obeyed: len(trainer.obeyed) == obeyed, 60, f"{name} was lost")
+    expect(marked(page)).to_have_count(2)
+    page.evaluate("window.__answer()")
+    expect(marked(page)).to_have_count(0)
+
+
+def test_a_button_that_comes_back_is_not_marked_for_an_earlier_press(page: Page, trainer: StandIn) -> None:
+    """Pause and Resume take turns in one place, and Streamlit puts a button's old element back into the page."""
+    for turn in range(3):
+        page.evaluate(WITHHOLD)
+        for n, name in enumerate(("Resume", "Pause"), 1):
+            button(page, name).click()
+            until(lambda n=n: len(trainer.obeyed) == 2 * turn + n, 60, f"{name} was lost")  # noqa: B023
+        expect(button(page, "Resume")).to_be_visible()
+        page.evaluate("window.__answer()")
+        expect(marked(page)).to_have_count(0)
+    assert trainer.obeyed == ["resume", "pause"] * 3
+
+
+def test_one_press_is_obeyed_once_where_the_page_s_timer_falls_into_it(page: Page, trainer: StandIn) -> None:
+    """Streamlit sends a click a moment after it; held back here until the page's timer has sent it too."""
+    page.evaluate(
+        "(() => { const at = window.setTimeout; window.setTimeout = (f, ms, ...a) => at(f, ms || 700, ...a); })()"
+    )
+    for n in (1, 2):
+        button(page, "1 step").click()
+        until(lambda n=n: len(trainer.obeyed) >= n, 60, "the press was lost")
+        expect(marked(page)).to_have_count(0)
+        refreshes(page, 4)  # the message that comes again would come with one of them
+        assert trainer.obeyed == ["step"] * n
+
+
+def refreshes(page: Page, n: int) -> None:
+    """Waits until the time slider has received n more refreshes."""
+    page.evaluate(
+        f"""(n) => new Promise((done) => {{
+            const view = {TIMELINE}, receive = view.receive;
+            view.receive = function (blob) {{
+                if (--n <= 0) {{ view.receive = receive; done(); }}
+                return receive.call(view, blob);
+            }};
+        }})""",
+        n,
+    )
+
+
+# When the next click was, when a button first said that it was pressed, and when the step shown changed: ms apart.
+TIME_PRESS = """() => {
+    const shown = () => document.querySelector('.st-key-head').innerText, before = shown();
+    const times = window.__times = {};
+    document.addEventListener('click', () => {
+        times.press = performance.now();
+        // The page's own listener stands before this one: the mark is there in the same turn of the browser.
+        times.asked = Boolean(document.querySelector('.st-key-controls [data-asked]'));
+    }, { capture: true, once: true });
+    const look = () => {
+        if (shown() !== before) times.shown = performance.now() - times.press; else setTimeout(look, 5);
+    };
+    look();
+}"""
+
+
+def test_a_press_is_seen_at_once_even_while_the_app_is_held_up(
+    page: Page, trainer: StandIn, app: App
+) -> None:
+    page.evaluate(TIME_PRESS)
+    button(page, "1 step").click()
+    page.wait_for_function("window.__times.shown")
+    at_rest = page.evaluate("window.__times")
+    expect(marked(page)).to_have_count(0)
+    app.process.send_signal(signal.SIGSTOP)
+    page.evaluate(TIME_PRESS)
+    button(page, "1 step").click()
+    expect(marked(page)).to_have_count(1)
+    assert trainer.obeyed == ["step"]
+    app.process.send_signal(signal.SIGCONT)
+    until(lambda: trainer.obeyed == ["step", "step"], 60, "the press was lost while the app was held up")
+    expect(marked(page)).to_have_count(0)
+    assert at_rest["asked"]
+    assert page.evaluate("window.__times.asked")
+    shoot(page, "train-pressed")
+    (ARTIFACTS / "train-pressed.txt").write_text(f"1 step: shown after {at_rest['shown']:.0f} ms\n")
+
+
+def test_a_press_that_does_not_reach_the_app_is_said_to_be_lost(page: Page) -> None:
+    refreshes(page, 2)  # a run at rest is refreshed all the same, and each refresh is heard
+    assert not page.get_by_text("No word from the app for").is_visible()
+    button(page, "1 step").evaluate(
+        "(b) => b.addEventListener('click', (event) => event.stopImmediatePropagation(), true)"
+    )
+    button(page, "1 step").click()
+    expect(page.get_by_text("“1 step” did not reach the app: press it again.")).to_be_visible()
+    expect(marked(page)).to_have_count(0)
+
+
+def test_an_app_that_falls_silent_is_said_to_be_silent_and_the_page_goes_on_after_it(
+    page: Page, trainer: StandIn, app: App
+) -> None:
+    app.process.send_signal(signal.SIGSTOP)
+    said = page.get_by_text("No word from the app for")
+
+    def silent_for(seconds: int) -> None:
+        """Sets the clock of the page's silence and lets it look."""
+        page.evaluate(
+            f"(s) => {{ const v = {TIMELINE}; v.last = performance.now() - 1000 * s; v.listenFor(); }}",
+            seconds,
+        )
+
+    silent_for(15)  # a busy machine may well be silent for so long
+    expect(said).not_to_be_visible()
+    silent_for(31)
+    expect(said).to_be_visible()
+    shoot(page, "train-silent")
+    step = trainer.status["step"]
+    trainer.advance(1)
+    app.process.send_signal(signal.SIGCONT)
+    expect(said).not_to_be_visible()
+    expect(page.locator(".st-key-head")).to_contain_text(f"step {step + 1:,}")
