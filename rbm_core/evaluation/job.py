@@ -242,7 +242,8 @@ class _Evaluation:
         gained, spent = done - self.fresh_from, now - self.clock
         left = spent * (total - done) / gained if gained > 0 else None
         self.progress |= {"seconds": self._seconds(), "updated": time.time(), "seconds_left": left}
-        write_json(self.folder / "progress.json", self.progress, durable=False)
+        # One line: indented, each of its thousands of numbers would have a line of its own.
+        write_json(self.folder / "progress.json", self.progress, durable=False, indent=None)
         if self.on_progress is not None:
             self.on_progress(self.progress)
 

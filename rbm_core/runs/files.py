@@ -128,9 +128,9 @@ def to_json(value: Any) -> Any:
     return value
 
 
-def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
-    """write_bytes of the value as JSON; NaN and infinities become null."""
-    text = json.dumps(to_json(value), indent=1, allow_nan=False)
+def write_json(path: Path, value: Any, *, durable: bool = True, indent: int | None = 1) -> None:
+    """write_bytes of the value as JSON; NaN and infinities become null. indent None: all on one line."""
+    text = json.dumps(to_json(value), indent=indent, allow_nan=False)
     write_bytes(path, (text + "\n").encode(), durable=durable)
 
 

@@ -56,6 +56,7 @@ def test_annealing_and_counting_agree_on_a_recorded_run(run: Path) -> None:
     assert -300 < exact["test_nats"] < -80
     assert last_row(run)["id"] == both["id"]
     assert [row["estimator"] for row in RunReader(run).likelihood()] == ["exact", "bracket"]
+    assert (evaluation_folder(run, both["id"]) / "progress.json").read_text().count("\n") == 1
 
 
 @pytest.mark.parametrize("estimator", ["ais", "reverse"])
