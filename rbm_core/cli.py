@@ -11,7 +11,7 @@ from rich.table import Table
 
 from rbm_core.config import PRESET_NOTES, PRESETS, ConfigError, RunConfig, preset
 from rbm_core.runs import store
-from rbm_core.runs.evaluations import ESTIMATORS
+from rbm_core.runs.evaluation_record import ESTIMATORS
 from rbm_core.runs.files import RunError
 
 app = typer.Typer(

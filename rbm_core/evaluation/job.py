@@ -43,7 +43,7 @@ from rbm_core.likelihood.annealing import AISResult, Annealing, Direction
 from rbm_core.likelihood.exact import exact_log_z
 from rbm_core.likelihood.pseudo import stochastic_pseudo_log_likelihood
 from rbm_core.rbm import RBM
-from rbm_core.runs.evaluations import ESTIMATORS, evaluation_folder, evaluation_id, read_evaluation
+from rbm_core.runs.evaluation_record import ESTIMATORS, evaluation_folder, evaluation_id, read_evaluation
 from rbm_core.runs.files import (
     RunError,
     SnapshotError,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from dashboard.processes import evaluations, trainers
+from dashboard.processes import evaluators, trainers
 from rbm_core.config import make_config
 from rbm_core.runs import RunReader, control
 from tests.live import App, settle, shoot, until
@@ -53,7 +53,7 @@ def test_a_run_in_training_is_evaluated_interrupted_and_resumed_while_it_goes_on
     page.get_by_role("button", name="Interrupt").click()
     said = page.get_by_text(re.compile(r"was interrupted at \d+%"))
     expect(said).to_be_visible()
-    (begun,) = evaluations.of_run(RUN)
+    (begun,) = evaluators.of_run(RUN)
     assert begun["state"] == "interrupted"
     assert 0 < begun["done"] < begun["total"]
     assert training.likelihood() == []
@@ -65,7 +65,7 @@ def test_a_run_in_training_is_evaluated_interrupted_and_resumed_while_it_goes_on
     expect(page.get_by_role("button", name="Interrupt")).to_have_count(0, timeout=180_000)
     expect(page.get_by_test_id("stMetric").filter(has_text="Test log-likelihood")).to_be_visible()
     settle(page)
-    (ended,) = evaluations.of_run(RUN)
+    (ended,) = evaluators.of_run(RUN)
     assert ended["id"] == begun["id"]
     assert ended["started"] == begun["started"], "it began anew instead of going on"
     assert ended["rounds"][:2] == begun["rounds"][:2]

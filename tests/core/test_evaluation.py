@@ -16,7 +16,7 @@ from rbm_core.evaluation import Interrupted, evaluate, job
 from rbm_core.likelihood.exact import exact_log_z
 from rbm_core.rbm import RBM
 from rbm_core.runs import RunError, RunReader
-from rbm_core.runs.evaluations import evaluation_folder, list_evaluations, read_evaluation
+from rbm_core.runs.evaluation_record import evaluation_folder, list_evaluations, read_evaluation
 from rbm_core.runs.files import hold_lock
 from rbm_core.runs.snapshot import snapshot_file
 from tests.live import REPO

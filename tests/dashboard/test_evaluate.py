@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.figures import evaluation as figures
-from dashboard.processes import evaluations
+from dashboard.figures import likelihood as figures
+from dashboard.processes import evaluators
 from dashboard.ui import pages
 from dashboard.ui.texts import plain
 from rbm_core.evaluation import Interrupted, evaluate
@@ -107,7 +107,7 @@ def test_a_doubtful_answer_says_do_not_trust(run: Path) -> None:
 def test_an_interrupted_evaluation_goes_on_by_one_press(run: Path) -> None:
     with pytest.raises(Interrupted):
         evaluate(run, betas=1000, n_chains=20, seed=3, should_stop=lambda: True)
-    (begun,) = evaluations.of_run("small")
+    (begun,) = evaluators.of_run("small")
     app = page()
     assert "was interrupted at" in words(app)
     app.button(key=f"go-on-{begun['id']}").click().run()
@@ -159,18 +159,18 @@ def test_pressing_evaluate_starts_a_process_that_answers(run: Path) -> None:
         time.sleep(0.2)
     (row,) = RunReader(run).likelihood()
     assert row["estimator"] == "exact"
-    while evaluations.running("small") and time.monotonic() < deadline:
+    while evaluators.running("small") and time.monotonic() < deadline:
         time.sleep(0.1)
     assert page().metric[0].value.startswith("−")
 
 
 def test_a_process_that_cannot_answer_leaves_its_reason(run: Path) -> None:
     since = time.time()
-    evaluations.start("small", 999_999, "bracket")
+    evaluators.start("small", 999_999, "bracket")
     deadline = time.monotonic() + 90
-    while time.monotonic() < deadline and not evaluations.last_words("small", since):
+    while time.monotonic() < deadline and not evaluators.last_words("small", since):
         time.sleep(0.2)
-    assert "no snapshot at step 999999" in (evaluations.last_words("small", since) or "")
+    assert "no snapshot at step 999999" in (evaluators.last_words("small", since) or "")
 
 
 def test_a_damaged_record_is_one_sentence_not_a_traceback(run: Path) -> None:
@@ -206,7 +206,7 @@ def test_a_run_that_goes_away_under_the_page_costs_one_sentence(
     def gone(name: str) -> None:
         raise RunError(f"no run {name!r} in checkpoints/; there are: none")
 
-    monkeypatch.setattr(evaluations, "running", gone)
+    monkeypatch.setattr(evaluators, "running", gone)
     app = page()
     assert not app.exception
     assert "No run" in words(app)

@@ -11,14 +11,14 @@ import streamlit as st
 
 from dashboard import data
 from dashboard.figures import animation
-from dashboard.figures import evaluation as figures
-from dashboard.processes import evaluations
+from dashboard.figures import likelihood as figures
+from dashboard.processes import evaluators
 from dashboard.ui import link, run_choice
 from dashboard.ui.about import about
 from dashboard.ui.charts import chart, choose_format, file_name, is_dark, plain_number, table_button
 from dashboard.ui.texts import duration, plain, sentence
 from rbm_core.runs import RunError, RunReader
-from rbm_core.runs.evaluations import ESTIMATORS
+from rbm_core.runs.evaluation_record import ESTIMATORS
 
 TITLES = {
     "bracket": "Log-likelihood, from both sides",
@@ -253,7 +253,7 @@ def begin(name: str, step: int, estimator: str, **settings: Any) -> None:
     """Starts the evaluation, and has the page show it when it is done."""
     since = time.time()
     try:
-        evaluations.start(name, step, estimator, **settings)
+        evaluators.start(name, step, estimator, **settings)
     except RunError as error:
         st.session_state["evaluate-said"] = sentence(error)
         return
@@ -278,7 +278,7 @@ def watch(name: str) -> None:
 def busy(name: str) -> bool:
     """Whether an evaluation of the run is under way, or about to be."""
     begun = st.session_state.get("evaluate-since")
-    return evaluations.running(name) is not None or (begun is not None and begun[0] == name)
+    return evaluators.running(name) is not None or (begun is not None and begun[0] == name)
 
 
 @st.fragment(run_every=REFRESH_S)
@@ -286,15 +286,15 @@ def _progress(name: str) -> None:
     begun = st.session_state.get("evaluate-since")
     since = begun[1] if begun and begun[0] == name else None
     try:
-        running = evaluations.running(name)
+        running = evaluators.running(name)
     except RunError as error:
         st.error(sentence(plain(str(error))))
         return
     if running is None:
         if since is not None:
-            ended = [one for one in evaluations.of_run(name) if float(one.get("updated", 0.0)) >= since]
+            ended = [one for one in evaluators.of_run(name) if float(one.get("updated", 0.0)) >= since]
             if not ended:
-                words = evaluations.last_words(name, since)
+                words = evaluators.last_words(name, since)
                 if words is not None:
                     st.session_state["evaluate-said"] = sentence(plain(words))
                 elif time.time() - since < 30:
@@ -313,7 +313,7 @@ def _progress(name: str) -> None:
     if stop.button(
         "Interrupt", icon=":material/pause:", help="Saves what is done; Evaluate goes on from there."
     ):
-        evaluations.interrupt(running)
+        evaluators.interrupt(running)
     # Redrawn at most ten times: a figure that changes is mounted afresh.
     tenth = int(10 * share)
     seen = st.session_state.get("evaluate-seen")
@@ -327,7 +327,7 @@ def _progress(name: str) -> None:
 
 def choose(name: str) -> dict[str, Any] | None:
     """The evaluation whose figures are shown: the newest, or one picked."""
-    found = [one for one in evaluations.of_run(name) if one["state"] != "running"]
+    found = [one for one in evaluators.of_run(name) if one["state"] != "running"]
     running = busy(name)
     for one in found:
         if one["state"] == "failed":
@@ -505,7 +505,7 @@ def sampled(name: str, one: dict[str, Any], config: dict[str, Any]) -> None:
     if one["estimator"] != "mixing" or one["state"] != "finished":
         return
     try:
-        v, times = evaluations.images(name, one["id"])
+        v, times = evaluators.images(name, one["id"])
     except (RunError, OSError, KeyError, TypeError):
         return  # drawn by a version that kept none, or on a run that lost its description
     k = int(config.get("k", 1))

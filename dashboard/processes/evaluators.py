@@ -1,4 +1,4 @@
-"""Start, stop and find evaluations; each is a detached process that outlives the page, as a trainer does."""
+"""Start, stop and find the processes that evaluate runs; each is detached and outlives the page, as a trainer does."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ import numpy as np
 
 from dashboard.processes.trainers import QUIET, REPO
 from rbm_core.runs import RunError, RunReader, store
-from rbm_core.runs.evaluations import evaluation_folder, list_evaluations
+from rbm_core.runs.evaluation_record import evaluation_folder, list_evaluations
 from rbm_core.runs.files import read_tensors
 
 LOG_FILE = "evaluation.log"
