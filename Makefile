@@ -1,5 +1,4 @@
-# make run · make test · make check · make bench
-# Needs Python 3.11 or newer and make; everything else is installed into .venv.
+# `make` lists the commands. They need Python 3.11 or newer; everything else is installed into .venv.
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
@@ -9,20 +8,25 @@ PIP = { $(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip; } && $(PY)
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v "$$p" && break; done)
 
-.PHONY: help run test check bench setup setup-dev browser
+.PHONY: help run test test-fast check bench hooks setup setup-dev browser
 .DEFAULT_GOAL := help
 
 help:
-	@echo 'make run     start the app (ARGS="--server.port 8502" is passed to streamlit)'
-	@echo 'make test    run the tests (ARGS="-k gibbs" is passed to pytest)'
-	@echo 'make check   lint, format and types'
-	@echo 'make bench   time an update beside other packages'
+	@echo 'make run        start the app (ARGS="--server.port 8502" is passed to streamlit)'
+	@echo 'make test       run all tests (ARGS="-k gibbs" is passed to pytest)'
+	@echo 'make test-fast  run the tests that need no browser and are not marked slow'
+	@echo 'make check      lint, format and types'
+	@echo 'make bench      time an update beside other packages'
+	@echo 'make hooks      check each commit before it is made (.pre-commit-config.yaml)'
 
 run: setup
 	@$(PY) -m streamlit run dashboard/app.py $(ARGS)
 
 test: setup-dev browser
 	@$(PY) -m pytest $(ARGS)
+
+test-fast: setup-dev
+	@$(PY) -m pytest -m 'not browser and not slow' $(ARGS)
 
 check: setup-dev
 	@$(PY) -m ruff check .
@@ -31,6 +35,9 @@ check: setup-dev
 
 bench: setup-dev
 	@$(PY) -m tests.benchmarks $(ARGS)
+
+hooks: setup-dev
+	@$(PY) -m pre_commit install
 
 setup: $(VENV)/.installed
 setup-dev: $(VENV)/.installed-dev
