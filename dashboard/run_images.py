@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rbm_core import datasets
+from rbm_core import datasets, pixels
 from rbm_core.runs import Probe, RunReader
 
 # Enough to find what excites a unit, and 8 MB; the whole training set would be 190.
@@ -49,7 +49,7 @@ def _training_images(dataset: str, n_valid: int) -> tuple[Pictures, str] | None:
         data = datasets.load(dataset, n_valid=n_valid)
     except (ValueError, OSError):
         return None
-    kept = np.rint(data.train[:MOST_IMAGES] * 255).astype(np.uint8)
+    kept = pixels.as_bytes(data.train[:MOST_IMAGES])
     labels = None if data.train_labels is None else data.train_labels[:MOST_IMAGES].copy()
     first = f"the first {len(kept):,} of " if len(kept) < len(data.train) else ""
     return Pictures(
@@ -58,37 +58,10 @@ def _training_images(dataset: str, n_valid: int) -> tuple[Pictures, str] | None:
 
 
 def as_seen(images: np.ndarray, fields: dict[str, Any], probe: Probe | None) -> np.ndarray:
-    """(N, V) float32: the images as states of the run's visible units.
-
-    Grey pixels are cut at one half unless the run was trained on grey values themselves; Gaussian units see
-    standardised values.
-    """
-    x = images.astype(np.float32) / 255
-    if fields.get("visible") == "gaussian":
-        if probe is None or probe.pixel_mean is None or probe.pixel_std is None:
-            return x
-        return (x - probe.pixel_mean) / probe.pixel_std
-    if fields.get("binarisation") == "none":
-        return x
-    return (x > 0.5).astype(np.float32)
+    """(N, V) float32: the images as states of the run's visible units."""
+    return pixels.visible_states(images, fields, probe.scale if probe else None)
 
 
 def as_shown(v: np.ndarray, fields: dict[str, Any], probe: Probe | None) -> np.ndarray:
     """The other way round: states or means of the visible units as pixels from 0 to 1."""
-    if fields.get("visible") != "gaussian" or probe is None:
-        return grey_values(v)
-    return grey_values(v, probe.pixel_mean, probe.pixel_std)
-
-
-def grey_values(
-    v: np.ndarray, pixel_mean: np.ndarray | None = None, pixel_std: np.ndarray | None = None
-) -> np.ndarray:
-    """(..., V) states or means of visible units -> the data's grey values, 0 black to 1 white.
-
-    pixel_mean, pixel_std (V,): how a Gaussian unit stands for a pixel, x = mean + std · v; None where a unit is the
-    pixel itself. The scale is the data's own and the same for every picture, so that pictures compare; what lies
-    beyond it is drawn black or white.
-    """
-    if pixel_mean is not None and pixel_std is not None:
-        v = pixel_mean + pixel_std * v
-    return np.clip(v, 0, 1)
+    return pixels.grey_values(v, probe.scale if probe and fields.get("visible") == "gaussian" else None)

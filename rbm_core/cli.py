@@ -222,9 +222,11 @@ def sample(
 
     from rbm_core import gibbs
     from rbm_core.compute import Rng
+    from rbm_core.pixels import as_bytes, from_bytes, grey_values
 
     reader, snapshot, rbm = _model(run, step, runs)
     probe = reader.probe()
+    scale = probe.scale if probe else None
     begin = Rng(seed, "start")
     if start == "noise":
         chain = gibbs.from_bernoulli_noise(rbm, chains, begin)
@@ -236,17 +238,13 @@ def sample(
         elif probe is None:
             raise RunError(f"run {run!r} keeps no data batch to start from; use --start noise")
         else:
-            source = probe.v / 255.0
-            if probe.pixel_mean is not None:
-                source = (source - probe.pixel_mean) / probe.pixel_std
+            source = from_bytes(probe.v) if scale is None else scale.standardised(from_bytes(probe.v))
         v = torch.from_numpy(np.asarray(source, np.float32))[torch.arange(chains) % len(source)]
         chain = gibbs.from_images(rbm, v)
     chain = gibbs.sweep(rbm, chain, Rng(seed, "chains"), sweeps)
     shape = (reader.config().get("data") or {}).get("image_shape") or [1, rbm.n_visible]
     shown = (chain.v if states or chain.mean_v is None else chain.mean_v).numpy()
-    if probe is not None and probe.pixel_mean is not None:
-        shown = shown * probe.pixel_std + probe.pixel_mean  # Gaussian units live on standardised pixels
-    pixels = np.round(255 * shown.clip(0, 1)).astype(np.uint8).reshape(chains, *shape)
+    pixels = as_bytes(grey_values(shown, scale)).reshape(chains, *shape)
     try:
         Image.fromarray(_tiled(pixels)).save(out_file, format="PNG")
     except OSError as error:
@@ -341,8 +339,8 @@ def export(
 
     reader, snapshot, rbm = _model(run, step, runs)
     arrays, probe = rbm.to_numpy(), reader.probe()
-    if probe is not None and probe.pixel_mean is not None:
-        arrays |= {"pixel_mean": probe.pixel_mean, "pixel_std": probe.pixel_std}
+    if probe is not None and probe.scale is not None:
+        arrays |= probe.scale.arrays()
     try:
         if out_file.suffix == ".npz":
             np.savez(out_file, **arrays)

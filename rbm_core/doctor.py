@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from rbm_core.pixels import cut, from_bytes
 from rbm_core.runs import Probe, Snapshot
 from rbm_core.runs.vocabulary import MONITORED, PROBED
 
@@ -57,10 +58,8 @@ class Record:
         """(P, V), the probe batch as visible states; None where there is none."""
         if self.probe is None or len(self.probe.v) < 10:
             return None
-        grey = self.probe.v / np.float32(255)
-        if self.probe.pixel_mean is None or self.probe.pixel_std is None:
-            return (grey > 0.5).astype(np.float32)
-        return (grey - self.probe.pixel_mean) / self.probe.pixel_std
+        scale = self.probe.scale
+        return cut(self.probe.v) if scale is None else scale.standardised(from_bytes(self.probe.v))
 
     def apart(self) -> float | None:
         """The share of pixels in which two real images differ; None for Gaussian units."""

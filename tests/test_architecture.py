@@ -110,8 +110,8 @@ ARROWS = {
         ),
         (*TORCH, *ENGINE_ON_TORCH),
     ),
-    "the doctor, the model without torch and the enumerable one need no torch": (
-        ("rbm_core.doctor", "rbm_core.rbm_numpy", "rbm_core.enumerable"),
+    "the doctor, the model without torch, the enumerable one and the pixels need no torch": (
+        ("rbm_core.doctor", "rbm_core.rbm_numpy", "rbm_core.enumerable", "rbm_core.pixels"),
         (*TORCH, *ENGINE_ON_TORCH),
     ),
     "a run's description and its data need no torch": (

@@ -11,7 +11,7 @@ import numpy as np
 
 from dashboard.figures import animation
 from dashboard.figures.palette import HIDDEN_STOPS, LINES_LIGHT, colour_table
-from dashboard.run_images import grey_values
+from rbm_core.pixels import PixelScale, grey_values
 from rbm_core.rbm_numpy import sigmoid
 
 Layer = Literal["pv", "v"]
@@ -62,7 +62,7 @@ class Chains:
     def pixels(self, t: int, layer: Layer) -> np.ndarray:
         """(B, h, w) uint8: the probabilities ("pv") or samples ("v") of the visible units after t sweeps."""
         x = self.mean_v(t) if layer == "pv" else self.v(t)
-        x = grey_values(x, self.arrays.get("pixel_mean"), self.arrays.get("pixel_std"))
+        x = grey_values(x, PixelScale.found_in(self.arrays))
         return _shades(x).reshape(len(x), *self.header["image_shape"])
 
     @property

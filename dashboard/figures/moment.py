@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dashboard.figures import animation, palette
-from dashboard.run_images import grey_values
+from rbm_core.pixels import grey_values
 from rbm_core.runs import Probe, Snapshot
 
 Blob = tuple[dict[str, Any], dict[str, np.ndarray]]
@@ -195,9 +195,7 @@ def particles(
 
 def _pixels(v: np.ndarray, snapshot: Snapshot, probe: Probe | None) -> np.ndarray:
     """(N, V) in [0, 1]: values of the visible units as the data's grey values, on one scale for the whole run."""
-    if snapshot.meta.get("visible") != "gaussian" or probe is None:
-        return grey_values(v)
-    return grey_values(v, probe.pixel_mean, probe.pixel_std)
+    return grey_values(v, probe.scale if probe and snapshot.meta.get("visible") == "gaussian" else None)
 
 
 def _shades(x: np.ndarray) -> np.ndarray:

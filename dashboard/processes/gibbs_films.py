@@ -331,14 +331,12 @@ def request(
         mean_field=settings.rule == "mean",
         held=held,
         flipped=settings.corrupt / 100,
-        pixel_mean=None if probe is None else probe.pixel_mean,
-        pixel_std=None if probe is None else probe.pixel_std,
+        pixel_mean=None if probe is None or probe.scale is None else probe.scale.mean,
+        pixel_std=None if probe is None or probe.scale is None else probe.scale.std,
     )
 
 
 def _particles(reader: RunReader, snapshot: Snapshot) -> np.ndarray:
     """(n, V) float32: the particles of a run as pixels; those of Gaussian units may lie beyond black and white."""
     v, probe = snapshot.particles_v.astype(np.float32), reader.probe()
-    if probe is None or probe.pixel_mean is None or probe.pixel_std is None:
-        return v
-    return probe.pixel_mean + probe.pixel_std * v
+    return v if probe is None or probe.scale is None else probe.scale.grey(v)

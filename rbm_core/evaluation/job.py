@@ -42,6 +42,7 @@ from rbm_core.likelihood.ais import (
 from rbm_core.likelihood.annealing import AISResult, Annealing, Direction
 from rbm_core.likelihood.exact import exact_log_z
 from rbm_core.likelihood.pseudo import stochastic_pseudo_log_likelihood
+from rbm_core.pixels import PixelScale, as_bytes, cut
 from rbm_core.rbm import RBM
 from rbm_core.runs.evaluation_record import ESTIMATORS, evaluation_folder, evaluation_id, read_evaluation
 from rbm_core.runs.files import (
@@ -294,12 +295,11 @@ class _Evaluation:
             )
         parts = {"train": data.train, "valid": data.valid, "test": data.test}
         if config["visible"] == "gaussian":
-            mean, std = data.train.mean(0, dtype=np.float64), data.train.std(0, dtype=np.float64)
-            std = np.maximum(std, 0.1)
+            probe = RunReader(self.path).probe()
+            # A run's own scale: what its units' values stand for does not depend on today's arithmetic.
+            scale = probe.scale if probe and probe.scale else PixelScale.of(data.train)
             self.binarisation = "none"
-            self.cases = {
-                name: torch.from_numpy(((x - mean) / std).astype(np.float32)) for name, x in parts.items()
-            }
+            self.cases = {name: torch.from_numpy(scale.standardised(x)) for name, x in parts.items()}
         else:
             # Grey pixels have no probability under binary units: binarised here even if training did not.
             self.binarisation = "threshold" if config["binarisation"] == "threshold" else "stochastic"
@@ -308,8 +308,8 @@ class _Evaluation:
 
     def _binary(self, images: np.ndarray, part: str) -> Tensor:
         if self.binarisation == "threshold":
-            return torch.from_numpy((images >= 0.5).astype(np.float32))
-        grey = torch.from_numpy(np.round(images * 255).astype(np.uint8))
+            return torch.from_numpy(cut(images))
+        grey = torch.from_numpy(as_bytes(images))
         return Rng(0, f"evaluate-{part}").binarise(grey, torch.arange(len(grey)), torch.empty(grey.shape))
 
     def _energies(self) -> dict[str, np.ndarray]:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from rbm_core.pixels import PixelScale
 from rbm_core.runs.files import (
     SCHEMA,
     Cached,
@@ -55,13 +56,12 @@ _SNAPSHOT_NAME = re.compile(r"(\d{9,15})\.safetensors")
 class Probe:
     """The fixed probe batch: v (P, V) uint8 = round(255 x), and labels (P,) int64 where the data has any.
 
-    pixel_mean, pixel_std (V,) float32, for Gaussian visible units only: x = mean + std · (the unit's value).
+    scale: how Gaussian visible units stand for grey values; None for Bernoulli ones.
     """
 
     v: np.ndarray
     labels: np.ndarray | None
-    pixel_mean: np.ndarray | None = None
-    pixel_std: np.ndarray | None = None
+    scale: PixelScale | None = None
 
 
 class _Lines:
@@ -342,4 +342,4 @@ def _parse_probe(path: Path) -> Probe:
     arrays, _ = read_tensors(path)
     if "v" not in arrays or arrays["v"].ndim != 2:
         raise SnapshotError(f"{of_run(path)} is damaged: it holds no probe batch")
-    return Probe(arrays["v"], arrays.get("labels"), arrays.get("pixel_mean"), arrays.get("pixel_std"))
+    return Probe(arrays["v"], arrays.get("labels"), PixelScale.found_in(arrays))

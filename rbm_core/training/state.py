@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from rbm_core import gibbs
+from rbm_core import gibbs, pixels
 from rbm_core.compute import Rng, captured, means_and_softplus, pick_precision, resolve_device
 from rbm_core.config import ConfigError, RunConfig, make_config
 from rbm_core.datasets import Dataset
@@ -105,9 +105,7 @@ class Training:
 
     def _load_data(self) -> None:
         config, train = self.config, self.dataset.train
-        self.pixel_mean = train.mean(0, dtype=np.float64).astype(np.float32)
-        # Border pixels hardly vary; dividing by their spread would blow noise up to the size of strokes.
-        self.pixel_std = np.maximum(train.std(0, dtype=np.float64), 0.1).astype(np.float32)
+        self.scale = pixels.PixelScale.of(train)
         self._bytes = config.visible == "bernoulli" and config.binarisation != "none"
         self.images = self._prepared(train)
         binarise = Rng(config.seed, "monitor", self.device)
@@ -121,15 +119,8 @@ class Training:
 
     def _prepared(self, images: np.ndarray) -> Tensor:
         """Images as training keeps them: uint8 grey values, {0, 255} if thresholded, or real numbers."""
-        if self.config.visible == "gaussian":
-            ready = ((images - self.pixel_mean) / self.pixel_std).astype(np.float32)
-        elif self.config.binarisation == "none":
-            ready = np.ascontiguousarray(images, np.float32)
-        elif self.config.binarisation == "threshold":
-            ready = np.where(images >= 0.5, 255, 0).astype(np.uint8)
-        else:
-            ready = np.round(images * 255).astype(np.uint8)
-        return torch.from_numpy(ready).to(self.device)
+        fields = {"visible": self.config.visible, "binarisation": self.config.binarisation}
+        return torch.from_numpy(pixels.prepared(images, fields, self.scale)).to(self.device)
 
     def _binary(self, prepared: Tensor, rng: Rng) -> Tensor:
         """All of these cases as visible states, float32."""
@@ -175,7 +166,7 @@ class Training:
             if config.visible == "gaussian":
                 mean = torch.zeros(V, device=self.device)
             elif config.data_bias:
-                mean = torch.from_numpy(self.pixel_mean).to(self.device)
+                mean = torch.from_numpy(self.scale.mean).to(self.device)
             model = RBM.initial(
                 V,
                 config.n_hidden,
@@ -218,13 +209,13 @@ class Training:
         if config.visible == "gaussian":
             self.phases.v_chains.copy_(Rng(config.seed, "start", self.device).normal((self.n_chains, V)))
         else:
-            self.phases.v_chains.copy_(start < torch.from_numpy(self.pixel_mean).to(self.device))
+            self.phases.v_chains.copy_(start < torch.from_numpy(self.scale.mean).to(self.device))
         begun = gibbs.half_step(
             self.model, gibbs.from_images(self.model, self.phases.v_chains.float()), self._chains_rng
         )
         self.phases.chains_h.copy_(begun.h)
 
-        mean = torch.from_numpy(self.pixel_mean).to(self.device)
+        mean = torch.from_numpy(self.scale.mean).to(self.device)
         self._v_offset = torch.zeros_like(mean) if config.visible == "gaussian" else mean
         # What changes from update to update lies in tensors of its own, where a captured graph finds it.
         self._batch_rows = torch.zeros(self.batch_size, dtype=torch.int64, device=self.device)
@@ -578,11 +569,11 @@ class Training:
 
     def probe_arrays(self) -> dict[str, np.ndarray]:
         """The probe batch as people see it (uint8 grey values), its labels, and how Gaussian pixels were scaled."""
-        arrays = {"v": np.round(255 * self.probe_images).astype(np.uint8)}
+        arrays = {"v": pixels.as_bytes(self.probe_images)}
         if self.probe_labels is not None:
             arrays["labels"] = np.asarray(self.probe_labels, np.int64)
         if self.config.visible == "gaussian":
-            arrays["pixel_mean"], arrays["pixel_std"] = self.pixel_mean, self.pixel_std
+            arrays |= self.scale.arrays()
         return arrays
 
     # To disk and back --------------------------------------------------------------------------------------------

@@ -201,7 +201,7 @@ def test_gaussian_pixels_are_the_data_s_grey_values(open_film: Callable[..., Pag
         return out }}"""
     )
     for values, shades in (("v", "cell"), ("mean", "means"), ("v", "panel")):
-        expected = 255 * np.clip(probe.pixel_mean + probe.pixel_std * np.array(seen[values]), 0, 1)
+        expected = 255 * np.clip(probe.scale.mean + probe.scale.std * np.array(seen[values]), 0, 1)
         assert np.abs(np.array(seen[shades]) - expected).max() <= 1.01, shades
     expect(page.locator("[data-panel=pv] .label")).to_contain_text("E(v|h)")
 

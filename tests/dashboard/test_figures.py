@@ -8,6 +8,7 @@ import pytest
 
 from dashboard.components.blob import pack, unpack
 from dashboard.figures import curves, moment, palette
+from rbm_core.pixels import PixelScale
 from rbm_core.runs import Probe, Snapshot
 
 H, W_, N, P = 6, 12, 9, 10  # hidden units; visible units (3 x 4); particles; probe images
@@ -163,7 +164,7 @@ def test_gaussian_particles_are_the_datas_grey_values_on_one_scale_for_the_whole
     )
     late = replace(early, W=early.W * 3)
     mean, std = chance.uniform(0, 1, W_).astype(np.float32), chance.uniform(0.1, 0.4, W_).astype(np.float32)
-    probe = Probe(np.zeros((1, W_), np.uint8), None, mean, std)
+    probe = Probe(np.zeros((1, W_), np.uint8), None, PixelScale(mean, std))
     for shown in (early, late):
         header, arrays = moment.particles(shown, SHAPE, probe=probe)
         grey = np.clip(mean + std * (shown.particles_h @ shown.W.T + shown.vbias), 0, 1)

@@ -48,9 +48,9 @@ def test_fantasies_are_shown_in_the_datas_grey_values(runs: Path, monkeypatch: p
     reader = RunReader(runs / "fixed")
     snapshot, probe = reader.snapshot(reader.snapshot_steps()[-1]), reader.probe()
     assert probe is not None
-    assert probe.pixel_mean is not None
+    assert probe.scale is not None
     header, arrays = fed(open_page("train", run="fixed"), "particles")
     means = snapshot.particles_h @ snapshot.W.T + snapshot.vbias
-    grey = np.clip(probe.pixel_mean + probe.pixel_std * means, 0, 1)[: len(arrays["tiles"])]
+    grey = np.clip(probe.scale.mean + probe.scale.std * means, 0, 1)[: len(arrays["tiles"])]
     assert np.abs(arrays["tiles"] / 255 - grey).max() < 0.003
     assert header["unit"] == "grey value"

@@ -717,7 +717,7 @@ def test_chains_go_on_from_another_runs_particles(
     reader = RunReader(other)
     snapshot, probe = reader.snapshot(reader.snapshot_steps()[-1]), reader.probe()
     assert probe is not None
-    grey = np.clip(probe.pixel_mean + probe.pixel_std * snapshot.particles_v[:3], 0, 1)
+    grey = np.clip(probe.scale.mean + probe.scale.std * snapshot.particles_v[:3], 0, 1)
     start = bits(arrays["v_bits"][0], 784)
     assert start[grey == 1].all(), "white pixels of the particles are not on"
     assert not start[grey == 0].any(), "black pixels of the particles are on"

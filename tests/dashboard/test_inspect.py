@@ -13,6 +13,7 @@ from dashboard import run_images
 from dashboard.components.blob import unpack
 from dashboard.figures import dissection, palette
 from rbm_core import datasets, rbm_numpy
+from rbm_core.pixels import PixelScale
 from rbm_core.runs import Probe, RunReader, Snapshot
 from rbm_core.runs.files import hold_lock
 from tests.dashboard.opened import abouts, charts, fed, open_page
@@ -284,7 +285,8 @@ def test_a_step_without_a_snapshot_shows_the_nearest(run: Path) -> None:
 )
 def test_images_are_seen_as_the_runs_units_see_them(fields: dict[str, str], expected: list[float]) -> None:
     grey = np.array([[0, 102, 255]], dtype=np.uint8)
-    probe = Probe(grey, None, np.array([0.5, 0.5, 1.0], np.float32), np.array([1.0, 2.0, 1.0], np.float32))
+    scale = PixelScale(np.array([0.5, 0.5, 1.0], np.float32), np.array([1.0, 2.0, 1.0], np.float32))
+    probe = Probe(grey, None, scale)
     seen = run_images.as_seen(grey, fields, probe)
     np.testing.assert_allclose(seen[0], expected, atol=1e-6)
     if fields.get("visible") == "gaussian":

@@ -1,0 +1,99 @@
+"""Grey values of pictures and states of visible units, each worked out from the other: the only copy of these rules.
+
+A grey value x lies in [0, 1], 0 black and 1 white, and is stored as the byte round(255 x). Bernoulli visible units
+are 0 or 1: a grey value is tossed with its own odds, cut at one half, or, where a run says so, taken as it is.
+Gaussian visible units hold standardised values v = (x − mean) / std. NumPy alone; no torch, no files.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["PixelScale", "as_bytes", "cut", "from_bytes", "grey_values", "prepared", "visible_states"]
+
+# Border pixels hardly vary; dividing by their own deviation would blow their noise up to the size of strokes.
+_LEAST_STD = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class PixelScale:
+    """How the values of Gaussian visible units stand for grey values: x = mean + std · v. Both (V,) float32."""
+
+    mean: np.ndarray
+    std: np.ndarray
+
+    @classmethod
+    def of(cls, images: np.ndarray) -> "PixelScale":
+        """The pixels' means and standard deviations, the latter at least 0.1. images: (N, V) in [0, 1]."""
+        std = np.maximum(images.std(0, dtype=np.float64), _LEAST_STD)
+        return cls(images.mean(0, dtype=np.float64).astype(np.float32), std.astype(np.float32))
+
+    @classmethod
+    def found_in(cls, arrays: Mapping[str, np.ndarray]) -> "PixelScale | None":
+        """The scale that `arrays()` gave; None where there is none, as for Bernoulli units."""
+        mean, std = arrays.get("pixel_mean"), arrays.get("pixel_std")
+        return None if mean is None or std is None else cls(mean, std)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """By the names that files, exports and films use."""
+        return {"pixel_mean": self.mean, "pixel_std": self.std}
+
+    def standardised(self, x: np.ndarray) -> np.ndarray:
+        """(x − mean) / std. x: (..., V) grey values; returns float32."""
+        return ((x - self.mean) / self.std).astype(np.float32)
+
+    def grey(self, v: np.ndarray) -> np.ndarray:
+        """mean + std · v, which may lie beyond black and white. v: (..., V)."""
+        return self.mean + self.std * v
+
+
+def as_bytes(x: np.ndarray) -> np.ndarray:
+    """round(255 x) uint8, with x beyond [0, 1] taken as black or white."""
+    return np.round(255 * np.clip(x, 0, 1)).astype(np.uint8)
+
+
+def from_bytes(x: np.ndarray) -> np.ndarray:
+    """x / 255 float32 where x is uint8; real grey values are returned as they are."""
+    return np.divide(x, np.float32(255), dtype=np.float32) if x.dtype == np.uint8 else x
+
+
+def cut(x: np.ndarray) -> np.ndarray:
+    """1 where the grey value is at least one half, else 0; float32. x: bytes or real numbers."""
+    return (from_bytes(x) >= 0.5).astype(np.float32)
+
+
+def prepared(x: np.ndarray, fields: Mapping[str, Any], scale: PixelScale | None) -> np.ndarray:
+    """Grey values x (N, V) as training keeps them, by the fields "visible" and "binarisation" of a RunConfig.
+
+    float32: states of the visible units (standardised, or grey where nothing is binarised). uint8: 255 times the
+    probability that the unit is 1, to be tossed before every use; {0, 255} where grey values are cut.
+    """
+    if fields["visible"] == "gaussian":
+        assert scale is not None
+        return scale.standardised(x)
+    if fields["binarisation"] == "none":
+        return np.ascontiguousarray(x, np.float32)
+    return as_bytes(cut(x) if fields["binarisation"] == "threshold" else x)
+
+
+def visible_states(x: np.ndarray, fields: Mapping[str, Any], scale: PixelScale | None) -> np.ndarray:
+    """Pictures as states of a run's visible units, without chance: (N, V) float32.
+
+    x: (N, V) bytes or real grey values. fields: of the run's RunConfig. Bernoulli units: cut at one half, unless the
+    run trained on grey values themselves. Gaussian units: standardised, or as they are where no scale is known.
+    """
+    x = from_bytes(x)
+    if fields.get("visible") == "gaussian":
+        return x if scale is None else scale.standardised(x)
+    return x if fields.get("binarisation") == "none" else cut(x)
+
+
+def grey_values(v: np.ndarray, scale: PixelScale | None = None) -> np.ndarray:
+    """States or means of visible units as the data's grey values, 0 black to 1 white. v: (..., V).
+
+    scale: of Gaussian units; None where a unit is the pixel itself. The scale is the data's own and the same for
+    every picture, so that pictures compare; what lies beyond it is drawn black or white.
+    """
+    return np.clip(v if scale is None else scale.grey(v), 0, 1)
