@@ -1,12 +1,15 @@
 """The sidebar's choice of a recorded moment, for pages at rest."""
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
 
 from dashboard import data
 from dashboard.ui import link
+from dashboard.ui.page_state import state_of
 from rbm_core.runs import RunReader, Snapshot
+from rbm_core.runs.vocabulary import LIVE_STATES
 
 HELP = (
     "How far training had come, in parameter updates. Every picture on the page belongs to this moment; "
@@ -14,25 +17,47 @@ HELP = (
 )
 
 
-def choose(reader: RunReader, key: str) -> Snapshot | None:
-    """The snapshot that the reader, or the link, asks for; None where the run has none yet.
+@dataclass
+class _Shown:
+    """For each page, what its slider showed last: a step, or "live"."""
+
+    of_page: dict[str, int | str] = field(default_factory=dict)
+
+
+def choose(reader: RunReader, page: str) -> Snapshot | None:
+    """The snapshot that the reader of `page`, or the link, asks for; None where the run has none yet.
 
     Raises SnapshotError in one sentence if it cannot be read.
     """
     steps = reader.snapshot_steps()
-    live = reader.live() if reader.status()["state"] in data.LIVE_STATES else None
+    live = reader.live() if reader.status()["state"] in LIVE_STATES else None
     if not steps and live is None:
         return None
     newest = max(live.step if live else 0, steps[-1] if steps else 0)
+    options = [*(step for step in steps if step != newest), "live"]
+    chosen = _slider(options, _asked(reader, steps, newest), newest, page)
+    link.remember("step", chosen)
+    if chosen != "live":
+        return data.snapshot(reader.name, chosen)
+    return live if live is not None and live.step >= newest else data.snapshot(reader.name, newest)
+
+
+def _asked(reader: RunReader, steps: list[int], newest: int) -> Any:
+    """The step in the link that the run has, or "live"; a step it does not have costs a sentence."""
     asked = link.field("step")
-    if asked != "live" and asked not in steps and asked != newest:
+    if asked in ("live", newest):
+        return "live"
+    if asked not in steps:
         nearest = reader.nearest_step(asked)
         st.warning(f"This run has no snapshot at step {asked:,}; showing the nearest, step {nearest:,}.")
         asked = nearest
-    options: list[Any] = [*(step for step in steps if step != newest), "live"]
-    if asked == newest or asked not in options:
-        asked = "live"
-    if st.session_state.get(key) not in options or asked != st.session_state.get(f"{key}-shown"):
+    return "live" if asked == newest else asked
+
+
+def _slider(options: list[Any], asked: Any, newest: int, page: str) -> Any:
+    """The step chosen, or "live". What is asked for moves the slider only when it is not what was shown last."""
+    key, shown = f"{page}.step", state_of(_Shown).of_page
+    if st.session_state.get(key) not in options or asked != shown.get(page):
         st.session_state[key] = asked
     chosen = asked
     if len(options) > 1:
@@ -43,8 +68,5 @@ def choose(reader: RunReader, key: str) -> Snapshot | None:
             format_func=lambda step: f"newest · {newest:,}" if step == "live" else f"step {step:,}",
             help=HELP,
         )
-    link.remember("step", chosen)
-    st.session_state[f"{key}-shown"] = chosen
-    if chosen == "live":
-        return live if live is not None and live.step >= newest else data.snapshot(reader.name, newest)
-    return data.snapshot(reader.name, chosen)
+    shown[page] = chosen
+    return chosen

@@ -21,7 +21,7 @@ def run(runs_root: Path) -> Path:
 
 
 def canvas(page: Page, key: str, nth: int = 0) -> Locator:
-    return page.locator(f".st-key-{key} canvas:visible").nth(nth)
+    return page.locator(f".st-key-inspect-{key} canvas:visible").nth(nth)
 
 
 def linked(page: Page, name: str, value: str) -> None:
@@ -102,7 +102,7 @@ def test_a_filter_on_the_train_page_leads_to_its_unit(
     run: Path, start_app: Callable[..., App], open_page: Callable[..., Page]
 ) -> None:
     page = open_page(f"{start_app().url}/?run={RUN}")
-    canvas(page, "filters").click(position={"x": 10, "y": 10})
+    page.locator(".st-key-filters canvas:visible").first.click(position={"x": 10, "y": 10})
     page.get_by_role("button", name="inspect", exact=True).click()
     expect(page.get_by_text("Unit 0: its filter")).to_be_visible()
     linked(page, "unit", "0")

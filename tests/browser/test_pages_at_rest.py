@@ -136,7 +136,7 @@ def test_a_units_film_is_saved_as_seen_and_as_all_its_numbers(
     app: App, runs: Path, open_page: Callable[..., Page], tmp_path: Path
 ) -> None:
     page = open_page(f"{app.url}/{LINKS['unit']}")
-    history = page.locator(".st-key-history")
+    history = page.locator(".st-key-inspect-history")
     expect(history.get_by_text("Unit 3: its filter")).to_be_visible()
     for kind in ("PNG", "CSV"):
         with page.expect_download() as caught:

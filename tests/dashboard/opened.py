@@ -22,9 +22,9 @@ def open_page(page: str = "", **query: str) -> AppTest:
 
 
 def fed(app: AppTest, key: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """(header, arrays) that the canvas component with this key was sent."""
+    """(header, arrays) that the canvas component with the key `key`, or `page.key`, was sent."""
     for element in app.get("bidi_component"):
-        if element.proto.id.endswith(f"-{key}"):
+        if element.proto.id.endswith((f"-{key}", f".{key}")):
             return unpack(element.proto.bytes)
     raise AssertionError(f"no component {key!r}")
 

@@ -11,7 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import run_images
 from dashboard.components.blob import unpack
-from dashboard.figures import dissection, palette
+from dashboard.figures import palette
+from dashboard.figures.dissection import image, unit
 from rbm_core import datasets, rbm_numpy
 from rbm_core.pixels import PixelScale
 from rbm_core.runs import Probe, RunReader, Snapshot
@@ -87,7 +88,7 @@ def test_a_stranger_is_told_what_the_page_is_for(run: Path) -> None:
 def test_without_a_link_the_strongest_unit_is_opened(run: Path, last: Snapshot) -> None:
     app = open_inspect()
     strongest = int(np.argmax(np.linalg.norm(last.W, axis=0)))
-    assert app.number_input(key="inspect-unit").value == strongest
+    assert app.number_input(key="inspect.unit").value == strongest
     assert fed(app, "units")[0]["chosen"] == strongest
 
 
@@ -104,7 +105,7 @@ def test_the_most_exciting_images_really_excite_the_unit_most(run: Path, last: S
 
 def test_a_typed_unit_is_opened_and_kept_in_the_link(run: Path) -> None:
     app = open_inspect(unit="5")
-    app.number_input(key="inspect-unit").set_value(9).run()
+    app.number_input(key="inspect.unit").set_value(9).run()
     assert fed(app, "history")[0]["key"] == "unit 9"
     assert linked(app, "unit") == "9"
 
@@ -125,7 +126,7 @@ def test_a_link_that_cannot_be_read_falls_back_and_says_so(run: Path, bad: dict[
 
 
 def test_nearest_units_are_ranked_by_cosine_and_leave_the_unit_itself_out(last: Snapshot) -> None:
-    (_, arrays), cosine = dissection.neighbours(last, SHAPE, 5, 10)
+    (_, arrays), cosine = unit.neighbours(last, SHAPE, 5, 10)
     units = arrays["units"]
     assert 5 not in units
     W = last.W / np.linalg.norm(last.W, axis=0)
@@ -139,18 +140,18 @@ def test_the_histogram_counts_every_image_of_each_class_once() -> None:
     rng = np.random.default_rng(0)
     p, labels = rng.random(500), rng.integers(0, 4, 500)
     p[:3] = 1.0  # the right edge belongs to the last bin
-    classes, counts = dissection.class_counts(p, labels)
+    classes, counts = unit.class_counts(p, labels)
     np.testing.assert_array_equal(classes, np.unique(labels))
     np.testing.assert_array_equal(counts.sum(axis=1), [(labels == c).sum() for c in classes])
-    figure = dissection.activation_by_class(p, labels, 3, dark=False)
+    figure = unit.activation_by_class(p, labels, 3, dark=False)
     assert "h<sub>3</sub> = 1" in figure.layout.xaxis.title.text
-    assert len(figure.data[0].x) == 4 * dissection.BINS
+    assert len(figure.data[0].x) == 4 * unit.BINS
 
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_figures_take_their_colours_from_the_palette(dark: bool) -> None:
     lines = palette.LINES_DARK if dark else palette.LINES_LIGHT
-    figure = dissection.activation_by_class(np.linspace(0, 1, 50), None, 0, dark)
+    figure = unit.activation_by_class(np.linspace(0, 1, 50), None, 0, dark)
     assert figure.data[0].marker.color == lines["blue"]
 
 
@@ -170,11 +171,11 @@ def test_a_pixels_map_holds_its_weight_to_every_unit(run: Path, last: Snapshot) 
 
 def test_row_and_column_name_the_pixel(run: Path) -> None:
     app = open_inspect(look="pixel", pixel="406")
-    assert (app.number_input(key="inspect-row").value, app.number_input(key="inspect-column").value) == (
+    assert (app.number_input(key="inspect.row").value, app.number_input(key="inspect.column").value) == (
         14,
         14,
     )
-    app.number_input(key="inspect-column").set_value(20).run()
+    app.number_input(key="inspect.column").set_value(20).run()
     assert linked(app, "pixel") == "412"
 
 
@@ -200,11 +201,10 @@ def energy_of(figure: go.Figure) -> dict[str, float]:
 
 @pytest.mark.parametrize("gaussian", [False, True])
 def test_energy_bars_add_up_to_the_free_energy(last: Snapshot, gaussian: bool) -> None:
-    model = dissection.parameters(last)
-    model = rbm_numpy.Parameters(model.W, model.vbias, model.hbias, gaussian)
+    model = rbm_numpy.Parameters(last.W, last.vbias, last.hbias, gaussian)
     v = last.particles_v[0].astype(np.float32)
     terms = rbm_numpy.energy_terms(model, v)
-    figure = dissection.energy_figure(terms, gaussian, dark=False)
+    figure = image.energy_figure(terms, gaussian, dark=False)
     bars = energy_of(figure)
     names = list(bars)
     assert bars["mean energy"] == pytest.approx(sum(bars[name] for name in names[:3]))
@@ -213,14 +213,14 @@ def test_energy_bars_add_up_to_the_free_energy(last: Snapshot, gaussian: bool) -
         float(rbm_numpy.free_energies(model, v[None])[0]), rel=1e-4
     )
     assert "nats" in figure.layout.xaxis.title.text
-    spent = dissection.softplus_figure(terms, dark=False)
+    spent = image.softplus_figure(terms, dark=False)
     assert spent.data[0].y[0] == -terms.softplus.max()
     assert "nats" in spent.layout.yaxis.title.text
 
 
 def test_a_class_shows_only_its_images(run: Path) -> None:
     app = open_inspect(look="image")
-    app.selectbox(key="inspect-class").set_value("3").run()
+    app.selectbox(key="inspect.class").set_value("3").run()
     labels = datasets.load("mnist-5k", n_valid=100).train_labels
     assert labels is not None
     _, arrays = fed(app, "images")

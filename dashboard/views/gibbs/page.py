@@ -88,7 +88,7 @@ def _choose_snapshot(reader: RunReader) -> Snapshot | None:
 
     The newest one of a run that is still training stays the one taken: a film must not change under the eye.
     """
-    chosen = snapshot_choice.choose(reader, "gibbs-step")
+    chosen = snapshot_choice.choose(reader, "gibbs")
     kept = st.session_state.pop("gibbs-taken", None)
     if chosen is None or link.field("step") != "live":
         return chosen

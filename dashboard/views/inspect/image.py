@@ -1,0 +1,172 @@
+"""The look at one image: which units answer to it, what they add up to, and its energy."""
+
+import numpy as np
+import streamlit as st
+
+from dashboard.figures.dissection import image as figures
+from dashboard.figures.dissection.parts import image_tiles
+from dashboard.run_images import Pictures
+from dashboard.ui.about import about
+from dashboard.ui.charts import chart, is_dark, table_button
+from dashboard.ui.page_state import state_of
+from dashboard.views.inspect import texts
+from dashboard.views.inspect.opened import Opened, mount_map, mount_mosaic, number_of
+from dashboard.views.inspect.state import Inspect
+from rbm_core import rbm_numpy
+from rbm_core.rbm_numpy import BuildUp, EnergyTerms
+
+CLASS = "inspect.class"
+IMAGES_SHOWN = 49
+STANDING = 2000  # images whose free energies are shown beside this one's
+
+
+def show(opened: Opened) -> None:
+    pool = opened.pool
+    if pool is None:
+        st.info(
+            "This machine has neither the run's data nor its probe images, so there is no image to take "
+            "apart."
+        )
+        return
+    image = number_of("image", len(pool), lambda: 0, "images")
+    v = opened.seen(pool.images[image : image + 1])[0]
+    built, terms = rbm_numpy.build_up(opened.model, v), rbm_numpy.energy_terms(opened.model, v)
+    left, right = st.columns([4, 7], gap="large")
+    with left:
+        pick(opened, pool, image)
+    with right:
+        build_up(opened, pool, image, v, built)
+    answering(opened, image, built, terms)
+    energy(opened, pool, image, terms)
+
+
+def pick(opened: Opened, pool: Pictures, image: int) -> None:
+    """A class, then one of its images."""
+    which = np.arange(len(pool))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if pool.labels is not None:
+            digit = pick_class(pool.labels)
+            if digit != "any":
+                which = np.flatnonzero(pool.labels == int(digit))
+        pages = max(1, -(-len(which) // IMAGES_SHOWN))
+        page = state_of(Inspect).images_page % pages
+
+        def turn() -> None:
+            state_of(Inspect).images_page = (page + 1) % pages
+
+        if pages > 1:
+            st.button(
+                "Others", icon=":material/refresh:", on_click=turn, help="The next images of this class."
+            )
+    shown = which[page * IMAGES_SHOWN : (page + 1) * IMAGES_SHOWN]
+    facts = [] if pool.labels is None else [("class", pool.labels[shown])]
+    header, arrays = image_tiles(
+        pool.images[shown],
+        opened.shape,
+        [("number", shown), *facts],
+        "Pick an image",
+        f"From {pool.source}.",
+    )
+    place = np.flatnonzero(shown == image)
+    header |= {"opens": True, "chosen": int(place[0]) if len(place) else None}
+    arrays |= {"units": shown.astype(np.int32)}
+    mount_mosaic(opened, "images", (header, arrays), "images", "image")
+    about("the images to pick from", **texts.images(opened.fields))
+
+
+def pick_class(labels: np.ndarray) -> str:
+    """The class whose images are offered, or "any"."""
+    kept = state_of(Inspect).kept
+    classes = ["any", *map(str, np.unique(labels))]
+    digit = kept.value("digit") if kept.value("digit") in classes else "any"
+    st.session_state[CLASS] = digit
+
+    def chosen() -> None:
+        wanted = st.session_state[CLASS]
+        kept.keep("digit", wanted)
+        state_of(Inspect).images_page = 0
+        if wanted != "any":
+            kept.keep("image", int(np.flatnonzero(labels == int(wanted))[0]))
+
+    st.selectbox(
+        "Class", classes, key=CLASS, on_change=chosen, width=110, help="Only images with this label."
+    )
+    kept.keep("digit", digit)
+    return digit
+
+
+def build_up(opened: Opened, pool: Pictures, image: int, v: np.ndarray, built: BuildUp) -> None:
+    """The picture that the strongest units make when they are added one by one."""
+    label = "" if pool.labels is None else f", class {pool.labels[image]}"
+    header, arrays = figures.build_up(
+        built,
+        opened.shown(built.means),
+        opened.shown(v),
+        opened.shape,
+        f"image {image}",
+        f"image {image}{label}{texts.seen_as(opened.fields)}",
+        opened.model.gaussian,
+    )
+    header |= {"name": f"image-{image}-build-up"}
+    mount_map(opened, "build-up", (header, arrays))
+    about("how the units add up", **texts.build_up(opened.model.gaussian))
+
+
+def answering(opened: Opened, image: int, built: BuildUp, terms: EnergyTerms) -> None:
+    """The units that shape the image most."""
+    blob = figures.answering(opened.snapshot, built, opened.shape)
+    mount_mosaic(opened, "answering", blob, f"image-{image}-units", "unit")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        about("the units that answer", **texts.ANSWERING)
+        table_button(
+            "Units and terms",
+            opened.file("image", image, "units"),
+            ("unit", "p(h=1|v)", "push", "softplus_nats"),
+            lambda: zip(range(len(built.p)), built.p, built.strength, terms.softplus, strict=True),
+        )
+
+
+def energy(opened: Opened, pool: Pictures, image: int, terms: EnergyTerms) -> None:
+    """The image's energy, term by term, among other images, and unit by unit."""
+    st.subheader("Its energy", anchor=False)
+    st.caption(
+        "What the picture costs by itself, what the hidden units and their weights give back, and what is left: the "
+        "free energy. *Entropy of h* is how undecided the hidden units are; *softplus* is log(1 + eˣ) of a unit's "
+        "input x: about x where the unit fits, about nought where it does not."
+    )
+    left, right = st.columns(2, gap="large")
+    with left:
+        energy_terms(opened, image, terms)
+    with right:
+        others = rbm_numpy.free_energies(opened.model, opened.seen(pool.images[:STANDING]))
+        fantasies = rbm_numpy.free_energies(opened.model, opened.snapshot.particles_v.astype(np.float32))
+        chart(
+            figures.standing(terms.free_energy, others, fantasies, is_dark(), pool.source),
+            f"image-{image}-standing",
+            "Free energies of data and fantasies, and where this image stands among them.",
+            opened.file("image", image, "standing"),
+        )
+        about("where it stands", **texts.STANDING)
+    chart(
+        figures.softplus_figure(terms, is_dark()),
+        f"image-{image}-softplus",
+        "The softplus term of each hidden unit, the largest first.",
+        opened.file("image", image, "softplus"),
+    )
+    about("what each unit takes off", **texts.SOFTPLUS)
+
+
+def energy_terms(opened: Opened, image: int, terms: EnergyTerms) -> None:
+    file = opened.file("image", image, "energy")
+    chart(
+        figures.energy_figure(terms, opened.model.gaussian, is_dark()),
+        f"image-{image}-energy",
+        f"The terms of the energy; free energy {terms.free_energy:.1f} nats.",
+        file,
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        about("the terms of the energy", **texts.energy(opened.model.gaussian))
+        names = ("visible", "hidden", "pairs", "mean_energy", "entropy", "free_energy")
+        table_button(
+            "Energy", file, ("term", "nats"), lambda: ((name, getattr(terms, name)) for name in names)
+        )

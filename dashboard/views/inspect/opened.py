@@ -1,0 +1,125 @@
+"""What the looks at a unit, a pixel and an image share: the moment opened, its pictures, and where a click leads."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from dashboard import components, run_images
+from dashboard.components import cellmap, mosaic
+from dashboard.components.blob import pack
+from dashboard.figures.moment import Blob
+from dashboard.ui.charts import file_name
+from dashboard.ui.page_state import state_of
+from dashboard.views.inspect.state import Inspect
+from rbm_core import rbm_numpy
+from rbm_core.runs import Probe, RunReader, Snapshot
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A recorded moment of a run, whose images are `shape` pixels in size."""
+
+    reader: RunReader
+    snapshot: Snapshot
+    shape: tuple[int, int]
+
+    @cached_property
+    def fields(self) -> dict[str, Any]:
+        """The run's config."""
+        return self.reader.config()["config"]
+
+    @cached_property
+    def model(self) -> rbm_numpy.Parameters:
+        s = self.snapshot
+        return rbm_numpy.Parameters(s.W, s.vbias, s.hbias, s.meta.get("visible") == "gaussian", s.log_var)
+
+    @cached_property
+    def probe(self) -> Probe | None:
+        return self.reader.probe()
+
+    @cached_property
+    def pool(self) -> run_images.Pictures | None:
+        """Images of the run's own data; None where this machine has none."""
+        return run_images.of(self.reader)
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """What a saved picture says about where it comes from."""
+        return {"run": self.reader.name, "step": self.snapshot.step, "seed": self.fields.get("seed")}
+
+    def file(self, *parts: object) -> str:
+        """A name for a file with something of this moment."""
+        return file_name(self.reader.name, "step", self.snapshot.step, *parts)
+
+    def seen(self, images: np.ndarray) -> np.ndarray:
+        """(N, V) grey images as states of the run's visible units."""
+        return run_images.as_seen(images, self.fields, self.probe)
+
+    def shown(self, v: np.ndarray) -> np.ndarray:
+        """(…, V) states or means of the visible units as grey values."""
+        return run_images.as_shown(v, self.fields, self.probe)
+
+
+def number_of(name: str, count: int, chosen_otherwise: Callable[[], int], noun: str) -> int:
+    """The number in the link if this run has it, else the one the page chooses; a sentence says so if it has not."""
+    kept = state_of(Inspect).kept
+    value = kept.value(name)
+    if isinstance(value, int) and value < count:
+        return value
+    number = chosen_otherwise()
+    if isinstance(value, int):
+        st.warning(
+            f"This run has {count:,} {noun}, numbered from 0; there is no number {value:,}, showing {number}."
+        )
+        kept.keep(name, number)
+    return number
+
+
+def open_from(key: str, what: str) -> Callable[[], None]:
+    """A callback of the component `key`: the unit, pixel or image (`what`) that was clicked in it is opened."""
+
+    def clicked() -> None:
+        number = st.session_state[key].get("open")
+        if isinstance(number, int) and not isinstance(number, bool) and number >= 0:
+            kept = state_of(Inspect).kept
+            kept.keep(what, number)
+            kept.keep("look", what)
+
+    return clicked
+
+
+def mount_mosaic(opened: Opened, widget: str, blob: Blob, name: str, opens: str, **callbacks: Any) -> None:
+    """Tiles, sent only when they changed; a click on one opens its unit or image, as `opens` says."""
+    key = f"inspect.{widget}"
+    header, arrays = blob
+    header |= {"name": name, "of": opened.source}
+    version = f"{header['of']} {header['title']} {header.get('chosen')} {header.get('sort')} "
+    version += str(hash(arrays["tiles"].tobytes()))
+    components.feed(
+        mosaic.mount,
+        key,
+        version,
+        lambda: pack({**header, "version": version}, arrays),
+        on_open_change=open_from(key, opens),
+        **callbacks,
+    )
+
+
+def mount_map(opened: Opened, widget: str, blob: Blob, opens: str = "", **callbacks: Any) -> None:
+    """A map of cells; a click on one opens its pixel or unit, if `opens` says which."""
+    key = f"inspect.{widget}"
+    header, arrays = blob
+    header |= {"of": opened.source}
+    if opens:
+        callbacks["on_open_change"] = open_from(key, opens)
+    cellmap.mount(key=key, data=pack(header, arrays), **callbacks)
+
+
+def metrics(told: list[tuple[str, str, str]]) -> None:
+    """Numbers in a row: label, value and what it means."""
+    for label, value, tip in told:
+        st.metric(label, value, help=tip, width="content")
