@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from rbm_core.runs import RunError, RunReader, control, list_runs
-from tests.live import App, settle, shoot
+from tests.live import App, settle, shoot, until
 from tests.small_run import train_small
 
 RUN = "small-run"
@@ -27,16 +27,6 @@ def canvas(page: Page, key: str) -> Locator:
 
 def pixels(page: Page, key: str) -> str:
     return canvas(page, key).evaluate("(canvas) => canvas.toDataURL()")
-
-
-def until(condition: Callable[[], bool], seconds: float, what: str) -> float:
-    """Seconds it took; fails with `what` if it never came true."""
-    start = time.monotonic()
-    while time.monotonic() - start < seconds:
-        if condition():
-            return time.monotonic() - start
-        time.sleep(0.04)
-    raise AssertionError(f"{what} within {seconds:g} s")
 
 
 def badge(page: Page) -> str:
@@ -65,9 +55,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def finished(
-    trained: Path, start_app: Callable[..., App], open_page: Callable[..., Page]
+    trained: Path, serve: Callable[[Path], App], open_page: Callable[..., Page]
 ) -> Callable[..., Page]:
-    app = start_app(RBM_RUNS_DIR=str(trained.parent))
+    app = serve(trained.parent)
 
     def open_it(query: str = "", **window: object) -> Page:
         page = open_page(f"{app.url}/?{query}", **window)

@@ -12,8 +12,8 @@ from PIL import Image
 from playwright.sync_api import Locator, Page
 
 from rbm_core.runs import RunReader
-from tests.browser.test_train import RUN, canvas, shown_step, until
-from tests.live import App, settle, shoot
+from tests.browser.test_train import RUN, canvas, shown_step
+from tests.live import App, settle, shoot, until
 from tests.small_run import train_small
 
 # Everything one can operate, shadow roots included, with the name a screen reader would say.
@@ -67,10 +67,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def train(
-    trained: Path, start_app: Callable[..., App], open_page: Callable[..., Page]
-) -> Callable[..., Page]:
-    app = start_app(RBM_RUNS_DIR=str(trained.parent))
+def train(trained: Path, serve: Callable[[Path], App], open_page: Callable[..., Page]) -> Callable[..., Page]:
+    app = serve(trained.parent)
 
     def open_it(query: str = "", **window: object) -> Page:
         page = open_page(f"{app.url}/?run={RUN}&{query}", **window)

@@ -16,8 +16,8 @@ from playwright.sync_api import Page
 from dashboard.processes import trainers
 from rbm_core.config import preset
 from rbm_core.runs import RunReader
-from tests.browser.test_train import badge, canvas, link, pixels, shown_step, slide, until
-from tests.live import ARTIFACTS, App, settle, shoot
+from tests.browser.test_train import badge, canvas, link, pixels, shown_step, slide
+from tests.live import ARTIFACTS, App, settle, shoot, until
 
 SECONDS = float(os.environ.get("RBM_STREAM_SECONDS", "16"))
 RUN = "streamed"
