@@ -202,7 +202,7 @@ def _shades(x: np.ndarray) -> np.ndarray:
     return np.rint(x * 255).astype(np.uint8)
 
 
-def film_frame(
+def timelapse_frame(
     snapshot: Snapshot,
     shape: tuple[int, int],
     subject: str,
@@ -210,7 +210,7 @@ def film_frame(
     scale: float,
     probe: Probe | None = None,
 ) -> np.ndarray:
-    """One frame of a film: all filters in colour, uint8 (H, W, 3), or the first 100 fantasies in grey, (H, W).
+    """One frame of a timelapse: all filters in colour, uint8 (H, W, 3), or the first 100 fantasies in grey, (H, W).
 
     order: (n,) int, the hidden units shown, row by row. scale: the weight at which colours saturate. probe: see
     particles.

@@ -1,6 +1,8 @@
-"""The training as a film to take away: one frame a kept snapshot, made by a process of its own.
+"""The training as an animation to take away: a timelapse of one frame a kept snapshot, made by a process of its own.
 
-Beside the page's server, in a thread, the work would hold up every page and every command for seconds.
+A thread of the page's server would hold up every page and every command for seconds. The process reads one line of
+JSON, the wish, and answers in lines: `words 40 %` while it works, then `file BYTES` followed by that many bytes, or
+`error SENTENCE`.
 """
 
 import json
@@ -10,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
@@ -24,10 +26,12 @@ MOST_FRAMES = 48
 _MOST_FRAME_PIXELS = 60_000_000  # of all frames: leaves room for captions within animation.MOST_PIXELS
 
 
-class Filming:
-    """One film in the making. `words` says how far it is; then `data` holds the file, or `error` why there is none.
+class Export:
+    """One timelapse in the making. `words` says how far it is; then `data` holds the file, or `error` a sentence why
+    there is none.
 
-    order: the hidden units in the order of the page, (n,) int.
+    number: the browser's name for this export. order: the hidden units in the order of the page, (n,) int.
+    ValueError for a subject or a format that does not exist.
     """
 
     def __init__(
@@ -42,7 +46,8 @@ class Filming:
     ) -> None:
         if subject not in SUBJECTS or format not in FORMATS:
             raise ValueError(
-                f"a film shows {' or '.join(SUBJECTS)} as {' or '.join(FORMATS)}, got {subject!r}, {format!r}"
+                f"a timelapse shows {' or '.join(SUBJECTS)} as {' or '.join(FORMATS)}, "
+                f"got {subject!r}, {format!r}"
             )
         self.number = number
         self.file = f"{name}-{subject}.{format}"
@@ -57,7 +62,7 @@ class Filming:
             "order": order.tolist(),
         }
         self.thread = threading.Thread(
-            target=self._wait, args=(wish,), name=f"film-{Path(self.file).stem}", daemon=True
+            target=self._follow, args=(wish,), name=f"timelapse-{Path(self.file).stem}", daemon=True
         )
         self.thread.start()
 
@@ -65,8 +70,8 @@ class Filming:
     def ended(self) -> bool:
         return self.data is not None or self.error is not None
 
-    def _wait(self, wish: dict[str, object]) -> None:
-        """Follows the process: lines of words, then the film or why there is none."""
+    def _follow(self, wish: dict[str, Any]) -> None:
+        """Starts the process and takes its answers."""
         places = os.pathsep.join(filter(None, [str(REPO), os.environ.get("PYTHONPATH", "")]))
         try:
             with subprocess.Popen(
@@ -79,19 +84,24 @@ class Filming:
                 assert child.stdout is not None
                 child.stdin.write(json.dumps(wish).encode())
                 child.stdin.close()
-                for line in child.stdout:
-                    kind, _, words = line.decode().rstrip("\n").partition(" ")
-                    if kind == "words":
-                        self.words = words
-                    elif kind == "error":
-                        self.error = words
-                    elif kind == "film":
-                        film = child.stdout.read(int(words))
-                        self.data = film if len(film) == int(words) else None
+                self._take(child.stdout)
         except OSError as error:
-            self.error = f"No film could be made: {error}"
+            self.error = f"No animation could be made: {error}"
         if not self.ended:
-            self.error = f"No film could be made: its process ended early (exit code {child.returncode})."
+            self.error = (
+                f"No animation could be made: its process ended early (exit code {child.returncode})."
+            )
+
+    def _take(self, answers: IO[bytes]) -> None:
+        for line in answers:
+            kind, _, words = line.decode().rstrip("\n").partition(" ")
+            if kind == "words":
+                self.words = words
+            elif kind == "error":
+                self.error = words
+            elif kind == "file":
+                file = answers.read(int(words))
+                self.data = file if len(file) == int(words) else None
 
 
 def make(
@@ -102,7 +112,10 @@ def make(
     order: np.ndarray,
     say: Callable[[str], None],
 ) -> bytes:
-    """The file, its progress said in a word or two. RunError, FilmError or OSError where there is none to make."""
+    """The animation's file; `say` is called with its progress in a word or two.
+
+    RunError, animation.FilmError or OSError where none can be made.
+    """
     frames, captions = _frames(reader, list(steps), subject, order, say)
     say("writing")
     fps = min(12.0, max(2.0, len(frames) / 8))
@@ -115,17 +128,17 @@ def _frames(
     recorded = reader.config()
     last = reader.snapshot(steps[-1])
     shape = moment.image_shape(last.W.shape[0], (recorded.get("data") or {}).get("image_shape"))
-    scale = moment.common_scale(last.W)  # one scale for the whole film, so that weights are seen to grow
+    scale = moment.common_scale(last.W)  # one scale for all frames, so that the weights are seen to grow
     probe = reader.probe()
-    frame = moment.film_frame(last, shape, subject, order, scale, probe)
-    many = max(2, min(MOST_FRAMES, _MOST_FRAME_PIXELS // (frame.shape[0] * frame.shape[1])))
-    if len(steps) > many:
-        steps = [steps[round(i * (len(steps) - 1) / (many - 1))] for i in range(many)]
+    frame = moment.timelapse_frame(last, shape, subject, order, scale, probe)
+    most = max(2, min(MOST_FRAMES, _MOST_FRAME_PIXELS // (frame.shape[0] * frame.shape[1])))
+    if len(steps) > most:
+        steps = [steps[round(i * (len(steps) - 1) / (most - 1))] for i in range(most)]
     what = f"filters, red +{scale:.2g} to blue -{scale:.2g}" if subject == "filters" else "fantasies"
     frames, captions = [], []
     for number, step in enumerate(steps, 1):
         snapshot = reader.snapshot(step)
-        frames.append(moment.film_frame(snapshot, shape, subject, order, scale, probe))
+        frames.append(moment.timelapse_frame(snapshot, shape, subject, order, scale, probe))
         epoch = snapshot.meta.get("epoch")
         at = f"step {step:,}" + (f" · epoch {epoch:.3g}" if isinstance(epoch, (int, float)) else "")
         captions.append(f"{reader.path.name} · {at} · seed {recorded['config'].get('seed', '?')} · {what}")
@@ -137,27 +150,25 @@ def _main(wish: IO[bytes], answers: IO[bytes]) -> None:
     if hasattr(os, "nice"):
         os.nice(10)  # the page and the trainer come first
 
-    def tell(kind: str, words: object) -> None:
+    def answer(kind: str, words: object) -> None:
         answers.write(f"{kind} {' '.join(str(words).split())}\n".encode())
         answers.flush()
 
     asked = json.loads(wish.read())
     try:
-        order = np.array(asked["order"], dtype=np.int64)
-        reader = RunReader(Path(asked["path"]))
-        film = make(
-            reader,
+        file = make(
+            RunReader(Path(asked["path"])),
             asked["steps"],
             asked["subject"],
             asked["format"],
-            order,
-            lambda words: tell("words", words),
+            np.array(asked["order"], dtype=np.int64),
+            lambda words: answer("words", words),
         )
     except (RunError, animation.FilmError, OSError, ValueError, IndexError, MemoryError) as error:
-        tell("error", f"No film could be made: {error}")
+        answer("error", f"No animation could be made: {error}")
         return
-    tell("film", len(film))
-    answers.write(film)
+    answer("file", len(file))
+    answers.write(file)
     answers.flush()
 
 

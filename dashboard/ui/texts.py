@@ -20,6 +20,11 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def unbroken_duration(seconds: float) -> str:
+    """`duration`, with spaces at which no line breaks."""
+    return duration(seconds).replace(" ", "\u00a0")
+
+
 def plain(text: str) -> str:
     """The text with every character that Markdown would read as a sign escaped."""
     return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!:$~<>|" else c for c in text)

@@ -172,7 +172,7 @@ def test_gaussian_particles_are_the_datas_grey_values_on_one_scale_for_the_whole
         drawn = np.clip(mean + std * shown.particles_v, 0, 1)
         assert np.abs(arrays["bits"] / 255 - drawn).max() <= 0.5 / 255 + 1e-6
         assert (header["low"], header["high"], header["unit"]) == (0, 1, "grey value")
-        frame = moment.film_frame(shown, SHAPE, "fantasies", IN_ORDER, 1.0, probe)
+        frame = moment.timelapse_frame(shown, SHAPE, "fantasies", IN_ORDER, 1.0, probe)
         assert np.array_equal(frame[: SHAPE[0], : SHAPE[1]], arrays["tiles"][0].reshape(SHAPE))
 
 

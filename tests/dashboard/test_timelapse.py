@@ -1,4 +1,4 @@
-"""The training as a film: one frame a snapshot, on one scale, in the page's order, made while the page goes on."""
+"""The training as an animation: one frame a snapshot, on one scale, in the order of the page, made beside the page."""
 
 import io
 import time
@@ -10,20 +10,20 @@ from PIL import Image
 
 from dashboard.figures import moment, palette
 from dashboard.processes import timelapse
-from dashboard.processes.timelapse import Filming
+from dashboard.processes.timelapse import Export
 from rbm_core.runs import RunReader
 from tests.small_run import train_small
 
-RUN = "filmed"
+RUN = "lapsed"
 
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> RunReader:
-    return RunReader(train_small(tmp_path_factory.mktemp("film") / "checkpoints", RUN))
+    return RunReader(train_small(tmp_path_factory.mktemp("timelapse") / "checkpoints", RUN))
 
 
-def film(reader: RunReader, subject: str = "filters", format: str = "gif") -> Filming:
-    made = Filming(1, reader, RUN, reader.snapshot_steps(), subject, format, np.arange(64))
+def export(reader: RunReader, subject: str = "filters", format: str = "gif") -> Export:
+    made = Export(1, reader, RUN, reader.snapshot_steps(), subject, format, np.arange(64))
     made.thread.join(60)
     assert made.ended
     return made
@@ -31,8 +31,8 @@ def film(reader: RunReader, subject: str = "filters", format: str = "gif") -> Fi
 
 @pytest.mark.parametrize("subject", timelapse.SUBJECTS)
 @pytest.mark.parametrize("format", timelapse.FORMATS)
-def test_a_film_has_one_frame_a_snapshot(reader: RunReader, subject: str, format: str) -> None:
-    made = film(reader, subject, format)
+def test_an_animation_has_one_frame_a_snapshot(reader: RunReader, subject: str, format: str) -> None:
+    made = export(reader, subject, format)
     assert made.error is None
     assert made.data is not None
     image = Image.open(io.BytesIO(made.data))
@@ -44,7 +44,7 @@ def test_a_film_has_one_frame_a_snapshot(reader: RunReader, subject: str, format
 def test_a_frame_shows_the_recorded_weights_in_the_order_of_the_page(reader: RunReader) -> None:
     snapshot = reader.snapshot(reader.snapshot_steps()[-1])
     order = np.arange(64)[::-1]
-    frame = moment.film_frame(snapshot, (28, 28), "filters", order, scale=0.5)
+    frame = moment.timelapse_frame(snapshot, (28, 28), "filters", order, scale=0.5)
     table = palette.colour_table(palette.DIVERGING_LIGHT).astype(int)
     shade = np.rint(15 * np.clip(snapshot.W[:, 63] / 0.5, -1, 1)) / 15
     wanted = table[np.rint(127.5 + 127.5 * shade).astype(int)].reshape(28, 28, 3)
@@ -61,37 +61,39 @@ def test_many_snapshots_are_thinned_evenly_and_keep_both_ends(
     assert words == ["30 %", "60 %", "90 %", "writing"]
 
 
-def test_the_server_is_free_while_a_film_is_made(reader: RunReader) -> None:
-    made = Filming(1, reader, RUN, reader.snapshot_steps(), "filters", "webp", np.arange(64))
+def test_the_server_is_free_while_an_animation_is_made(reader: RunReader) -> None:
+    made = Export(1, reader, RUN, reader.snapshot_steps(), "filters", "webp", np.arange(64))
     before = time.process_time()
     made.thread.join(60)
     assert made.data is not None
-    assert time.process_time() - before < 0.2, "the film is made by the server itself"
+    assert time.process_time() - before < 0.2, "the animation is made by the server itself"
 
 
 def test_a_process_that_dies_is_answered_for(reader: RunReader, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timelapse.sys, "executable", "/bin/false")
-    made = film(reader)
+    made = export(reader)
     assert made.data is None
     assert made.error is not None
-    assert "No film could be made" in made.error
+    assert "No animation could be made" in made.error
 
 
-def test_a_run_deleted_under_the_film_costs_one_sentence(tmp_path: Path) -> None:
+def test_a_run_deleted_meanwhile_costs_one_sentence(tmp_path: Path) -> None:
     path = train_small(tmp_path, "gone", epochs=1)
     reader = RunReader(path)
     steps = reader.snapshot_steps()
     for file in (path / "snapshots").iterdir():
         file.unlink()
-    made = Filming(1, reader, "gone", steps, "filters", "gif", np.arange(64))
+    made = Export(1, reader, "gone", steps, "filters", "gif", np.arange(64))
     made.thread.join(30)
     assert made.data is None
     assert made.error is not None
     assert "\n" not in made.error
-    assert "No film could be made" in made.error
+    assert "No animation could be made" in made.error
 
 
 @pytest.mark.parametrize(("subject", "format"), [("weights", "gif"), ("filters", "exe")])
-def test_a_film_of_what_there_is_not_is_refused(reader: RunReader, subject: str, format: str) -> None:
-    with pytest.raises(ValueError, match="a film shows filters or fantasies as gif or webp"):
-        Filming(1, reader, RUN, [0], subject, format, np.arange(3))
+def test_a_subject_or_a_format_that_does_not_exist_is_refused(
+    reader: RunReader, subject: str, format: str
+) -> None:
+    with pytest.raises(ValueError, match="a timelapse shows filters or fantasies as gif or webp"):
+        Export(1, reader, RUN, [0], subject, format, np.arange(3))

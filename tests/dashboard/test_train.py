@@ -226,11 +226,11 @@ def test_a_pressed_button_reaches_the_trainer_and_shows_at_once(run: Path) -> No
 def test_a_setting_changed_while_it_trains_is_sent_with_its_name(run: Path) -> None:
     lock = live(run, state="running", steps_per_s=100.0)
     app = open_train(run=RUN)
-    app.session_state["change"] = True
+    app.session_state["train.change"] = True
     app.run()
-    app.selectbox(key="change_what").set_value("momentum").run()
-    app.number_input(key="change_momentum").set_value(0.7).run()
-    app.button(key="change_do").click().run()
+    app.selectbox(key="train.change_what").set_value("momentum").run()
+    app.number_input(key="train.change_momentum").set_value(0.7).run()
+    app.button(key="train.change_do").click().run()
     (command,) = control.take(run)
     assert command["command"] == "set"
     assert command["value"] == {"name": "momentum", "value": 0.7}
@@ -254,12 +254,12 @@ def test_a_change_starts_from_the_setting_in_force_and_says_when_it_is_made(run:
     set_by_hand(0.2)
     lock = live(run, state="running", steps_per_s=100.0, learning_rate=0.15)  # a quarter of the run is done
     app = open_train(run=RUN)
-    app.session_state["change"] = True
+    app.session_state["train.change"] = True
     app.run()
-    assert app.number_input(key="change_learning_rate").value == 0.2
-    app.number_input(key="change_learning_rate").set_value(0.04).run()
+    assert app.number_input(key="train.change_learning_rate").value == 0.2
+    app.number_input(key="train.change_learning_rate").set_value(0.04).run()
     assert any("set to 0.04, it is 0.03 at this step" in caption.value for caption in app.caption)
-    app.button(key="change_do").click().run()
+    app.button(key="train.change_do").click().run()
     assert any("Passed on" in caption.value for caption in app.caption)
     set_by_hand(0.04)
     app.run()
@@ -285,7 +285,7 @@ def test_every_press_is_answered(run: Path) -> None:
 
 def test_images_set_aside_to_validate_are_told(run: Path) -> None:
     app = open_train(run=RUN)
-    app.selectbox(key="new_dataset").set_value("mnist").run()
+    app.selectbox(key="new.dataset").set_value("mnist").run()
     assert any("5,000 of the training images are set aside" in caption.value for caption in app.caption)
 
 
@@ -338,9 +338,9 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[RunConfig, dict[str, 
 
 def test_the_form_starts_what_it_shows(run: Path, started: list[tuple[RunConfig, dict[str, Any]]]) -> None:
     app = open_train(run=RUN)
-    app.selectbox(key="new_dataset").set_value("bars-and-stripes").run()
-    app.number_input(key="new_quick_n_hidden").set_value(12).run()
-    app.button(key="new_start").click().run()
+    app.selectbox(key="new.dataset").set_value("bars-and-stripes").run()
+    app.number_input(key="new.quick_n_hidden").set_value(12).run()
+    app.button(key="new.start").click().run()
     ((config, options),) = started
     assert not app.exception
     assert (config.dataset, config.n_hidden) == ("bars-and-stripes", 12)
@@ -352,17 +352,17 @@ def test_a_new_run_is_called_what_the_form_says_or_after_what_it_trains(
     run: Path, started: list[tuple[RunConfig, dict[str, Any]]]
 ) -> None:
     app = open_train(run=RUN)
-    app.selectbox(key="new_dataset").set_value("bars-and-stripes").run()
-    assert app.text_input(key="new_name").placeholder == "bars-and-stripes-quick"
-    app.text_input(key="new_name").set_value("my first").run()
-    assert app.button(key="new_start").disabled
+    app.selectbox(key="new.dataset").set_value("bars-and-stripes").run()
+    assert app.text_input(key="new.name").placeholder == "bars-and-stripes-quick"
+    app.text_input(key="new.name").set_value("my first").run()
+    assert app.button(key="new.start").disabled
     assert "A run cannot be called 'my first'" in text(app).replace("\\", "")
-    app.text_input(key="new_name").set_value(RUN).run()
-    assert app.button(key="new_start").disabled, "a run that there is would be asked for again"
-    app.text_input(key="new_name").set_value("my-first").run()
-    app.button(key="new_start").click().run()
+    app.text_input(key="new.name").set_value(RUN).run()
+    assert app.button(key="new.start").disabled, "a run that there is would be asked for again"
+    app.text_input(key="new.name").set_value("my-first").run()
+    app.button(key="new.start").click().run()
     assert started[0][1]["name"] == "my-first"
-    app.button(key="new_start").click().run()
+    app.button(key="new.start").click().run()
     assert started[1][1]["name"].startswith("bars-and-stripes-quick-"), "the name is kept for the next run"
 
 
@@ -371,8 +371,8 @@ def test_a_run_forked_from_the_moment_shown_starts_from_its_weights(
 ) -> None:
     step = RunReader(run).snapshot_steps()[2]
     app = open_train(run=RUN, step=str(step))
-    app.checkbox(key="new_fork").check().run()
-    app.button(key="new_start").click().run()
+    app.checkbox(key="new.fork").check().run()
+    app.button(key="new.start").click().run()
     ((config, options),) = started
     assert options["origin"] == {"run": RUN, "step": step}
     assert config.n_hidden == 64, "the fork has other hidden units than what it starts from"
@@ -382,23 +382,23 @@ def test_choosing_a_preset_shows_its_values(
     run: Path, started: list[tuple[RunConfig, dict[str, Any]]]
 ) -> None:
     app = open_train(run=RUN)
-    app.selectbox(key="new_preset").set_value("reference").run()
-    app.session_state["new_all"] = True
+    app.selectbox(key="new.preset").set_value("reference").run()
+    app.session_state["new.all"] = True
     app.run()
-    assert app.number_input(key="new_reference_n_hidden").value == 250
-    assert app.selectbox(key="new_reference_optimizer").value == "adam"
+    assert app.number_input(key="new.reference_n_hidden").value == 250
+    assert app.selectbox(key="new.reference_optimizer").value == "adam"
 
 
 def test_a_setting_stays_set_when_its_control_is_folded_away(
     run: Path, started: list[tuple[RunConfig, dict[str, Any]]]
 ) -> None:
     app = open_train(run=RUN)
-    app.session_state["new_all"] = True
+    app.session_state["new.all"] = True
     app.run()
-    app.number_input(key="new_quick_momentum").set_value(0.5).run()
-    app.session_state["new_all"] = False
+    app.number_input(key="new.quick_momentum").set_value(0.5).run()
+    app.session_state["new.all"] = False
     app.run()
-    app.button(key="new_start").click().run()
+    app.button(key="new.start").click().run()
     assert started[0][0].momentum == 0.5
 
 
@@ -415,28 +415,28 @@ def test_values_that_cannot_be_trained_are_said_at_their_field_in_its_labels_wor
     run: Path, started: list[tuple[RunConfig, dict[str, Any]]], field: str, value: float, sentence: str
 ) -> None:
     app = open_train(run=RUN)
-    app.selectbox(key="new_dataset").set_value("mnist").run()
-    app.session_state["new_all"] = True
+    app.selectbox(key="new.dataset").set_value("mnist").run()
+    app.session_state["new.all"] = True
     app.run()
-    app.number_input(key=f"new_quick_{field}").set_value(value).run()
+    app.number_input(key=f"new.quick_{field}").set_value(value).run()
     assert not app.exception
-    assert app.button(key="new_start").disabled
+    assert app.button(key="new.start").disabled
     drawn = [getattr(e, "key", None) or getattr(e, "value", "") for e in app.sidebar]
-    at = drawn.index(f"new_quick_{field}")
+    at = drawn.index(f"new.quick_{field}")
     assert drawn[at + 1].replace("\\", "") == f":red[{sentence}]"
-    app.number_input(key=f"new_quick_{field}").set_value(1 if isinstance(value, int) else 0.5).run()
-    assert not app.button(key="new_start").disabled
+    app.number_input(key=f"new.quick_{field}").set_value(1 if isinstance(value, int) else 0.5).run()
+    assert not app.button(key="new.start").disabled
     assert not any(":red[" in caption.value for caption in app.caption)
 
 
 def test_what_is_wrong_in_a_folded_setting_is_said_above_start(run: Path) -> None:
     app = open_train(run=RUN)
-    app.session_state["new_all"] = True
+    app.session_state["new.all"] = True
     app.run()
-    app.number_input(key="new_quick_weight_decay").set_value(50.0).run()
-    app.session_state["new_all"] = False
+    app.number_input(key="new.quick_weight_decay").set_value(50.0).run()
+    app.session_state["new.all"] = False
     app.run()
-    assert app.button(key="new_start").disabled
+    assert app.button(key="new.start").disabled
     assert any("Weight decay" in c.value and "at most 10" in c.value for c in app.caption)
 
 
@@ -444,10 +444,10 @@ def test_a_changed_run_keeps_its_presets_name_and_says_that_it_is_changed(
     run: Path, started: list[tuple[RunConfig, dict[str, Any]]]
 ) -> None:
     app = open_train(run=RUN)
-    app.selectbox(key="new_dataset").set_value("mnist-5k").run()
-    app.button(key="new_start").click().run()
-    app.number_input(key="new_quick_k").set_value(3).run()
-    app.button(key="new_start").click().run()
+    app.selectbox(key="new.dataset").set_value("mnist-5k").run()
+    app.button(key="new.start").click().run()
+    app.number_input(key="new.quick_k").set_value(3).run()
+    app.button(key="new.start").click().run()
     (plain, _), (changed, options) = started_names(started)
     assert plain.startswith("mnist-5k-quick-")
     assert "changed" not in plain
@@ -465,11 +465,11 @@ def test_a_finished_run_offers_what_comes_next_and_is_trained_longer_from_its_en
     app = open_train(run=RUN)
     links = {link.proto.page for link in app.get("page_link")}
     assert {"gibbs", "evaluate", "learn"} <= links
-    app.button(key="train_longer").click().run()
+    app.button(key="train.longer").click().run()
     app.run()
-    assert app.selectbox(key="new_preset").value == "as this run"
-    assert app.checkbox(key="new_fork").value
-    app.button(key="new_start").click().run()
+    assert app.selectbox(key="new.preset").value == "as this run"
+    assert app.checkbox(key="new.fork").value
+    app.button(key="new.start").click().run()
     ((config, options),) = started
     recorded = RunReader(run).config()["config"]
     assert options["origin"] == {"run": RUN, "step": RunReader(run).snapshot_steps()[-1]}
@@ -479,13 +479,13 @@ def test_a_finished_run_offers_what_comes_next_and_is_trained_longer_from_its_en
 
 def test_every_control_of_the_form_teaches_with_its_fields_own_sentence(run: Path) -> None:
     app = open_train(run=RUN)
-    app.selectbox(key="new_dataset").set_value("mnist").run()
-    app.session_state["new_all"] = True
+    app.selectbox(key="new.dataset").set_value("mnist").run()
+    app.session_state["new.all"] = True
     app.run()
     for name, field in RunConfig.model_fields.items():
         kinds = ("selectbox", "number_input", "checkbox", "text_input")
         widgets = [
-            w for kind in kinds for w in app.get(kind) if w.key in (f"new_quick_{name}", f"new_{name}")
+            w for kind in kinds for w in app.get(kind) if w.key in (f"new.quick_{name}", f"new.{name}")
         ]
         assert [w.help for w in widgets] == [field.description], name
 
@@ -498,19 +498,19 @@ def test_data_not_on_this_machine_are_offered_with_a_sentence(
 ) -> None:
     monkeypatch.setenv("RBM_DATA_DIR", str(tmp_path / "nothing"))
     app = open_train(run=RUN)
-    app.selectbox(key="new_dataset").set_value("mnist").run()
+    app.selectbox(key="new.dataset").set_value("mnist").run()
     assert "not on this machine yet" in app.info[0].value
     assert "mnist-5k" in app.info[0].value
-    app.button(key="new_start").click().run()
+    app.button(key="new.start").click().run()
     assert started[0][1]["download"] is True
 
 
 def test_a_small_data_set_gets_as_many_updates_as_the_preset_means_and_says_so(run: Path) -> None:
     app = open_train(run=RUN)
-    app.selectbox(key="new_dataset").set_value("mnist-5k").run()
-    assert app.number_input(key="new_quick_epochs_mnist-5k").value == 5 * 550 // 40
+    app.selectbox(key="new.dataset").set_value("mnist-5k").run()
+    assert app.number_input(key="new.quick_epochs_mnist-5k").value == 5 * 550 // 40
     assert any("as many updates" in caption.value for caption in app.caption)
-    app.selectbox(key="new_dataset").set_value("mnist").run()
+    app.selectbox(key="new.dataset").set_value("mnist").run()
     assert not any("as many updates" in caption.value for caption in app.caption)
 
 

@@ -1,0 +1,8 @@
+"""The sidebar's form for a new run: a preset first, the data set, a few settings, the rest folded.
+
+Settings that cannot be trained are named under their field, in its label's words, before Start is pressed.
+"""
+
+from dashboard.ui.new_run.fields import label as label
+from dashboard.ui.new_run.form import offer_to_go_on as offer_to_go_on
+from dashboard.ui.new_run.form import sidebar as sidebar

@@ -1,0 +1,154 @@
+"""The form from top to bottom: preset, weights to start from, data set, settings, name, Start."""
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from dashboard import data
+from dashboard.ui import run_choice
+from dashboard.ui.new_run import data_set
+from dashboard.ui.new_run import fields as run_fields
+from dashboard.ui.new_run.state import key, state
+from dashboard.ui.new_run.wish import LIKE, AtStep, Wish, misnamed
+from dashboard.ui.texts import plain, sentence
+from rbm_core.config import PRESET_NOTES, PRESETS, ConfigError, RunConfig, make_config
+from rbm_core.runs import RunError
+
+OPEN, PRESET, FORK, NAME = key("open"), key("preset"), key("fork"), key("name")
+
+
+def offer_to_go_on() -> None:
+    """Opens the form with the run's own settings and its weights: how a finished run is trained further."""
+    st.session_state.update({OPEN: True, PRESET: LIKE, FORK: True})
+
+
+def sidebar(step: AtStep) -> None:
+    """Draws the form; a press of Start leaves the new run chosen and reruns the page.
+
+    step: where the page's time slider stands when Start is pressed; a fork starts from there.
+    """
+    run = run_choice.chosen()
+    st.session_state.setdefault(OPEN, run is None)
+    with st.sidebar, st.expander("New run", icon=":material/add:", key=OPEN, on_change="rerun"):
+        wish = _settings(run)
+        wrong = run_fields.wrong(wish.fields) if wish.fields["dataset"] is not None else None
+        called = _name(wish, sound=wrong is None)
+        bad_name = misnamed(called)
+        if bad_name:
+            st.caption(f":red[{plain(bad_name)}]")
+        if wrong and wrong[0] not in run_fields.MAIN:  # the field itself may be folded away
+            st.caption(f":red[{plain(wrong[1])}]")
+        st.button(
+            "Start",
+            key=key("start"),
+            type="primary",
+            icon=":material/play_arrow:",
+            width="stretch",
+            disabled=wish.fields["dataset"] is None or wrong is not None or bad_name is not None,
+            on_click=_start,
+            args=(wish, called, step),
+            help="Train in a process of its own; closing this page does not stop it.",
+        )
+        if state().error:
+            st.error(state().error)
+            state().error = None
+
+
+def _settings(run: str | None) -> Wish:
+    """Everything above the name; the data set is None while no usable one is chosen."""
+    preset, recipe = _recipe(run)
+    form = f"{preset}_{run}" if preset == LIKE else preset
+    given = _fork(run)
+    example = recipe.dataset if preset == LIKE else None
+    dataset = given["dataset"] if given else data_set.choose(recipe, example, form)
+    fields: dict[str, Any] = {"dataset": dataset}
+    for name in run_fields.MAIN:
+        if name not in given:
+            fields[name] = run_fields.draw(form, recipe, name, dataset)
+    fields |= _folded(form, recipe, dataset) | given
+    return Wish(preset, recipe, fields, run if given else None)
+
+
+def _recipe(run: str | None) -> tuple[str, RunConfig]:
+    """The preset chosen and its settings; the run on the page is one more preset."""
+    recipes = dict(PRESETS)
+    if run is not None:
+        try:
+            recorded = data.reader(run).config()["config"]
+            recipes[LIKE] = make_config(**{k: v for k, v in recorded.items() if k in RunConfig.model_fields})
+        except (RunError, ConfigError):
+            pass  # a run that cannot be read is not offered as an example
+    if st.session_state.get(PRESET) not in recipes:
+        st.session_state[PRESET] = "quick"
+    preset = st.selectbox(
+        "Preset",
+        list(recipes),
+        key=PRESET,
+        help="A complete recipe that is known to work; every setting below starts from it.",
+    )
+    st.caption(PRESET_NOTES.get(preset, f"The settings of {plain(str(run))}."))
+    return preset, recipes[preset]
+
+
+def _fork(run: str | None) -> dict[str, Any]:
+    """The settings that come with the weights of the run on the page, if it is to start from them; else none."""
+    if run is None:
+        return {}
+    wanted = st.checkbox(
+        "Start from the moment shown",
+        key=FORK,
+        help="Copy the weights of the run on this page, at the slider's moment, instead of starting from random ones.",
+    )
+    if not wanted:
+        return {}
+    try:
+        recorded = data.reader(run).config()["config"]
+        given = {name: recorded[name] for name in ("dataset", "n_hidden", "visible")}
+    except (RunError, KeyError) as error:
+        st.caption(f":red[{plain(sentence(error))}]")
+        return {}
+    st.caption(
+        f"{plain(run)} gives its weights, so its data set ({plain(Path(given['dataset']).name)}) and its "
+        f"{given['n_hidden']:,} hidden units come along."
+    )
+    return given
+
+
+def _folded(form: str, recipe: RunConfig, dataset: str | None) -> dict[str, Any]:
+    """The other settings. Their widgets are made only while they are looked at: 28 of them would cost every
+    run of the page 40 % of its time. What was set stays set while they are folded away.
+    """
+    kept = state().folded.setdefault(form, {})
+    with st.expander("All settings", icon=":material/tune:", key=key("all"), on_change="rerun") as folded:
+        if folded.open:
+            for name in run_fields.FOLDED:
+                kept[name] = run_fields.draw(form, recipe, name, dataset, kept.get(name))
+    return {name: kept.get(name, getattr(recipe, name)) for name in run_fields.FOLDED}
+
+
+def _name(wish: Wish, sound: bool) -> str:
+    """The name that the reader gives the run, or "". sound: whether these settings can be trained."""
+    suggested = ""
+    if sound and wish.fields["dataset"] is not None:
+        suggested = wish.new_name().rpartition("-")[0]  # its last four characters are drawn at the start
+    return st.text_input(
+        "Name",
+        key=NAME,
+        placeholder=suggested,
+        help="What the run is called in every list, and its folder too. Left empty, it gets the name "
+        "suggested, with four more signs to tell it from others; *changed* in it says that a setting is not "
+        "the preset's own.",
+    ).strip()
+
+
+def _start(wish: Wish, called: str, step: AtStep) -> None:
+    try:
+        name = wish.start(called, step)
+    except ValueError as error:  # ConfigError, DatasetError and RunError are all one sentence
+        state().error = sentence(error)
+        return
+    st.session_state.update({FORK: False, OPEN: False, NAME: ""})
+    run_choice.choose(name)
+    st.query_params.clear()
+    st.query_params["run"] = name

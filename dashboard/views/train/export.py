@@ -1,0 +1,66 @@
+"""The training as an animation to take away: the browser's wish, its progress, and the finished file."""
+
+from typing import Any
+
+import numpy as np
+
+from dashboard import data
+from dashboard.figures import moment as pictures
+from dashboard.processes import timelapse
+from dashboard.views.train import commands, state
+from rbm_core.runs import RunError
+
+
+def payload() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """(header, arrays) for the time slider's view; both empty while nothing is exported."""
+    watched = state.watched()
+    export = watched.export
+    if export is None:
+        return {}, {}
+    if export.error is not None and watched.export_regretted != export.number:
+        watched.export_regretted = export.number
+        commands.complain(export.error)
+    header = {
+        "number": export.number,
+        "words": export.words,
+        "file": export.file,
+        "made": export.data is not None,
+        "failed": export.error is not None,
+    }
+    if export.data is None or not watched.export_wanted:
+        return {"film": header}, {}
+    watched.export_wanted = False
+    return {"film": header}, {"film": np.frombuffer(export.data, dtype=np.uint8)}
+
+
+def asked() -> None:
+    """The reader wants an animation, or the browser asks for the finished file, or has it.
+
+    The browser repeats a question until it is answered: a busy app may miss one that another follows closely.
+    """
+    watched, message = state.watched(), state.said("film") or {}
+    number = watched.export.number if watched.export is not None else None
+    if "got" in message:
+        watched.export = None
+    elif "take" in message:
+        watched.export_wanted = number is not None and number == message["take"]
+    elif "subject" in message and number != message.get("number"):
+        try:
+            watched.export = _begin(message)
+        except (RunError, ValueError, KeyError, IndexError) as error:
+            commands.complain(error)
+
+
+def _begin(wish: dict[str, Any]) -> timelapse.Export:
+    """Begins an animation of every snapshot, its filters in the page's order."""
+    watched = state.watched()
+    assert watched.run is not None
+    reader = data.reader(watched.run)
+    steps = reader.snapshot_steps()
+    if watched.order is not None:
+        units = watched.order.units
+    else:
+        units = pictures.order_of_units("index", data.snapshot(watched.run, steps[-1]), None)
+    return timelapse.Export(
+        int(wish["number"]), reader, watched.run, steps, wish["subject"], wish["format"], units
+    )

@@ -1,0 +1,126 @@
+"""Train's pictures of one moment: fantasies, filters, hidden units, histograms; each sent once a moment and tab."""
+
+import streamlit as st
+
+from dashboard import components, data
+from dashboard.components import activity as activity_component
+from dashboard.components import histograms as histograms_component
+from dashboard.components import mosaic
+from dashboard.components.blob import pack
+from dashboard.figures import moment as pictures
+from dashboard.ui import link
+from dashboard.ui.texts import sentence
+from dashboard.views.train import state
+from dashboard.views.train.moment import Moment, source
+from dashboard.views.train.recorded import Run
+from rbm_core.runs import SnapshotError
+
+FILTERS, PARTICLES, ACTIVITY, HISTOGRAMS = "filters", "particles", "activity", "histograms"
+MOST_BASES = 12  # the list of moments to compare with stays short
+
+
+def kept_order(run: Run, steps: list[int], shown: Moment) -> state.Order:
+    """The units' order, made once for a choice and then kept: each unit stays in its place as training goes on."""
+    watched, n_hidden = state.watched(), shown.snapshot.W.shape[1]
+    kept = watched.order
+    if kept is None or kept.sort != watched.sort or kept.n_hidden != n_hidden:
+        earlier = None
+        before = [step for step in steps if step < shown.step]
+        if watched.sort == "change" and before:
+            try:
+                earlier = data.snapshot(run.name, before[-1])
+            except SnapshotError:
+                earlier = None
+        units = pictures.order_of_units(watched.sort, shown.snapshot, earlier)
+        kept = watched.order = state.Order(watched.sort, n_hidden, units, shown.key)
+    return kept
+
+
+def filters(run: Run, steps: list[int], shown: Moment, order: state.Order) -> None:
+    base, chosen = None, state.watched().base
+    if chosen != "0":
+        try:
+            base = data.snapshot(run.name, int(chosen.removeprefix("since ")))
+        except SnapshotError as error:
+            st.warning(sentence(error))
+    shape = run.image_shape(shown.snapshot.W.shape[0])
+    version = f"{shown.key} {order.made} {order.sort} {chosen} {shape}"
+
+    def build() -> bytes:
+        header, arrays = pictures.filters(shown.snapshot, shape, order.units, base)
+        header |= {
+            "version": version,
+            "sort": order.sort,
+            "sorts": pictures.SORTS,
+            "bases": _evenly(steps, MOST_BASES),
+            "base": chosen if base is not None else "0",
+            "inspect": True,
+            "of": source(run, shown),
+        }
+        return pack(header, arrays)
+
+    components.feed(
+        mosaic.mount,
+        FILTERS,
+        version,
+        build,
+        on_sort_change=_sort_chosen,
+        on_base_change=_base_chosen,
+        on_open_change=_unit_opened,
+    )
+
+
+def _evenly(steps: list[int], most: int) -> list[int]:
+    """At most so many of the steps, evenly chosen, both ends among them."""
+    if len(steps) <= most:
+        return steps
+    return [steps[round(i * (len(steps) - 1) / (most - 1))] for i in range(most)]
+
+
+def _unit_opened() -> None:
+    unit = st.session_state[FILTERS].get("open")
+    if isinstance(unit, int) and not isinstance(unit, bool) and unit >= 0:
+        state.watched().unit_to_inspect = unit
+
+
+def _sort_chosen() -> None:
+    sort = st.session_state[FILTERS].get("sort")
+    if sort in link.FILTER_ORDERS:
+        watched = state.watched()
+        watched.sort, watched.order = sort, None
+        link.remember("sort", sort)
+
+
+def _base_chosen() -> None:
+    base = str(st.session_state[FILTERS].get("base"))
+    state.watched().base = base if base.removeprefix("since ").isdigit() else "0"
+
+
+def particles(run: Run, shown: Moment) -> None:
+    shape = run.image_shape(shown.snapshot.W.shape[0])
+    version = f"{shown.key} {shape}"
+
+    def build() -> bytes:
+        header, arrays = pictures.particles(shown.snapshot, shape, probe=run.probe)
+        return pack({**header, "version": version, "of": source(run, shown)}, arrays)
+
+    components.feed(mosaic.mount, PARTICLES, version, build)
+
+
+def activity(run: Run, shown: Moment, order: state.Order) -> None:
+    version = f"{shown.key} {order.made} {order.sort}"
+
+    def build() -> bytes:
+        labels = run.probe.labels if run.probe is not None else None
+        header, arrays = pictures.activity(shown.snapshot, order.units, labels)
+        return pack({**header, "version": version, "of": source(run, shown)}, arrays)
+
+    components.feed(activity_component.mount, ACTIVITY, version, build)
+
+
+def histograms(run: Run, shown: Moment) -> None:
+    def build() -> bytes:
+        header, arrays = pictures.histograms(shown.snapshot)
+        return pack({**header, "version": shown.key, "of": source(run, shown)}, arrays)
+
+    components.feed(histograms_component.mount, HISTOGRAMS, shown.key, build)

@@ -1,0 +1,59 @@
+"""The settings of a run that may change while it trains."""
+
+from typing import Any
+
+import streamlit as st
+
+from dashboard.ui.texts import plain
+from dashboard.views.train import commands, state
+from dashboard.views.train.recorded import Run
+from rbm_core.runs.vocabulary import SETTABLE
+
+OPEN, WHAT = "train.change", "train.change_what"
+
+
+def change(run: Run) -> None:
+    """The button that opens the form. The form's widgets are made when it opens and start at the values of that
+    moment, so that a refresh does not change a value while the reader edits it.
+    """
+    watched = state.watched()
+    with st.popover("Change", icon=":material/tune:", key=OPEN, on_change="rerun") as opened:
+        if not opened.open:
+            watched.change = None
+            return
+        watched.change = watched.change or state.Change()
+        _form(run, watched.change)
+
+
+def _form(run: Run, change: state.Change) -> None:
+    what = st.selectbox(
+        "Setting",
+        SETTABLE,
+        format_func=lambda field: field.replace("_", " "),
+        key=WHAT,
+        help="Changed while it trains; the curves mark when, and the run's record keeps it.",
+    )
+    made = [event["value"] for event in run.events if event.get("command") == "set"]
+    now = next((one["value"] for one in reversed(made) if one["name"] == what), run.settings.get(what))
+    begun = change.begun.setdefault(what, float(now or 0))
+    new = st.number_input("New value", value=begun, format="%g", key=f"{OPEN}_{what}")
+    schedule = run.settings.get("lr_schedule")
+    if what == "learning_rate" and schedule != "constant" and now:
+        st.caption(
+            f"The run's {schedule} schedule scales it down as training goes on: set to "
+            f"{new:g}, it is {new * run.status['learning_rate'] / now:.3g} at this step."
+        )
+    wish = {"name": what, "value": int(new) if what == "k" else new}
+    st.button("Set it", key="train.change_do", on_click=_set, args=(run.name, wish, len(made)))
+    if change.sent is not None and len(made) > change.sent:
+        st.markdown(f":green[✓ {plain(what.replace('_', ' '))} is set to {made[-1]['value']:g}.]")
+    elif change.sent is not None:
+        st.caption("Passed on: the trainer takes it before its next update.")
+
+
+def _set(name: str, wish: dict[str, Any], made: int) -> None:
+    """Passes the change on. made: how many settings had been changed before it."""
+    change = state.watched().change
+    if change is not None:
+        change.sent = made
+    commands.send(name, "set", wish)

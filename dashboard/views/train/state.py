@@ -1,0 +1,112 @@
+"""What the Train page remembers in a browser tab: about the run that it shows, and about presses of its buttons."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from dashboard.processes import timelapse
+from dashboard.ui.page_state import state_of
+from rbm_core import doctor
+
+TIMELINE = "timeline"
+"""The key of the time slider, through which the browser also tells of presses and asks for an export."""
+
+
+@dataclass(frozen=True)
+class Underway:
+    """A command passed on at `since` (time.monotonic()) whose effect the run's state does not show yet."""
+
+    command: str
+    since: float
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """A sentence about something that could not be done, to be shown for some seconds from `since` on."""
+
+    sentence: str
+    since: float
+
+
+@dataclass(frozen=True, eq=False)
+class Order:
+    """The hidden units, (n,) int64, sorted by `sort` from the state with the key `made`, a model of n_hidden units."""
+
+    sort: str
+    n_hidden: int
+    units: np.ndarray
+    made: str
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What the doctor found at `at` (time.monotonic())."""
+
+    at: float
+    findings: list[doctor.Finding]
+
+
+@dataclass
+class Change:
+    """The open form that changes a setting while the run trains.
+
+    begun: the value that each setting had when the reader first chose it. sent: how many settings had been changed
+    before the reader's own change was passed on; None before that.
+    """
+
+    begun: dict[str, float] = field(default_factory=dict)
+    sent: int | None = None
+
+
+@dataclass
+class Watched:
+    """What the page remembers while it shows one run."""
+
+    run: str | None = None
+    alive: bool = False  # when the page was last run as a whole, which sets how often it is refreshed
+
+    step: int | str = "live"  # where the time slider stands
+    moved_at: float = 0.0  # time.monotonic() of the slider's last move
+    answers: str | None = None  # the name of the move that this refresh answers
+
+    sort: str = "index"
+    order: Order | None = None
+    base: str = (
+        "0"  # "since 1200": the filters show what changed since step 1,200; "0": they show the weights
+    )
+    unit_to_inspect: int | None = None
+
+    curves_sent: tuple[str, int] | None = None  # version of the rows that the tab has, and their number
+    examination: Examination | None = None
+
+    underway: Underway | None = None
+    complaint: Complaint | None = None
+    change: Change | None = None
+
+    export: timelapse.Export | None = None
+    export_wanted: bool = False  # the browser asks for the finished file
+    export_regretted: int | None = None  # the number of the export whose failure the page has shown
+
+
+@dataclass
+class Train:
+    """The page's state. presses: the browser's names of the last presses obeyed, oldest first."""
+
+    watched: Watched = field(default_factory=Watched)
+    presses: list[Any] = field(default_factory=list)
+
+
+def page() -> Train:
+    return state_of(Train)
+
+
+def watched() -> Watched:
+    """What the page remembers about the run that it shows."""
+    return state_of(Train).watched
+
+
+def said(message: str) -> Any:
+    """What the time slider's view in the browser sent last under this name; None where it sent nothing yet."""
+    return (st.session_state.get(TIMELINE) or {}).get(message)
