@@ -1,9 +1,9 @@
-"""The likelihood shown while training, held to AIS: python -m tests.benchmarks.likelihood_curve RUN [PICTURE.png]
+"""The live likelihood of a run compared with AIS: python -m tests.benchmarks.likelihood_curve RUN [PICTURE.png]
 
-Brackets log Z of snapshots of a finished run by AIS and reverse AIS, 100 chains × 14,500 temperatures each way, on
-record in the run like any other evaluation, and sets the nats of the monitored training images beside the live
-curve's: ten snapshots at which the run annealed, and five between two such. With PICTURE both are drawn, by Chromium.
-About five minutes on two cores.
+Brackets log Z of a finished run's snapshots by AIS and reverse AIS, 100 chains × 14,500 temperatures each way, and
+prints the mean log-likelihood of the monitored training images, in nats, beside the live curve's at the same step:
+ten snapshots at which the run annealed, and five between two of those. The evaluations are recorded in the run. With
+PICTURE, Chromium draws both. About five minutes on two cores.
 """
 
 import argparse
@@ -72,12 +72,12 @@ def main() -> None:
 
 
 def spread(steps: list[int], n: int) -> list[int]:
-    """n of the steps, evenly."""
+    """n of the steps, evenly spaced in the list; all of them where there are fewer."""
     return [steps[round(i)] for i in np.linspace(0, len(steps) - 1, min(n, len(steps)))]
 
 
 def draw(picture: Path, epochs: np.ndarray, live: np.ndarray, bars: np.ndarray, points: np.ndarray) -> None:
-    """The live curve with its band, and AIS at the snapshots, as a PNG."""
+    """Draws the live curve with its band, and AIS at the snapshots, into the PNG file `picture`."""
     first, second = list(lines(False).values())[:2]
     band = np.concatenate([live + bars, (live - bars)[::-1]])
     figure = go.Figure(

@@ -1,11 +1,11 @@
-"""Published exact likelihoods, trained again: MNIST cut at ½, 16 hidden units, PCD-1, learning rate 0.01, 50 epochs.
+"""Published exact likelihoods, reproduced: MNIST cut at ½, 16 hidden units, PCD-1, learning rate 0.01, 50 epochs.
 
     python -m tests.benchmarks.published_check [--seeds 3] [--epochs 50] [--weight-std 0.2]
 
 Melchior, Fischer & Wiskott 2016 (PyDeep's tutorial) report −142.56 nats on the test set for the centred gradient and
-−149.05 for the plain one; where the weights began is not said. Here they begin with a spread of 0.2, that of the usual
-uniform ±4√(6/(V + H)); from 0.01 the plain gradient does better. log Z is counted over all 2¹⁶ hidden states, and AIS
-and reverse AIS stand beside it.
+−149.05 for the plain one; they do not report the initial weights. Here their standard deviation is 0.2, that of the
+usual uniform ±4√(6/(V + H)); from 0.01 the plain gradient does better. log Z is the exact sum over all 2¹⁶ hidden
+states; AIS and reverse AIS are printed beside it.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """What a recipe reaches: python -m tests.benchmarks.quality [PRESET] [SEED …] [--set NAME=VALUE …]
 
-Trains the preset once a seed on the full MNIST (RBM_DATA_DIR), as a run like any other, then brackets its
-log-likelihood by AIS and reverse AIS; says what share of the time the live likelihood took. Five seeds of `default`
+For each seed it trains the preset on the full MNIST (RBM_DATA_DIR) as a recorded run, brackets its log-likelihood by
+AIS and reverse AIS, and prints the share of the training time that the live likelihood took. Five seeds of `default`
 take about a quarter of an hour on two cores.
 """
 
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def timed_likelihood() -> list[float]:
-    """Seconds of every look at the live likelihood from now on."""
+    """A list to which each update of the live likelihood adds the seconds it took, from now on."""
     spent: list[float] = []
     observe = OnlineLogZ.observe
 

@@ -1,6 +1,6 @@
 """The reference notebook's table from a run of preset `reference`: python -m tests.benchmarks.reference_table RUN
 
-Mean over an epoch's batches of F(data) − F(sample), beside the numbers the notebook reports.
+Prints the mean over an epoch's batches of F(data) − F(sample), in nats, beside the numbers the notebook reports.
 """
 
 import sys
@@ -23,7 +23,7 @@ def main() -> None:
     reader = RunReader(store.resolve(store.runs_root(), sys.argv[1]))
     metrics, per_epoch = reader.metrics(), reader.status()["steps_per_epoch"]
     steps, losses = metrics["step"], metrics["cd_loss_train"]
-    weights = np.diff(steps, prepend=0)  # a row's loss is the mean over the steps since the row before
+    weights = np.diff(steps, prepend=0)  # a row's loss is the mean over the steps since the previous row
     print(f"{'epoch':>6}{'training':>12}{'published':>12}{'validation':>13}{'published':>12}")
     for epoch, (train, valid) in PUBLISHED.items():
         rows = (steps > (epoch - 1) * per_epoch) & (steps <= epoch * per_epoch)

@@ -1,7 +1,8 @@
-"""What watching costs: python -m tests.benchmarks.streaming
+"""What watching a run costs: python -m tests.benchmarks.streaming
 
-First paint, Start to first live picture, what an open page takes from the trainer, and the server's CPU time.
-Needs Debian's chromium. Trains on RBM_DATA_DIR's MNIST where it is there, else on the bundled digits.
+Prints the time from Start to the first live point, from the page's address to its first pictures, the trainer's
+steps/s with and without an open page, and the server's CPU time. Needs Chromium. Trains on the full MNIST where
+RBM_DATA_DIR holds it, else on the bundled digits. About two minutes on two cores.
 """
 
 import os
@@ -22,13 +23,13 @@ SLICE_S, SLICES = 12.0, 4
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of a process so far (Linux)."""
+    """User and system time that a process has used so far, in seconds (Linux)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def rate(reader: RunReader, seconds: float) -> float:
-    """Steps a second over so many seconds, from the trainer's own step count."""
+    """Steps a second, averaged over a wait of `seconds`, from the trainer's own step count."""
     begun, first = time.perf_counter(), reader.status()["step"]
     time.sleep(seconds)
     return (reader.status()["step"] - first) / (time.perf_counter() - begun)
