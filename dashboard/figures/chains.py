@@ -126,8 +126,11 @@ def cycle(chains: Chains, frame: int, chain: int) -> np.ndarray:
     )
 
 
-def film(chains: Chains, *, chain: int | None, layer: Layer, format: animation.Format) -> bytes:
-    """The chains as a film: all of them, or both half steps of one. Long films keep every second sweep, or fewer."""
+def animated(chains: Chains, *, chain: int | None, layer: Layer, format: animation.Format) -> bytes:
+    """The chains as an animation: all of them, or both half steps of one (chain counted from 0).
+
+    Of a film with more than MOST_FRAMES frames only every second sweep is kept, or fewer.
+    """
     n_sweeps = chains.header["n_sweeps"]
     per_sweep = 1 if chain is None else 2
     every = -(-(per_sweep * n_sweeps + 1) // MOST_FRAMES)

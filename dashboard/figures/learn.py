@@ -55,7 +55,7 @@ def moments(n_updates: int) -> np.ndarray:
     return np.unique(np.rint(np.linspace(0, n_updates**0.5, N_MOMENTS) ** 2).astype(np.int64))
 
 
-def film(
+def training(
     machine: str,
     n_hidden: int,
     method: str,
@@ -65,65 +65,31 @@ def film(
 ) -> Blob:
     """A whole training of the machine, every update of it, and what each method would have done on the way.
 
+    header: the settings, and `best`, the highest log-likelihood that the data allow, in nats.
     arrays (T updates, P = VH + V + H parameters, laid out as enumerable.Parameters.flat, float32):
     parameters (T+1, P), log_z and log_likelihood (T+1,) in nats, float64; positive and negative (T, P);
     starts (8,), h_path and v_path (T, k, 8) uint16: every half step of the first chains, as state numbers;
     moments (M,), exact (M, P), estimates (2, 3, M, P) and angles (2, 3, M) in degrees, for FEW and MANY
     chains and CD-1, CD-10, PCD; chance (300, H + V) and its start for the walk; patterns, p_data.
+    Raises ValueError for more hidden units than can be counted.
     """
-    plan = MACHINES[machine]
-    data = cases(machine)
+    plan, data = MACHINES[machine], cases(machine)
     total, n_visible = plan.n_updates, data.shape[1]
-    sweeps, shown = enumerable.METHODS[method], enumerable.SHOWN_CHAINS if enumerable.METHODS[method] else 0
-    width = n_visible * n_hidden + n_visible + n_hidden
-    compared = moments(total)
-    arrays: dict[str, np.ndarray] = {
-        "parameters": np.empty((total + 1, width), np.float32),
-        "log_z": np.empty(total + 1),
-        "log_likelihood": np.empty(total + 1),
-        "positive": np.empty((total, width), np.float32),
-        "negative": np.empty((total, width), np.float32),
-        "starts": np.zeros((total, shown), np.uint16),
-        "h_path": np.zeros((total, sweeps, shown), np.uint16),
-        "v_path": np.zeros((total, sweeps, shown), np.uint16),
-        "moments": compared.astype(np.int32),
-        "exact": np.empty((len(compared), width), np.float32),
-        "estimates": np.empty((2, 3, len(compared), width), np.float32),
-        "angles": np.empty((2, 3, len(compared)), np.float32),
-    }
-
-    def write_machine(state: enumerable.State) -> None:
-        arrays["parameters"][state.step] = state.rbm.flat()
-        arrays["log_z"][state.step] = state.rbm.log_z()
-        arrays["log_likelihood"][state.step] = enumerable.log_likelihood(state.rbm, data)
-        where = np.flatnonzero(compared == state.step)
-        if len(where):
-            exact = enumerable.exact_gradient(state.rbm, data)
-            arrays["exact"][where[0]] = exact.flat()
-            for row, n_chains in enumerate((FEW, MANY)):
-                found = enumerable.estimates(state, data, n_chains, seed)
-                for column, name in enumerate(("cd1", "cd10", "pcd")):
-                    arrays["estimates"][row, column, where[0]] = found[name].flat()
-                    arrays["angles"][row, column, where[0]] = enumerable.angle(found[name], exact)
-
+    recorded = _Recorded(data, n_hidden, method, total, seed)
     for after, info in enumerable.learn(data, n_hidden, method, rate, total, seed):
-        write_machine(info.before)
-        step = info.before.step
-        arrays["positive"][step] = info.positive.flat()
-        arrays["negative"][step] = info.negative.flat()
-        if shown:
-            arrays["starts"][step] = enumerable.numbers(info.starts[:shown])
-            arrays["h_path"][step] = enumerable.numbers(info.h[:, :shown])
-            arrays["v_path"][step] = enumerable.numbers(info.v[:, :shown])
-        if step % 50 == 0:
-            progress(step, total)
+        recorded.state(info.before)
+        recorded.update(info)
+        if info.before.step % 50 == 0:
+            progress(info.before.step, total)
         if after.step == total:
-            write_machine(after)
-
+            recorded.state(after)
     found, counts = np.unique(enumerable.numbers(data), return_counts=True)
-    arrays["patterns"] = found.astype(np.int32)
-    arrays["p_data"] = counts / len(data)
-    arrays["chance"] = enumerable.walk_chance(n_visible, n_hidden, N_SWEEPS, seed)
+    arrays = {
+        **recorded.arrays,
+        "patterns": found.astype(np.int32),
+        "p_data": counts / len(data),
+        "chance": enumerable.walk_chance(n_visible, n_hidden, N_SWEEPS, seed),
+    }
     header = {
         "machine": machine,
         "title": plan.title,
@@ -133,7 +99,7 @@ def film(
         "n_updates": total,
         "method": method,
         "method_names": METHOD_NAMES,
-        "sweeps": sweeps,
+        "sweeps": enumerable.METHODS[method],
         "rate": rate,
         "seed": seed,
         "n_cases": len(data),
@@ -142,3 +108,53 @@ def film(
         "walk_start": int(enumerable.numbers(enumerable.begin(n_visible, n_hidden, seed).carried[0])),
     }
     return header, arrays
+
+
+class _Recorded:
+    """The arrays of a training, filled as it goes on."""
+
+    def __init__(self, data: np.ndarray, n_hidden: int, method: str, total: int, seed: int) -> None:
+        self.data, self.seed = data, seed
+        width = data.shape[1] * n_hidden + data.shape[1] + n_hidden
+        sweeps = enumerable.METHODS[method]
+        self.shown = enumerable.SHOWN_CHAINS if sweeps else 0  # the exact gradient has no chains
+        self.compared = moments(total)
+        self.arrays: dict[str, np.ndarray] = {
+            "parameters": np.empty((total + 1, width), np.float32),
+            "log_z": np.empty(total + 1),
+            "log_likelihood": np.empty(total + 1),
+            "positive": np.empty((total, width), np.float32),
+            "negative": np.empty((total, width), np.float32),
+            "starts": np.zeros((total, self.shown), np.uint16),
+            "h_path": np.zeros((total, sweeps, self.shown), np.uint16),
+            "v_path": np.zeros((total, sweeps, self.shown), np.uint16),
+            "moments": self.compared.astype(np.int32),
+            "exact": np.empty((len(self.compared), width), np.float32),
+            "estimates": np.empty((2, 3, len(self.compared), width), np.float32),
+            "angles": np.empty((2, 3, len(self.compared)), np.float32),
+        }
+
+    def state(self, state: enumerable.State) -> None:
+        """The parameters after state.step updates, their likelihood and, at some moments, the gradients there."""
+        arrays = self.arrays
+        arrays["parameters"][state.step] = state.rbm.flat()
+        arrays["log_z"][state.step] = state.rbm.log_z()
+        arrays["log_likelihood"][state.step] = enumerable.log_likelihood(state.rbm, self.data)
+        for moment in np.flatnonzero(self.compared == state.step):
+            exact = enumerable.exact_gradient(state.rbm, self.data)
+            arrays["exact"][moment] = exact.flat()
+            for row, n_chains in enumerate((FEW, MANY)):
+                found = enumerable.estimates(state, self.data, n_chains, self.seed)
+                for column, name in enumerate(("cd1", "cd10", "pcd")):
+                    arrays["estimates"][row, column, moment] = found[name].flat()
+                    arrays["angles"][row, column, moment] = enumerable.angle(found[name], exact)
+
+    def update(self, info: enumerable.UpdateInfo) -> None:
+        """Both halves of one update, and the path of its first chains."""
+        arrays, step = self.arrays, info.before.step
+        arrays["positive"][step] = info.positive.flat()
+        arrays["negative"][step] = info.negative.flat()
+        if self.shown:
+            arrays["starts"][step] = enumerable.numbers(info.starts[: self.shown])
+            arrays["h_path"][step] = enumerable.numbers(info.h[:, : self.shown])
+            arrays["v_path"][step] = enumerable.numbers(info.v[:, : self.shown])

@@ -1,7 +1,5 @@
 """From a page's settings to a film: the request that the sampler answers, and the films made last."""
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,12 +7,10 @@ from uuid import uuid4
 
 import numpy as np
 
-from dashboard.components.blob import pack
+from dashboard.figures import drawings
 from dashboard.processes import sampler
-from dashboard.ui import drawn
 from rbm_core.runs import RunReader, Snapshot
 
-_FILM_BYTES_KEPT = 96_000_000
 _SIDE_BY_SIDE = (
     *("v_bits", "v_half", "v_start", "h_bits", "h_half", "free_energy", "distance", "map_path"),
     *("near_distance", "near_number"),
@@ -94,36 +90,6 @@ class Shown:
     @property
     def nbytes(self) -> int:
         return sum(array.nbytes for array in self.arrays.values())
-
-    def blob(self, **note: Any) -> bytes:
-        """What the player is fed; `note` is added to the header."""
-        return pack({**self.header, **note}, self.arrays)
-
-
-class Films:
-    """The films made last, newest use last, bounded in bytes: a link opened twice is computed once."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[tuple, Shown] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def find(self, key: tuple) -> Shown | None:
-        """The film of this key, if it is kept."""
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-            return self._kept.get(key)
-
-    def get(self, key: tuple, make: Callable[[], Shown]) -> Shown:
-        """The film of this key; made, outside the lock, where it is not kept."""
-        if (kept := self.find(key)) is not None:
-            return kept
-        shown = make()
-        with self._lock:
-            self._kept[key] = shown
-            while len(self._kept) > 1 and sum(s.nbytes for s in self._kept.values()) > _FILM_BYTES_KEPT:
-                self._kept.popitem(last=False)
-        return shown
 
 
 def ages(steps: list[int], chosen: int) -> list[int]:
@@ -300,12 +266,12 @@ def request(
             images = np.clip(images, 0, 1)
     elif settings.start == "drawing":
         if settings.drawing:
-            images = drawn.bits_from_text(settings.drawing, shape[0] * shape[1])[None].astype(np.float32)
+            images = drawings.bits_from_text(settings.drawing, shape[0] * shape[1])[None].astype(np.float32)
             images_are = "your drawing"
         else:
             images = np.zeros((1, shape[0] * shape[1]), np.float32)
             images_are = "an empty picture, since nothing is drawn yet"
-    held = drawn.bits_from_text(settings.held, shape[0] * shape[1]) if settings.held else None
+    held = drawings.bits_from_text(settings.held, shape[0] * shape[1]) if settings.held else None
     if held is not None and not held.any():
         held = None  # then the chains start from the whole picture
     starts = {"noise": "bernoulli", "particles": "images", "drawing": "images"}

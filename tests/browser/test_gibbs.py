@@ -531,8 +531,8 @@ def test_films_and_sheets_can_be_taken_away(open_film: Callable[..., Page], tmp_
     page = open_film("chains=4&sweeps=6&frame=6")
     page.get_by_role("button", name="Take away").click()
     for name, kind, frames in (
-        ("Film, GIF", "GIF", 7),
-        ("Film, WebP", "WEBP", 7),
+        ("Animation, GIF", "GIF", 7),
+        ("Animation, WebP", "WEBP", 7),
         ("Sheet of sweep 3", "PNG", 1),
     ):
         with page.expect_download() as download:

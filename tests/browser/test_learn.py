@@ -139,7 +139,7 @@ def test_gradients_show_the_films_angles(open_learn: Callable[..., Page]) -> Non
     wait_for(page, view="gradients", at=700)
     page.get_by_role("button", name="960 chains").click()
     plan = learn.MACHINES["3x3"]
-    _, arrays = learn.film("3x3", plan.n_hidden, "cd1", plan.rate, SEED)
+    _, arrays = learn.training("3x3", plan.n_hidden, "cd1", plan.rate, SEED)
     moment = int(np.flatnonzero(arrays["moments"] <= 700)[-1])
     wait_for(page, moment=int(arrays["moments"][moment]))
     for guess, angle in zip(page.locator(".guess").all()[1:], arrays["angles"][1, :, moment], strict=True):
@@ -315,7 +315,7 @@ def test_letters_and_lines_grow_with_the_text_of_the_page(open_learn: Callable[.
 SEE_WAITING = f"""() => {{
     window.__seen = [];
     setInterval(() => {{
-        const view = ({VIEW}), host = document.querySelector('.st-key-learn');
+        const view = ({VIEW}), host = document.querySelector('.st-key-learn-player');
         window.__seen.push([view.h.machine, getComputedStyle(host).filter, view.playing]);
     }}, 20);
 }}"""

@@ -1,0 +1,67 @@
+"""A page's settings: the link decides, then what this session used last, then the default of ui/link.py."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from dashboard.ui import link
+
+
+class Settings:
+    """The settings of one page, which outlive its widgets: Streamlit forgets a widget when its page is left.
+
+    A setting has the name of its link field. Its widget has the key `<page>.<name>`: `key()` puts the value in place
+    before the widget is made, `use()` takes what the widget returned. `write_link()` then writes all that changed in
+    one step of the browser's history.
+    """
+
+    def __init__(self, page: str) -> None:
+        self._page = page
+        self._used: dict[str, Any] = {}
+        self._unwritten: set[str] = set()
+
+    def widget(self, name: str) -> str:
+        """The key of the setting's widget."""
+        return f"{self._page}.{name}"
+
+    def value(self, name: str) -> Any:
+        """What the setting is now."""
+        if name in self._unwritten or name not in st.query_params:
+            return self._used.get(name, link.FIELDS[name].default)
+        return link.field(name)
+
+    def key(self, name: str, value: Any = None) -> str:
+        """The widget's key, with its first value in place: the setting's own, or `value` where one is given."""
+        key = self.widget(name)
+        if key not in st.session_state:
+            st.session_state[key] = self.value(name) if value is None else value
+        return key
+
+    def use(self, name: str, value: Any) -> Any:
+        """Takes the value, and gives it back."""
+        if name not in self._used or self._used[name] != value:
+            self._unwritten.add(name)
+        self._used[name] = value
+        return value
+
+    def use_all(self, values: Mapping[str, Any]) -> None:
+        """Takes several values."""
+        for name, value in values.items():
+            self.use(name, value)
+
+    def set(self, name: str, value: Any) -> None:
+        """Takes the value and puts it into the widget, from a callback or before the widget is made."""
+        st.session_state[self.widget(name)] = self.use(name, value)
+
+    def forget(self) -> None:
+        """Drops every value and every widget's, so that the link alone decides."""
+        for name in self._used:
+            st.session_state.pop(self.widget(name), None)
+        self._used.clear()
+        self._unwritten.clear()
+
+    def write_link(self) -> None:
+        """Writes the settings into the link."""
+        link.remember_all(self._used)
+        self._unwritten.clear()

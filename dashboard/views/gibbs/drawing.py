@@ -1,0 +1,100 @@
+"""A start of the reader's own: the pad that is drawn on, and the file that is uploaded."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from dashboard import components
+from dashboard.components.blob import pack
+from dashboard.figures import drawings
+from dashboard.ui.texts import sentence
+from dashboard.views.gibbs.state import gibbs, settings
+
+PAD = "gibbs.pad"
+
+pad = components.load("drawing")
+
+
+def choose(shape: tuple[int, int], place: Any) -> str:
+    """The drawing's bits as base64, empty where nothing is drawn; pad and upload stand in `place`."""
+    own = gibbs().drawing
+    pad_place, complaints = place.container(), place.container()
+    uploaded = place.file_uploader(
+        "Or a picture of yours",
+        type="image",
+        key="gibbs.upload",
+        help="Dark strokes on light paper or the reverse. It is shrunk and centred as MNIST's digits are.",
+        on_change=_forget_upload,
+    )
+    kept = settings().value("drawing")
+    if uploaded is not None:
+        kept = _read_upload(uploaded.getvalue(), shape, kept)
+    bits = np.zeros(shape[0] * shape[1], bool)
+    if kept:
+        try:
+            bits = drawings.bits_from_text(kept, len(bits))
+        except drawings.DrawingError as error:
+            kept, own.complaint = "", str(error)
+    # A pad that is on the page keeps its own strokes: what it is sent must not change with each of them.
+    if own.version not in own.blob:
+        own.blob = {own.version: _blob(own.version, bits.reshape(shape))}
+    with pad_place:
+        pad(key=PAD, data=own.blob[own.version], on_picture_change=_stroke_taker(shape))
+    if own.complaint:
+        complaints.warning(sentence(own.complaint))
+    return str(settings().use("drawing", kept))
+
+
+def _read_upload(content: bytes, shape: tuple[int, int], kept: str) -> str:
+    """The bits of an uploaded picture; `kept` where it was read before, or is none."""
+    own, mark = gibbs().drawing, hashlib.sha256(content).hexdigest()[:12]
+    if own.upload == mark:
+        return kept
+    own.upload = mark
+    try:
+        bits = drawings.bits_to_text(drawings.placed(drawings.picture_from_file(content), shape))
+    except drawings.DrawingError as error:
+        own.complaint = str(error)
+        return kept
+    own.version, own.complaint = mark, ""
+    return bits
+
+
+def _forget_upload() -> None:
+    gibbs().drawing.upload = ""
+
+
+def _blob(version: str, bits: np.ndarray) -> bytes:
+    """What the pad is sent: bits (rows, columns) as marks on its own, finer grid."""
+    rows, columns = (np.arange(drawings.PAD_SIDE) * n // drawings.PAD_SIDE for n in bits.shape)
+    header = {
+        "mode": "draw",
+        "rows": bits.shape[0],
+        "columns": bits.shape[1],
+        "title": "Your drawing",
+        "note": "Draw; the chains start over at the end of each stroke. The drawing is shrunk and centred first, "
+        "as MNIST's digits are.",
+        "version": version,
+    }
+    return pack(header, {"marks": bits[rows][:, columns].astype(np.uint8) * 255})
+
+
+def _stroke_taker(shape: tuple[int, int]) -> Callable[[], None]:
+    """The callback that makes a finished stroke the drawing, before the page runs."""
+
+    def take() -> None:
+        own, bits = gibbs().drawing, ""
+        own.complaint = ""
+        try:
+            picture = drawings.picture_from_pad(st.session_state[PAD]["picture"])
+            if picture.max() > 0:
+                bits = drawings.bits_to_text(drawings.placed(picture, shape))
+        except drawings.DrawingError as error:
+            own.complaint = str(error)
+        settings().use("drawing", bits)
+        settings().write_link()
+
+    return take

@@ -1,0 +1,127 @@
+"""The player of the Gibbs page, with what belongs to it; what it reports concerns this part of the page alone."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from dashboard import components
+from dashboard.components.blob import pack
+from dashboard.processes import sampler
+from dashboard.processes.gibbs_films import Shown
+from dashboard.ui.recent import Recent
+from dashboard.ui.texts import sentence
+from dashboard.views.gibbs import export, texts
+from dashboard.views.gibbs.state import PLACE, PLAYER, gibbs, settings
+
+FILM_BYTES_KEPT = 96_000_000
+
+film_player = components.load("film")
+
+
+@st.cache_resource(show_spinner=False)
+def films() -> Recent[Shown]:
+    """The films made last, of all readers: a link opened twice is computed once."""
+    return Recent(FILM_BYTES_KEPT, lambda shown: shown.nbytes)
+
+
+@st.fragment
+def show(key: tuple, shown: Shown, make_whole: Callable[[sampler.Progress], Shown]) -> None:
+    """The player with its film, what the pictures are, and what can be taken away.
+
+    shown: the film to begin with, perhaps without its map and the nearest training images. make_whole: makes it with
+    them, once the player asks, so that the first frames do not wait; it is kept under `key`.
+    """
+    page = gibbs()
+    if page.page_anew:
+        page.page_anew = False
+        st.rerun()
+    with_page, page.with_page = page.with_page, False
+    whole = films().find(key)
+    version = shown.header["version"]
+    due = whole is None and not with_page and page.asked == version
+    _play(whole or shown, may_ask=whole is None and not due and page.failed != version)
+    if due:
+        _complete(version, make_whole)
+
+
+def _play(shown: Shown, may_ask: bool) -> None:
+    place = {name: settings().use(name, settings().value(name)) for name in PLACE}
+    # A number that differs each time: the browser passes on to the player only what has changed.
+    ask = time.monotonic_ns() if may_ask else 0
+    version = shown.header["version"]
+    header = {**shown.header, "place": place, "ask": ask, "slim": gibbs().narrow}
+    components.feed(
+        film_player,
+        PLAYER,
+        version,
+        lambda: pack(header, shown.arrays),
+        {"ask": ask},
+        on_fork_change=_fork_here,
+        on_place_change=_left_at,
+        on_rest_change=_rest_asked,
+        on_slim_change=_window_changed,
+    )
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        texts.about_pictures(shown.header)
+        export.offer(shown, place)
+
+
+def _complete(version: str, make_whole: Callable[[sampler.Progress], Shown]) -> None:
+    """Makes the film with its map and the nearest training images, and shows it."""
+    complaint = st.empty()
+
+    def let_through(done: int, total: int) -> None:
+        complaint.empty()  # only while something is sent to the page can a control that was moved interrupt the work
+
+    try:
+        make_whole(let_through)
+    except sampler.SamplerError as error:
+        gibbs().failed = version
+        complaint.warning(f"Neither map nor nearest training images: {sentence(error)}")
+        return
+    st.rerun(scope="fragment")
+
+
+# --- what the player reports ---
+
+
+def _said() -> dict[str, Any]:
+    """The player's last message; nothing where the page was left before it came."""
+    return st.session_state.get(PLAYER) or {}
+
+
+def _fork_here() -> None:
+    """Its button: fork the chains at the sweep it shows."""
+    sweep = _said().get("fork")
+    if isinstance(sweep, int) and 0 <= sweep < sampler.MAX_SWEEPS:
+        settings().set("beside", "whatif")
+        settings().set("fork", sweep)
+        settings().write_link()
+        gibbs().page_anew = True
+
+
+def _left_at() -> None:
+    """Where it was left: for the link, and for when this page is opened again."""
+    left = _said().get("place") or {}
+    moved = {name: left[name] for name in PLACE if name in left}
+    if settings().value("held") and moved.get("chain", settings().value("chain")) != settings().value(
+        "chain"
+    ):
+        gibbs().page_anew = True  # held pixels are painted over the chosen chain's picture
+    if moved:
+        settings().use_all(moved)
+        settings().write_link()
+
+
+def _rest_asked() -> None:
+    """It shows the film of this version, and has time for its map and its nearest training images."""
+    if asked := _said().get("rest"):
+        gibbs().asked = asked
+
+
+def _window_changed() -> None:
+    """Whether the window is so narrow that the sidebar is shut at first: then the pad stands on the page."""
+    gibbs().narrow = bool(_said().get("slim"))
+    gibbs().page_anew = st.session_state.get(settings().widget("start")) == "drawing"

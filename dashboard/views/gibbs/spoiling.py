@@ -1,0 +1,83 @@
+"""For starts that are pictures: a share of the pixels inverted, or some of them held while the rest goes free."""
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from dashboard.components.blob import pack
+from dashboard.figures import drawings
+from dashboard.views.gibbs.drawing import pad
+from dashboard.views.gibbs.state import settings
+
+PAD = "gibbs.hold_pad"
+
+
+def choose(shape: tuple[int, int]) -> dict[str, Any]:
+    """`corrupt`, per cent of the pixels, or `held`, the bits of the pixels that keep their value, as base64."""
+    hold = settings().widget("hold")
+    if hold not in st.session_state:
+        st.session_state[hold] = bool(settings().value("held"))
+    corrupt = _choose_share(resting=st.session_state[hold])
+    holding = st.sidebar.toggle(
+        "Hold some pixels (clamp)",
+        key=hold,
+        help="Inpainting: the pixels you paint keep their value (the clamped units), the others begin as noise "
+        "and are drawn by the chain, which completes the picture.",
+    )
+    if holding:
+        return {"held": settings().use("held", _held(shape[0] * shape[1]))}
+    settings().use("held", "")
+    return {"corrupt": corrupt}
+
+
+def _choose_share(resting: bool) -> int:
+    share = st.sidebar.slider(
+        "Corrupt, off while holding" if resting else "Corrupt, % of pixels",
+        0,
+        50,
+        key=settings().key("corrupt"),
+        disabled=resting,
+        help="Each pixel of the start is inverted with this probability; watch the chain repair it. "
+        "It knows nothing of the clean picture, so after the repair it wanders off to others: *repaired* is "
+        "counted against the picture you started from, and a fine other digit counts as damage.",
+    )
+    return int(settings().use("corrupt", share))
+
+
+def _held(n_pixels: int) -> str:
+    """The held pixels of the link or of this session, the upper half at first."""
+    held = settings().value("held")
+    try:
+        if held:
+            drawings.bits_from_text(held, n_pixels)
+            return str(held)
+    except drawings.DrawingError:
+        st.sidebar.warning(
+            "The held pixels in the link belong to pictures of another size; holding the upper half."
+        )
+    return drawings.bits_to_text(np.arange(n_pixels) < n_pixels // 2)
+
+
+def show_pad(place: Any, shape: tuple[int, int], held: str, clean: np.ndarray) -> None:
+    """The pad that paints held pixels over the chosen chain's picture, one of clean (B, V)."""
+    bits = drawings.bits_from_text(held, shape[0] * shape[1])
+    chain = (settings().value("chain") - 1) % len(clean)
+    kept = f"{int(bits.sum())} of {len(bits)} keep their value, tinted here over the picture of chain {chain + 1}."
+    header = {
+        "mode": "hold",
+        "rows": shape[0],
+        "columns": shape[1],
+        "title": "Held pixels",
+        "note": kept if bits.any() else "None is held: the chains start from the whole picture.",
+        "version": f"{shape}",
+    }
+    arrays = {"marks": bits.astype(np.uint8) * 255, "under": clean[chain]}
+    with place:
+        pad(key=PAD, data=pack(header, arrays), on_held_change=_painted)
+
+
+def _painted() -> None:
+    text = st.session_state[PAD]["held"].replace("+", "-").replace("/", "_").rstrip("=")
+    settings().use("held", text)
+    settings().write_link()

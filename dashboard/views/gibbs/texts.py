@@ -1,0 +1,90 @@
+"""What the pictures of the Gibbs page are: a few sentences, a formula and a source each."""
+
+from typing import Any
+
+import streamlit as st
+
+from dashboard.ui.about import about
+
+GUIDE = "Hinton, *A Practical Guide to Training Restricted Boltzmann Machines* (2010)"
+FISCHER_IGEL = "Fischer and Igel, *Training restricted Boltzmann machines* (2014)"
+
+
+def about_pictures(header: dict[str, Any]) -> None:
+    """One quiet button a picture of the player, in the order they stand in."""
+    gaussian = header["visible"] == "gaussian"
+    with st.container(horizontal=True, gap="small"):
+        _about_chain(gaussian)
+        _about_free_energy(gaussian)
+        _about_distances()
+        if header["map"] or header["map_pending"]:
+            _about_map()
+
+
+def _about_chain(gaussian: bool) -> None:
+    pixels = (
+        r"v_i \mid h \sim \mathcal N\Big(b_i + \textstyle\sum_j W_{ij} h_j,\; T\sigma_i^2\Big)"
+        if gaussian
+        else r"p(v_i{=}1 \mid h) = \sigma\Big(\tfrac1T\big(b_i + \textstyle\sum_j W_{ij} h_j\big)\Big)"
+    )
+    seen = r"\textstyle\sum_i (v_i/\sigma_i^2)\, W_{ij}" if gaussian else r"\textstyle\sum_i v_i W_{ij}"
+    greys = (
+        " Pixels are real numbers here: the machine sees each one standardised, and what you see is the data's own "
+        "grey, 0 black to 1 white in every frame."
+        if gaussian
+        else ""
+    )
+    about(
+        "the chain",
+        "No unit is wired to another of its own layer, so a whole layer can be drawn at once when the other is "
+        "known. One **sweep** is two **half steps**: every hidden unit looks at the picture and is switched on "
+        "with its probability, then every pixel looks at the hidden units. $T$ is the temperature. States come "
+        f"from the engine; the probabilities are worked out in the browser from the very same weights.{greys}",
+        formula=rf"p(h_j{{=}}1 \mid v) = \sigma\Big(\tfrac1T\big(c_j + {seen}\big)\Big), \qquad {pixels}",
+        source=f"{GUIDE}, §§2–3; {FISCHER_IGEL}, §4.",
+    )
+
+
+def _about_free_energy(gaussian: bool) -> None:
+    energy = (
+        r"\textstyle\sum_i (v_i - b_i)^2 / 2\sigma_i^2 - "
+        r"\sum_j \log\Big(1 + e^{c_j + \sum_i (v_i/\sigma_i^2) W_{ij}}\Big)"
+        if gaussian
+        else r"-b\cdot v - \textstyle\sum_j \log\big(1 + e^{c_j + (vW)_j}\big)"
+    )
+    about(
+        "the free energy",
+        "How likely the machine finds a picture, whatever the hidden units do: ten nats lower is $e^{10}$ times "
+        "likelier. The empty picture can lie lower than any digit and still hardly ever be drawn: it is one "
+        "single picture, and of digits there are ever so many. A chain that has forgotten its start moves among "
+        "the free energies of real pictures (the band: the middle 90 % of the run's probe images) and keeps "
+        "moving. One line a chain, the chosen one in colour; click a line or a cell to choose another.",
+        formula=rf"F(v) = {energy}, \qquad \log p(v) = -F(v) - \log Z",
+        source=f"{GUIDE}, §6.",
+    )
+
+
+def _about_distances() -> None:
+    about(
+        "the distances",
+        "How many pixels differ, counted on pixels cut at one half. From the start: how far a chain has moved, "
+        "or how much of a spoilt picture is repaired. From the nearest training image: a machine that had learnt "
+        "its data by heart would come down to 0 here; one that draws digits of its own stays as far off as "
+        "one person's digit is from another's.",
+        formula=r"d(v, x) = \sum_i \big|\,[v_i > \tfrac12] - [x_i > \tfrac12]\,\big|, \qquad "
+        r"d_{\text{near}}(v) = \min_{n} d(v, x^{(n)})",
+        source="Hamming, *Error detecting and error correcting codes* (1950).",
+    )
+
+
+def _about_map() -> None:
+    about(
+        "the map",
+        "Training images, each written as its digit, where their hidden probabilities fall in the plane of "
+        "their first two principal components, and the chains among them: a machine that mixes well sends "
+        "its chains from class to class. Two dimensions hold only a part of the variance, so neighbours on "
+        "the map need not be neighbours.",
+        formula=r"z(v) = A^{\mathsf T}\big(p(h \mid v) - \overline{p(h \mid x)}\big), \qquad A = "
+        r"\text{the first two principal axes of } p(h \mid x^{(n)})",
+        source="Pearson, *On lines and planes of closest fit* (1901); fitted by scikit-learn's `PCA`.",
+    )

@@ -1,0 +1,23 @@
+"""The small run that the Gibbs page's tests share, and the page on it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.dashboard.opened import open_page
+from tests.small_run import train_small
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trained run that no test changes."""
+    return train_small(tmp_path_factory.mktemp("gibbs") / "checkpoints")
+
+
+@pytest.fixture
+def open_gibbs(small_run: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+    """open_gibbs(**query) -> the Gibbs page on small_run, or on another store where the test sets RBM_RUNS_DIR."""
+    monkeypatch.setenv("RBM_RUNS_DIR", str(small_run.parent))
+    return lambda **query: open_page("gibbs", **query)
