@@ -1,14 +1,18 @@
-"""The one door from the pages to recorded runs: cached readers, cached snapshots, names."""
+"""The one door from the pages to recorded runs: cached readers, cached snapshots, images of a run's data, names."""
 
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import streamlit as st
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from rbm_core import datasets, pixels
 from rbm_core.runs import notes as runs_notes
 from rbm_core.runs import reader as runs_reader
 from rbm_core.runs import store
@@ -20,6 +24,7 @@ threadpool_limits(limits=1, user_api="blas")
 
 SHIPPED_RUN = store.SHIPPED_RUN
 _SNAPSHOTS_KEPT = 96  # a 784 x 500 snapshot is 1.6 MB as float32
+_MOST_IMAGES = 10_000  # 8 MB: enough to find what excites a unit; a whole training set would be 47 MB
 
 
 class _Snapshots:
@@ -73,6 +78,49 @@ def snapshot(name: str, step: int) -> Any:
     """The recorded state after `step` updates; SnapshotError in one sentence if it cannot be read."""
     path, born = _path_and_birth(name)
     return _snapshots().get(_reader(str(path), born), (str(path), born, step), step)
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """grey (N, V) uint8 = round(255 x); labels (N,) or None; source says where they come from."""
+
+    grey: np.ndarray
+    labels: np.ndarray | None
+    source: str
+
+    def __len__(self) -> int:
+        return len(self.grey)
+
+
+def images(run: runs_reader.RunReader) -> Images | None:
+    """Training images of the run's data where this machine has the very same data, else the run's probe batch.
+
+    None where it has neither.
+    """
+    config = run.config()
+    fields, recorded = config["config"], config.get("data") or {}
+    found = _training_images(str(fields.get("dataset", "")), int(fields.get("n_valid") or 0))
+    if found is not None and found[1] == recorded.get("fingerprint"):
+        return found[0]
+    probe = run.probe()
+    if probe is None:
+        return None
+    source = f"the run's {len(probe.v)} probe images (its data are not on this machine)"
+    return Images(probe.v, probe.labels, source)
+
+
+@lru_cache(maxsize=3)
+def _training_images(dataset: str, n_valid: int) -> tuple[Images, str] | None:
+    """(the first training images, the data's fingerprint), or None where this machine does not have them."""
+    try:
+        whole = datasets.load(dataset, n_valid=n_valid)
+    except (ValueError, OSError):
+        return None
+    grey = pixels.as_bytes(whole.train[:_MOST_IMAGES])
+    labels = None if whole.train_labels is None else whole.train_labels[:_MOST_IMAGES].copy()
+    first = f"the first {len(grey):,} of " if len(grey) < len(whole.train) else ""
+    source = f"{first}{len(whole.train):,} training images of {whole.name}"
+    return Images(grey, labels, source), whole.fingerprint
 
 
 def runs() -> list[store.RunInfo]:

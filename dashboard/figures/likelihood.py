@@ -337,3 +337,25 @@ def autocorrelation(found: Mapping[str, Sequence[float]], dark: bool) -> go.Figu
     figure.update_xaxes(title="sweeps apart", type="log", dtick=1)
     figure.update_yaxes(title="autocorrelation of the free energy", range=[-0.15, 1.05])
     return dress(figure, dark, 350, title_text=TOLD["autocorrelation"].title)
+
+
+def available(one: Mapping[str, Any], k: int | None, dark: bool) -> dict[str, go.Figure]:
+    """Every figure that the evaluation `one` has numbers for, by its name in TOLD, in the order of the page.
+
+    one: its progress record. k: the sweeps a chain made between two updates of the training, if known.
+    """
+    log_z, drawn = (one.get("row") or {}).get("log_z"), {}
+    if rounds := one.get("rounds"):
+        drawn["convergence"] = convergence(rounds, log_z, dark)
+    if log_weights := one.get("log_weights"):
+        drawn["weights"] = weights(log_weights, log_z, dark)
+    if trace := one.get("trace"):
+        drawn["spread"] = spread(trace, dark)
+    if curve := one.get("curve"):
+        drawn["mixing"] = mixing(curve, k, dark)
+        drawn["accuracy"] = accuracy(curve, k, dark)
+    if found := one.get("autocorrelation"):
+        drawn["autocorrelation"] = autocorrelation(found, dark)
+    if kinds := one.get("free_energies"):
+        drawn["free-energies"] = free_energies(kinds, dark)
+    return drawn

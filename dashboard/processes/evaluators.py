@@ -84,8 +84,8 @@ def running(name: str) -> dict[str, Any] | None:
     return next((one for one in of_run(name) if one["state"] == "running"), None)
 
 
-def last_words(name: str, since: float) -> str | None:
-    """The last line a process wrote to the log after this moment: why one never showed any progress."""
+def last_log_line(name: str, since: float) -> str | None:
+    """The last line that a process wrote to the log after this moment: why one never showed any progress."""
     log = store.resolve(store.runs_root(), name) / LOG_FILE
     try:
         if log.stat().st_mtime < since:

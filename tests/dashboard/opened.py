@@ -8,6 +8,8 @@ from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 from dashboard.components.blob import unpack
+from dashboard.ui import page_state
+from dashboard.ui.page_state import State
 from tests.live import REPO
 
 
@@ -19,6 +21,11 @@ def open_page(page: str = "", **query: str) -> AppTest:
     # switch_page knows a page by its file's name until the app has run once, and every page's file is page.py.
     app._page_hash = calc_hash(page) if page else ""
     return app.run()
+
+
+def state(app: AppTest, page: type[State]) -> State:
+    """What the app remembers for this page."""
+    return app.session_state[page_state.KEY][f"{page.__module__}.{page.__qualname__}"]
 
 
 def fed(app: AppTest, key: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -14,10 +14,11 @@ from dashboard.figures import likelihood as figures
 from dashboard.processes import evaluators
 from dashboard.ui import pages
 from dashboard.ui.texts import plain
+from dashboard.views.evaluate.state import Evaluate
 from rbm_core.evaluation import Interrupted, evaluate
 from rbm_core.likelihood.ais import AISResult, Bracket
 from rbm_core.runs import RunError, RunReader
-from tests.dashboard.opened import abouts, charts, open_page
+from tests.dashboard.opened import abouts, charts, open_page, state
 from tests.small_run import train_small
 
 
@@ -65,11 +66,11 @@ def test_a_doubtful_verdict_counts_whole_chains_and_says_what_to_try() -> None:
 
 def test_the_care_chosen_is_still_chosen_when_the_page_is_opened_again(run: Path) -> None:
     app = page()
-    assert app.selectbox(key="evaluate-length").value == "salakhutdinov-murray"
-    app.selectbox(key="evaluate-length").set_value("adaptive").run()
+    assert app.selectbox(key="evaluate.care").value == "salakhutdinov-murray"
+    app.selectbox(key="evaluate.care").set_value("adaptive").run()
     app.switch_page(pages.script("compare")).run()
     app.switch_page(pages.script("evaluate")).run()
-    assert app.selectbox(key="evaluate-length").value == "adaptive"
+    assert app.selectbox(key="evaluate.care").value == "adaptive"
 
 
 def test_the_format_charts_are_saved_in_is_kept_over_pages_that_do_not_ask_for_it(run: Path) -> None:
@@ -85,7 +86,7 @@ def test_the_format_charts_are_saved_in_is_kept_over_pages_that_do_not_ask_for_i
 
 def test_while_the_first_answer_is_made_nobody_is_told_to_press(run: Path) -> None:
     app = page()
-    app.session_state["evaluate-since"] = ("small", time.time())
+    state(app, Evaluate).begun = ("small", time.time())
     app.run()
     assert not app.exception
     assert "on its way" in words(app)
@@ -110,7 +111,7 @@ def test_an_interrupted_evaluation_goes_on_by_one_press(run: Path) -> None:
     (begun,) = evaluators.of_run("small")
     app = page()
     assert "was interrupted at" in words(app)
-    app.button(key=f"go-on-{begun['id']}").click().run()
+    app.button(key=f"evaluate.go-on-{begun['id']}").click().run()
     assert not app.exception
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not RunReader(run).likelihood():
@@ -123,14 +124,14 @@ def test_the_link_chooses_the_evaluation_and_its_step_and_says_what_it_cannot_fi
     first = evaluate(run, betas=100)
     evaluate(run, betas=200)
     chosen = open_page("evaluate", run="small", evaluation=first["id"], step="0")
-    assert chosen.selectbox(key="evaluate-chosen").value == first["id"]
-    assert chosen.selectbox(key="evaluate-step").value == 0
+    assert chosen.selectbox(key="evaluate.chosen").value == first["id"]
+    assert chosen.selectbox(key="evaluate.step").value == 0
     lost = open_page("evaluate", run="small", evaluation="no-such", step="4000")
     assert not lost.exception
-    assert lost.selectbox(key="evaluate-chosen").value != first["id"]
+    assert lost.selectbox(key="evaluate.chosen").value != first["id"]
     assert "no finished evaluation no\\-such" in words(lost)
     assert "no snapshot at step 4,000" in words(lost)
-    lost.selectbox(key="evaluate-chosen").set_value(first["id"]).run()
+    lost.selectbox(key="evaluate.chosen").set_value(first["id"]).run()
     assert np.ravel(lost.query_params["evaluation"])[-1] == first["id"]
 
 
@@ -144,14 +145,14 @@ def test_each_evaluation_looked_at_says_its_own_verdict(run: Path) -> None:
 
 def test_exact_counting_is_offered_where_either_layer_is_small(runs_root: Path) -> None:
     train_small(runs_root, dataset="bars-and-stripes", n_hidden=40, n_valid=0, epochs=1)
-    assert "Exact, by counting" in page().selectbox(key="evaluate-estimator").options
+    assert "Exact, by counting" in page().selectbox(key="evaluate.estimator").options
     train_small(runs_root, "wide", n_hidden=40, epochs=1)
-    assert "Exact, by counting" not in page("wide").selectbox(key="evaluate-estimator").options
+    assert "Exact, by counting" not in page("wide").selectbox(key="evaluate.estimator").options
 
 
 def test_pressing_evaluate_starts_a_process_that_answers(run: Path) -> None:
     app = page()
-    app.selectbox(key="evaluate-estimator").set_value("exact").run()
+    app.selectbox(key="evaluate.estimator").set_value("exact").run()
     app.button[0].click().run()
     assert not app.exception
     deadline = time.monotonic() + 90
@@ -168,9 +169,9 @@ def test_a_process_that_cannot_answer_leaves_its_reason(run: Path) -> None:
     since = time.time()
     evaluators.start("small", 999_999, "bracket")
     deadline = time.monotonic() + 90
-    while time.monotonic() < deadline and not evaluators.last_words("small", since):
+    while time.monotonic() < deadline and not evaluators.last_log_line("small", since):
         time.sleep(0.2)
-    assert "no snapshot at step 999999" in (evaluators.last_words("small", since) or "")
+    assert "no snapshot at step 999999" in (evaluators.last_log_line("small", since) or "")
 
 
 def test_a_damaged_record_is_one_sentence_not_a_traceback(run: Path) -> None:

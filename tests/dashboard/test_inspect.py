@@ -9,13 +9,11 @@ import plotly.graph_objects as go
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import run_images
 from dashboard.components.blob import unpack
 from dashboard.figures import palette
 from dashboard.figures.dissection import image, unit
 from rbm_core import datasets, rbm_numpy
-from rbm_core.pixels import PixelScale
-from rbm_core.runs import Probe, RunReader, Snapshot
+from rbm_core.runs import RunReader, Snapshot
 from rbm_core.runs.files import hold_lock
 from tests.dashboard.opened import abouts, charts, fed, open_page
 from tests.small_run import train_small
@@ -272,25 +270,6 @@ def test_a_step_without_a_snapshot_shows_the_nearest(run: Path) -> None:
     app = open_inspect(unit="5", step=str(steps[-2] + 1))
     assert any("showing the nearest" in element.value for element in app.warning)
     assert fed(app, "history")[0]["at"] == len(steps) - 2
-
-
-@pytest.mark.parametrize(
-    ("fields", "expected"),
-    [
-        ({"binarisation": "stochastic"}, [0, 0, 1]),
-        ({"binarisation": "threshold"}, [0, 0, 1]),
-        ({"binarisation": "none"}, [0, 102 / 255, 1]),
-        ({"visible": "gaussian"}, [-0.5, (102 / 255 - 0.5) / 2, 0.0]),
-    ],
-)
-def test_images_are_seen_as_the_runs_units_see_them(fields: dict[str, str], expected: list[float]) -> None:
-    grey = np.array([[0, 102, 255]], dtype=np.uint8)
-    scale = PixelScale(np.array([0.5, 0.5, 1.0], np.float32), np.array([1.0, 2.0, 1.0], np.float32))
-    probe = Probe(grey, None, scale)
-    seen = run_images.as_seen(grey, fields, probe)
-    np.testing.assert_allclose(seen[0], expected, atol=1e-6)
-    if fields.get("visible") == "gaussian":
-        np.testing.assert_allclose(run_images.as_shown(seen, fields, probe)[0], grey[0] / 255, atol=1e-6)
 
 
 # --- every picture ---

@@ -3,9 +3,9 @@
 import numpy as np
 import streamlit as st
 
+from dashboard import data
 from dashboard.figures.dissection import image as figures
 from dashboard.figures.dissection.parts import image_tiles
-from dashboard.run_images import Pictures
 from dashboard.ui.about import about
 from dashboard.ui.charts import chart, is_dark, table_button
 from dashboard.ui.page_state import state_of
@@ -29,7 +29,7 @@ def show(opened: Opened) -> None:
         )
         return
     image = number_of("image", len(pool), lambda: 0, "images")
-    v = opened.seen(pool.images[image : image + 1])[0]
+    v = opened.seen(pool.grey[image : image + 1])[0]
     built, terms = rbm_numpy.build_up(opened.model, v), rbm_numpy.energy_terms(opened.model, v)
     left, right = st.columns([4, 7], gap="large")
     with left:
@@ -40,7 +40,7 @@ def show(opened: Opened) -> None:
     energy(opened, pool, image, terms)
 
 
-def pick(opened: Opened, pool: Pictures, image: int) -> None:
+def pick(opened: Opened, pool: data.Images, image: int) -> None:
     """A class, then one of its images."""
     which = np.arange(len(pool))
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -61,7 +61,7 @@ def pick(opened: Opened, pool: Pictures, image: int) -> None:
     shown = which[page * IMAGES_SHOWN : (page + 1) * IMAGES_SHOWN]
     facts = [] if pool.labels is None else [("class", pool.labels[shown])]
     header, arrays = image_tiles(
-        pool.images[shown],
+        pool.grey[shown],
         opened.shape,
         [("number", shown), *facts],
         "Pick an image",
@@ -95,7 +95,7 @@ def pick_class(labels: np.ndarray) -> str:
     return digit
 
 
-def build_up(opened: Opened, pool: Pictures, image: int, v: np.ndarray, built: BuildUp) -> None:
+def build_up(opened: Opened, pool: data.Images, image: int, v: np.ndarray, built: BuildUp) -> None:
     """The picture that the strongest units make when they are added one by one."""
     label = "" if pool.labels is None else f", class {pool.labels[image]}"
     header, arrays = figures.build_up(
@@ -126,7 +126,7 @@ def answering(opened: Opened, image: int, built: BuildUp, terms: EnergyTerms) ->
         )
 
 
-def energy(opened: Opened, pool: Pictures, image: int, terms: EnergyTerms) -> None:
+def energy(opened: Opened, pool: data.Images, image: int, terms: EnergyTerms) -> None:
     """The image's energy, term by term, among other images, and unit by unit."""
     st.subheader("Its energy", anchor=False)
     st.caption(
@@ -138,7 +138,7 @@ def energy(opened: Opened, pool: Pictures, image: int, terms: EnergyTerms) -> No
     with left:
         energy_terms(opened, image, terms)
     with right:
-        others = rbm_numpy.free_energies(opened.model, opened.seen(pool.images[:STANDING]))
+        others = rbm_numpy.free_energies(opened.model, opened.seen(pool.grey[:STANDING]))
         fantasies = rbm_numpy.free_energies(opened.model, opened.snapshot.particles_v.astype(np.float32))
         chart(
             figures.standing(terms.free_energy, others, fantasies, is_dark(), pool.source),

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from dashboard import components, run_images
+from dashboard import components, data
 from dashboard.components import cellmap, mosaic
 from dashboard.components.blob import pack
 from dashboard.figures.moment import Blob
 from dashboard.ui.charts import file_name
 from dashboard.ui.page_state import state_of
 from dashboard.views.inspect.state import Inspect
-from rbm_core import rbm_numpy
-from rbm_core.runs import Probe, RunReader, Snapshot
+from rbm_core import pixels, rbm_numpy
+from rbm_core.runs import RunReader, Snapshot
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,15 @@ class Opened:
         return rbm_numpy.Parameters(s.W, s.vbias, s.hbias, s.meta.get("visible") == "gaussian", s.log_var)
 
     @cached_property
-    def probe(self) -> Probe | None:
-        return self.reader.probe()
+    def scale(self) -> pixels.PixelScale | None:
+        """How values of Gaussian visible units stand for grey values; None for Bernoulli ones."""
+        probe = self.reader.probe()
+        return probe.scale if probe and self.model.gaussian else None
 
     @cached_property
-    def pool(self) -> run_images.Pictures | None:
+    def pool(self) -> data.Images | None:
         """Images of the run's own data; None where this machine has none."""
-        return run_images.of(self.reader)
+        return data.images(self.reader)
 
     @property
     def source(self) -> dict[str, Any]:
@@ -57,11 +59,11 @@ class Opened:
 
     def seen(self, images: np.ndarray) -> np.ndarray:
         """(N, V) grey images as states of the run's visible units."""
-        return run_images.as_seen(images, self.fields, self.probe)
+        return pixels.visible_states(images, self.fields, self.scale)
 
     def shown(self, v: np.ndarray) -> np.ndarray:
         """(…, V) states or means of the visible units as grey values."""
-        return run_images.as_shown(v, self.fields, self.probe)
+        return pixels.grey_values(v, self.scale)
 
 
 def number_of(name: str, count: int, chosen_otherwise: Callable[[], int], noun: str) -> int:

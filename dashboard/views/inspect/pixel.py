@@ -50,7 +50,7 @@ def mean_picture(opened: Opened) -> tuple[np.ndarray, str]:
     if opened.pool is None:
         particles = opened.snapshot.particles_v.astype(np.float32)
         return particles.mean(axis=0), "Mean over the fantasy particles."
-    return opened.pool.images.mean(axis=0) / 255, f"Mean grey value over {opened.pool.source}."
+    return opened.pool.grey.mean(axis=0) / 255, f"Mean grey value over {opened.pool.source}."
 
 
 def head(opened: Opened, pixel: int, means: np.ndarray, what: str) -> None:

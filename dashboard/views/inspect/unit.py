@@ -119,7 +119,7 @@ def answers(opened: Opened, unit: int) -> None:
             "This machine has neither the run's data nor its probe images, so what the unit answers to is unknown."
         )
         return
-    logits = rbm_numpy.hidden_logits(opened.model, opened.seen(pool.images), np.array([unit]))[:, 0]
+    logits = rbm_numpy.hidden_logits(opened.model, opened.seen(pool.grey), np.array([unit]))[:, 0]
     p = rbm_numpy.sigmoid(logits)
     st.caption(f"Among {pool.source}{texts.seen_as(opened.fields)}.")
     chart(
@@ -141,7 +141,7 @@ def answers(opened: Opened, unit: int) -> None:
     left, right = st.columns(2, gap="medium")
     for place, which, name in ((left, most, "most"), (right, least, "least")):
         with place:
-            blob = figures.exciting(pool.images, pool.labels, opened.shape, p, which, name == "most")
+            blob = figures.exciting(pool.grey, pool.labels, opened.shape, p, which, name == "most")
             mount_mosaic(opened, name, blob, f"unit-{unit}-{name}", "image")
             about(f"the {name} exciting", **texts.exciting(len(which), name == "most"))
 

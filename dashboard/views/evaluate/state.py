@@ -1,0 +1,24 @@
+"""What the Evaluate page remembers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass
+class Evaluate:
+    """The reader's question and the evaluation under way.
+
+    run: the run shown last. care: how carefully to estimate, a key of texts.CARE. complaint: a sentence to show once.
+    begun: (run, moment) of the evaluation started here that has not ended yet. drawn: (evaluation, tenths done) of
+    the pictures drawn last while it was under way, and the progress they show.
+    """
+
+    run: str | None = None
+    care: str = "salakhutdinov-murray"
+    complaint: str = ""
+    begun: tuple[str, float] | None = None
+    drawn: tuple[tuple[str, int], dict[str, Any]] | None = None
+
+    def begun_on(self, run: str) -> float | None:
+        """When the evaluation started here on this run began, if it has not ended yet; seconds since 1970."""
+        return self.begun[1] if self.begun and self.begun[0] == run else None

@@ -1,0 +1,86 @@
+"""The words of the Evaluate page for estimators, settings and evaluations."""
+
+from typing import Any, TypeGuard
+
+import numpy as np
+
+from dashboard.figures.numbers import minus
+
+TITLES = {
+    "bracket": "Log-likelihood, from both sides",
+    "mixing": "Mixing and sample quality",
+    "ais": "Forward AIS alone",
+    "reverse": "Reverse AIS alone",
+    "exact": "Exact, by counting",
+    "pseudo": "Pseudo-likelihood",
+}
+KINDS = {
+    "bracket": "AIS, both sides",
+    "ais": "AIS, forward",
+    "reverse": "AIS, reverse",
+    "exact": "exact",
+    "pseudo": "pseudo-likelihood",
+    "mixing": "mixing",
+}
+CARE = {  # the temperatures to ask for
+    "1000": "1,000 temperatures: a quick look",
+    "adaptive": "5,000, placed with care: some 10 s",
+    "salakhutdinov-murray": "14,500, the usual: some 20 s",
+}
+CARE_HELP = (
+    "Chains are led from a model without weights to this one through many temperatures. More of them "
+    "make a truer estimate, and cost time in proportion: the seconds are those of 784 × 500 units on 2 cores. "
+    "A quick look is often not to be trusted; 14,500 are what Salakhutdinov and Murray (2008) used."
+)
+SWEEPS_HELP = (
+    "How long the chains are watched. A model trained with chains that were too short looks right at "
+    "k sweeps and wrong long after: only long chains show it."
+)
+HOW_AIS_WORKS = (
+    "The likelihood is log p(v) = −F(v) − log Z, and Z is a sum over more states than can be added up. So chains "
+    "walk from a model without weights, whose Z is known, to this one: what they gather on the way is log Z "
+)
+WAYS = {  # the end of that sentence, and which way the estimate errs
+    "bracket": "(forward; errs low), and again on the way back (reverse; errs high). Where both agree, believe it.",
+    "ais": "(forward AIS). It errs low, so the likelihood looks better than it is.",
+    "reverse": "(here on the way back: reverse AIS). It errs high, so the likelihood looks worse than it is.",
+}
+
+
+def title(one: dict[str, Any]) -> str:
+    """What an evaluation estimates."""
+    return TITLES.get(one["estimator"], one["estimator"])
+
+
+def question(one: dict[str, Any]) -> str:
+    """What was asked, in a few words."""
+    settings, words = one.get("settings", {}), [title(one), f"step {one['step']:,}"]
+    if "betas" in settings:
+        asked = {"adaptive": "5,000 adaptive", "salakhutdinov-murray": "14,500"}.get(settings["betas"])
+        words.append(f"{asked or format(settings['betas'], ',')} temperatures")
+    if "sweeps" in settings:
+        words.append(f"{settings['sweeps']:,} sweeps")
+    return " · ".join(words)
+
+
+def file_words(one: dict[str, Any]) -> str:
+    """What was asked, as a part of a file's name."""
+    return f"step-{one['step']}-{one['estimator']}-seed-{seed(one)}"
+
+
+def seed(one: dict[str, Any]) -> int:
+    return one.get("settings", {}).get("seed", 0)
+
+
+def sweeps(t: int, k: int) -> str:
+    """`1 sweep`, `25 sweeps (k of training)`: how long a chain ran, for a run trained with k sweeps."""
+    return f"{t:,} sweep{'s' * (t != 1)}" + (" (k of training)" if t == k else "")
+
+
+def nats(x: float) -> str:
+    return minus(f"{x:.2f}")
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether a field of a record holds a number that can be shown."""
+    return isinstance(value, (int, float)) and bool(np.isfinite(value))
