@@ -1,21 +1,19 @@
 """The one door from the pages to recorded runs: cached readers, cached snapshots, images of a run's data, names."""
 
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import streamlit as st
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from dashboard.recent import Recent
 from rbm_core import datasets, pixels
+from rbm_core.runs import Snapshot, store
 from rbm_core.runs import notes as runs_notes
 from rbm_core.runs import reader as runs_reader
-from rbm_core.runs import store
 from rbm_core.runs.vocabulary import LIVE_STATES
 
 # OpenBLAS threads go on spinning after each product. With two of them a refresh of the live page cost 47 ms
@@ -27,34 +25,14 @@ _SNAPSHOTS_KEPT = 96  # a 784 x 500 snapshot is 1.6 MB as float32
 _MOST_IMAGES = 10_000  # 8 MB: enough to find what excites a unit; a whole training set would be 47 MB
 
 
-class _Snapshots:
-    """The last snapshots read, newest use last, so that scrubbing back does not read the disk again."""
-
-    def __init__(self) -> None:
-        self.kept: OrderedDict[tuple, Any] = OrderedDict()
-        self.lock = threading.Lock()
-
-    def get(self, reader: runs_reader.RunReader, key: tuple, step: int) -> Any:
-        with self.lock:
-            if key in self.kept:
-                self.kept.move_to_end(key)
-                return self.kept[key]
-        snapshot = reader.snapshot(step)
-        with self.lock:
-            self.kept[key] = snapshot
-            while len(self.kept) > _SNAPSHOTS_KEPT:
-                self.kept.popitem(last=False)
-        return snapshot
-
-
 @st.cache_resource(show_spinner=False, max_entries=64)
 def _reader(path: str, born: int) -> runs_reader.RunReader:
     return runs_reader.RunReader(Path(path))
 
 
 @st.cache_resource(show_spinner=False)
-def _snapshots() -> _Snapshots:
-    return _Snapshots()
+def _snapshots() -> Recent[Snapshot]:
+    return Recent(_SNAPSHOTS_KEPT)
 
 
 def _path_and_birth(name: str) -> tuple[Path, int]:
@@ -74,10 +52,10 @@ def reader(name: str) -> runs_reader.RunReader:
     return _reader(str(path), born)
 
 
-def snapshot(name: str, step: int) -> Any:
+def snapshot(name: str, step: int) -> Snapshot:
     """The recorded state after `step` updates; SnapshotError in one sentence if it cannot be read."""
     path, born = _path_and_birth(name)
-    return _snapshots().get(_reader(str(path), born), (str(path), born, step), step)
+    return _snapshots().get((path, born, step), lambda: _reader(str(path), born).snapshot(step))
 
 
 @dataclass(frozen=True, eq=False)

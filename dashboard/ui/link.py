@@ -264,25 +264,14 @@ def _meant(key: str, query: Mapping[str, str]) -> Any:
         return None
 
 
-class Kept:
-    """The settings of a page that a link can hold, as they were when the page was last open in this browser tab.
+def bound(page: str, key: str, value: Any = None) -> dict[str, Any]:
+    """`key=` and `on_change=` of a widget of `page` that shows this field of the link, and writes into it.
 
-    A field of the page's state: the link forgets a page's settings when another page is opened, this does not.
+    value: what the widget shows, where that is not simply `field(key)`.
     """
-
-    def __init__(self) -> None:
-        self._values: dict[str, Any] = {}
-
-    def value(self, key: str) -> Any:
-        """The value in the link, else the one kept, else the default."""
-        if key in st.query_params or key not in self._values:
-            self._values[key] = field(key)
-        return self._values[key]
-
-    def keep(self, key: str, value: Any) -> None:
-        """Writes the value into the link, and keeps it."""
-        self._values[key] = value
-        remember(key, value)
+    widget = f"{page}.{key}"
+    st.session_state[widget] = field(key) if value is None else value
+    return {"key": widget, "on_change": lambda: remember(key, st.session_state[widget])}
 
 
 def gone_back() -> bool:

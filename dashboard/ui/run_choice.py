@@ -59,5 +59,4 @@ def offer(picker: bool, notices: Any) -> None:
 
 def _picked() -> None:
     choose(st.session_state[PICKER])
-    link.remember("run", st.session_state[PICKER])
-    link.remember("step", "live")
+    link.remember_all({"run": st.session_state[PICKER], "step": "live"})

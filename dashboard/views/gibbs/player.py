@@ -10,7 +10,7 @@ from dashboard import components
 from dashboard.components.blob import pack
 from dashboard.processes import sampler
 from dashboard.processes.gibbs_films import Shown
-from dashboard.ui.recent import Recent
+from dashboard.recent import Recent
 from dashboard.ui.texts import sentence
 from dashboard.views.gibbs import export, texts
 from dashboard.views.gibbs.state import PLACE, PLAYER, gibbs, settings

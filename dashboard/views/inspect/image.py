@@ -10,7 +10,7 @@ from dashboard.ui.about import about
 from dashboard.ui.charts import chart, is_dark, table_button
 from dashboard.ui.page_state import state_of
 from dashboard.views.inspect import texts
-from dashboard.views.inspect.opened import Opened, mount_map, mount_mosaic, number_of
+from dashboard.views.inspect.opened import Opened, choose, mount_map, mount_mosaic, number_of
 from dashboard.views.inspect.state import Inspect
 from rbm_core import rbm_numpy
 from rbm_core.rbm_numpy import BuildUp, EnergyTerms
@@ -76,23 +76,21 @@ def pick(opened: Opened, pool: data.Images, image: int) -> None:
 
 def pick_class(labels: np.ndarray) -> str:
     """The class whose images are offered, or "any"."""
-    kept = state_of(Inspect).kept
+    state = state_of(Inspect)
     classes = ["any", *map(str, np.unique(labels))]
-    digit = kept.value("digit") if kept.value("digit") in classes else "any"
-    st.session_state[CLASS] = digit
+    digit = state.settings.value("digit")
+    st.session_state[CLASS] = digit if digit in classes else "any"
 
     def chosen() -> None:
         wanted = st.session_state[CLASS]
-        kept.keep("digit", wanted)
-        state_of(Inspect).images_page = 0
-        if wanted != "any":
-            kept.keep("image", int(np.flatnonzero(labels == int(wanted))[0]))
+        state.images_page = 0
+        first = {} if wanted == "any" else {"image": int(np.flatnonzero(labels == int(wanted))[0])}
+        choose({"digit": wanted, **first})
 
-    st.selectbox(
+    digit = st.selectbox(
         "Class", classes, key=CLASS, on_change=chosen, width=110, help="Only images with this label."
     )
-    kept.keep("digit", digit)
-    return digit
+    return str(state.settings.use("digit", digit))
 
 
 def build_up(opened: Opened, pool: data.Images, image: int, v: np.ndarray, built: BuildUp) -> None:

@@ -1,6 +1,6 @@
 """What the looks at a unit, a pixel and an image share: the moment opened, its pictures, and where a click leads."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -68,8 +68,8 @@ class Opened:
 
 def number_of(name: str, count: int, chosen_otherwise: Callable[[], int], noun: str) -> int:
     """The number in the link if this run has it, else the one the page chooses; a sentence says so if it has not."""
-    kept = state_of(Inspect).kept
-    value = kept.value(name)
+    settings = state_of(Inspect).settings
+    value = settings.use(name, settings.value(name))
     if isinstance(value, int) and value < count:
         return value
     number = chosen_otherwise()
@@ -77,7 +77,7 @@ def number_of(name: str, count: int, chosen_otherwise: Callable[[], int], noun: 
         st.warning(
             f"This run has {count:,} {noun}, numbered from 0; there is no number {value:,}, showing {number}."
         )
-        kept.keep(name, number)
+        settings.use(name, number)
     return number
 
 
@@ -87,11 +87,16 @@ def open_from(key: str, what: str) -> Callable[[], None]:
     def clicked() -> None:
         number = st.session_state[key].get("open")
         if isinstance(number, int) and not isinstance(number, bool) and number >= 0:
-            kept = state_of(Inspect).kept
-            kept.keep(what, number)
-            kept.keep("look", what)
+            choose({what: number, "look": what})
 
     return clicked
+
+
+def choose(values: Mapping[str, Any]) -> None:
+    """Opens something else: one step of the browser's history."""
+    settings = state_of(Inspect).settings
+    settings.use_all(values)
+    settings.write_link()
 
 
 def mount_mosaic(opened: Opened, widget: str, blob: Blob, name: str, opens: str, **callbacks: Any) -> None:

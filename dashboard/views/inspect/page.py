@@ -9,7 +9,7 @@ from dashboard.ui.charts import choose_format
 from dashboard.ui.page_state import state_of
 from dashboard.ui.texts import sentence
 from dashboard.views.inspect import image, pixel, unit
-from dashboard.views.inspect.opened import Opened
+from dashboard.views.inspect.opened import Opened, choose
 from dashboard.views.inspect.state import Inspect
 from rbm_core.runs import RunError
 
@@ -39,6 +39,7 @@ def main() -> None:
         choose_format()
         with st.container(key="stack-inspect"):
             SHOW[look](opened)
+        state_of(Inspect).settings.write_link()
     except RunError as error:
         st.error(f"{sentence(error)} Choose another moment or run in the sidebar.")
 
@@ -54,8 +55,8 @@ def open_moment(name: str) -> Opened | None:
 
 
 def choose_look() -> str:
-    kept = state_of(Inspect).kept
-    st.session_state[LOOK] = kept.value("look")
+    settings = state_of(Inspect).settings
+    st.session_state[LOOK] = settings.value("look")
     look = st.segmented_control(
         "Open up",
         list(LOOKS),
@@ -63,10 +64,9 @@ def choose_look() -> str:
         required=True,
         format_func=lambda key: LOOKS[key],
         help=LOOK_HELP,
-        on_change=lambda: kept.keep("look", st.session_state[LOOK]),
+        on_change=lambda: choose({"look": st.session_state[LOOK]}),
     )
-    kept.keep("look", look)
-    return str(look)
+    return str(settings.use("look", look))
 
 
 main()

@@ -7,10 +7,8 @@ from dashboard.figures.dissection import pixel as figures
 from dashboard.figures.numbers import significant
 from dashboard.ui.about import about
 from dashboard.ui.charts import table_button
-from dashboard.ui.page_state import state_of
 from dashboard.views.inspect import texts
-from dashboard.views.inspect.opened import Opened, metrics, mount_map, mount_mosaic, number_of
-from dashboard.views.inspect.state import Inspect
+from dashboard.views.inspect.opened import Opened, choose, metrics, mount_map, mount_mosaic, number_of
 
 ROW, COLUMN = "inspect.row", "inspect.column"
 
@@ -60,8 +58,7 @@ def head(opened: Opened, pixel: int, means: np.ndarray, what: str) -> None:
         st.session_state[ROW], st.session_state[COLUMN] = divmod(pixel, columns)
 
         def typed() -> None:
-            number = int(st.session_state[ROW]) * columns + int(st.session_state[COLUMN])
-            state_of(Inspect).kept.keep("pixel", number)
+            choose({"pixel": int(st.session_state[ROW]) * columns + int(st.session_state[COLUMN])})
 
         for label, count, key in (("Row", rows, ROW), ("Column", columns, COLUMN)):
             st.number_input(

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, field
 
-from dashboard.ui import link
+from dashboard.ui.settings import Settings
 
 
 @dataclass
 class Inspect:
-    """kept: what was opened last. images_page: which page of the images to pick from is shown, from 0."""
+    """settings: what is opened. images_page: which page of the images to pick from is shown, from 0."""
 
-    kept: link.Kept = field(default_factory=link.Kept)
+    settings: Settings = field(default_factory=lambda: Settings("inspect"))
     images_page: int = 0

@@ -12,7 +12,7 @@ from dashboard.ui.about import about
 from dashboard.ui.charts import chart, is_dark, table_button
 from dashboard.ui.page_state import state_of
 from dashboard.views.inspect import texts
-from dashboard.views.inspect.opened import Opened, metrics, mount_map, mount_mosaic, number_of
+from dashboard.views.inspect.opened import Opened, choose, metrics, mount_map, mount_mosaic, number_of
 from dashboard.views.inspect.state import Inspect
 from rbm_core import rbm_numpy
 from rbm_core.runs import RunReader, Snapshot, SnapshotError
@@ -32,7 +32,7 @@ def show(opened: Opened) -> None:
         pick(opened, unit)
     with beside:
         head(opened, unit, norms)
-        if state_of(Inspect).kept.value("unit") == "strongest":
+        if state_of(Inspect).settings.value("unit") == "strongest":
             st.caption(
                 f"The unit with the strongest weights of all {H:,}. Pick another among all hidden units."
             )
@@ -67,7 +67,7 @@ def head(opened: Opened, unit: int, norms: np.ndarray) -> None:
             0,
             H - 1,
             key=UNIT,
-            on_change=lambda: state_of(Inspect).kept.keep("unit", int(st.session_state[UNIT])),
+            on_change=lambda: choose({"unit": int(st.session_state[UNIT])}),
             width=160,
             help=f"It switches on when the picture fits its weights. Click a tile, or type 0 to {H - 1}.",
         )

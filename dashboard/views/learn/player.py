@@ -9,8 +9,8 @@ from dashboard import components
 from dashboard.components import learn as component
 from dashboard.components.blob import pack
 from dashboard.figures import learn as figures
+from dashboard.recent import Recent
 from dashboard.ui import link
-from dashboard.ui.recent import Recent
 from dashboard.ui.texts import sentence
 from dashboard.views.learn.state import PLAYER, learn
 
