@@ -18,7 +18,7 @@ from rbm_core import datasets
 from rbm_core.config import make_config
 from rbm_core.evaluation import evaluate
 from rbm_core.rbm import RBM
-from rbm_core.runs import store
+from rbm_core.runs import RunError, store
 from rbm_core.runs.reader import RunReader
 from rbm_core.training import Training
 from tests.live import CHROMIUM, CHROMIUM_FLAGS
@@ -31,7 +31,10 @@ def main() -> None:
     parser.add_argument("run")
     parser.add_argument("picture", nargs="?", type=Path)
     asked = parser.parse_args()
-    path = store.resolve(store.runs_root(), asked.run)
+    try:
+        path = store.resolve(store.runs_root(), asked.run)
+    except RunError as error:
+        parser.error(str(error))
     reader = RunReader(path)
     config = make_config(**reader.config()["config"])
     training = Training(config, datasets.load(config.dataset, n_valid=config.n_valid))

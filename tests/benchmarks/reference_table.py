@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 
-from rbm_core.runs import store
+from rbm_core.runs import RunError, store
 from rbm_core.runs.reader import RunReader
 
 PUBLISHED = {
@@ -20,7 +20,16 @@ PUBLISHED = {
 
 
 def main() -> None:
-    reader = RunReader(store.resolve(store.runs_root(), sys.argv[1]))
+    if len(sys.argv) != 2:
+        sys.exit("name one finished run of preset reference: python -m tests.benchmarks.reference_table RUN")
+    try:
+        reader = RunReader(store.resolve(store.runs_root(), sys.argv[1]))
+    except RunError as error:
+        sys.exit(str(error))
+    if reader.config()["config"]["algorithm"] != "cd":
+        sys.exit(
+            f"run {sys.argv[1]!r} records no F(data) − F(sample): its algorithm is not cd; train preset reference"
+        )
     metrics, per_epoch = reader.metrics(), reader.status()["steps_per_epoch"]
     steps, losses = metrics["step"], metrics["cd_loss_train"]
     weights = np.diff(steps, prepend=0)  # a row's loss is the mean over the steps since the previous row
