@@ -2,7 +2,6 @@
 
 import csv
 import io
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,10 +11,11 @@ from PIL import Image
 from playwright.sync_api import Locator, Page
 
 from rbm_core.runs import RunReader
-from tests.browser.test_train import RUN, canvas, shown_step
+from tests.browser.train_page import canvas, open_train, refresh, shown_step
 from tests.live import App, settle, shoot, until
 from tests.small_run import train_small
 
+RUN = "small-run"
 # Everything one can operate, shadow roots included, with the name a screen reader would say.
 CONTROLS = """() => {
     const found = [], walk = (root) => {
@@ -68,15 +68,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def train(trained: Path, serve: Callable[[Path], App], open_page: Callable[..., Page]) -> Callable[..., Page]:
-    app = serve(trained.parent)
-
-    def open_it(query: str = "", **window: object) -> Page:
-        page = open_page(f"{app.url}/?run={RUN}&{query}", **window)
-        page.wait_for_selector(".st-key-histograms canvas", timeout=30_000)
-        settle(page)
-        return page
-
-    return open_it
+    """Opens the page of a finished run, with what follows in the link."""
+    return lambda more="", **window: open_train(
+        open_page, serve(trained.parent), f"run={RUN}&{more}", **window
+    )
 
 
 def save(page: Page, button: Locator) -> tuple[str, bytes]:
@@ -91,7 +86,7 @@ def test_a_narrow_window_and_large_text_never_scroll_sideways(train: Callable[..
         page.add_style_tag(content=f"html:root:root:root {{ font-size: {text}; }}")
         page.set_viewport_size({"width": 421, "height": 900})
         page.set_viewport_size({"width": 420, "height": 900})
-        time.sleep(1)
+        refresh(page)
         main = page.locator("[data-testid=stMain]")
         assert main.evaluate("(e) => e.scrollWidth <= e.clientWidth"), f"sideways at {text}"
         shoot(page, f"train-420-{text}")
@@ -166,7 +161,7 @@ def test_nothing_plays_by_itself_for_those_who_want_no_motion(train: Callable[..
     page.wait_for_selector(".st-key-histograms canvas")
     settle(page)
     step = shown_step(page)
-    time.sleep(3)
+    refresh(page, 2)
     assert shown_step(page) == step
     play = page.get_by_label("Play the training as a film")
     assert play.get_attribute("aria-pressed") == "false"
@@ -206,17 +201,19 @@ def test_the_saved_numbers_are_the_recorded_ones(train: Callable[..., Page], tra
     assert [float(row["reconstruction_error"]) for row in rows] == metrics["reconstruction_error"].tolist()
 
 
-def test_the_training_is_saved_as_a_film_while_the_page_goes_on(
+def test_the_training_is_saved_as_an_animation_while_the_page_goes_on(
     train: Callable[..., Page], trained: Path
 ) -> None:
     page = train()
     mounted = page.evaluate("window.__rbmMounts")
-    with page.expect_download(timeout=30_000) as download:
+    with page.expect_download() as download:
         page.get_by_label("Save the training as a film").select_option("filters gif")
     assert download.value.suggested_filename == f"{RUN}-filters.gif"
-    film = Image.open(io.BytesIO(Path(download.value.path()).read_bytes()))
-    assert film.n_frames == len(RunReader(trained).snapshot_steps())
+    animation = Image.open(io.BytesIO(Path(download.value.path()).read_bytes()))
+    assert animation.n_frames == len(RunReader(trained).snapshot_steps())
     until(
-        lambda: page.get_by_label("Save the training as a film").is_enabled(), 5, "no second film can be made"
+        lambda: page.get_by_label("Save the training as a film").is_enabled(),
+        5,
+        "no second animation can be made",
     )
     assert page.evaluate("window.__rbmMounts") == mounted

@@ -7,14 +7,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.live import ARTIFACTS, App, settle, shoot, until
+from tests.browser.train_page import TIMELINE, open_train, refresh
+from tests.live import ARTIFACTS, App, shoot, until
 from tests.small_run import train_small
 from tests.stand_in import StandIn
 
 RUN = "pressed"
-TIMELINE = (
-    "document.querySelector('.st-key-timeline [data-testid=stBidiComponentIsolated]').shadowRoot.__view"
-)
 
 
 @pytest.fixture(scope="module")
@@ -23,21 +21,16 @@ def trainer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
         yield trainer
 
 
-@pytest.fixture(scope="module")
-def app(trainer: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    log: Path = tmp_path_factory.mktemp("app") / "app.log"
-    with App(log, {"RBM_RUNS_DIR": str(trainer.path.parent)}) as app:
-        yield app
+@pytest.fixture
+def app(trainer: StandIn, serve: Callable[[Path], App]) -> App:
+    return serve(trainer.path.parent)
 
 
 @pytest.fixture
 def page(trainer: StandIn, app: App, open_page: Callable[..., Page]) -> Iterator[Page]:
     """The paused run's page."""
     trainer.hold()
-    page = open_page(f"{app.url}/?run={RUN}")
-    page.wait_for_selector(".st-key-histograms canvas")
-    settle(page)
-    yield page
+    yield open_train(open_page, app, f"run={RUN}")
     app.process.send_signal(signal.SIGCONT)
 
 
@@ -53,12 +46,8 @@ def marked(page: Page) -> Locator:
 # Withholds from the time slider which presses the app has heard, until window.__answer().
 WITHHOLD = f"""() => {{
     const view = {TIMELINE}, receive = view.receive.bind(view), before = view.h.heard;
-    let heard = before;
-    view.receive = (blob) => {{
-        heard = blob.header.heard;
-        return receive({{ ...blob, header: {{ ...blob.header, heard: before }} }});
-    }};
-    window.__answer = () => {{ view.receive = receive; view.h.heard = heard; view.answerPresses(); }};
+    view.receive = (blob) => receive({{ ...blob, header: {{ ...blob.header, heard: before }} }});
+    window.__answer = () => {{ view.receive = receive; }};
 }}"""
 
 
@@ -94,22 +83,8 @@ def test_one_press_is_obeyed_once_where_the_page_s_timer_falls_into_it(page: Pag
         button(page, "1 step").click()
         until(lambda n=n: len(trainer.obeyed) >= n, 60, "the press was lost")
         expect(marked(page)).to_have_count(0)
-        refreshes(page, 4)  # the message that comes again would come with one of them
+        refresh(page, 4)  # the message that comes again would come with one of them
         assert trainer.obeyed == ["step"] * n
-
-
-def refreshes(page: Page, n: int) -> None:
-    """Waits until the time slider has received n more refreshes."""
-    page.evaluate(
-        f"""(n) => new Promise((done) => {{
-            const view = {TIMELINE}, receive = view.receive;
-            view.receive = function (blob) {{
-                if (--n <= 0) {{ view.receive = receive; done(); }}
-                return receive.call(view, blob);
-            }};
-        }})""",
-        n,
-    )
 
 
 # When the next click was, when a button first said that it was pressed, and when the step shown changed: ms apart.
@@ -151,7 +126,7 @@ def test_a_press_is_seen_at_once_even_while_the_app_is_held_up(
 
 
 def test_a_press_that_does_not_reach_the_app_is_said_to_be_lost(page: Page) -> None:
-    refreshes(page, 2)  # a run at rest is refreshed all the same, and each refresh is heard
+    refresh(page, 2)  # a run at rest is refreshed all the same, and each refresh is heard
     assert not page.get_by_text("No word from the app for").is_visible()
     button(page, "1 step").evaluate(
         "(b) => b.addEventListener('click', (event) => event.stopImmediatePropagation(), true)"
@@ -167,16 +142,20 @@ def test_an_app_that_falls_silent_is_said_to_be_silent_and_the_page_goes_on_afte
     app.process.send_signal(signal.SIGSTOP)
     said = page.get_by_text("No word from the app for")
 
-    def silent_for(seconds: int) -> None:
-        """Sets the clock of the page's silence and lets it look."""
+    def later(seconds: int) -> None:
+        """Puts the page's clock forward, and lets the page look at it, which it does every second."""
         page.evaluate(
-            f"(s) => {{ const v = {TIMELINE}; v.last = performance.now() - 1000 * s; v.listenFor(); }}",
+            """(seconds) => new Promise((done) => {
+                const now = performance.now.bind(performance);
+                performance.now = () => now() + 1000 * seconds;
+                setTimeout(done, 2500);
+            })""",
             seconds,
         )
 
-    silent_for(15)  # a busy machine may well be silent for so long
+    later(12)  # a busy computer may well be silent for so long
     expect(said).not_to_be_visible()
-    silent_for(31)
+    later(20)
     expect(said).to_be_visible()
     shoot(page, "train-silent")
     step = trainer.status["step"]
