@@ -92,9 +92,17 @@ ARROWS = {
         ("rbm_core.gradient",),
         (*TRAINING, *RECORDS),
     ),
-    "mathematics writes no run": (
-        ("rbm_core.training.state",),
+    "learning writes no run; its process alone knows both": (
+        tuple(f"rbm_core.training.{room}" for room in ("batches", "optimiser", "state", "monitor", "update")),
         ("rbm_core.training.process", *RECORDS),
+    ),
+    "batches and optimiser know no state": (
+        ("rbm_core.training.batches", "rbm_core.training.optimiser"),
+        ("rbm_core.training.state", "rbm_core.training.monitor", "rbm_core.training.update"),
+    ),
+    "state and monitor do not know what updates them": (
+        ("rbm_core.training.state", "rbm_core.training.monitor"),
+        ("rbm_core.training.update",),
     ),
     "likelihood and diagnostics measure, they do not train": (
         ("rbm_core.likelihood", "rbm_core.diagnostics"),

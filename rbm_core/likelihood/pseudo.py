@@ -26,11 +26,14 @@ def pseudo_log_likelihood(rbm: RBM, v: Tensor) -> Tensor:
     return torch.stack([_conditionals(rbm, case[None], units).sum() for case in v.to(rbm.dtype)])
 
 
-def stochastic_pseudo_log_likelihood(rbm: RBM, v: Tensor, rng: Rng, n_units: int = 1) -> Tensor:
+def stochastic_pseudo_log_likelihood(
+    rbm: RBM, v: Tensor, rng: Rng, n_units: int = 1, *, logits: Tensor | None = None
+) -> Tensor:
     """An unbiased estimate of the same from n_units random units a case, scaled up to the sum over all of
     them.
 
-    v: (B, V). Returns (B,) nats. Its spread over cases is wide; its mean over a thousand is not.
+    v: (B, V). logits: `rbm.logits_h_from_v(v)` (B, H), where the caller has them already. Returns (B,) nats. Its
+    spread over cases is wide; its mean over a thousand is not.
     """
     if not 1 <= n_units <= rbm.n_visible:
         raise ValueError(f"n_units must lie in 1 … {rbm.n_visible}, got {n_units}")
@@ -38,18 +41,19 @@ def stochastic_pseudo_log_likelihood(rbm: RBM, v: Tensor, rng: Rng, n_units: int
     picked = rng.uniform((len(v), rbm.n_visible)).argsort(1)[:, :n_units] if n_units > 1 else None
     if picked is None:
         picked = rng.integers(rbm.n_visible, (len(v), 1))
-    total = torch.stack([_one_each(rbm, v, units) for units in picked.T]).sum(0)
+    logits = rbm.logits_h_from_v(v) if logits is None else logits
+    total = torch.stack([_one_each(rbm, v, logits, units) for units in picked.T]).sum(0)
     return rbm.n_visible / n_units * total
 
 
-def _one_each(rbm: RBM, v: Tensor, units: Tensor) -> Tensor:
-    """log p(vᵢ | v₋ᵢ) for one unit i of each case. units: (B,). Returns (B,)."""
+def _one_each(rbm: RBM, v: Tensor, logits: Tensor, units: Tensor) -> Tensor:
+    """log p(vᵢ | v₋ᵢ) for one unit i of each case. logits: (B, H), at v. units: (B,). Returns (B,)."""
     size = max(1, _NUMBERS // (rbm.n_hidden * (1 if rbm.visible == "bernoulli" else 200)))
     parts = []
     for start in range(0, len(v), size):
-        rows, chosen = v[start : start + size], units[start : start + size]
-        here = rows.gather(1, chosen[:, None])[:, 0]
-        parts.append(_log_conditional(rbm, rbm.logits_h_from_v(rows), here, chosen))
+        rows, chosen = slice(start, start + size), units[start : start + size]
+        here = v[rows].gather(1, chosen[:, None])[:, 0]
+        parts.append(_log_conditional(rbm, logits[rows], here, chosen))
     return torch.cat(parts)
 
 

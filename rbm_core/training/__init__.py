@@ -7,9 +7,9 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
-    "StepInfo": "rbm_core.training.state",
-    "Training": "rbm_core.training.state",
-    "snapshot_schedule": "rbm_core.training.state",
+    "StepInfo": "rbm_core.training.update",
+    "Training": "rbm_core.training.update",
+    "snapshot_schedule": "rbm_core.training.monitor",
 }
 
 __all__ = list(_HOMES)

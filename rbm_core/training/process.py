@@ -201,8 +201,8 @@ class _Trainer:
                 "rbm_core": rbm_core.__version__,
             },
             device={"name": device_name(training.device), "kind": training.device.type},
-            precision=str(training.dtype).removeprefix("torch."),
-            precision_note=training.precision_note,
+            precision=str(training.state.dtype).removeprefix("torch."),
+            precision_note=training.state.precision_note,
             data={
                 "name": dataset.name,
                 "fingerprint": dataset.fingerprint,

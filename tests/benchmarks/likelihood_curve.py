@@ -43,8 +43,8 @@ def main() -> None:
     steps, live = metrics["step"][known], metrics["log_likelihood_train"][known]
     bars = metrics["log_z_stderr"][known]
     kept = [step for step in reader.snapshot_steps() if step >= steps[0]]
-    assert training._online is not None
-    annealed = [step for step in kept if step in training._online.plan]
+    assert training.monitor.online is not None
+    annealed = [step for step in kept if step in training.monitor.online.plan]
     between = [step for step in kept if step not in annealed]
     chosen = sorted(spread(annealed, ANNEALED) + spread(between, BETWEEN))
     print(
@@ -56,7 +56,7 @@ def main() -> None:
         row = evaluate(path, step=step)
         snapshot = reader.snapshot(step)
         model = RBM.from_numpy(snapshot.W, snapshot.vbias, snapshot.hbias, visible=config.visible)
-        nats = -float(model.free_energy(training.monitor_train).mean()) - row["log_z"]
+        nats = -float(model.free_energy(training.monitor.train).mean()) - row["log_z"]
         shown, bar = np.interp(step, steps, live), np.interp(step, steps, bars)
         points.append((step / training.steps_per_epoch, nats, row["stderr"], shown - nats))
         ess = f"ess {row['forward']['ess']:.0f}, {row['reverse']['ess']:.0f} of 100"

@@ -11,9 +11,12 @@ states; AIS and reverse AIS are printed beside it.
 import argparse
 import time
 
+import torch
+
 from rbm_core.config import RunConfig
 from rbm_core.datasets import load
 from rbm_core.likelihood import Bracket, ais, base_rate, exact_log_likelihood, exact_log_z, reverse_ais
+from rbm_core.pixels import cut
 from rbm_core.training import Training
 
 PUBLISHED = {True: -142.56, False: -149.05}
@@ -50,7 +53,7 @@ def main() -> None:
             while not training.finished:
                 training.update()
             rbm, log_z = training.rbm, exact_log_z(training.rbm)
-            train, test = (training._prepared(images).float() / 255 for images in (data.train, data.test))
+            train, test = (torch.from_numpy(cut(images)) for images in (data.train, data.test))
             base = base_rate(rbm, train.mean(0))
             bracket = Bracket(
                 ais(rbm, base_vbias=base, seed=seed),

@@ -49,7 +49,7 @@ def training(**fields: Any) -> Training:
 def likelihood(learned: Training) -> float:
     """Mean log p(v) of the validation cases, exactly: five hidden units are enumerated."""
     rbm = learned.rbm.to(dtype=torch.float64)
-    return float(-rbm.free_energy(learned.monitor_valid).mean()) - exact_log_z(rbm)
+    return float(-rbm.free_energy(learned.monitor.valid).mean()) - exact_log_z(rbm)
 
 
 def learn(run: Training, steps: int | None = None) -> Training:

@@ -36,7 +36,7 @@ def small(**changes: object) -> RunConfig:
 
 
 def parameters(training: Training) -> list[np.ndarray]:
-    return list(training.model.to_numpy().values())
+    return list(training.state.model.to_numpy().values())
 
 
 def run(training: Training, steps: int) -> Training:
@@ -78,14 +78,14 @@ def test_the_same_seed_repeats_a_run_and_a_resumed_run_equals_the_uninterrupted_
     for a, b, c in zip(parameters(whole), parameters(again), parameters(resumed), strict=True):
         np.testing.assert_array_equal(a, b)
         np.testing.assert_array_equal(a, c)
-    assert torch.equal(whole.phases.chains_h, resumed.phases.chains_h)
-    for a, c in zip(whole.last_increments(), resumed.last_increments(), strict=True):
+    assert torch.equal(whole.state.phases.chains_h, resumed.state.phases.chains_h)
+    for a, c in zip(whole.state.last_increments(), resumed.state.last_increments(), strict=True):
         assert torch.equal(a, c)
 
 
 def test_another_seed_gives_another_run(digits: Dataset) -> None:
     a, b = (run(Training(small(seed=seed), digits), 5) for seed in (0, 1))
-    assert np.abs(a.model.to_numpy()["W"] - b.model.to_numpy()["W"]).max() > 0
+    assert np.abs(a.state.model.to_numpy()["W"] - b.state.model.to_numpy()["W"]).max() > 0
 
 
 def test_measuring_does_not_disturb_learning(digits: Dataset) -> None:
@@ -94,7 +94,7 @@ def test_measuring_does_not_disturb_learning(digits: Dataset) -> None:
         watched.update()
         watched.metrics()
         watched.snapshot()
-    np.testing.assert_array_equal(watched.model.to_numpy()["W"], alone.model.to_numpy()["W"])
+    np.testing.assert_array_equal(watched.state.model.to_numpy()["W"], alone.state.model.to_numpy()["W"])
 
 
 @pytest.mark.parametrize("centred", [True, False])
@@ -108,7 +108,7 @@ def test_learning_bars_and_stripes_raises_the_exact_likelihood(algorithm: str, c
     training = Training(config, data)
 
     def mean_log_p() -> float:
-        arrays = training.model.to("cpu", torch.float64).to_numpy()
+        arrays = training.state.model.to("cpu", torch.float64).to_numpy()
         v = torch.tensor(np.array(oracles.states(9)), dtype=torch.float64)
         rbm = RBM.from_numpy(**arrays, dtype=torch.float64)
         log_z = float(torch.logsumexp(-rbm.free_energy(v), 0))
@@ -127,17 +127,17 @@ def test_the_curves_measure_what_they_name(digits: Dataset) -> None:
     training = run(Training(small(learning_rate=0.1), digits), 40)
     row = training.metrics()
     rbm = training.rbm
-    f = rbm.free_energy(training.monitor_train)
+    f = rbm.free_energy(training.monitor.train)
     assert row["free_energy_train"] == pytest.approx(float(f.mean()), rel=1e-4)
     assert row["free_energy_fantasy"] == pytest.approx(
-        float(rbm.free_energy(training.phases.v_chains).mean()), rel=1e-4
+        float(rbm.free_energy(training.state.phases.v_chains).mean()), rel=1e-4
     )
     assert row["free_energy_gap"] == pytest.approx(row["free_energy_valid"] - row["free_energy_train"])
     assert row["weight_norm"] == pytest.approx(
-        float(np.linalg.norm(training.model.to_numpy()["W"])), rel=1e-5
+        float(np.linalg.norm(training.state.model.to_numpy()["W"])), rel=1e-5
     )
     # All conditionals, one pixel after the other, against the estimate from one random pixel a case.
-    v = training.monitor_train
+    v = training.monitor.train
     exact = torch.zeros(len(v))
     for i in range(v.shape[1]):
         flipped = v.clone()
@@ -161,16 +161,18 @@ def test_increments_are_the_difference_the_last_update_made(digits: Dataset) -> 
         training = run(Training(small(**variant), digits), 3)
         before = parameters(training)
         training.update()
-        for p, q, increment in zip(parameters(training), before, training.last_increments(), strict=True):
+        for p, q, increment in zip(
+            parameters(training), before, training.state.last_increments(), strict=True
+        ):
             np.testing.assert_allclose(p - q, increment.numpy(), atol=1e-6)
 
 
 def test_a_snapshot_holds_the_model_the_particles_and_the_probe(digits: Dataset) -> None:
     training = run(Training(small(), digits), 10)
     snapshot = decode(encode(Snapshot(**training.snapshot())))
-    np.testing.assert_allclose(snapshot.W, training.model.to_numpy()["W"], rtol=1e-3, atol=1e-6)
-    np.testing.assert_array_equal(snapshot.particles_v, training.phases.v_chains.numpy())
-    np.testing.assert_array_equal(snapshot.particles_h, training.phases.chains_h.numpy())
+    np.testing.assert_allclose(snapshot.W, training.state.model.to_numpy()["W"], rtol=1e-3, atol=1e-6)
+    np.testing.assert_array_equal(snapshot.particles_v, training.state.phases.v_chains.numpy())
+    np.testing.assert_array_equal(snapshot.particles_h, training.state.phases.chains_h.numpy())
     assert snapshot.probe_hidden.shape == (100, 20)
     assert snapshot.increment_counts.sum(1).tolist() == [784 * 20, 784, 20]
     assert (snapshot.step, snapshot.meta["n_particles"]) == (10, 30)
@@ -179,10 +181,10 @@ def test_a_snapshot_holds_the_model_the_particles_and_the_probe(digits: Dataset)
 def test_linear_decay_ends_at_zero_and_steps_fall_by_gamma(digits: Dataset) -> None:
     linear = Training(small(learning_rate=0.1), digits)
     assert linear.learning_rate() == 0.1
-    linear.step = linear.n_steps
+    linear.state.step = linear.n_steps
     assert linear.learning_rate() == 0.0
     stepped = Training(small(lr_schedule="step", lr_step_epochs=1, lr_gamma=0.5, learning_rate=0.1), digits)
-    stepped.step = 2 * stepped.steps_per_epoch
+    stepped.state.step = 2 * stepped.steps_per_epoch
     assert stepped.learning_rate() == pytest.approx(0.025)
 
 
@@ -225,7 +227,7 @@ def test_an_exploding_run_is_called_diverged(digits: Dataset) -> None:
     reasons = [training.diverged(training.update()) for _ in range(300)]
     said = next(r for r in reasons if r)
     assert "smaller learning rate" in said
-    training.model.W[0, 0] = float("nan")
+    training.state.model.W[0, 0] = float("nan")
     assert "no longer finite" in (training.diverged() or "")
     assert "no longer finite" in (training.diverged(training.update()) or "")
 
@@ -238,9 +240,9 @@ def test_a_healthy_run_is_never_called_diverged(digits: Dataset) -> None:
 def test_a_run_can_start_from_another_models_parameters_of_the_same_shape(digits: Dataset) -> None:
     first = run(Training(small(), digits), 20)
     fork = Training(small(seed=3), digits, initial=first.rbm)
-    np.testing.assert_array_equal(fork.model.to_numpy()["W"], first.model.to_numpy()["W"])
+    np.testing.assert_array_equal(fork.state.model.to_numpy()["W"], first.state.model.to_numpy()["W"])
     fork.update()
-    assert np.abs(fork.model.to_numpy()["W"] - first.model.to_numpy()["W"]).max() > 0
+    assert np.abs(fork.state.model.to_numpy()["W"] - first.state.model.to_numpy()["W"]).max() > 0
     with pytest.raises(ConfigError, match="784 × 20 units, the run 784 × 21"):
         Training(small(n_hidden=21), digits, initial=first.rbm)
     with pytest.raises(ConfigError, match="has bernoulli visible units, the run gaussian"):
@@ -251,8 +253,8 @@ def test_averaged_weights_scatter_less_than_the_last_ones(digits: Dataset) -> No
     """Two runs that differ in their chains alone end apart; their averages end closer together."""
     config = {"averaging": 0.5, "lr_schedule": "constant", "learning_rate": 0.05, "weight_std": 0.0}
     ends = [run(Training(small(seed=seed, **config), digits), 450) for seed in (1, 2)]
-    b, c = (np.abs(e.model.to_numpy()["vbias"]) for e in ends)
-    rough = np.linalg.norm(ends[0].model.vbias - ends[1].model.vbias)
+    b, c = (np.abs(e.state.model.to_numpy()["vbias"]) for e in ends)
+    rough = np.linalg.norm(ends[0].state.model.vbias - ends[1].state.model.vbias)
     smooth = np.linalg.norm(ends[0].rbm.vbias - ends[1].rbm.vbias)
     assert b.max() > 0
     assert c.max() > 0
@@ -272,7 +274,7 @@ def test_the_likelihood_shown_while_learning_is_near_the_exact_one() -> None:
                 off.append(abs(row["log_z"] - exact_log_z(training.rbm)))
                 bars.append(row["log_z_stderr"])
                 assert row["log_likelihood_train"] == -row["free_energy_train"] - row["log_z"]
-                test = float(training.rbm.free_energy(training.monitor_test).mean())
+                test = float(training.rbm.free_energy(training.monitor.test).mean())
                 assert row["log_likelihood_test"] == pytest.approx(-test - row["log_z"], abs=1e-3)
     assert len(off) > 10
     assert np.mean(np.array(off) < 3 * np.array(bars)) > 0.9

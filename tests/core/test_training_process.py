@@ -11,6 +11,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -297,8 +298,8 @@ class FakeTraining:
     size = (16, 4)
 
     def __init__(self, config: RunConfig, dataset: Any, *, device: Any = None, initial: Any = None) -> None:
-        self.config, self.device, self.dtype = config, torch.device("cpu"), torch.float32
-        self.precision_note = "float32"
+        self.config, self.device = config, torch.device("cpu")
+        self.state = SimpleNamespace(dtype=torch.float32, precision_note="float32")
         self.step, self.n_steps, self.steps_per_epoch = 0, config.epochs * 16, 16
         self.snapshot_steps = snapshot_schedule(self.n_steps, config.max_snapshots)
         self.rate = config.learning_rate

@@ -1,0 +1,195 @@
+"""Learning: one parameter update, again and again. Nothing here touches a file or a clock.
+
+The same configuration, data and device give bit-identical parameters, and so does a run that goes on from a saved
+state: every random number comes from a named stream with a saved position.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rbm_core.compute import captured, resolve_device
+from rbm_core.config import ConfigError, RunConfig, make_config
+from rbm_core.datasets import Dataset
+from rbm_core.rbm import RBM
+from rbm_core.runs.vocabulary import SETTABLE
+from rbm_core.training.batches import Batches
+from rbm_core.training.monitor import Monitor, divergence, snapshot_schedule
+from rbm_core.training.optimiser import learning_rate, momentum
+from rbm_core.training.state import TrainState, check_memory
+
+__all__ = ["StepInfo", "Training"]
+
+
+@dataclass(frozen=True)
+class StepInfo:
+    """What one update saw: its number, and mean free energies of batch and particles before it, in nats.
+
+    energies: (2,), read from the device only when asked for.
+    """
+
+    step: int
+    energies: Tensor
+
+    @property
+    def free_energy_data(self) -> float:
+        return float(self.energies[0])
+
+    @property
+    def free_energy_model(self) -> float:
+        return float(self.energies[1])
+
+
+class Training:
+    """A run in memory: its batches, its state, its monitor, and the update that moves the state.
+
+    config: what to do. dataset: images in [0, 1]. device: overrides config.device. initial: parameters to start
+    from instead of random ones. Raises ConfigError or DeviceError in one sentence for what cannot work.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        dataset: Dataset,
+        *,
+        device: str | torch.device | None = None,
+        initial: RBM | None = None,
+    ) -> None:
+        self.config = config
+        self.device = device if isinstance(device, torch.device) else resolve_device(device or config.device)
+        check_memory(config, dataset.train.shape[1], self.device)
+        self.batches = Batches(config, dataset.train, self.device)
+        self.steps_per_epoch = self.batches.per_epoch
+        self.n_steps = self.steps_per_epoch * config.epochs
+        self.snapshot_steps = snapshot_schedule(self.n_steps, config.max_snapshots)
+        self.state = TrainState(config, self.batches.scale, self.device, initial)
+        self.monitor = Monitor(config, dataset, self.batches, self.state, self.snapshot_steps)
+        self._rows = torch.zeros(config.batch_size, dtype=torch.int64, device=self.device)
+        self._work: Callable[[], object] | None = None  # `_compute`, or a captured graph of it
+
+    # One update
+
+    def update(self) -> StepInfo:
+        """One parameter update: data, chains, gradient, step. Returns what it saw."""
+        state, optimiser = self.state, self.state.optimiser
+        self._rows.copy_(self.batches.rows(state.step))
+        optimiser.rate.fill_(self.learning_rate())
+        optimiser.momentum.fill_(self.momentum())
+        if self._work is None:
+            self._work = self._captured()
+        self._work()
+        state.step += 1
+        state.loss_count += 1
+        optimiser.average(state.step)
+        return StepInfo(state.step, state.energies.clone())
+
+    def _compute(self) -> None:
+        """The part of an update that runs on the device alone, and so can be captured as a CUDA graph.
+
+        The only place where parameters, chains and offsets change while a run learns: always in the same memory.
+        """
+        config, state, phases = self.config, self.state, self.state.phases
+        self.batches.fill(self._rows, state.streams.binarise, phases.v_batch)
+        phases.run(int(state.settings["k"]))
+        offsets = (state.v_offset, state.h_offset) if config.centred else (None, None)
+        gradient = phases.gradient(*offsets)
+        data, model = phases.free_energies()
+        state.energies[0].copy_(data)
+        state.energies[1].copy_(model)
+        state.loss_total.add_(data - model)
+        v_mean, h_mean = phases.v_total_data / config.batch_size, phases.h_total_data / config.batch_size
+        if config.centred:
+            state.h_offset.lerp_(h_mean, config.centring_rate)
+        state.optimiser.apply(gradient, v_mean, h_mean, float(state.settings["weight_decay"]))
+        phases.sync()
+
+    def _captured(self) -> Callable[[], object]:
+        state = self.state
+        saved = (
+            state.save() if self.device.type == "cuda" else None
+        )  # capturing runs a few updates to warm up
+        return captured(
+            self._compute,
+            list(state.streams.named().values()),
+            self.device,
+            lambda: state.load(*saved) if saved else None,
+        )
+
+    # Where it stands
+
+    @property
+    def step(self) -> int:
+        """Updates so far."""
+        return self.state.step
+
+    @property
+    def epoch(self) -> float:
+        """Passes over the data so far."""
+        return self.step / self.steps_per_epoch
+
+    @property
+    def finished(self) -> bool:
+        return self.step >= self.n_steps
+
+    @property
+    def rbm(self) -> RBM:
+        """The model to show, sample and judge: the averaged parameters where averaging is on. Shares memory."""
+        return self.state.shown
+
+    def learning_rate(self) -> float:
+        """The learning rate of the next update, by the schedule."""
+        return learning_rate(
+            self.config, self.state.settings["learning_rate"], self.step, self.steps_per_epoch
+        )
+
+    def momentum(self) -> float:
+        """The momentum of the next update, on its ramp."""
+        return momentum(self.config, self.state.settings["momentum"], self.step, self.steps_per_epoch)
+
+    def set(self, name: str, value: float) -> None:
+        """Change one of SETTABLE from the next update on. Raises ConfigError for other names and bad values."""
+        if name not in SETTABLE:
+            raise ConfigError(f"{name!r} cannot be changed while training; what can: {', '.join(SETTABLE)}")
+        changed = make_config(**{**self.config.model_dump(), name: value})
+        self.state.settings[name] = getattr(changed, name)
+        if changed.momentum and name == "momentum" and changed.optimizer == "sgd":
+            self.state.optimiser.use_momentum()
+        self._work = None
+
+    # What it shows and keeps
+
+    def should_log(self) -> bool:
+        """Whether the step just done belongs in the curves."""
+        return self.monitor.due(self.step)
+
+    def metrics(self) -> dict[str, Any]:
+        """One row of the curves; see `Monitor.metrics`."""
+        return self.monitor.metrics()
+
+    def diverged(self, info: StepInfo | None = None) -> str | None:
+        """Why the run cannot go on, in one sentence; None while all is well.
+
+        info: the last update's, for a check that costs nothing; without it the parameters themselves are looked at.
+        """
+        apart = None if info is None else info.free_energy_data - info.free_energy_model
+        return divergence(self.state, apart)
+
+    def snapshot(self) -> dict[str, Any]:
+        """The state of this moment as the fields of rbm_core.runs.Snapshot."""
+        return self.monitor.snapshot()
+
+    def state_dict(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Everything a bit-exact resume needs: (tensors on the CPU, JSON-able rest)."""
+        tensors, meta = self.state.save()
+        online = self.monitor.online
+        return tensors, {**meta, "online": online and online.state()}
+
+    def load_state_dict(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
+        """Continue exactly where `state_dict` was taken. Raises ConfigError if it is of other settings than these."""
+        self.state.load(tensors, meta)
+        if self.monitor.online is not None:
+            self.monitor.online.load(meta["online"])
+        self._work = None
