@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from rbm_core.config import RunConfig
     from rbm_core.datasets import Dataset
     from rbm_core.rbm import RBM
-    from rbm_core.training import StepInfo, Training
+    from rbm_core.training.update import StepInfo, Training
 
 OnProgress = Callable[[dict[str, Any], dict[str, Any]], None]
 """Called twice a second and at the end: (the content of status.json, the last row of metrics.jsonl)."""

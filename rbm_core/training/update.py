@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -180,6 +181,10 @@ class Training:
     def snapshot(self) -> dict[str, Any]:
         """The state of this moment as the fields of rbm_core.runs.Snapshot."""
         return self.monitor.snapshot()
+
+    def probe_arrays(self) -> dict[str, np.ndarray]:
+        """The probe batch whose hidden probabilities the snapshots hold; see `Monitor.probe_arrays`."""
+        return self.monitor.probe_arrays()
 
     def state_dict(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Everything a bit-exact resume needs: (tensors on the CPU, JSON-able rest)."""
