@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.figures import comparison, palette
-from dashboard.figures.comparison import Record
+from dashboard.figures import palette
+from dashboard.figures.comparison import curves, likelihoods, look, metrics, moments, records
+from dashboard.figures.comparison.records import Record
 from rbm_core.runs import RunReader, files, list_runs, store
 from rbm_core.runs.notes import Notes, read_notes
 from tests.dashboard.opened import abouts, charts, fed, open_page
@@ -89,10 +90,10 @@ def test_the_link_chooses_runs_step_curve_and_axis(root: Path) -> None:
 def test_the_link_keeps_filter_order_smoothing_and_log_axis(root: Path) -> None:
     app = open_compare(run="one", runs="one,two", metric="weight_norm")
     plain = charts(app)[0][0]
-    app.text_input(key="compare-words").set_value("finished").run()
-    app.selectbox(key="compare-order").set_value("n_hidden").run()
-    app.slider(key="compare-smooth").set_value(0.9).run()
-    app.toggle(key="compare-log").set_value(True).run()
+    app.text_input(key="compare.find").set_value("finished").run()
+    app.selectbox(key="compare.order").set_value("n_hidden").run()
+    app.slider(key="compare.smooth").set_value(0.9).run()
+    app.toggle(key="compare.log").set_value(True).run()
     link = {name: np.ravel(value)[-1] for name, value in app.query_params.items()}
     assert {name: link[name] for name in ("find", "order", "smooth", "log")} == {
         "find": "finished",
@@ -134,7 +135,7 @@ def test_a_filter_that_finds_nothing_leaves_what_was_ticked(root: Path) -> None:
     app = open_compare(run="one", find="nothing like it")
     assert "No run contains" in app.info[0].value
     assert sorted(curve_names(app)) == ["one", "two"]
-    app.text_input(key="compare-words").set_value("").run()
+    app.text_input(key="compare.find").set_value("").run()
     assert sorted(curve_names(app)) == ["one", "two"]
 
 
@@ -178,27 +179,27 @@ def test_a_run_whose_snapshots_are_no_folder_costs_one_sentence(root: Path) -> N
 
 def test_words_filter_the_table_by_setting_and_tag(root: Path) -> None:
     app = open_compare()
-    app.text_input(key="compare-words").set_value("n_hidden=20").run()
+    app.text_input(key="compare.find").set_value("n_hidden=20").run()
     assert list(app.dataframe[0].value["Run"]) == ["two"]
-    app.text_input(key="compare-words").set_value("nothing like it").run()
+    app.text_input(key="compare.find").set_value("nothing like it").run()
     assert "No run contains" in app.info[0].value
 
 
 def test_tags_and_a_note_are_kept_in_the_runs_folder_and_found_again(root: Path) -> None:
     app = open_compare()
-    app.selectbox(key="compare-cared").set_value("two").run()
+    app.selectbox(key="compare.cared").set_value("two").run()
     field(app, "Tags").set_value("small, quick")
     field(app, "Note").set_value("Mixes well.")
     press(app, "Save tags and note")
     assert read_notes(root / "two") == Notes(("small", "quick"), "Mixes well.")
     assert "are saved" in said(app)
-    app.text_input(key="compare-words").set_value("quick mixes").run()
+    app.text_input(key="compare.find").set_value("quick mixes").run()
     assert list(app.dataframe[0].value["Run"]) == ["two"]
 
 
 def test_renaming_moves_the_run_and_what_was_ticked(root: Path) -> None:
     app = open_compare(runs="one,two", run="two")
-    app.selectbox(key="compare-cared").set_value("two").run()
+    app.selectbox(key="compare.cared").set_value("two").run()
     field(app, "New name").set_value("twenty")
     press(app, "Rename")
     assert names(root) == ["one", "twenty"]
@@ -212,7 +213,7 @@ def test_renaming_moves_the_run_and_what_was_ticked(root: Path) -> None:
 )
 def test_a_bad_new_name_is_one_sentence_and_changes_nothing(root: Path, new: str, sentence: str) -> None:
     app = open_compare()
-    app.selectbox(key="compare-cared").set_value("two").run()
+    app.selectbox(key="compare.cared").set_value("two").run()
     field(app, "New name").set_value(new)
     press(app, "Rename")
     assert sentence in said(app)
@@ -222,7 +223,7 @@ def test_a_bad_new_name_is_one_sentence_and_changes_nothing(root: Path, new: str
 @pytest.mark.parametrize("typed", ["", "on", "two", "ONE"])
 def test_nothing_is_deleted_without_the_second_word(root: Path, typed: str) -> None:
     app = open_compare()
-    app.selectbox(key="compare-cared").set_value("one").run()
+    app.selectbox(key="compare.cared").set_value("one").run()
     field(app, "Delete for good: type the run's name").set_value(typed)
     press(app, "Delete this run")
     assert "Nothing was deleted" in said(app)
@@ -231,7 +232,7 @@ def test_nothing_is_deleted_without_the_second_word(root: Path, typed: str) -> N
 
 def test_the_second_word_deletes_that_run_alone(root: Path) -> None:
     app = open_compare(run="one", runs="one,two")
-    app.selectbox(key="compare-cared").set_value("one").run()
+    app.selectbox(key="compare.cared").set_value("one").run()
     field(app, "Delete for good: type the run's name").set_value("one")
     press(app, "Delete this run")
     assert not app.exception
@@ -244,7 +245,7 @@ def test_a_run_in_training_is_not_deleted(root: Path) -> None:
     lock = files.hold_lock(root / "one")
     assert lock is not None
     app = open_compare()
-    app.selectbox(key="compare-cared").set_value("one").run()
+    app.selectbox(key="compare.cared").set_value("one").run()
     field(app, "Delete for good: type the run's name").set_value("one")
     press(app, "Delete this run")
     lock.release()
@@ -255,7 +256,7 @@ def test_a_run_in_training_is_not_deleted(root: Path) -> None:
 def test_the_shipped_run_stays(root: Path) -> None:
     (root / "one").rename(root / store.SHIPPED_RUN)
     app = open_compare()
-    app.selectbox(key="compare-cared").set_value(store.SHIPPED_RUN).run()
+    app.selectbox(key="compare.cared").set_value(store.SHIPPED_RUN).run()
     field(app, "Delete for good: type the run's name").set_value(store.SHIPPED_RUN)
     press(app, "Delete this run")
     assert "comes with RBM Observatory" in said(app)
@@ -270,10 +271,10 @@ def record(name: str, **fields: Any) -> Record:
 
 
 def test_only_settings_that_differ_have_a_column() -> None:
-    apart, shared = comparison.differing([record("a"), record("b", k=5), Record("c", error="torn")])
+    apart, shared = records.differing([record("a"), record("b", k=5), Record("c", error="torn")])
     assert apart == ["k"]
     assert shared == {"dataset": "mnist"}
-    assert comparison.usual([record("a"), record("b", k=5), record("c", k=5)], "k") == "5"
+    assert records.usual([record("a"), record("b", k=5), record("c", k=5)], "k") == "5"
 
 
 def test_a_setting_changed_while_a_run_trained_sets_it_apart_from_one_left_alone(root: Path) -> None:
@@ -293,15 +294,15 @@ def test_a_setting_changed_while_a_run_trained_sets_it_apart_from_one_left_alone
 
 
 def test_of_two_runs_neither_is_the_usual_one(root: Path) -> None:
-    assert comparison.usual([record("a"), record("b", k=5)], "k") == ""
-    assert comparison.usual([record("a"), record("b")], "k") == repr(record("a").fields["k"])
+    assert records.usual([record("a"), record("b", k=5)], "k") == ""
+    assert records.usual([record("a"), record("b")], "k") == repr(record("a").fields["k"])
     app = open_compare(run="one")
     assert "Which settings make a better machine?" in app.caption[0].value
     assert any("every value where none is the most frequent" in one.value for one in app.caption)
 
 
 def test_runs_are_ordered_best_first_and_those_without_a_value_come_last() -> None:
-    records = [
+    several = [
         Record("b", likelihood=(-90.0, 0.1), step=5, seconds=9.0, fields={"k": 5, "l1": None}),
         Record("A", likelihood=(-80.0, 0.1), step=7, seconds=1.0, fields={"k": 10, "l1": "x"}),
         Record("c", step=6, seconds=5.0, fields={"k": 1, "l1": "w"}, last={"free_energy_gap": np.nan}),
@@ -309,7 +310,7 @@ def test_runs_are_ordered_best_first_and_those_without_a_value_come_last() -> No
     ]
 
     def names(by: str) -> str:
-        return "".join(one.name for one in comparison.ordered(records, by))
+        return "".join(one.name for one in records.ordered(several, by))
 
     assert names("newest") == "bActorn"
     assert names("name") == "Abctorn"
@@ -331,52 +332,52 @@ def test_more_runs_than_colours_are_said_to_be_too_many(root: Path) -> None:
 
 
 def test_runs_on_the_same_data_are_proposed_the_chosen_one_first() -> None:
-    records = [
+    several = [
         record("a"),
         record("b", dataset="stripes"),
         record("c"),
         record("d"),
         Record("e", error="torn"),
     ]
-    assert comparison.comparable(records, "c", 3) == ["c", "a", "d"]
-    assert comparison.comparable(records, "gone", 2) == ["a", "c"]
-    assert comparison.comparable([], "a", 2) == []
+    assert records.comparable(several, "c", 3) == ["c", "a", "d"]
+    assert records.comparable(several, "gone", 2) == ["a", "c"]
+    assert records.comparable([], "a", 2) == []
 
 
 def test_the_first_curve_is_one_that_every_run_has_the_likelihood_before_all() -> None:
     steps = {"step": np.arange(3)}
     plain = ({**steps, "free_energy_gap": np.ones(3), "weight_norm": np.ones(3)}, [])
     better = ({**plain[0], "log_likelihood_valid": np.ones(3)}, [])
-    assert comparison.first_metric([better, better]) == "log_likelihood_valid"
-    assert comparison.first_metric([plain, better]) == "free_energy_gap"
-    assert comparison.first_metric([(steps, [])]) is None
+    assert curves.first_metric([better, better]) == "log_likelihood_valid"
+    assert curves.first_metric([plain, better]) == "free_energy_gap"
+    assert curves.first_metric([(steps, [])]) is None
 
 
 def test_smoothing_keeps_a_constant_and_gaps_and_does_nothing_at_zero() -> None:
     values = np.array([2.0, 2.0, np.nan, 2.0])
-    np.testing.assert_allclose(comparison.smoothed(values, 0.9), values)
+    np.testing.assert_allclose(curves.smoothed(values, 0.9), values)
     rising = np.arange(5.0)
-    np.testing.assert_array_equal(comparison.smoothed(rising, 0.0), rising)
-    assert (comparison.smoothed(rising, 0.9)[1:] < rising[1:]).all()
+    np.testing.assert_array_equal(curves.smoothed(rising, 0.0), rising)
+    assert (curves.smoothed(rising, 0.9)[1:] < rising[1:]).all()
 
 
 def test_equal_steps_end_where_the_shortest_run_does() -> None:
-    assert comparison.common_steps([[0, 5, 100], [0, 3, 40]]) == [0, 3, 5, 40]
-    assert comparison.common_steps([]) == []
-    assert comparison.snapshot_up_to([0, 5, 100], 40) == 5
-    assert comparison.snapshot_up_to([10], 5) is None
+    assert moments.common_steps([[0, 5, 100], [0, 3, 40]]) == [0, 3, 5, 40]
+    assert moments.common_steps([]) == []
+    assert moments.snapshot_up_to([0, 5, 100], 40) == 5
+    assert moments.snapshot_up_to([10], 5) is None
 
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_every_run_has_its_own_colour_and_dash(dark: bool) -> None:
-    metrics = {
+    columns = {
         "step": np.arange(3),
         "epoch": np.arange(3) / 2,
         "seconds": np.arange(3.0),
         "weight_norm": np.ones(3),
     }
-    runs = [(str(n), metrics, ()) for n in range(comparison.MOST_RUNS)]
-    figure = comparison.overlay(runs, "weight_norm", "time", 0.0, False, None, dark)
+    runs = [(str(n), columns, ()) for n in range(look.MOST_RUNS)]
+    figure = curves.overlay(runs, "weight_norm", "time", 0.0, False, None, dark)
     lines = palette.LINES_DARK if dark else palette.LINES_LIGHT
     looks = {(trace.line.color, trace.line.dash) for trace in figure.data}
     assert len(looks) == len(runs)
@@ -390,10 +391,10 @@ def test_likelihoods_show_the_newest_estimate_up_to_the_step_with_its_error() ->
         {"step": 90, "test_nats": -95.0, "train_nats": -93.0, "stderr": 0.2, "estimator": "ais"},
         {"step": 95, "test_nats": None},
     ]
-    assert comparison.best_likelihood(rows, 50) == rows[0]
-    assert comparison.best_likelihood(rows) == rows[1]
-    assert comparison.best_likelihood(rows, 5) is None
-    figure = comparison.likelihood_figure([("a", rows[1]), ("b", None)], 90, dark=False)
+    assert likelihoods.best_likelihood(rows, 50) == rows[0]
+    assert likelihoods.best_likelihood(rows) == rows[1]
+    assert likelihoods.best_likelihood(rows, 5) is None
+    figure = likelihoods.likelihood_figure([("a", rows[1]), ("b", None)], 90, dark=False)
     points = {trace.name: trace for trace in figure.data}
     assert points["test data"].x[0] == -95.0
     assert points["test data"].error_x.array[0] == 0.2
@@ -405,22 +406,22 @@ def test_an_estimate_that_is_not_to_be_trusted_gives_way_and_is_marked_where_it_
     sound = {"step": 10, "test_nats": -120.0, "stderr": 0.5, "trusted": True}
     one_sided = {"step": 20, "test_nats": -110.0, "stderr": 0.5, "trusted": None}
     doubtful = {"step": 90, "test_nats": -60.0, "stderr": 0.1, "trusted": False}
-    assert comparison.best_likelihood([sound, doubtful]) == sound
-    assert comparison.best_likelihood([sound, {**one_sided, "step": 10}]) == sound
-    assert comparison.best_likelihood([sound, one_sided, doubtful]) == one_sided
-    assert comparison.best_likelihood([doubtful]) == doubtful
-    metrics = {"step": np.array([0, 100]), "epoch": np.array([0.0, 2.0]), "seconds": np.array([0.0, 50.0])}
-    curve = comparison.overlay(
-        [("a", metrics, [doubtful, sound])], "log_likelihood", "step", 0, False, None, False
+    assert likelihoods.best_likelihood([sound, doubtful]) == sound
+    assert likelihoods.best_likelihood([sound, {**one_sided, "step": 10}]) == sound
+    assert likelihoods.best_likelihood([sound, one_sided, doubtful]) == one_sided
+    assert likelihoods.best_likelihood([doubtful]) == doubtful
+    columns = {"step": np.array([0, 100]), "epoch": np.array([0.0, 2.0]), "seconds": np.array([0.0, 50.0])}
+    curve = curves.overlay(
+        [("a", columns, [doubtful, sound])], "log_likelihood", "step", 0, False, None, False
     )
     assert list(curve.data[0].marker.symbol) == ["circle", "circle-open"]
-    side = comparison.likelihood_figure([("a", doubtful), ("b", sound)], 90, dark=False)
+    side = likelihoods.likelihood_figure([("a", doubtful), ("b", sound)], 90, dark=False)
     assert list(side.data[0].marker.symbol) == ["circle-x-open", "circle"]
     every = [("a", {**doubtful, "train_nats": -59.0, "valid_nats": -61.0})]
-    kinds = comparison.likelihood_figure(every, 90, dark=False).data
+    kinds = likelihoods.likelihood_figure(every, 90, dark=False).data
     assert len({one.marker.symbol[0] for one in kinds}) == 3, "kinds of data cannot be told apart"
     assert dict(side.layout.yaxis.labelalias) == {"a": "a<br>not to be trusted"}
-    assert side.data[0].customdata[0][2] == comparison.DOUBT
+    assert side.data[0].customdata[0][2] == likelihoods.DOUBT
 
 
 def test_an_estimate_made_after_the_step_compared_is_named_and_not_laid_beside_the_others(root: Path) -> None:
@@ -443,12 +444,12 @@ def test_the_table_says_whether_a_likelihood_is_to_be_trusted(root: Path) -> Non
 
 
 def test_the_curve_of_the_likelihood_while_training_has_a_band_of_its_error() -> None:
-    metrics = {
+    columns = {
         "step": np.array([0, 1, 2]),
         "log_likelihood_valid": np.array([np.nan, -200.0, -150.0]),
         "log_z_stderr": np.array([np.nan, 3.0, 5.0]),
     }
-    figure = comparison.overlay([("a", metrics, [])], "log_likelihood_valid", "step", 0, False, None, False)
+    figure = curves.overlay([("a", columns, [])], "log_likelihood_valid", "step", 0, False, None, False)
     band, line = figure.data
     assert list(band.y) == [-197.0, -145.0, -155.0, -203.0]
     assert list(line.y) == [-200.0, -150.0]
@@ -467,16 +468,16 @@ def test_every_picture_tells_its_formula_and_source_and_can_be_taken_away(root: 
         "the fantasies side by side",
     ]
     assert all("$$" in words and "Source: " in words for words in told.values())
-    assert all(one.formula and one.source and one.tells for one in comparison.METRICS.values())
+    assert all(one.formula and one.source and one.tells for one in metrics.METRICS.values())
     header, _ = fed(app, "filters-0")
     steps = RunReader(root / "one").snapshot_steps()
-    newest = comparison.snapshot_up_to(steps, int(app.select_slider[0].value))
+    newest = moments.snapshot_up_to(steps, int(app.select_slider[0].value))
     assert header["of"] == {"run": "one", "step": newest, "seed": 0}
     assert all(config["toImageButtonOptions"]["filename"] and alt for _, config, alt in charts(app))
 
 
 def test_an_estimate_is_placed_on_the_axis_of_time() -> None:
-    metrics = {"step": np.array([0, 100]), "epoch": np.array([0.0, 2.0]), "seconds": np.array([0.0, 50.0])}
+    columns = {"step": np.array([0, 100]), "epoch": np.array([0.0, 2.0]), "seconds": np.array([0.0, 50.0])}
     rows = [{"step": 50, "test_nats": -100.0, "stderr": 0.1}]
-    figure = comparison.overlay([("a", metrics, rows)], "log_likelihood", "time", 0, False, None, False)
+    figure = curves.overlay([("a", columns, rows)], "log_likelihood", "time", 0, False, None, False)
     assert figure.data[0].x[0] == 25.0

@@ -1,0 +1,1 @@
+"""What the Compare page shows of several runs side by side; pure."""

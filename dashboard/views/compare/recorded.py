@@ -1,0 +1,55 @@
+"""Runs as the table shows them, read from the store."""
+
+import numpy as np
+
+from dashboard import data
+from dashboard.figures.comparison import likelihoods, records
+from dashboard.figures.comparison.records import Record
+from dashboard.ui.texts import sentence
+from rbm_core.runs import RunError, RunInfo
+
+
+def record(info: RunInfo) -> Record:
+    """One run as the table shows it. What cannot be read says so in its row, and hides no other run."""
+    if info.error:
+        return Record(info.name, error=info.error)
+    try:
+        reader = data.reader(info.name)
+        config, status, metrics = reader.config(), reader.status(), reader.metrics()
+        fields = records.as_trained(config["config"], reader.events())
+        last = {key: latest(values) for key, values in metrics.items()}
+        row = likelihoods.best_likelihood(reader.likelihood())
+    except RunError as error:
+        return Record(info.name, error=str(error))
+    tags, note = notes(info.name)
+    value = None if row is None else likelihoods.nats_of(row)
+    return Record(
+        name=info.name,
+        state=status["state"],
+        preset=config.get("preset"),
+        created=str(config.get("created", "")),
+        step=int(status["step"]),
+        epoch=float(status["epoch"]),
+        seconds=float(status["seconds"]),
+        fields=fields,
+        last=last,
+        likelihood=None if row is None or value is None else (value, float(row.get("stderr") or 0.0)),
+        trusted=None if row is None else row.get("trusted"),
+        tags=tags,
+        note=note,
+    )
+
+
+def notes(run: str) -> tuple[tuple[str, ...], str]:
+    """(tags, note) of the run; a note that cannot be read is its reason."""
+    try:
+        written = data.notes(run)
+    except RunError as error:
+        return (), sentence(error)
+    return written.tags, written.note
+
+
+def latest(values: np.ndarray) -> float:
+    """The last value that is a number."""
+    known = np.flatnonzero(np.isfinite(values))
+    return float(values[known[-1]]) if len(known) else float("nan")
