@@ -1,0 +1,25 @@
+"""The Gibbs player in a browser, as its tests find it and wait for it."""
+
+from playwright.sync_api import Page, expect
+
+# JavaScript that finds the player through the shadow root in which Streamlit mounts a component.
+PLAYER = """const host = [...document.querySelectorAll('*')].find((e) => e.shadowRoot?.querySelector('.film'));
+const player = host.shadowRoot.__view;"""
+PIXELS = "(canvas) => canvas.toDataURL()"
+
+
+def at_frame(page: Page, frame: int) -> None:
+    """Wait until the player shows this frame."""
+    expect(page.locator(f".film[data-frame='{frame}']")).to_be_attached()
+
+
+def painted(page: Page) -> None:
+    """Wait until the browser has painted what was asked of it."""
+    page.evaluate(
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
+    )
+
+
+def pictures(page: Page) -> list[str]:
+    """What every canvas of the stage shows."""
+    return [canvas.evaluate(PIXELS) for canvas in page.locator(".stage canvas").all()]

@@ -1,0 +1,104 @@
+"""Chains that start from a drawing, and pixels that are held, in a real browser."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.browser.gibbs_player import PLAYER, at_frame
+from tests.live import settle, shoot
+
+
+def test_a_stroke_on_the_pad_starts_the_chains_from_it(open_film: Callable[..., Page]) -> None:
+    page = open_film("chains=4&sweeps=10&start=drawing")
+    expect(page.locator(".sentence")).to_contain_text("nothing is drawn yet")
+    box = page.locator(".pad canvas").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 60, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 180, box["y"] + 45, steps=6)
+    page.mouse.move(box["x"] + 110, box["y"] + 200, steps=6)
+    page.mouse.up()
+    expect(page.locator(".sentence")).to_contain_text("your drawing")
+    shoot(page, "gibbs-drawing")
+    on = page.evaluate(f"() => {{ {PLAYER} return player.film.v(0, 0).reduce((a, b) => a + b) }}")
+    assert 20 < on < 200, f"{on} pixels of the start are on"
+    page.keyboard.press("End")
+    at_frame(page, 20)
+    page.mouse.move(box["x"] + 60, box["y"] + 200)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 180, box["y"] + 200, steps=6)
+    page.mouse.up()
+    at_frame(page, 0)  # one more stroke: another start, which is to be seen
+    page.get_by_role("button", name="clear").click()
+    expect(page.locator(".sentence")).to_contain_text("nothing is drawn yet")
+    explained = page.evaluate(
+        f"""() => {{ {PLAYER}
+        const {{ band, a }} = player.film;
+        return [band.low - 1, band.low + 1].map((F) => {{ a.free_energy[0] = F; return player.emptiness(0); }}) }}"""
+    )
+    assert explained == [", likelier than most single pictures of the data, but those are ever so many", ""]
+
+
+def test_a_picture_can_be_drawn_with_the_keyboard(open_film: Callable[..., Page]) -> None:
+    page = open_film("chains=2&sweeps=4&start=drawing")
+    page.locator(".pad canvas").focus()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.down("Shift")
+    for _ in range(6):
+        page.keyboard.press("ArrowRight")
+    assert page.evaluate(f"() => {{ {PLAYER} return player.frame }}") == 0, "the film was stepped as well"
+    page.keyboard.up("Shift")
+    expect(page.locator(".sentence")).to_contain_text("your drawing")
+
+
+def test_painted_pixels_are_held(open_film: Callable[..., Page]) -> None:
+    page = open_film("chains=4&sweeps=10&start=digits")
+    page.get_by_text("Hold some pixels (clamp)").click()
+    expect(page.locator(".pad .note")).to_contain_text("392 of 784 keep their value")
+    page.get_by_role("button", name="all but the middle").click()
+    expect(page.locator(".pad .note")).not_to_contain_text("392 of")
+    settle(page)
+    page.keyboard.press("End")
+    at_frame(page, 20)
+    shoot(page, "gibbs-held")
+    moved = page.evaluate(
+        f"""() => {{ {PLAYER}
+        const f = player.film, a = f.v(0, 1), b = f.v(10, 1);
+        const moved = (held) => a.filter((x, i) => Boolean(f.isHeld(i)) === held && x !== b[i]).length;
+        return [moved(false), moved(true)] }}"""
+    )
+    assert moved[1] == 0, "held pixels moved"
+    assert moved[0] > 0, "free pixels did not move"
+    page.evaluate(f"() => {{ {PLAYER} player.choose(2) }}")
+    expect(page.locator(".pad .note")).to_contain_text("over the picture of chain 3")
+    expect(page.get_by_role("button", name="all but the middle")).to_have_attribute("aria-pressed", "true")
+    page.locator(".pad").get_by_role("button", name="nothing").click()
+    expect(page.locator(".pad .note")).to_contain_text("None is held")
+    same = page.evaluate(
+        f"""() => {{ {PLAYER}
+        const holder = [...document.querySelectorAll('*')].find((e) => e.shadowRoot?.querySelector('.pad'));
+        const pad = holder.shadowRoot.__view;
+        const v = player.film.v(0, 2);
+        return v.every((x, i) => pad.under[i] === 255 * x) }}"""
+    )
+    assert same, "the pad shows another picture than the chosen chain starts from"
+
+
+def test_uploads_that_are_no_drawing_cost_one_sentence_and_the_page_lives_on(
+    open_film: Callable[..., Page], tmp_path: Path
+) -> None:
+    page = open_film("chains=2&sweeps=4&start=drawing")
+    (tmp_path / "words.png").write_text("these are words")
+    Image.new("1", (20_000, 20_000)).save(tmp_path / "huge.png")
+    digit = Image.new("L", (200, 200), 255)
+    digit.paste(0, (90, 30, 110, 170))
+    digit.save(tmp_path / "one.png")
+    warning = page.get_by_test_id("stAlert")
+    for name, words in (("words.png", "not an image"), ("huge.png", "more pixels than are read")):
+        page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(tmp_path / name)
+        expect(warning).to_contain_text(words)
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(tmp_path / "one.png")
+    expect(page.locator(".sentence")).to_contain_text("your drawing")
+    expect(warning).to_have_count(0)
