@@ -11,7 +11,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from dashboard.recent import Recent
 from rbm_core import datasets, pixels
-from rbm_core.runs import Snapshot, store
+from rbm_core.config import RunConfig
+from rbm_core.runs import RunError, Snapshot, store
 from rbm_core.runs import notes as runs_notes
 from rbm_core.runs import reader as runs_reader
 from rbm_core.runs.vocabulary import LIVE_STATES
@@ -108,6 +109,18 @@ def runs() -> list[store.RunInfo]:
 
 def run_names() -> list[str]:
     return [info.name for info in runs()]
+
+
+def new_name(config: RunConfig, kind: str) -> str:
+    """A free name that says what is trained: `mnist-<kind>-3f2a`."""
+    return store.new_name(config, kind)
+
+
+def check_new_name(name: str) -> None:
+    """RunError in one sentence if no new run can have this name."""
+    store.check_name(name)
+    if (store.runs_root() / name).exists():
+        raise RunError(f"there is a run {name!r} already")
 
 
 def rename(name: str, new: str) -> None:

@@ -10,7 +10,7 @@ from dashboard.ui.new_run.data_set import equivalent_epochs
 from dashboard.ui.texts import sentence
 from rbm_core import datasets
 from rbm_core.config import RunConfig, make_config
-from rbm_core.runs import RunError, store
+from rbm_core.runs import RunError
 
 LIKE = "as this run"
 """The preset that is the run on the page."""
@@ -45,7 +45,7 @@ class Wish:
         config = self.config
         kind = f"{config.algorithm}{config.k}" if self.preset == LIKE else self.preset
         differs = "-fork" if self.fork else "-changed" if self.preset != LIKE and self.changed else ""
-        return store.new_name(config, kind + differs)
+        return data.new_name(config, kind + differs)
 
     def start(self, called: str, step: AtStep) -> str:
         """Starts the run's trainer; returns its name, `called` or a new one. ValueError in one sentence if it cannot.
@@ -68,10 +68,10 @@ def misnamed(name: str) -> str | None:
     if not name:
         return None
     try:
-        store.check_name(name)
+        data.check_new_name(name)
     except RunError as error:
         return sentence(error)
-    return f"There is a run {name!r} already." if (store.runs_root() / name).exists() else None
+    return None
 
 
 def _origin(run: str, step: int | str) -> dict[str, Any]:
