@@ -1,0 +1,215 @@
+"""The form for a new run starts what it shows, and says at the field what cannot be trained."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard.processes import trainers
+from rbm_core.config import RunConfig
+from rbm_core.runs import RunReader
+from tests.dashboard.opened import open_page
+from tests.dashboard.small_train import RUN, text
+from tests.small_run import train_small
+
+
+@pytest.fixture
+def run(runs_root: Path) -> Path:
+    return train_small(runs_root, RUN)
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[RunConfig, dict[str, Any]]]:
+    """What the form would have started, instead of a process."""
+    calls: list[tuple[RunConfig, dict[str, Any]]] = []
+
+    def start(config: RunConfig, name: str, **options: Any) -> str:
+        calls.append((config, {"name": name, **options}))
+        return RUN
+
+    monkeypatch.setattr(trainers, "start", start)
+    return calls
+
+
+def started_names(started: list[tuple[RunConfig, dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:
+    return [(options["name"], options) for _, options in started]
+
+
+def test_the_form_starts_what_it_shows(run: Path, started: list[tuple[RunConfig, dict[str, Any]]]) -> None:
+    app = open_page(run=RUN)
+    app.selectbox(key="new.dataset").set_value("bars-and-stripes").run()
+    app.number_input(key="new.quick_n_hidden").set_value(12).run()
+    app.button(key="new.start").click().run()
+    ((config, options),) = started
+    assert not app.exception
+    assert (config.dataset, config.n_hidden) == ("bars-and-stripes", 12)
+    assert options["preset"] is None, "a changed preset is no longer that preset"
+    assert app.query_params["run"] == RUN
+
+
+def test_a_new_run_is_called_what_the_form_says_or_after_what_it_trains(
+    run: Path, started: list[tuple[RunConfig, dict[str, Any]]]
+) -> None:
+    app = open_page(run=RUN)
+    app.selectbox(key="new.dataset").set_value("bars-and-stripes").run()
+    assert app.text_input(key="new.name").placeholder == "bars-and-stripes-quick"
+    app.text_input(key="new.name").set_value("my first").run()
+    assert app.button(key="new.start").disabled
+    assert "A run cannot be called 'my first'" in text(app).replace("\\", "")
+    app.text_input(key="new.name").set_value(RUN).run()
+    assert app.button(key="new.start").disabled, "a run that there is would be asked for again"
+    app.text_input(key="new.name").set_value("my-first").run()
+    app.button(key="new.start").click().run()
+    assert started[0][1]["name"] == "my-first"
+    app.button(key="new.start").click().run()
+    assert started[1][1]["name"].startswith("bars-and-stripes-quick-"), "the name is kept for the next run"
+
+
+def test_a_changed_run_keeps_its_presets_name_and_says_that_it_is_changed(
+    run: Path, started: list[tuple[RunConfig, dict[str, Any]]]
+) -> None:
+    app = open_page(run=RUN)
+    app.selectbox(key="new.dataset").set_value("mnist-5k").run()
+    app.button(key="new.start").click().run()
+    app.number_input(key="new.quick_k").set_value(3).run()
+    app.button(key="new.start").click().run()
+    (plain, _), (changed, options) = started_names(started)
+    assert plain.startswith("mnist-5k-quick-")
+    assert "changed" not in plain
+    assert changed.startswith("mnist-5k-quick-changed-")
+    assert options["preset"] is None
+
+
+def test_choosing_a_preset_shows_its_values(
+    run: Path, started: list[tuple[RunConfig, dict[str, Any]]]
+) -> None:
+    app = open_page(run=RUN)
+    app.selectbox(key="new.preset").set_value("reference").run()
+    app.session_state["new.all"] = True
+    app.run()
+    assert app.number_input(key="new.reference_n_hidden").value == 250
+    assert app.selectbox(key="new.reference_optimizer").value == "adam"
+
+
+def test_a_setting_stays_set_when_its_control_is_folded_away(
+    run: Path, started: list[tuple[RunConfig, dict[str, Any]]]
+) -> None:
+    app = open_page(run=RUN)
+    app.session_state["new.all"] = True
+    app.run()
+    app.number_input(key="new.quick_momentum").set_value(0.5).run()
+    app.session_state["new.all"] = False
+    app.run()
+    app.button(key="new.start").click().run()
+    assert started[0][0].momentum == 0.5
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("learning_rate", -1.0, "Learning rate must be greater than 0, got -1.0."),
+        ("n_hidden", 0, "Hidden units must be at least 1, got 0."),
+        ("k", 0, "Gibbs sweeps per update (k) must be at least 1, got 0."),
+        ("weight_decay", 50.0, "Weight decay (L2) must be at most 10, got 50.0."),
+    ],
+)
+def test_values_that_cannot_be_trained_are_said_at_their_field_in_its_labels_words(
+    run: Path, started: list[tuple[RunConfig, dict[str, Any]]], field: str, value: float, sentence: str
+) -> None:
+    app = open_page(run=RUN)
+    app.selectbox(key="new.dataset").set_value("mnist").run()
+    app.session_state["new.all"] = True
+    app.run()
+    app.number_input(key=f"new.quick_{field}").set_value(value).run()
+    assert not app.exception
+    assert app.button(key="new.start").disabled
+    drawn = [getattr(e, "key", None) or getattr(e, "value", "") for e in app.sidebar]
+    at = drawn.index(f"new.quick_{field}")
+    assert drawn[at + 1].replace("\\", "") == f":red[{sentence}]"
+    app.number_input(key=f"new.quick_{field}").set_value(1 if isinstance(value, int) else 0.5).run()
+    assert not app.button(key="new.start").disabled
+    assert not any(":red[" in caption.value for caption in app.caption)
+
+
+def test_what_is_wrong_in_a_folded_setting_is_said_above_start(run: Path) -> None:
+    app = open_page(run=RUN)
+    app.session_state["new.all"] = True
+    app.run()
+    app.number_input(key="new.quick_weight_decay").set_value(50.0).run()
+    app.session_state["new.all"] = False
+    app.run()
+    assert app.button(key="new.start").disabled
+    assert any("Weight decay" in c.value and "at most 10" in c.value for c in app.caption)
+
+
+def test_every_control_of_the_form_teaches_with_its_fields_own_sentence(run: Path) -> None:
+    app = open_page(run=RUN)
+    app.selectbox(key="new.dataset").set_value("mnist").run()
+    app.session_state["new.all"] = True
+    app.run()
+    for name, field in RunConfig.model_fields.items():
+        kinds = ("selectbox", "number_input", "checkbox", "text_input")
+        widgets = [
+            w for kind in kinds for w in app.get(kind) if w.key in (f"new.quick_{name}", f"new.{name}")
+        ]
+        assert [w.help for w in widgets] == [field.description], name
+
+
+def test_images_set_aside_to_validate_are_told(run: Path) -> None:
+    app = open_page(run=RUN)
+    app.selectbox(key="new.dataset").set_value("mnist").run()
+    assert any("5,000 of the training images are set aside" in caption.value for caption in app.caption)
+
+
+def test_data_not_on_this_machine_are_offered_with_a_sentence(
+    run: Path,
+    started: list[tuple[RunConfig, dict[str, Any]]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("RBM_DATA_DIR", str(tmp_path / "nothing"))
+    app = open_page(run=RUN)
+    app.selectbox(key="new.dataset").set_value("mnist").run()
+    assert "not on this machine yet" in app.info[0].value
+    assert "mnist-5k" in app.info[0].value
+    app.button(key="new.start").click().run()
+    assert started[0][1]["download"] is True
+
+
+def test_a_small_data_set_gets_as_many_updates_as_the_preset_means_and_says_so(run: Path) -> None:
+    app = open_page(run=RUN)
+    app.selectbox(key="new.dataset").set_value("mnist-5k").run()
+    assert app.number_input(key="new.quick_epochs_mnist-5k").value == 5 * 550 // 40
+    assert any("as many updates" in caption.value for caption in app.caption)
+    app.selectbox(key="new.dataset").set_value("mnist").run()
+    assert not any("as many updates" in caption.value for caption in app.caption)
+
+
+def test_a_run_forked_from_the_moment_shown_starts_from_its_weights(
+    run: Path, started: list[tuple[RunConfig, dict[str, Any]]]
+) -> None:
+    step = RunReader(run).snapshot_steps()[2]
+    app = open_page(run=RUN, step=str(step))
+    app.checkbox(key="new.fork").check().run()
+    app.button(key="new.start").click().run()
+    ((config, options),) = started
+    assert options["origin"] == {"run": RUN, "step": step}
+    assert config.n_hidden == 64, "the fork has other hidden units than what it starts from"
+
+
+def test_a_finished_run_offers_what_comes_next_and_is_trained_longer_from_its_end(
+    run: Path, started: list[tuple[RunConfig, dict[str, Any]]]
+) -> None:
+    app = open_page(run=RUN)
+    links = {link.proto.page for link in app.get("page_link")}
+    assert {"gibbs", "evaluate", "learn"} <= links
+    app.button(key="train.longer").click().run()
+    app.run()
+    assert app.selectbox(key="new.preset").value == "as this run"
+    assert app.checkbox(key="new.fork").value
+    app.button(key="new.start").click().run()
+    ((config, options),) = started
+    recorded = RunReader(run).config()["config"]
+    assert options["origin"] == {"run": RUN, "step": RunReader(run).snapshot_steps()[-1]}
+    assert config.model_dump() == recorded
+    assert "fork" in options["name"]

@@ -1,0 +1,143 @@
+"""Train's first line: the buttons that the run's state allows, what they send, and how far the run is."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from rbm_core.runs import control
+from tests.dashboard.opened import fed, open_page
+from tests.dashboard.small_train import RUN, live, text
+from tests.small_run import train_small
+
+
+@pytest.fixture
+def run(runs_root: Path) -> Path:
+    return train_small(runs_root, RUN)
+
+
+def test_buttons_are_those_the_state_allows(run: Path) -> None:
+    def buttons(app: AppTest) -> set[str]:
+        return {button.key for button in app.button if str(button.key).startswith("do_")}
+
+    assert buttons(open_page(run=RUN)) == set()
+    lock = live(run, state="running", steps_per_s=100.0)
+    assert buttons(open_page(run=RUN)) == {"do_pause_", "do_stop_"}
+    lock.release()
+    assert buttons(open_page(run=RUN)) == {"do_restart_"}, "interrupted: nobody holds the lock"
+    lock = live(run, state="paused", steps_per_epoch=40)
+    assert buttons(open_page(run=RUN)) == {"do_resume_", "do_step_1", "do_step_10", "do_step_40", "do_stop_"}
+    lock.release()
+
+
+def test_a_pressed_button_reaches_the_trainer_and_shows_at_once(run: Path) -> None:
+    lock = live(run, state="running", steps_per_s=100.0)
+    app = open_page(run=RUN)
+    app.button(key="do_pause_").click().run()
+    assert "pausing" in text(app)
+    assert app.button(key="do_pause_").disabled
+    assert [c["command"] for c in control.take(run)] == ["pause"]
+    live(run, state="paused")
+    app.run()
+    assert "pausing" not in text(app)
+    app.button(key="do_step_10").click().run()
+    (command,) = control.take(run)
+    assert command["command"] == "step"
+    assert command["value"] == {"n": 10}
+    lock.release()
+
+
+def test_every_press_is_answered(run: Path) -> None:
+    lock = live(run, state="running", steps_per_s=100.0)
+    app = open_page(run=RUN)
+    assert fed(app, "timeline")[0]["heard"] == []
+    app.button(key="do_pause_").click().run()
+    assert len(fed(app, "timeline")[0]["heard"]) == 1
+    lock.release()
+
+
+def test_a_command_nobody_can_obey_costs_one_sentence(run: Path) -> None:
+    lock = live(run, state="running", steps_per_s=100.0)
+    app = open_page(run=RUN)
+    lock.release()
+    app.button(key="do_stop_").click().run()
+    assert not app.exception
+    assert any("not being trained" in error.value for error in app.error)
+    assert len(fed(app, "timeline")[0]["heard"]) == 1
+
+
+def test_what_a_trainer_could_not_do_is_said_while_it_trains(run: Path) -> None:
+    lock = live(run, state="paused", message="Not done: k must be at least 1, got 0.")
+    assert "Not done: k must be at least 1, got 0." in [one.value for one in open_page(run=RUN).warning]
+    lock.release()
+
+
+def test_a_setting_changed_while_it_trains_is_sent_with_its_name(run: Path) -> None:
+    lock = live(run, state="running", steps_per_s=100.0)
+    app = open_page(run=RUN)
+    app.session_state["train.change"] = True
+    app.run()
+    app.selectbox(key="train.change_what").set_value("momentum").run()
+    app.number_input(key="train.change_momentum").set_value(0.7).run()
+    app.button(key="train.change_do").click().run()
+    (command,) = control.take(run)
+    assert command["command"] == "set"
+    assert command["value"] == {"name": "momentum", "value": 0.7}
+    lock.release()
+
+
+def test_a_change_starts_from_the_setting_in_force_and_says_when_it_is_made(run: Path) -> None:
+    def set_by_hand(value: float) -> None:
+        event = {
+            "time": 0.0,
+            "step": 50,
+            "command": "set",
+            "value": {"name": "learning_rate", "value": value},
+        }
+        with (run / "events.jsonl").open("a") as record:
+            record.write(json.dumps(event) + "\n")
+
+    recorded = json.loads((run / "config.json").read_text())
+    recorded["config"] |= {"learning_rate": 0.1, "lr_schedule": "linear"}
+    (run / "config.json").write_text(json.dumps(recorded))
+    set_by_hand(0.2)
+    lock = live(run, state="running", steps_per_s=100.0, learning_rate=0.15)  # a quarter of the run is done
+    app = open_page(run=RUN)
+    app.session_state["train.change"] = True
+    app.run()
+    assert app.number_input(key="train.change_learning_rate").value == 0.2
+    app.number_input(key="train.change_learning_rate").set_value(0.04).run()
+    assert any("set to 0.04, it is 0.03 at this step" in caption.value for caption in app.caption)
+    app.button(key="train.change_do").click().run()
+    assert any("Passed on" in caption.value for caption in app.caption)
+    set_by_hand(0.04)
+    app.run()
+    assert "learning rate is set to 0.04" in text(app)
+    assert not any("Passed on" in caption.value for caption in app.caption)
+    lock.release()
+
+
+def test_time_left_is_told_only_where_the_speed_is_known(run: Path) -> None:
+    going = {"state": "running", "step": 1000, "n_steps": 3000, "seconds": 10.0}
+    lock = live(run, **going, steps_per_s=100.0)
+    assert "100 steps/s · 20\xa0s left" in text(open_page(run=RUN))
+    live(run, **going, steps_per_s=0.1)
+    stalled = text(open_page(run=RUN))
+    assert " left" not in stalled
+    assert "steps/s" not in stalled
+    live(run, **going, steps_per_s=3.0)
+    assert " left" not in text(open_page(run=RUN)), "a stall is taken for the pace of the whole run"
+    lock.release()
+
+
+def test_a_run_that_only_starts_looks_neither_live_nor_trained(run: Path) -> None:
+    shutil.rmtree(run / "snapshots")
+    (run / "live.safetensors").unlink(missing_ok=True)
+    lock = live(run, state="starting", step=0, seconds=10.0, message="Reading the data.")
+    app = open_page(run=RUN)
+    assert not fed(app, "timeline")[0]["moving"]
+    assert "Reading the data." in text(app)
+    assert "trained" not in text(app)
+    lock.release()

@@ -1,0 +1,70 @@
+"""Train's curves are the recorded rows, the doctor names its evidence, and every picture has its words."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dashboard.ui.link import CURVE_GROUPS
+from rbm_core.runs import RunReader
+from tests.dashboard.opened import fed, open_page
+from tests.dashboard.small_train import RUN, text
+from tests.small_run import train_small
+
+N_FIGURES = 5  # curves, fantasies, filters, hidden units, histograms
+
+
+@pytest.fixture
+def run(runs_root: Path) -> Path:
+    return train_small(runs_root, RUN)
+
+
+def test_curves_are_the_recorded_rows(run: Path) -> None:
+    metrics = RunReader(run).metrics()
+    header, arrays = fed(open_page(run=RUN), "curves")
+    assert header["from"] == 0
+    for name in ("step", "free_energy_train", "free_energy_valid", "reconstruction_error"):
+        assert np.array_equal(arrays["rows"][:, header["columns"].index(name)], metrics[name]), name
+
+
+def test_the_likelihood_a_run_followed_reaches_the_curves_with_its_error(run: Path) -> None:
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    for n, row in enumerate(rows):
+        known = n % 2 == 1  # an estimate now and then, null in between
+        values = {"log_likelihood_train": -90.0 - n, "log_likelihood_valid": -92.0 - n, "log_z": 400.0}
+        row |= {key: value if known else None for key, value in {**values, "log_z_stderr": 0.5}.items()}
+    (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (run / "likelihood.jsonl").write_text(
+        json.dumps({"step": 40, "estimator": "ais", "train_nats": -99.0, "valid_nats": None, "stderr": 0.25})
+        + "\n"
+    )
+    header, arrays = fed(open_page(run=RUN), "curves")
+    for name, first in (("log_likelihood_train", -91.0), ("log_z_stderr", 0.5)):
+        column = arrays["rows"][:, header["columns"].index(name)]
+        assert column[1] == first
+        assert np.isnan(column[::2]).all(), "a row without an estimate is drawn"
+    assert arrays["estimates"][0].tolist()[:2] == [40.0, -99.0]
+    assert np.isnan(arrays["estimates"][0, 2])
+    assert arrays["estimates"][0, 4] == 0.25
+
+
+def test_the_doctor_waits_for_evidence_and_then_names_it(run: Path) -> None:
+    assert "too early to say" in text(open_page(run=RUN))
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    sick = [{**rows[-1], "step": 1000 + n, "epoch": 5.0, "dead_units": 40} for n in range(30)]
+    with (run / "metrics.jsonl").open("a") as file:
+        file.writelines(json.dumps(row) + "\n" for row in sick)
+    app = open_page(run=RUN)
+    assert "40 of 64 hidden units never fire" in text(app)
+    assert "to look at" in text(app)
+
+
+def test_every_picture_has_its_own_words_formula_and_source(run: Path) -> None:
+    app = open_page(run=RUN)
+    for group in CURVE_GROUPS:
+        app.query_params["curves"] = group
+        said = [e.value for e in app.run().markdown if "Source:" in e.value]
+        assert len(said) == N_FIGURES
+        assert len(set(said)) == N_FIGURES
+        assert all(s.count("$$") == 2 for s in said), "a picture without its formula"
