@@ -1,11 +1,11 @@
-"""The recorded metrics as the rows the curves component draws; pure."""
+"""The recorded metrics as the rows that the curves component draws, and the words behind each group of curves; pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-# The order is the order of the columns sent; x axes first.
+# The columns of the rows sent, in this order; the three x axes stand first.
 COLUMNS = (
     "step",
     "epoch",
@@ -105,6 +105,7 @@ def estimates(likelihood: Sequence[Mapping[str, Any]]) -> np.ndarray:
     return table[np.argsort(table[:, 0], kind="stable")]
 
 
+# What the marks in the curves call a command.
 WORDS = {
     "pause": "paused",
     "resume": "resumed",

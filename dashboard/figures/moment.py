@@ -15,7 +15,7 @@ from rbm_core.runs import Probe, Snapshot
 
 Blob = tuple[dict[str, Any], dict[str, np.ndarray]]
 
-# Beyond this many tiles a mosaic is no longer looked at, and a refresh would cost too much.
+# More tiles than this are too small to look at, and a refresh with them would take too long.
 MOST_TILES = 1024
 SORTS = (
     ("index", "in order"),
@@ -70,7 +70,7 @@ def image_shape(n_visible: int, recorded: Sequence[int] | None) -> tuple[int, in
 
 
 def common_scale(values: np.ndarray) -> float:
-    """The value at which the colours saturate: 99.5 % of all weights lie within it, of whichever unit."""
+    """The value at which the colours saturate: 99.5 % of all values, of every unit together, are no larger."""
     magnitudes = np.abs(values).ravel()
     if len(magnitudes) > 50_000:
         magnitudes = magnitudes[:: len(magnitudes) // 50_000]
@@ -104,6 +104,7 @@ def order_of_units(sort: str, snapshot: Snapshot, earlier: Snapshot | None) -> n
 
 
 def _chain(W: np.ndarray) -> np.ndarray:
+    """(H,): the hidden units from the one with the longest weights on, each followed by the most similar one left."""
     length = norms(W)
     units = W / np.maximum(length, 1e-12)
     cosine = units.T @ units
@@ -218,7 +219,7 @@ def timelapse_frame(
     if subject == "fantasies":
         means = _pixels(mean_visible(snapshot)[:100], snapshot, probe)
         return _tiled(_shades(means).reshape(-1, *shape), 1)
-    # In 31 shades: the noise about zero, which nobody looks at, would be most of a file.
+    # In 31 shades: with more, most of the file would be noise about zero, which shows nothing.
     weights = np.rint(15 * np.clip(snapshot.W[:, order].T / scale, -1, 1)) / 15
     colours = palette.colour_table(palette.DIVERGING_LIGHT)[np.rint(127.5 + 127.5 * weights).astype(np.uint8)]
     return _tiled(colours.reshape(-1, *shape, 3), 1.3)
@@ -251,7 +252,7 @@ def histogram(values: np.ndarray, bins: int = BINS) -> tuple[np.ndarray, np.ndar
         low, high = (float(flat.min()), float(flat.max())) if len(flat) else (0.0, 0.0)
     if high <= low:
         low, high = low - 0.5, high + 0.5
-    # About four times as fast as np.histogram, which matters twice a second.
+    # About four times as fast as np.histogram: a live page makes three of these twice a second.
     index = ((flat - low) * np.float32(bins / (high - low))).astype(np.uint16)
     counts = np.bincount(np.minimum(index, bins - 1), minlength=bins)
     return counts.astype(np.int32), np.linspace(low, high, bins + 1, dtype=np.float32)

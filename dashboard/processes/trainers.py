@@ -1,8 +1,8 @@
 """Start, resume and command trainer processes; each is detached, and is found again by its run alone.
 
-A trainer outlives the page, the tab and the app that started it: it has a session of its own, no input, and
-writes to a log in the run's folder. Nobody waits for it here: the page reads "starting" until it speaks. The
-run's lock says whether it lives (rbm_core.runs), so an app started anew knows as much as the one before.
+A trainer outlives the page, the tab and the app that started it: it has a session of its own, no input, and a log in
+the run's folder. No function here waits for it: the run's state is "starting" until the trainer writes its status. A
+living trainer holds the run's lock (rbm_core.runs), so an app started later sees which trainers live.
 """
 
 import os
@@ -20,8 +20,8 @@ from rbm_core.runs.recorder import Recorder
 from rbm_core.runs.vocabulary import LIVE_STATES
 
 REPO = Path(__file__).resolve().parents[2]
-# Threads of OpenMP that spin while they wait take the cores from the page's server and browser, and from
-# themselves: two of them beside another busy process fell from 400 to 5 updates a second.
+# OpenMP's threads spin while they wait, which takes the cores from the page's server, the browser and the trainer
+# itself: a trainer with two threads beside another busy process fell from 400 to 5 updates a second.
 QUIET = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}
 
 
@@ -33,11 +33,11 @@ def start(
     origin: Mapping[str, Any] | None = None,
     download: bool = False,
 ) -> str:
-    """Makes a run and starts its trainer; returns the run's name at once, before the trainer has spoken.
+    """Makes a run and starts its trainer; returns the run's name at once, before the trainer has written a status.
 
     config: a RunConfig. origin: {"run", "step"}, a snapshot whose parameters it starts from. download: let
-    the trainer fetch the data set. RunError in one sentence if the run cannot be made; what goes wrong after
-    that stands in the run's status.
+    the trainer fetch the data set. RunError in one sentence if the run cannot be made; an error after that stands in
+    the run's status.
     """
     root = store.runs_root()
     name = store.new_name(config, preset, root) if name is None else name
@@ -47,10 +47,10 @@ def start(
 
 
 def resume(name: str) -> None:
-    """Starts a trainer on a run that was stopped or cut off, from its last saved state.
+    """Starts a trainer on a run that was stopped or interrupted, from its last saved state.
 
-    RunError in one sentence where there is nothing to go on with: the run is being trained, is finished, or
-    has diverged (it would again, bit for bit).
+    RunError in one sentence if the run is being trained, is finished, or has diverged: resumed, a diverged run would
+    diverge again, bit for bit.
     """
     path = store.resolve(store.runs_root(), name)
     RunReader(path).config()
@@ -102,30 +102,30 @@ def _launch(path: Path, download: bool) -> None:
             )
     except OSError as error:
         sentence = explain(error, path / LOG_FILE)
-        _say_failed(path, f"The trainer could not be started: {sentence}.")
+        _write_failed(path, f"The trainer could not be started: {sentence}.")
         raise RunError(f"the trainer could not be started: {sentence}") from error
     threading.Thread(target=_wait, args=(child, path), name=f"trainer-{path.name}", daemon=True).start()
 
 
 def _detached() -> dict[str, Any]:
-    """What keeps an interrupt of the server, or the end of its terminal, from reaching the trainer."""
+    """The options of Popen that keep an interrupt of the server, and the end of its terminal, from the trainer."""
     if sys.platform == "win32":
         return {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}
 
 
 def _wait(child: subprocess.Popen[bytes], path: Path) -> None:
-    """Takes the ended child off the process table; speaks for it if it could not say a word itself."""
+    """Waits for the child, so that no zombie stays; writes "failed" for one that ended before its first status."""
     code = child.wait()
     try:
         if RunReader(path).status()["state"] == "starting":
-            _say_failed(path, f"The trainer ended before it began (exit code {code}): {_last_words(path)}")
+            _write_failed(path, f"The trainer ended before it began (exit code {code}): {_last_line(path)}")
     except RunError:
-        pass  # the folder is gone or damaged: nobody is left to tell
+        pass  # the folder is gone or damaged: there is no status to write
 
 
-def _say_failed(path: Path, message: str) -> None:
-    """Writes a failed status unless a living trainer has the say."""
+def _write_failed(path: Path, message: str) -> None:
+    """Writes a failed status unless a living trainer holds the run."""
     lock = hold_lock(path, timeout=0.2)
     if lock is None:
         return
@@ -136,11 +136,11 @@ def _say_failed(path: Path, message: str) -> None:
         lock.release()
 
 
-def _last_words(path: Path) -> str:
+def _last_line(path: Path) -> str:
     """The last line of the trainer's log, where Python puts the reason."""
     try:
         lines = (path / LOG_FILE).read_text(encoding="utf-8", errors="replace").split("\n")
     except OSError:
         return "it left no log."
-    words = [line.strip() for line in lines if line.strip()]
-    return f"{words[-1][:300]} (details in {LOG_FILE})." if words else "its log is empty."
+    written = [line.strip() for line in lines if line.strip()]
+    return f"{written[-1][:300]} (details in {LOG_FILE})." if written else "its log is empty."
