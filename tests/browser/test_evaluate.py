@@ -29,10 +29,10 @@ def training(runs_root: Path) -> Iterator[RunReader]:
     )
     trainers.start(config, RUN)
     reader = RunReader(runs_root / RUN)
-    until(lambda: len(reader.snapshot_steps()) > 5, 60, "snapshots")
+    until(lambda: len(reader.snapshot_steps()) > 5, 240, "snapshots")
     yield reader
     control.send(reader.path, "stop")
-    until(lambda: reader.status()["state"] == "stopped", 60, "the trainer stopped")
+    until(lambda: reader.status()["state"] == "stopped", 240, "the trainer stopped")
 
 
 def test_a_run_in_training_is_evaluated_interrupted_and_resumed_while_it_goes_on(
@@ -62,7 +62,7 @@ def test_a_run_in_training_is_evaluated_interrupted_and_resumed_while_it_goes_on
     page.get_by_role("button", name="Go on").click()
     expect(said).to_have_count(0)
     expect(page.get_by_role("button", name="Interrupt")).to_be_visible()
-    expect(page.get_by_role("button", name="Interrupt")).to_have_count(0, timeout=180_000)
+    expect(page.get_by_role("button", name="Interrupt")).to_have_count(0, timeout=600_000)
     expect(page.get_by_test_id("stMetric").filter(has_text="Test log-likelihood")).to_be_visible()
     settle(page)
     (ended,) = evaluators.of_run(RUN)

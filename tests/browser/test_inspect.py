@@ -15,9 +15,10 @@ from tests.small_run import train_small
 RUN = "small-run"
 
 
-@pytest.fixture
-def run(runs_root: Path) -> Path:
-    return train_small(runs_root, RUN)
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that no test changes."""
+    return train_small(tmp_path_factory.mktemp("inspect-browser") / "checkpoints", RUN)
 
 
 def canvas(page: Page, key: str, nth: int = 0) -> Locator:
@@ -34,12 +35,12 @@ def pixels(page: Page, key: str) -> str:
 
 
 def test_a_unit_a_pixel_and_an_image_open_by_a_click(
-    run: Path, start_app: Callable[..., App], open_page: Callable[..., Page]
+    run: Path, serve: Callable[[Path], App], open_page: Callable[..., Page]
 ) -> None:
     reader = RunReader(run)
     snapshot = reader.snapshot(reader.snapshot_steps()[-1])
     strongest = int(np.argmax(np.linalg.norm(snapshot.W, axis=0)))
-    page = open_page(f"{start_app().url}/inspect?run={RUN}")
+    page = open_page(f"{serve(run.parent).url}/inspect?run={RUN}")
     expect(page.get_by_text(f"Unit {strongest}: its filter")).to_be_visible()
     before = pixels(page, "history")
 
@@ -78,11 +79,11 @@ def test_a_unit_a_pixel_and_an_image_open_by_a_click(
 
 
 def test_where_the_film_is_left_the_whole_page_follows(
-    run: Path, start_app: Callable[..., App], open_page: Callable[..., Page]
+    run: Path, serve: Callable[[Path], App], open_page: Callable[..., Page]
 ) -> None:
     reader = RunReader(run)
     steps = reader.snapshot_steps()
-    page = open_page(f"{start_app().url}/inspect?run={RUN}&unit=3", scheme="dark")
+    page = open_page(f"{serve(run.parent).url}/inspect?run={RUN}&unit=3", scheme="dark")
     newest = page.get_by_test_id("stMetric").filter(has_text="Norm").inner_text()
     film = page.get_by_role("slider", name="Play this unit's training")
     film.focus()
@@ -99,9 +100,9 @@ def test_where_the_film_is_left_the_whole_page_follows(
 
 
 def test_a_filter_on_the_train_page_leads_to_its_unit(
-    run: Path, start_app: Callable[..., App], open_page: Callable[..., Page]
+    run: Path, serve: Callable[[Path], App], open_page: Callable[..., Page]
 ) -> None:
-    page = open_page(f"{start_app().url}/?run={RUN}")
+    page = open_page(f"{serve(run.parent).url}/?run={RUN}")
     page.locator(".st-key-filters canvas:visible").first.click(position={"x": 10, "y": 10})
     page.get_by_role("button", name="inspect", exact=True).click()
     expect(page.get_by_text("Unit 0: its filter")).to_be_visible()

@@ -1,7 +1,7 @@
 """Inspect, Compare and Evaluate in a real browser: charts can be saved, words opened, narrow windows used."""
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -29,15 +29,16 @@ WINDOWS = {"narrow": (420, 900, 1.0), "zoomed": (853, 533, 1.5)}  # the second: 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("runs")
+    """A store with two runs, one of them evaluated, that no test changes."""
+    root = tmp_path_factory.mktemp("rest-browser") / "checkpoints"
+    evaluate(train_small(root, RUN, n_hidden=12), betas=100)
+    train_small(root, "twin", n_hidden=12, seed=1, epochs=1)
+    return root
 
 
 @pytest.fixture(scope="module")
-def app(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    evaluate(train_small(runs, RUN, n_hidden=12), betas=100)
-    train_small(runs, "twin", n_hidden=12, seed=1, epochs=1)
-    with App(tmp_path_factory.mktemp("app") / "app.log", {"RBM_RUNS_DIR": str(runs)}) as one:
-        yield one
+def app(runs: Path, serve: Callable[[Path], App]) -> App:
+    return serve(runs)
 
 
 def plots(page: Page) -> Locator:
@@ -69,13 +70,14 @@ def test_a_chart_is_saved_on_its_own_paper_in_the_format_chosen(
     assert f"fill: rgb({rgb}); fill-opacity: 1" in text
     assert "Do the two sides meet?" in text
     page.get_by_role("radio", name="PNG").click()
-    for _ in range(20):  # the chart learns of the choice with the page's next run
-        picture = save(page, plots(page).first, tmp_path)
-        if picture.suffix == ".png":
-            break
-        page.wait_for_timeout(500)
-    assert picture.suffix == ".png"
-    with Image.open(picture) as image:
+    saved = [drawing]
+
+    def saved_as_png() -> bool:  # the chart learns of the choice with the page's next run
+        saved.append(save(page, plots(page).first, tmp_path))
+        return saved[-1].suffix == ".png"
+
+    until(saved_as_png, 60, "a chart saved as PNG")
+    with Image.open(saved[-1]) as image:
         assert image.size[0] > 900  # three pixels for each of the page's
 
 
@@ -114,7 +116,7 @@ def test_nothing_makes_a_narrow_or_a_zoomed_window_scroll_sideways(
     else:
         expect(page.locator("canvas:visible").first).to_be_visible()
     settle(page)
-    page.wait_for_timeout(300)
+    page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
     wide = page.get_by_test_id("stMain").evaluate("(e) => [e.scrollWidth, e.clientWidth]")
     assert wide[0] <= wide[1]
     shoot(page, f"{name}-{window}", full_page=True)
@@ -128,11 +130,11 @@ def test_an_app_that_does_not_answer_is_said_to(
     said = "(e) => { const s = getComputedStyle(e, '::after'); return s.opacity === '1' ? s.content : ''; }"
     assert "does not answer" not in page.get_by_test_id("stApp").evaluate(said)
     mine.end()
-    until(lambda: "does not answer" in page.get_by_test_id("stApp").evaluate(said), 20, "a word about it")
+    until(lambda: "does not answer" in page.get_by_test_id("stApp").evaluate(said), 60, "a word about it")
     shoot(page, "no-answer")
 
 
-def test_a_units_film_is_saved_as_seen_and_as_all_its_numbers(
+def test_a_units_timelapse_is_saved_as_seen_and_as_all_its_numbers(
     app: App, runs: Path, open_page: Callable[..., Page], tmp_path: Path
 ) -> None:
     page = open_page(f"{app.url}/{LINKS['unit']}")

@@ -1,4 +1,4 @@
-"""The small run that the Gibbs page's tests share, and the page on it."""
+"""Runs that the tests of pages share, and the Gibbs page on one of them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,3 +21,11 @@ def open_gibbs(small_run: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
     """open_gibbs(**query) -> the Gibbs page on small_run, or on another store where the test sets RBM_RUNS_DIR."""
     monkeypatch.setenv("RBM_RUNS_DIR", str(small_run.parent))
     return lambda **query: open_page("gibbs", **query)
+
+
+@pytest.fixture
+def two_runs(runs_root: Path) -> Path:
+    """A store with runs "one" and "two", which differ in size, length and learning rate, for a test to change."""
+    train_small(runs_root, "one")
+    train_small(runs_root, "two", n_hidden=20, epochs=1, learning_rate=0.1)
+    return runs_root

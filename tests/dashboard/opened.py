@@ -50,3 +50,8 @@ def abouts(app: AppTest) -> dict[str, str]:
         if label.startswith("About "):
             told[label.removeprefix("About ")] = popover.markdown[0].value
     return told
+
+
+def curve_names(app: AppTest) -> list[str]:
+    """The names of the lines in the page's first chart; a band has none."""
+    return [trace["name"] for trace in charts(app)[0][0]["data"] if "name" in trace]

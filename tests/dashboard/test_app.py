@@ -21,15 +21,10 @@ OF_NO_RUN = {"learn", "compare"}
 PAGES = sorted(name for name, _, _ in pages.PAGES)
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return train_small(tmp_path_factory.mktemp("app") / "checkpoints", "small-run")
-
-
 @pytest.fixture
-def store(trained: Path, runs_root: Path) -> Path:
-    """A store with one finished run of one's own to damage."""
-    shutil.copytree(trained, runs_root / trained.name)
+def store(runs_root: Path) -> Path:
+    """A store with one finished run, for a test to damage."""
+    train_small(runs_root, "small-run")
     return runs_root
 
 

@@ -19,6 +19,7 @@ from rbm_core.evaluation import Interrupted, evaluate
 from rbm_core.likelihood.ais import AISResult, Bracket
 from rbm_core.runs import RunError, RunReader
 from tests.dashboard.opened import abouts, charts, open_page, state
+from tests.live import until
 from tests.small_run import train_small
 
 
@@ -113,9 +114,7 @@ def test_an_interrupted_evaluation_goes_on_by_one_press(run: Path) -> None:
     assert "was interrupted at" in words(app)
     app.button(key=f"evaluate.go-on-{begun['id']}").click().run()
     assert not app.exception
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and not RunReader(run).likelihood():
-        time.sleep(0.2)
+    until(lambda: bool(RunReader(run).likelihood()), 240, "an answer")
     (row,) = RunReader(run).likelihood()
     assert row["id"] == begun["id"]  # the very same question, not a new one
 
@@ -155,22 +154,17 @@ def test_pressing_evaluate_starts_a_process_that_answers(run: Path) -> None:
     app.selectbox(key="evaluate.estimator").set_value("exact").run()
     app.button[0].click().run()
     assert not app.exception
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline and not RunReader(run).likelihood():
-        time.sleep(0.2)
+    until(lambda: bool(RunReader(run).likelihood()), 240, "an answer")
     (row,) = RunReader(run).likelihood()
     assert row["estimator"] == "exact"
-    while evaluators.running("small") and time.monotonic() < deadline:
-        time.sleep(0.1)
+    until(lambda: evaluators.running("small") is None, 60, "the evaluation's end")
     assert page().metric[0].value.startswith("−")
 
 
 def test_a_process_that_cannot_answer_leaves_its_reason(run: Path) -> None:
     since = time.time()
     evaluators.start("small", 999_999, "bracket")
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline and not evaluators.last_log_line("small", since):
-        time.sleep(0.2)
+    until(lambda: evaluators.last_log_line("small", since) is not None, 240, "a reason in the log")
     assert "no snapshot at step 999999" in (evaluators.last_log_line("small", since) or "")
 
 

@@ -1,17 +1,13 @@
 """The Inspect page: what it shows of a unit, a pixel and an image is what the recorded weights say."""
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
-import plotly.graph_objects as go
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.components.blob import unpack
-from dashboard.figures import palette
-from dashboard.figures.dissection import image, unit
 from rbm_core import datasets, rbm_numpy
 from rbm_core.runs import RunReader, Snapshot
 from rbm_core.runs.files import hold_lock
@@ -19,23 +15,16 @@ from tests.dashboard.opened import abouts, charts, fed, open_page
 from tests.small_run import train_small
 
 RUN = "small-run"
-SHAPE = (28, 28)
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return train_small(tmp_path_factory.mktemp("inspect") / "checkpoints", RUN)
 
 
 @pytest.fixture
-def run(trained: Path, runs_root: Path) -> Path:
-    shutil.copytree(trained, runs_root / RUN)
-    return runs_root / RUN
+def run(runs_root: Path) -> Path:
+    return train_small(runs_root, RUN)
 
 
-@pytest.fixture(scope="module")
-def last(trained: Path) -> Snapshot:
-    reader = RunReader(trained)
+@pytest.fixture
+def last(run: Path) -> Snapshot:
+    reader = RunReader(run)
     return reader.snapshot(reader.snapshot_steps()[-1])
 
 
@@ -50,9 +39,6 @@ def linked(app: AppTest, name: str) -> str:
 
 def metrics(app: AppTest) -> dict[str, str]:
     return {element.label: element.value for element in app.get("metric")}
-
-
-# --- a hidden unit ---
 
 
 def test_a_units_film_holds_its_recorded_weights_at_every_kept_moment(run: Path) -> None:
@@ -123,39 +109,6 @@ def test_a_link_that_cannot_be_read_falls_back_and_says_so(run: Path, bad: dict[
     assert fed(app, "history")
 
 
-def test_nearest_units_are_ranked_by_cosine_and_leave_the_unit_itself_out(last: Snapshot) -> None:
-    (_, arrays), cosine = unit.neighbours(last, SHAPE, 5, 10)
-    units = arrays["units"]
-    assert 5 not in units
-    W = last.W / np.linalg.norm(last.W, axis=0)
-    np.testing.assert_allclose(cosine, W.T @ W[:, 5], atol=1e-5)
-    others = np.delete(cosine, 5)
-    np.testing.assert_allclose(np.sort(cosine[units[:8]])[::-1], np.sort(others)[::-1][:8])
-    np.testing.assert_allclose(np.sort(cosine[units[8:]]), np.sort(others)[:2])
-
-
-def test_the_histogram_counts_every_image_of_each_class_once() -> None:
-    rng = np.random.default_rng(0)
-    p, labels = rng.random(500), rng.integers(0, 4, 500)
-    p[:3] = 1.0  # the right edge belongs to the last bin
-    classes, counts = unit.class_counts(p, labels)
-    np.testing.assert_array_equal(classes, np.unique(labels))
-    np.testing.assert_array_equal(counts.sum(axis=1), [(labels == c).sum() for c in classes])
-    figure = unit.activation_by_class(p, labels, 3, dark=False)
-    assert "h<sub>3</sub> = 1" in figure.layout.xaxis.title.text
-    assert len(figure.data[0].x) == 4 * unit.BINS
-
-
-@pytest.mark.parametrize("dark", [False, True])
-def test_figures_take_their_colours_from_the_palette(dark: bool) -> None:
-    lines = palette.LINES_DARK if dark else palette.LINES_LIGHT
-    figure = unit.activation_by_class(np.linspace(0, 1, 50), None, 0, dark)
-    assert figure.data[0].marker.color == lines["blue"]
-
-
-# --- a pixel ---
-
-
 def test_a_pixels_map_holds_its_weight_to_every_unit(run: Path, last: Snapshot) -> None:
     app = open_inspect(look="pixel", pixel="406")
     assert not app.exception
@@ -177,9 +130,6 @@ def test_row_and_column_name_the_pixel(run: Path) -> None:
     assert linked(app, "pixel") == "412"
 
 
-# --- an image ---
-
-
 def test_an_image_is_built_up_to_its_reconstruction(run: Path, last: Snapshot) -> None:
     app = open_inspect(look="image", image="17")
     assert not app.exception
@@ -192,30 +142,6 @@ def test_an_image_is_built_up_to_its_reconstruction(run: Path, last: Snapshot) -
     np.testing.assert_allclose(arrays["curves"][0, -1], ((expected - v) ** 2).mean(), rtol=1e-3)
 
 
-def energy_of(figure: go.Figure) -> dict[str, float]:
-    bar = figure.data[0]
-    return dict(zip(bar.y, bar.x, strict=True))
-
-
-@pytest.mark.parametrize("gaussian", [False, True])
-def test_energy_bars_add_up_to_the_free_energy(last: Snapshot, gaussian: bool) -> None:
-    model = rbm_numpy.Parameters(last.W, last.vbias, last.hbias, gaussian)
-    v = last.particles_v[0].astype(np.float32)
-    terms = rbm_numpy.energy_terms(model, v)
-    figure = image.energy_figure(terms, gaussian, dark=False)
-    bars = energy_of(figure)
-    names = list(bars)
-    assert bars["mean energy"] == pytest.approx(sum(bars[name] for name in names[:3]))
-    assert bars["free energy F(v)"] == pytest.approx(bars["mean energy"] + bars["− entropy of h"])
-    assert bars["free energy F(v)"] == pytest.approx(
-        float(rbm_numpy.free_energies(model, v[None])[0]), rel=1e-4
-    )
-    assert "nats" in figure.layout.xaxis.title.text
-    spent = image.softplus_figure(terms, dark=False)
-    assert spent.data[0].y[0] == -terms.softplus.max()
-    assert "nats" in spent.layout.yaxis.title.text
-
-
 def test_a_class_shows_only_its_images(run: Path) -> None:
     app = open_inspect(look="image")
     app.selectbox(key="inspect.class").set_value("3").run()
@@ -224,9 +150,6 @@ def test_a_class_shows_only_its_images(run: Path) -> None:
     _, arrays = fed(app, "images")
     assert set(labels[arrays["units"]]) == {3}
     assert labels[int(linked(app, "image"))] == 3
-
-
-# --- data that are not there, records that are damaged ---
 
 
 def test_without_the_runs_data_the_probe_images_stand_in(run: Path) -> None:
@@ -270,9 +193,6 @@ def test_a_step_without_a_snapshot_shows_the_nearest(run: Path) -> None:
     app = open_inspect(unit="5", step=str(steps[-2] + 1))
     assert any("showing the nearest" in element.value for element in app.warning)
     assert fed(app, "history")[0]["at"] == len(steps) - 2
-
-
-# --- every picture ---
 
 
 @pytest.mark.parametrize("look", ["unit", "pixel", "image"])
