@@ -1,4 +1,8 @@
-"""Canvas components: each a folder with its script and style, drawn in the browser from one blob of bytes."""
+"""Canvas components, drawn in the browser from one blob of bytes each.
+
+A component is a folder: modules (.js), a style (.css), perhaps a template (.html), and an `__init__.py` that lists
+the modules in order. `lib/` holds the modules that all of them share.
+"""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -6,22 +10,38 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.components import script
 from dashboard.components.blob import pack
 from dashboard.figures import palette
 
 _HERE = Path(__file__).parent
+_LIBRARY = ("blob", "numbers", "dom", "canvas", "palette", "theme", "view", "save")
+_SENT = "components.sent"  # session state: component key → version of the payload that this tab was sent
 
 
-def load(name: str) -> Callable[..., Any]:
+def load(name: str, *modules: str) -> Callable[..., Any]:
     """The mounting command of the component in `components/<name>/`: call it with key= and data=<bytes>.
 
-    Its script is blob.js, base.js, the palette, then `<name>.js`, which must `export default function`.
+    `modules` are its scripts in order, each without ".js", relative to its folder; "lib/…" adds one of the library
+    beyond those that every component has. The last one must `export default` the function that Streamlit calls.
+    The template `<name>.html`, where there is one, stands in the <div> that the function is given.
     """
     folder = _HERE / name
-    shared = [(_HERE / part).read_text() for part in ("blob.js", "base.js")]
-    scripts = [*shared, palette.javascript(), (folder / f"{name}.js").read_text()]
-    style = (_HERE / "base.css").read_text() + (folder / f"{name}.css").read_text() + "\n"
-    return st.components.v2.component(f"rbm_{name}", js="\n".join(scripts), css=style, html="<div></div>")
+    paths = [f"lib/{part}.js" for part in _LIBRARY]
+    paths += [f"{part}.js" if part.startswith("lib/") else f"{name}/{part}.js" for part in modules]
+    template = folder / f"{name}.html"
+    return st.components.v2.component(
+        f"rbm_{name}",
+        js=script.joined({path: _source(path) for path in paths}),
+        css=(_HERE / "lib/base.css").read_text() + (folder / f"{name}.css").read_text() + "\n",
+        html=f"<div>{template.read_text() if template.exists() else ''}</div>",
+    )
+
+
+def _source(path: str) -> str:
+    if path == "lib/palette.js":
+        return palette.javascript()
+    return (_HERE / path).read_text()
 
 
 def feed(
@@ -34,11 +54,11 @@ def feed(
 ) -> Any:
     """Mount a component with a payload that is sent only when its version is new to this browser tab.
 
-    `build()` makes the whole payload, whose header must carry the same version. Otherwise a few bytes
-    say "same"; a view that was mounted afresh, or missed a message, answers "need" and gets the whole.
-    `note` goes with either: what the page has to tell the view besides its payload.
+    `build()` makes the whole payload, whose header must carry the same version. Otherwise a few bytes say "same"; a
+    view that was mounted afresh, or missed a message, answers "need" and gets the whole. `note` goes into the header
+    of "same": what the page has to tell the view besides its payload.
     """
-    sent = st.session_state.setdefault("_fed", {})
+    sent = st.session_state.setdefault(_SENT, {})
     if sent.get(key) == version:
         data = pack({**(note or {}), "same": True, "version": version})
     else:
@@ -49,4 +69,4 @@ def feed(
 
 def feed_afresh() -> None:
     """Forget what this tab has been sent: a page calls it when it is run as a whole."""
-    st.session_state["_fed"] = {}
+    st.session_state[_SENT] = {}

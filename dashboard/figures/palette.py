@@ -48,11 +48,11 @@ def colour_table(stops: tuple[str, ...]) -> np.ndarray:
 
 
 def javascript() -> str:
-    """The same colours for the canvas components, as one constant named PALETTE."""
+    """The same colours for the canvas components, as a module that exports PALETTE."""
     palette = {
         "light": {"lines": LINES_LIGHT, "diverging": DIVERGING_LIGHT},
         "dark": {"lines": LINES_DARK, "diverging": DIVERGING_DARK},
         "grey": GREY_STOPS,
         "hidden": HIDDEN_STOPS,
     }
-    return f"const PALETTE = {json.dumps(palette)};\n"
+    return f"export const PALETTE = {json.dumps(palette)};\n"

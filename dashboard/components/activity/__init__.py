@@ -2,4 +2,4 @@
 
 from dashboard import components
 
-mount = components.load("activity")
+mount = components.load("activity", "activity")

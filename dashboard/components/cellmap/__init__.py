@@ -1,5 +1,5 @@
-"""One image of cells on a colour scale: weights of a pixel over units, an image, or a film of either."""
+"""One image of cells on a colour scale: weights of a pixel over units, an image, or a sequence of either."""
 
 from dashboard import components
 
-mount = components.load("cellmap")
+mount = components.load("cellmap", "lib/scale", "charts", "cellmap")

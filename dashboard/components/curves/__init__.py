@@ -2,4 +2,4 @@
 
 from dashboard import components
 
-mount = components.load("curves")
+mount = components.load("curves", "curves")

@@ -1,3 +1,8 @@
+import { sharpen, textScale } from "../lib/canvas.js";
+import { el } from "../lib/dom.js";
+import { clock, pretty, ticks } from "../lib/numbers.js";
+import { saveButtons } from "../lib/save.js";
+import { onResize, show, View } from "../lib/view.js";
 // Curves of a run. Rows arrive incrementally; zoom, legend, hover and smoothing live here and survive.
 // header: {version, from, columns, cursor, events, view, steps_per_epoch, of}
 // arrays: rows float64 (n, C); estimates float64 (m, 5): step, train, validation and test nats, standard error
@@ -68,8 +73,8 @@ const GROUPS = {
 const AXES = { step: "step", epoch: "epoch", time: "training time, s" };
 const MARGIN = { left: 62, right: 14, top: 8, between: 26, bottom: 36 };
 
-class Curves {
-  constructor(root) {
+class Curves extends View {
+  constructor(root) { super(root);
     this.root = root;
     this.rows = { n: 0, columns: [], place: {}, data: new Float64Array(0) };
     this.group = "energy";
@@ -137,13 +142,13 @@ class Curves {
   receive({ header, arrays }) {
     const first = this.version === undefined;
     if (header.version !== this.version || header.from === 0) {
-      if (header.from !== 0) return need(this);
+      if (header.from !== 0) return this.need();
       if (!first && header.version !== this.version) this.zoom = null; // another run, not the same one sent again
       this.version = header.version;
       const place = Object.fromEntries(header.columns.map((name, i) => [name, i]));
       this.rows = { n: 0, columns: header.columns, place, data: new Float64Array(0) };
     }
-    if (header.from > this.rows.n) return need(this);
+    if (header.from > this.rows.n) return this.need();
     const { rows } = this, width = rows.columns.length, added = arrays.rows;
     const n = header.from + added.shape[0];
     if (n * width > rows.data.length) {
@@ -631,4 +636,4 @@ function soften(raw, weight) {
   return out;
 }
 
-export default function (component) { return show(component, Curves); }
+export default (component) => show(component, Curves);

@@ -1,3 +1,11 @@
+import { pixelRatio, savingNow, textScale } from "../lib/canvas.js";
+import { el } from "../lib/dom.js";
+import { clamp, pretty, sigmoid, ticks } from "../lib/numbers.js";
+import { PALETTE } from "../lib/palette.js";
+import { saveButtons, sourceOf } from "../lib/save.js";
+import { colourTable, rgbOf } from "../lib/theme.js";
+import { show, View } from "../lib/view.js";
+import { halfToFloat } from "../lib/blob.js";
 // The film player: one bit-packed blob in, everything else happens here, without a rerun of the page.
 //
 // A film of S sweeps has 2S + 1 frames. Frame 0 is the start. Frame 2t − 1 is the first half of sweep t
@@ -7,97 +15,12 @@
 
 const SLIM = 768; // css pixels: in windows up to here the sidebar lies over the page, and is shut at first
 const SPEED = 8; // half steps a second
-const TEMPLATE = `<div class="film" tabindex="-1" role="group" aria-label="Player of a Gibbs chain">
-  <div class="bar choices">
-    <span class="seg" role="group" aria-label="What to show" title="All chains side by side, one of them large in all its layers, or both">
-      <button type="button" data-show="both">both</button>
-      <button type="button" data-show="grid">all chains</button>
-      <button type="button" data-show="one">one chain</button>
-    </span>
-    <label class="pick" title="The layer that each cell shows: the probability of a unit, or how its coin fell"><span class="word">cells show</span>
-      <select class="layer" aria-label="What each cell of the grid shows">
-        <option value="pv">pixels: probabilities p(v|h)</option>
-        <option value="v">pixels: samples v</option>
-        <option value="ph">hidden units: probabilities p(h|v)</option>
-        <option value="h">hidden units: samples h</option>
-      </select>
-    </label>
-    <span class="scale" aria-hidden="true"><span class="pixels">pixels</span> <i>0</i><canvas class="ramp v" width="64" height="1"></canvas><i>1</i>
-      <span class="apart">hidden</span> <i>0</i><canvas class="ramp h" width="64" height="1"></canvas><i>1</i></span>
-  </div>
-  <div class="stage">
-    <section class="chains"><div class="head" data-figure="chains"><b></b><span class="what"></span></div><div class="cells"><canvas class="grid" role="img" tabindex="0" aria-label="All chains; click one, or choose with the arrow keys, to see it large"></canvas><div class="labels"></div></div></section>
-    <section><div class="head" data-figure="cycle"><b></b></div><div class="cycle">
-      <div class="panel v" data-panel="v"><div class="label"><b><math><mi>v</mi></math></b> <span class="count"></span></div><canvas role="img" aria-label="Pixels of the chosen chain"></canvas></div>
-      <div class="arrow right" data-arrow="h"><math displaystyle="true"></math><svg viewBox="0 0 60 16" aria-hidden="true"><path d="M2 8H52M45 2l7 6-7 6"/></svg><small>look at the picture</small></div>
-      <div class="panel ph" data-panel="ph"><div class="label"><b><math><mi>p</mi><mo>(</mo><mi>h</mi><mo>|</mo><mi>v</mi><mo>)</mo></math></b> <span class="count"></span></div><canvas role="img" aria-label="Probabilities of its hidden units"></canvas></div>
-      <div class="arrow up" data-arrow="v"><svg viewBox="0 0 16 40" aria-hidden="true"><path d="M8 38V6M2 13l6-7 6 7"/></svg><small>draw</small></div>
-      <div class="arrow down" data-arrow="h"><svg viewBox="0 0 16 40" aria-hidden="true"><path d="M8 2v32M2 27l6 7 6-7"/></svg><small>draw</small></div>
-      <div class="panel pv" data-panel="pv"><div class="label"><b><math><mi class="law">p</mi><mo>(</mo><mi>v</mi><mo>|</mo><mi>h</mi><mo>)</mo></math></b> <span class="count"></span></div><canvas role="img" aria-label="Means of its pixels"></canvas></div>
-      <div class="arrow left" data-arrow="v"><math displaystyle="true"></math><svg viewBox="0 0 60 16" aria-hidden="true"><path d="M58 8H8M15 2L8 8l7 6"/></svg><small>look at the hidden units</small></div>
-      <div class="panel h" data-panel="h"><div class="label"><b><math><mi>h</mi></math></b> <span class="count"></span></div><canvas role="img" aria-label="Its hidden units as drawn"></canvas></div>
-    </div></section>
-  </div>
-  <div class="under"></div>
-  <div class="deck"><div class="controls">
-  <div class="bar time">
-    <input type="range" class="scrub" min="0" step="1" value="0" aria-label="Frame: half steps since the start">
-    <output class="where" title="A sweep is two half steps: the hidden units from the picture, then the picture from the hidden units"></output>
-    <label class="pick" title="How many half steps are shown a second: slow to watch one happen, fast to see the chain wander"><span class="word">speed</span>
-      <select class="speed" aria-label="Speed in half steps a second">
-        <option value="1">1/s</option><option value="2">2/s</option><option value="4">4/s</option><option value="8">8/s</option>
-        <option value="16">16/s</option><option value="30">30/s</option><option value="60">60/s</option><option value="120">120/s</option><option value="240">240/s</option>
-      </select>
-    </label>
-  </div>
-  <div class="keys"><div class="buttons">
-    <button type="button" data-do="first" aria-label="First frame (Home)" title="First frame (Home)"><svg viewBox="0 0 24 24"><path d="M5 5h2.5v14H5zM19 5v14L8.5 12z"/></svg></button>
-    <button type="button" data-do="back" aria-label="One half step back (left arrow)" title="One half step back (←)"><svg viewBox="0 0 24 24"><path d="M15 5v14L5.5 12zM16.5 5H19v14h-2.5z"/></svg></button>
-    <button type="button" data-do="play" class="play" aria-label="Play (space)" title="Play or pause (space)"><svg viewBox="0 0 24 24"><path class="icon" d="M7 4.5v15L19.5 12z"/></svg><span class="word">Play</span></button>
-    <button type="button" data-do="forward" aria-label="One half step forward (right arrow)" title="One half step forward (→)"><svg viewBox="0 0 24 24"><path d="M9 5v14l9.5-7zM5 5h2.5v14H5z"/></svg></button>
-    <button type="button" data-do="last" aria-label="Last frame (End)" title="Last frame (End)"><svg viewBox="0 0 24 24"><path d="M16.5 5H19v14h-2.5zM5 5v14l10.5-7z"/></svg></button>
-    <button type="button" data-do="fork" title="Run these chains a second time beside themselves, from this sweep on at another temperature, seed or snapshot">fork here</button>
-    </div><p class="note"><kbd>space</kbd> play &nbsp;<kbd>←</kbd> <kbd>→</kbd> half step &nbsp;<kbd>shift</kbd> + <kbd>←</kbd> <kbd>→</kbd> sweep &nbsp;<kbd>Home</kbd> <kbd>End</kbd></p></div>
-  </div><p class="sentence" aria-live="polite"></p></div>
-  <div class="curves">
-    <figure class="curve energy"><figcaption class="head" data-figure="energy"><b>Free energy F(v)</b><output></output><span class="what"></span></figcaption><canvas role="img" aria-label="Free energy of every chain over the sweeps"></canvas></figure>
-    <figure class="curve distance"><figcaption class="head" data-figure="distance"><b></b><output></output><span class="what"></span></figcaption><canvas role="img" aria-label="Distance of every chain to its start over the sweeps"></canvas></figure>
-    <figure class="map"><figcaption class="head" data-figure="map"><b>Map of the hidden layer</b><span class="what"></span></figcaption><canvas role="img" aria-label="Chains among training images"></canvas></figure>
-    <figure class="curve nearest"><figcaption class="head" data-figure="nearest"><b>Distance to the nearest training image</b><output></output><span class="what"></span></figcaption><canvas role="img" aria-label="Distance of every chain to the nearest training image over the sweeps"></canvas></figure>
-    <figure class="twin"><figcaption class="head" data-figure="twin"><b></b><span class="what"></span></figcaption>
-      <div class="tiles">
-        <div><canvas data-tile="mine" role="img"></canvas><small>chain</small></div>
-        <div><canvas data-tile="known" role="img"></canvas><small>training image</small></div>
-        <div><canvas data-tile="differ" role="img"></canvas><small>difference</small></div>
-      </div>
-      <p class="note"></p></figure>
-  </div>
-  <p class="note caption"></p>
-  <div class="tip" role="tooltip" hidden><canvas width="84" height="84" hidden></canvas><span></span></div>
-</div>`;
 const row = (...parts) => `<mrow>${parts.join("")}</mrow>`;
 const LOGITS = {
   h: (gain) => row("<mi>c</mi><mo>+</mo><mi>v</mi>", gain ? `<msup><mi>Σ</mi>${row("<mo>−</mo><mn>1</mn>")}</msup>` : "", "<mi>W</mi>"),
   v: () => row("<mi>b</mi><mo>+</mo><mi>h</mi><msup><mi>W</mi><mi>T</mi></msup>"),
 };
-const clampTo = (x, lo, hi) => Math.min(hi, Math.max(lo, x));
-const rgbOf = (colour) => {
-  const c = document.createElement("canvas").getContext("2d");
-  c.fillStyle = colour.trim();
-  return [1, 3, 5].map((i) => parseInt(c.fillStyle.slice(i, i + 2), 16));
-};
-const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 
-function halfToFloat(halves) {
-  const out = new Float32Array(halves.length);
-  for (let i = 0; i < halves.length; i++) {
-    const bits = halves[i], exponent = (bits >> 10) & 31, fraction = bits & 1023;
-    const size = exponent === 0 ? fraction * 2 ** -24
-      : exponent === 31 ? (fraction ? NaN : Infinity) : (1 + fraction / 1024) * 2 ** (exponent - 15);
-    out[i] = bits & 32768 ? -size : size;
-  }
-  return out;
-}
 
 /** What the engine recorded, and the two conditionals worked out from its weights. */
 class Film {
@@ -201,7 +124,7 @@ class Film {
       const values = this.show(what, frame, chain);
       if (!values) return null;
       const out = this.spare(values.length);
-      for (let i = 0; i < out.length; i++) out[i] = clampTo(values[i], 0, 1) * 255 + 0.5;
+      for (let i = 0; i < out.length; i++) out[i] = clamp(values[i], 0, 1) * 255 + 0.5;
       return out;
     }
     const key = t * this.n_chains + chain;
@@ -236,7 +159,7 @@ class Film {
       for (let i = 0; i < n; i++) logits[i] += sums[a + i] + sums[b + i] + sums[c + i] + sums[d + i];
     }
     const out = new Uint8Array(n), scale = 128 * this.betaOf(chain, t);
-    for (let i = 0; i < n; i++) out[i] = sigmoids[clampTo((logits[i] * scale + 2048.5) | 0, 0, 4095)];
+    for (let i = 0; i < n; i++) out[i] = sigmoids[clamp((logits[i] * scale + 2048.5) | 0, 0, 4095)];
     if (this.a.held) for (let i = 0; i < n; i++) if (this.isHeld(i)) out[i] = this.v(0, chain)[i] * 255;
     return out;
   }
@@ -283,12 +206,9 @@ class Film {
   }
 }
 
-class Player {
-  constructor(root) {
-    const holder = document.createElement("div");
-    holder.innerHTML = TEMPLATE;
-    this.box = holder.firstElementChild;
-    root.append(this.box);
+class Player extends View {
+  constructor(root) { super(root);
+    this.box = root.firstElementChild;
     this.$ = (s) => this.box.querySelector(s);
     this.frame = 0;
     this.chain = 0;
@@ -493,7 +413,7 @@ class Player {
     this.$(".sentence").setAttribute("aria-live", this.playing ? "off" : "polite");
   }
   seek(frame) {
-    const to = clampTo(Math.round(frame), 0, this.film.last);
+    const to = clamp(Math.round(frame), 0, this.film.last);
     if (to === this.frame) return;
     this.frame = to;
     this.refresh();
@@ -508,7 +428,7 @@ class Player {
 
   // --- data and theme ------------------------------------------------------------------------
   receive(blob) {
-    if (stale(this, blob.header)) return;
+    if (this.stale(blob.header)) return;
     // Shown first; then the page may go on with what takes longer.
     if (blob.header.ask) { const { version } = blob.header; setTimeout(() => { if (this.version === version) this.ask("rest", version); }, 50); }
     if (blob.header.same) return;
@@ -611,7 +531,7 @@ class Player {
     const slim = window.innerWidth <= SLIM;
     if (slim !== this.slim) this.say("slim", (this.slim = slim));
     this.holdWhere();
-    let tall = clampTo(window.innerHeight * (this.mode === "one" ? 0.6 : 0.56), 300, 860);
+    let tall = clamp(window.innerHeight * (this.mode === "one" ? 0.6 : 0.56), 300, 860);
     const beside = this.mode === "both" && width > 34 * rem;
     const across = 5.4 * rem, between = 2.6 * rem + 3.2 * rem;
     const free = window.innerHeight - this.$(".controls").offsetHeight - 5 * rem; // what a scrolled window can show at once
@@ -739,7 +659,7 @@ class Player {
     this.write('[data-figure="cycle"] b', `${this.nameOf(this.chain).replace("the", "The").replace("chain ", "Chain ")}, half step by half step`);
     this.$('[data-figure="cycle"] b').style.boxShadow = f.groups.length > 1 ? `0 3px ${this.css(this.colourOf(this.chain))}` : "";
   }
-  inSight(selector) { return fineness > 0 || !this.hidden.has(this.$(selector)); }
+  inSight(selector) { return savingNow() || !this.hidden.has(this.$(selector)); }
   write(selector, text) {
     const node = this.$(selector);
     if (node.textContent !== text) node.textContent = text;
@@ -1043,7 +963,7 @@ class Player {
       for (let i = 0; i * every <= f.n_sweeps; i++) { const y = s.y(data[i * f.n_chains + k]); if (i) c.lineTo(s.x(i * every), y); else c.moveTo(s.x(0), y); }
       c.strokeStyle = colour; c.lineWidth = width; c.lineJoin = "round"; c.stroke();
     };
-    const alpha = clampTo(4 / f.n_chains, 0.14, 0.5);
+    const alpha = clamp(4 / f.n_chains, 0.14, 0.5);
     if (f.fork !== null) {
       c.strokeStyle = this.css(this.groupInks[1], 0.8); c.setLineDash([3, 3]);
       c.beginPath(); c.moveTo(s.x(f.fork), m.top); c.lineTo(s.x(f.fork), m.h - m.bottom); c.stroke();
@@ -1165,8 +1085,8 @@ class Player {
     const f = this.film;
     if (!f.curve(name)) return { frame: this.frame, t: this.frame >> 1, chain: null };
     const s = this.scales(name, canvas), r = canvas.getBoundingClientRect(), x = e.clientX - r.left, y = e.clientY - r.top;
-    const sweep = clampTo((x - s.m.left) / (s.m.w - s.m.left - s.m.right) * f.n_sweeps, 0, f.n_sweeps);
-    const frame = Math.round(2 * sweep), t = clampTo(Math.round(sweep), 0, f.n_sweeps);
+    const sweep = clamp((x - s.m.left) / (s.m.w - s.m.left - s.m.right) * f.n_sweeps, 0, f.n_sweeps);
+    const frame = Math.round(2 * sweep), t = clamp(Math.round(sweep), 0, f.n_sweeps);
     let chain = null, best = 14;
     for (let k = 0; k < f.n_chains; k++) {
       const d = Math.abs(s.y(f.value(name, t, k)) - y);

@@ -2,4 +2,4 @@
 
 from dashboard import components
 
-mount = components.load("histograms")
+mount = components.load("histograms", "histograms")

@@ -1,64 +1,123 @@
-// Small histograms side by side. header: {version, same, panels: [{title, unit, colour}], of}
-// arrays: counts0 int32 (bins), edges0 float32 (bins + 1), counts1, ...
+// Small histograms side by side: the weights, both biases, and their last increments.
 
-// 4.9·10⁻⁷ instead of 4.91e−7.
+import { segment, sharpen, textScale } from "../lib/canvas.js";
+import { el } from "../lib/dom.js";
+import { pretty } from "../lib/numbers.js";
+import { saveButtons } from "../lib/save.js";
+import { onResize, show, View } from "../lib/view.js";
+
+/** @typedef {{ title: string, unit: string, colour: string }} Panel */
+/**
+ * @typedef {object} Header
+ * @property {string} version
+ * @property {boolean} [same]
+ * @property {Panel[]} panels
+ * @property {import("../lib/save.js").Source} of
+ */
+/** @typedef {Record<string, Int32Array | Float32Array>} Arrays counts0 (bins), edges0 (bins + 1), counts1, … */
+
+const TITLE = "Parameters and their last update";
+const NOTE =
+  "How many parameters have which value, in nats; ↑ is the tallest bar. Heights are square roots of counts, so that the tails stay visible.";
+
+/**
+ * 4.9·10⁻⁷ where `pretty` writes 4.91e−7.
+ * @param {number} x
+ */
 function power(x) {
-  return pretty(x, 2).replace(/(\.\d)\d?e(−?)(\d+)/, (_, digit, sign, e) => `${digit}·10${sign && "⁻"}${[...e].map((d) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[d]).join("")}`);
+  const raised = (/** @type {string} */ digits) => [...digits].map((d) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(d)]).join("");
+  return pretty(x, 2).replace(
+    /(\.\d)\d?e(−?)(\d+)/,
+    (_, digit, sign, e) => `${digit}·10${sign && "⁻"}${raised(e)}`,
+  );
 }
 
-class Histograms {
-  constructor(root) {
-    this.root = root;
-    this.grid = el("div", { class: "grid" });
-    this.root.append(el("div", { class: "row spread head" }, el("div", { class: "title" }, "Parameters and their last update"), saveButtons(this)), this.grid,
-      el("div", { class: "note" }, "How many parameters have which value, in nats; ↑ is the tallest bar. Heights are square roots of counts, so that the tails stay visible."));
-    this.observer = onResize(this, this.root);
-  }
-  close() { this.observer.disconnect(); }
+class Histograms extends View {
+  /** @type {Header | undefined} */
+  h;
+  /** @type {Arrays} */
+  a;
 
+  /** @param {HTMLElement} root */
+  constructor(root) {
+    super(root);
+    this.grid = el("div", { class: "grid" });
+    const title = el("div", { class: "title" }, TITLE);
+    root.append(
+      el("div", { class: "row spread head" }, title, saveButtons(this)),
+      this.grid,
+      el("div", { class: "note" }, NOTE),
+    );
+    /** @type {{ name: string, canvas: HTMLCanvasElement, cell: HTMLElement }[]} one a panel */
+    this.cells = [];
+    this.observer = onResize(this, root);
+  }
+  close() {
+    this.observer.disconnect();
+  }
+
+  /** @param {{ header: Header, arrays: Arrays }} blob */
   receive({ header, arrays }) {
-    if (stale(this, header) || header.same) return;
-    const fresh = !this.h || this.h.panels.length !== header.panels.length;
+    if (this.stale(header) || header.same) return;
+    const fresh = this.h?.panels.length !== header.panels.length;
     this.h = header;
     this.a = arrays;
-    if (fresh) this.grid.replaceChildren(...header.panels.map((p) => el("div", { class: "cell" }, el("div", { class: "name" }, p.title), el("canvas", { role: "img" }))));
+    if (!fresh) return;
+    this.cells = header.panels.map(({ title: name }) => {
+      const canvas = el("canvas", { role: "img" });
+      return { name, canvas, cell: el("div", { class: "cell" }, el("div", { class: "name" }, name), canvas) };
+    });
+    this.grid.replaceChildren(...this.cells.map(({ cell }) => cell));
   }
 
   picture() {
     if (!this.h) return null;
-    const cells = [...this.grid.children].map((cell) => ({ canvas: cell.lastChild, name: cell.firstChild.textContent }));
+    const cells = [...this.cells];
     const rows = [];
     while (cells.length) rows.push(cells.splice(0, 3));
-    return { title: "Parameters and their last update", name: "histograms", of: this.h.of, rows, note: "Number of parameters by value; ↑ is the tallest bar. Heights are square roots of counts." };
+    const note = "Number of parameters by value; ↑ is the tallest bar. Heights are square roots of counts.";
+    return { title: TITLE, name: "histograms", of: this.h.of, rows, note };
   }
   table() {
-    const rows = this.h.panels.flatMap((panel, i) => Array.from(this.a[`counts${i}`], (count, b) => [panel.title, this.a[`edges${i}`][b], this.a[`edges${i}`][b + 1], count]));
+    const panels = this.h?.panels ?? [];
+    const rows = panels.flatMap(({ title }, i) => {
+      const edges = this.a[`edges${i}`];
+      return Array.from(this.a[`counts${i}`], (count, b) => [title, edges[b], edges[b + 1], count]);
+    });
     return { columns: ["of", "from", "to", "count"], rows };
   }
 
   draw() {
-    if (!this.ink || !this.h) return;
-    this.h.panels.forEach((panel, i) => this.one(this.grid.children[i], panel, this.a[`counts${i}`], this.a[`edges${i}`]));
+    for (const [i, panel] of (this.h?.panels ?? []).entries()) {
+      this.one(this.cells[i], panel, this.a[`counts${i}`], this.a[`edges${i}`]);
+    }
   }
-
-  one(cell, panel, counts, edges) {
-    const canvas = cell.lastChild, em = textScale(), width = Math.floor(cell.clientWidth / em), high = 74, bottom = 30;
+  /**
+   * @param {{ cell: HTMLElement, canvas: HTMLCanvasElement }} place
+   * @param {Panel} panel
+   * @param {Arrays[string]} counts
+   * @param {Arrays[string]} edges
+   */
+  one({ cell, canvas }, panel, counts, edges) {
+    const em = textScale();
+    const width = Math.floor(cell.clientWidth / em);
     if (!width) return;
-    const ctx = sharpen(canvas, width, high + bottom, em), bins = counts.length;
-    const low = edges[0], span = edges[bins] - low, top = Math.max(...counts, 1), total = counts.reduce((a, b) => a + b, 0);
-    // Square root of the count: the tails, which say most, stay visible.
+    const high = 74;
+    const ctx = sharpen(canvas, width, high + 30, em);
+    const bins = counts.length;
+    const low = edges[0];
+    const span = edges[bins] - low;
+    const top = Math.max(...counts, 1);
+    const across = (/** @type {number} */ value) => ((value - low) / span) * width;
     ctx.fillStyle = this.ink.lines[panel.colour];
     for (let b = 0; b < bins; b++) {
-      const x0 = ((edges[b] - low) / span) * width, x1 = ((edges[b + 1] - low) / span) * width;
-      const y = Math.sqrt(counts[b] / top) * (high - 4);
-      ctx.fillRect(x0, high - y, Math.max(0.7, x1 - x0 - 0.4), y);
+      const x = across(edges[b]);
+      const tall = Math.sqrt(counts[b] / top) * (high - 4);
+      ctx.fillRect(x, high - tall, Math.max(0.7, across(edges[b + 1]) - x - 0.4), tall);
     }
     ctx.strokeStyle = this.ink.line;
-    ctx.beginPath();
-    ctx.moveTo(0, high + 0.5);
-    ctx.lineTo(width, high + 0.5);
-    if (low < 0 && low + span > 0) { ctx.moveTo((-low / span) * width, 0); ctx.lineTo((-low / span) * width, high); }
-    ctx.stroke();
+    segment(ctx, 0, high + 0.5, width, high + 0.5);
+    if (low < 0 && low + span > 0) segment(ctx, across(0), 0, across(0), high);
     ctx.fillStyle = this.ink.text;
     ctx.globalAlpha = 0.75;
     ctx.font = `11px ${this.ink.font}`;
@@ -68,8 +127,12 @@ class Histograms {
     ctx.textAlign = "right";
     ctx.fillText(power(low + span), width, high + 14);
     ctx.globalAlpha = 1;
-    canvas.setAttribute("aria-label", `${panel.title}: ${total} values from ${pretty(low, 2)} to ${pretty(low + span, 2)}`);
+    let total = 0;
+    for (const count of counts) total += count;
+    const range = `${pretty(low, 2)} to ${pretty(low + span, 2)}`;
+    canvas.setAttribute("aria-label", `${panel.title}: ${total} values from ${range}`);
   }
 }
 
-export default function (component) { return show(component, Histograms); }
+/** @param {import("../lib/view.js").Mounted} component */
+export default (component) => show(component, Histograms);

@@ -2,4 +2,4 @@
 
 from dashboard import components
 
-mount = components.load("learn")
+mount = components.load("learn", "learn")

@@ -1,3 +1,10 @@
+import { sharpen, textScale } from "../lib/canvas.js";
+import { el, icon } from "../lib/dom.js";
+import { clamp, pretty, sigmoid, ticks } from "../lib/numbers.js";
+import { PALETTE } from "../lib/palette.js";
+import { saveButtons } from "../lib/save.js";
+import { colourTable } from "../lib/theme.js";
+import { onResize, show, View } from "../lib/view.js";
 // A tiny machine learning, played from a film of every update (figures/learn.py computes all of it).
 // What is worked out here, from the film's own parameters: p(v) and F(v) of pictures, and the walking chain.
 
@@ -12,9 +19,7 @@ const SPEEDS = [2, 10, 50, 200, 1000];
 const OFF = "#1a1d22", EDGE = "#8a919b"; // of a picture's cells
 const DIAL = 96; // the width of an angle's picture
 const REST = matchMedia("(prefers-reduced-motion: reduce)");
-const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 const softplus = (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
-const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
 const times = (n, thing) => `${n.toLocaleString("en-US")} ${thing}${n === 1 ? "" : "s"}`;
 
 /** The machine after one number of updates: views into the film's parameters (W row by row, then both biases). */
@@ -93,8 +98,8 @@ class Machine {
   }
 }
 
-class Learn {
-  constructor(root) {
+class Learn extends View {
+  constructor(root) { super(root);
     this.box = el("div", { class: "learn", tabindex: "-1" });
     root.append(this.box);
     this.at = 0; this.view = "distribution"; this.playing = false; this.speed = 50;
@@ -216,7 +221,7 @@ class Learn {
 
   // --- data, commands, time ---------------------------------------------------------------------------------
   receive({ header, arrays }) {
-    if (stale(this, header)) return;
+    if (this.stale(header)) return;
     if (!header.same) {
       const before = this.h;
       this.h = header;
@@ -1029,4 +1034,4 @@ class Learn {
   }
 }
 
-export default function (component) { return show(component, Learn); }
+export default (component) => show(component, Learn);

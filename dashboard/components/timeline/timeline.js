@@ -1,354 +1,385 @@
-// One time slider for the page. header: {steps, n_steps, steps_per_epoch, shown, follows, alive, moving, events, answers, heard, film: {number, words, file, made, failed}}
-// heard: the names of the last presses of the page's buttons that reached the app; beat: another number in each refresh
-// arrays: film uint8 (bytes): the file, where it was asked for
-// It answers at once in the browser (the knob and the curves' cursor move), and tells the server the step wanted.
+// The time slider of a run: every kept snapshot, the newest state, and playing through them.
+// It answers at once in the browser, where the knob and the curves' cursor move, and sends the server the step wanted.
 
-const PLAY = "M8 5v14l11-7z", PAUSE = "M6 5h4v14H6zm8 0h4v14h-4z";
-const PREVIOUS = "M6 6h2v12H6zm3.5 6 8.5 6V6z", NEXT = "M16 6h2v12h-2zM6 18l8.5-6L6 6z";
+import { dot, segment, sharpen, spotOf, textScale } from "../lib/canvas.js";
+import { el, icon, PAUSE, PLAY } from "../lib/dom.js";
+import { clamp, pretty } from "../lib/numbers.js";
+import { onResize, show, View } from "../lib/view.js";
+import { Presses } from "./presses.js";
+import { Saving } from "./saving.js";
+
+/** @typedef {{ step: number, label: string }} Event_ something that happened in the run */
+/**
+ * @typedef {object} Header
+ * @property {number[]} steps of the snapshots
+ * @property {number} newest step of the newest state
+ * @property {number} n_steps planned
+ * @property {number} steps_per_epoch
+ * @property {number} shown step of the state that the page shows
+ * @property {boolean} follows the page follows the newest state
+ * @property {boolean} alive the trainer lives
+ * @property {boolean} moving training goes on
+ * @property {Event_[]} events
+ * @property {string | null} answers the nonce of the newest wish answered
+ * @property {string[]} heard the names of the last presses of the page's buttons that reached the app
+ * @property {import("./saving.js").Progress | null} film
+ */
+/** @typedef {number | "live"} Moment a step, or the newest state */
+
+const PREVIOUS = "M6 6h2v12H6zm3.5 6 8.5 6V6z";
+const NEXT = "M16 6h2v12h-2zM6 18l8.5-6L6 6z";
+const PLAY_WORDS = "Play the training as a film";
+const PLACES =
+  "A dot is a saved moment. Early steps, when most changes, lie further apart: places go by the cube root of the step";
+const EPOCHS = [0, 0.1, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 const PAD = 12;
-const ASK_AFTER = 10000, SAY_AFTER = 30000; // ms without a refresh
-const COMMANDS = ".st-key-controls [class*='st-key-do_'] button";
-// The class that Streamlit makes of a button's key.
-const commandOf = (button) => [...button.closest("[class*='st-key-do_']").classList].find((name) => name.startsWith("st-key-do_"));
+const HEIGHT = 46;
+const BAR = 18; // the bar's height on the canvas
+const WORDS = 42; // the baseline of the words beneath it
+const NARROW = 620; // units: below, the slider has a line of its own
+const LOST_AFTER = 15000; // ms after which a wish that nobody answered is given up
 
-class Timeline {
+class Timeline extends View {
+  /** @type {Header} */
+  h;
+  /** @type {Moment | null} asked of the server and not shown yet */
+  wanted = null;
+  /** @type {string | undefined} the nonce of the wish under way */
+  asked;
+  /** @type {Moment | undefined} the wish to send after it */
+  next;
+  wishes = 0;
+  sent = 0;
+  lost = 0;
+  playing = false;
+  rate = 8;
+  timer = 0;
+  width = 0;
+  /** @type {number | null} the snapshot nearest to the pointer */
+  over = null;
+
+  /** @param {HTMLElement} root */
   constructor(root) {
-    this.root = root;
-    this.wanted = null;  // the step last asked of the server, until it is shown
-    this.playing = false;
-    this.presses = [];        // those that the app has not answered yet, oldest first
-    this.names = {};          // of each command's last press
-    this.marked = new Set();  // buttons that may carry a mark
-    this.rate = 8;
-    this.build();
-  }
-
-  build() {
-    const button = (path, label, act) => el("button", { title: label, "aria-label": label, onclick: act }, icon(path));
-    this.playButton = button(PLAY, "Play the training as a film", () => this.toggle());
-    this.speed = el("select", { "aria-label": "Film speed", title: "Film speed", onchange: () => { this.rate = Number(this.speed.value); } });
-    for (const rate of [2, 4, 8, 16]) this.speed.append(el("option", { value: rate }, `${rate}/s`));
-    this.speed.value = this.rate;
-    this.filmPicker = el("select", { class: "film", "aria-label": "Save the training as a film", title: "Save the training as a film: one frame a snapshot, with run, step and seed beneath", onchange: () => this.film() });
-    this.filmPicker.append(el("option", { value: "" }, "save film"));
-    for (const subject of ["filters", "fantasies"]) for (const format of ["gif", "webp"]) {
-      this.filmPicker.append(el("option", { value: `${subject} ${format}` }, `${subject}, ${format === "gif" ? "GIF" : "WebP"}`));
-    }
+    super(root);
+    const button = (/** @type {string} */ path, /** @type {string} */ label, /** @type {() => void} */ act) =>
+      el("button", { title: label, "aria-label": label, onclick: act }, icon(path));
+    this.playButton = button(PLAY, PLAY_WORDS, () => this.toggle());
+    const back = button(PREVIOUS, "One snapshot back", () => this.shift(-1));
+    const on = button(NEXT, "One snapshot on", () => this.shift(1));
+    const speed = el("select", { "aria-label": "Film speed", title: "Film speed" });
+    speed.append(...[2, 4, 8, 16].map((rate) => el("option", { value: rate }, `${rate}/s`)));
+    speed.value = String(this.rate);
+    speed.onchange = () => {
+      this.rate = Number(speed.value);
+    };
+    this.saving = new Saving(this);
+    this.moving = [this.playButton, back, on, this.saving.picker];
     this.liveButton = el("button", { class: "live", onclick: () => this.go("live") });
-    this.canvas = el("canvas", { role: "slider", tabindex: "0", "aria-label": "Moment of the training shown on this page", title: "A dot is a saved moment. Early steps, when most changes, lie further apart: places go by the cube root of the step" });
-    this.over = null;    // the snapshot the pointer is nearest to
+    const label = "Moment of the training shown on this page";
+    this.canvas = el("canvas", { role: "slider", tabindex: "0", "aria-label": label, title: PLACES });
     this.stage = el("div", { class: "stage" }, this.canvas);
-    this.moves = [
-      this.playButton, button(PREVIOUS, "One snapshot back", () => this.shift(-1)), button(NEXT, "One snapshot on", () => this.shift(1))];
-    this.bar = el("div", { class: "bar" }, ...this.moves,
-      this.stage, this.speed, this.filmPicker, this.liveButton);
-    this.silence = el("div", { class: "silence", role: "status", hidden: "" });
-    this.root.append(this.bar, this.silence);
-    this.observer = onResize(this, this.root);
-    this.onGoto = (event) => this.go(this.nearest(event.detail.step));
-    window.addEventListener("rbm-goto", this.onGoto);
-    this.onPress = (event) => this.press(event.target.closest && event.target.closest(COMMANDS));
-    document.addEventListener("click", this.onPress, true);
-    this.last = performance.now();
-    this.watch = setInterval(() => this.listenFor(), 1000);
+    const parts = [this.playButton, back, on, this.stage, speed, this.saving.picker, this.liveButton];
+    this.bar = el("div", { class: "bar" }, ...parts);
+    const silence = el("div", { class: "silence", role: "status", hidden: "" });
+    root.append(this.bar, silence);
+    this.presses = new Presses(this, silence);
+    this.observer = onResize(this, root);
+    this.stop = new AbortController();
     this.listen();
   }
-
   close() {
     this.observer.disconnect();
-    window.removeEventListener("rbm-goto", this.onGoto);
-    document.removeEventListener("click", this.onPress, true);
-    this.presses = [];
-    this.mark();
+    this.presses.close();
+    this.saving.close();
+    this.stop.abort();
     clearTimeout(this.timer);
-    clearInterval(this.filmTimer);
-    clearInterval(this.watch);
+    clearTimeout(this.lost);
+  }
+  /** When the last refresh came, in ms. */
+  get last() {
+    return this.presses.last;
   }
 
-  // A button of the page was pressed: it is marked at once, and until the app names the press among those it heard.
-  // Each press has a name of its own: Streamlit sends a press twice where its timer falls between click and sending.
-  press(button) {
-    if (!button || !this.h) return;
-    const command = commandOf(button), name = `${Date.now()} ${Math.random()}`;
-    this.names[command.replace("st-key-", "")] = name;
-    this.say("press", { ...this.names });
-    this.presses.push({ command, name, words: button.innerText.trim(), at: performance.now(), refreshes: 0 });
-    this.mark();
-  }
-  answerPresses() {
-    const heard = new Set(this.h.heard), open = this.presses.filter((press) => !heard.has(press.name));
-    for (const press of open) press.refreshes += 1;
-    // Refreshes that came well after a press and know nothing of it: it was lost on the way.
-    const lost = open.filter((press) => press.refreshes >= 6 && performance.now() - press.at >= 6000);
-    const answered = this.presses.length - open.length + lost.length;
-    this.presses = open.filter((press) => !lost.includes(press));
-    this.mark();
-    if (!answered) return;
-    this.lostPress = lost.map((press) => `“${press.words}” did not reach the app: press it again.`).join(" ");
-    if (lost.length) setTimeout(() => { this.lostPress = ""; this.listenFor(); }, 8000);
-    this.listenFor();
-  }
-  // A button is known by its command and never by its element: Streamlit takes the element of a button that comes and
-  // goes out of the page and puts the same one back later. So elements that left the page marked are looked at too.
-  mark() {
-    const asked = new Set(this.presses.map((press) => press.command));
-    for (const button of document.querySelectorAll(COMMANDS)) this.marked.add(button);
-    for (const button of this.marked) {
-      const mark = asked.has(commandOf(button));
-      button.toggleAttribute("data-asked", mark);
-      if (!mark) this.marked.delete(button);
-    }
-  }
-  // A page that hears nothing asks, and says so where nothing comes back for long; nothing on it moves for that. A
-  // machine that starts a trainer may well keep the app from a word for ten seconds: that is no news.
-  listenFor() {
-    const now = performance.now();
-    if (document.visibilityState !== "visible") this.last = now; // a hidden tab is refreshed rarely
-    const quiet = now - this.last;
-    if (quiet > ASK_AFTER && now - (this.woken || 0) > ASK_AFTER) {
-      this.woken = now;
-      this.ask("wake", 1);
-    }
-    const words = quiet > SAY_AFTER ? `No word from the app for ${Math.round(quiet / 1000)} s: it is very busy, or gone. What you see is from then.` : this.lostPress || "";
-    this.silence.hidden = !words;
-    if (this.silence.textContent !== words) this.silence.textContent = words;
-  }
-
-  // A film is made beside the server while the page goes on; each refresh says how far it is, and the view takes
-  // the file once.
-  film() {
-    const [subject, format] = this.filmPicker.value.split(" ");
-    if (this.filming) this.filmPicker.value = ""; // one at a time
-    if (!format || this.filming) return;
-    this.filming = Date.now();
-    this.filmWish = { subject, format, number: this.filming };
-    this.ask("film", this.filmWish);
-    this.filmWords("starting …");
-    clearInterval(this.filmTimer);
-    this.filmTimer = setInterval(() => this.ask("film", this.filmWish), 4000); // until it is answered
-  }
-  filmWords(words) {
-    this.filmPicker.options[0].textContent = words || "save film";
-    this.filmPicker.value = "";
-    this.filmPicker.classList.toggle("busy", Boolean(words));
-    this.filmPicker.setAttribute("aria-busy", String(Boolean(words)));
-  }
-  endFilm() {
-    clearInterval(this.filmTimer);
-    this.filming = undefined;
-    this.filmWords("");
-  }
-  receiveFilm(film, bytes) {
-    if (!film || film.number !== this.filming) return;
-    if (film.failed) return this.endFilm(); // the page says why
-    if (!bytes) {
-      this.filmWords(`film: ${film.made ? "saving" : film.words}`);
-      if (!film.made) clearInterval(this.filmTimer);
-      else if (!this.filmWish.take) {
-        this.filmWish = { take: this.filming };
-        this.ask("film", this.filmWish);
-        clearInterval(this.filmTimer);
-        this.filmTimer = setInterval(() => this.ask("film", this.filmWish), 4000);
-      }
-      return;
-    }
-    download(new Blob([bytes], { type: `image/${film.file.split(".").pop()}` }), film.file);
-    this.ask("film", { got: this.filming });
-    this.endFilm();
-  }
-
+  /** @param {{ header: Header, arrays: { film?: Uint8Array<ArrayBuffer> } }} blob */
   receive({ header, arrays }) {
     this.h = header;
-    this.last = performance.now();
-    this.answerPresses();
-    if (!this.silence.hidden) this.listenFor();
-    this.receiveFilm(header.film, arrays.film);
+    this.presses.refreshed(header.heard);
+    this.saving.receive(header.film, arrays.film);
     if (this.asked !== undefined) {
-      // An answer to the newest question, or a reader elsewhere (a link, another control) moved the page.
+      // Until the newest wish is answered, the page shows an older one.
       if (header.answers !== this.asked) return;
       this.asked = undefined;
-      if (this.next !== undefined) { const step = this.next; this.next = undefined; this.send(step); return; }
+      if (this.next !== undefined) {
+        const step = this.next;
+        this.next = undefined;
+        this.send(step);
+        return;
+      }
     }
     this.wanted = null;
     if (this.playing) this.schedule();
   }
 
-  get step() { return this.wanted !== null && this.wanted !== "live" ? this.wanted : this.h.shown; }
-  get follows() { return this.wanted !== null ? this.wanted === "live" : this.h.follows; }
+  // Which moment is shown, and wishing for another
 
-  // Ask the server for a moment; while it answers, only the newest further wish is kept.
+  get step() {
+    return this.wanted !== null && this.wanted !== "live" ? this.wanted : this.h.shown;
+  }
+  get follows() {
+    return this.wanted !== null ? this.wanted === "live" : this.h.follows;
+  }
+  /**
+   * Asks the server for a moment; while it answers, only the newest further wish is kept.
+   * @param {Moment} step
+   */
   send(step) {
     this.wanted = step;
-    if (this.asked !== undefined) { this.next = step; return; }
-    this.count = (this.count || 0) + 1;
-    this.asked = `${step}#${this.count}`;
+    if (this.asked !== undefined) {
+      this.next = step;
+      return;
+    }
+    this.wishes += 1;
+    this.asked = `${step}#${this.wishes}`;
     this.sent = performance.now();
     this.say("at", { step, nonce: this.asked, playing: this.playing });
     clearTimeout(this.lost);
-    this.lost = setTimeout(() => { this.asked = undefined; this.wanted = null; this.playing = false; this.draw(); }, 15000);
+    this.lost = setTimeout(() => {
+      this.asked = undefined;
+      this.wanted = null;
+      this.playing = false;
+      this.draw();
+    }, LOST_AFTER);
   }
-  go(step, keepPlaying) {
-    if (!this.h || !this.h.steps.length) return;
+  /**
+   * @param {Moment} step
+   * @param {boolean} [keepPlaying]
+   */
+  go(step, keepPlaying = false) {
+    if (!this.h?.steps.length) return;
     if (!keepPlaying) this.playing = false;
     this.send(step);
-    window.dispatchEvent(new CustomEvent("rbm-moment", { detail: { step: step === "live" ? this.h.newest : step } }));
+    const detail = { step: step === "live" ? this.h.newest : step };
+    window.dispatchEvent(new CustomEvent("rbm-moment", { detail }));
     this.draw();
   }
+  /** The last snapshot that is not later than the moment shown. */
   index() {
     const { steps } = this.h;
     let i = 0;
     while (i + 1 < steps.length && steps[i + 1] <= this.step) i++;
     return i;
   }
+  /** @param {number} by snapshots */
   shift(by) {
-    const { steps } = this.h, i = this.index();
+    const { steps } = this.h;
+    const i = this.index();
     // Between two snapshots (the live state), one back is the snapshot before it.
     const to = by < 0 && steps[i] < this.step ? i : i + by;
     if (to >= 0 && to < steps.length) this.go(steps[to]);
   }
-  nearest(step) {
-    return this.h.steps.reduce((best, s) => (Math.abs(this.place(s) - this.place(step)) < Math.abs(this.place(best) - this.place(step)) ? s : best), this.h.steps[0]);
+  /**
+   * The snapshot nearest to a place on the canvas.
+   * @param {number} x
+   */
+  nearest(x) {
+    const off = (/** @type {number} */ step) => Math.abs(this.place(step) - x);
+    return this.h.steps.reduce((best, s) => (off(s) < off(best) ? s : best), this.h.steps[0]);
   }
+
+  // Playing
+
   toggle() {
     this.playing = !this.playing;
     clearTimeout(this.timer);
     if (this.playing) {
       const { steps } = this.h;
-      if (this.index() >= steps.length - 1 || this.follows) this.go(steps[0], true); else this.schedule();
+      if (this.index() >= steps.length - 1 || this.follows) this.go(steps[0], true);
+      else this.schedule();
     }
     this.draw();
   }
   schedule() {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
-      if (!this.playing) return;
-      const i = this.index(), { steps } = this.h;
-      if (i + 1 >= steps.length) { this.playing = false; this.go("live"); } else this.go(steps[i + 1], true);
-    }, Math.max(0, 1000 / this.rate - (performance.now() - (this.sent || 0))));
+    const wait = 1000 / this.rate - (performance.now() - this.sent);
+    this.timer = setTimeout(() => this.advance(), Math.max(0, wait));
+  }
+  advance() {
+    if (!this.playing) return;
+    const { steps } = this.h;
+    const to = this.index() + 1;
+    if (to < steps.length) this.go(steps[to], true);
+    else this.go("live");
   }
 
-  // Early steps change most, and snapshots are dense there: the cube root spreads them evenly,
-  // and positions stay where they are while the run grows, because they depend on its planned length.
+  // Drawing
+
+  get span() {
+    return Math.max(this.h.n_steps || 0, this.h.newest || 0, 1);
+  }
+  /**
+   * Where a step lies across. Early steps change most, and snapshots are dense there: the cube root spreads them evenly,
+   * and places stay where they are while the run grows, because they depend on its planned length.
+   * @param {number} step
+   */
   place(step) {
-    const span = Math.max(this.h.n_steps || 0, this.h.newest || 0, 1);
-    return PAD + Math.cbrt(Math.max(0, step) / span) * (this.width - 2 * PAD);
+    return PAD + Math.cbrt(Math.max(0, step) / this.span) * (this.width - 2 * PAD);
   }
-
   draw() {
-    if (!this.ink || !this.h) return;
-    const { h, ink } = this;
-    const word = h.alive ? "live" : "end";
-    this.liveButton.replaceChildren(el("span", { class: h.moving ? "dot on" : "dot" }), word);
-    this.liveButton.title = h.alive ? "Follow the newest state" : "Go to the last state of this run";
-    this.liveButton.setAttribute("aria-pressed", String(this.follows));
-    this.playButton.replaceChildren(icon(this.playing ? PAUSE : PLAY));
-    const label = this.playing ? "Pause the film" : "Play the training as a film";
-    this.playButton.title = label;
-    this.playButton.setAttribute("aria-label", label);
-    this.playButton.setAttribute("aria-pressed", String(this.playing));
-    for (const control of [...this.moves, this.filmPicker]) control.disabled = h.steps.length < 2;
-    this.bar.classList.toggle("narrow", this.root.clientWidth < 620 * textScale()); // then the slider has a line of its own
+    if (!this.h) return;
+    const word = this.h.alive ? "live" : "end";
+    this.showControls(word);
     this.width = Math.floor(this.stage.clientWidth / textScale());
     if (!this.width) return;
-    const height = 46, y = 18, ctx = sharpen(this.canvas, this.width, height, textScale());
-    const bar = (from, to, colour, alpha) => {
-      ctx.globalAlpha = alpha;
-      ctx.strokeStyle = colour;
-      ctx.lineWidth = 4;
-      ctx.lineCap = "round";
-      ctx.beginPath();
-      ctx.moveTo(from, y);
-      ctx.lineTo(to, y);
-      ctx.stroke();
-      ctx.globalAlpha = 1;
-    };
-    bar(PAD, this.width - PAD, ink.line, 1);
-    bar(PAD, this.place(h.newest), ink.accent, 0.45);
+    const ctx = sharpen(this.canvas, this.width, HEIGHT, textScale());
+    this.drawBar(ctx);
+    this.drawWords(ctx, word);
+    this.drawKnob(ctx);
+    this.canvas.setAttribute("aria-valuemin", "0");
+    this.canvas.setAttribute("aria-valuemax", String(this.h.newest));
+    this.canvas.setAttribute("aria-valuenow", String(this.step));
+    this.canvas.setAttribute("aria-valuetext", `step ${this.step}${this.follows ? `, ${word}` : ""}`);
+  }
+  /** @param {string} word for the newest state */
+  showControls(word) {
+    const { h, liveButton, playButton } = this;
+    liveButton.replaceChildren(el("span", { class: h.moving ? "dot on" : "dot" }), word);
+    liveButton.title = h.alive ? "Follow the newest state" : "Go to the last state of this run";
+    liveButton.setAttribute("aria-pressed", String(this.follows));
+    const label = this.playing ? "Pause the film" : PLAY_WORDS;
+    playButton.replaceChildren(icon(this.playing ? PAUSE : PLAY));
+    playButton.title = label;
+    playButton.setAttribute("aria-label", label);
+    playButton.setAttribute("aria-pressed", String(this.playing));
+    for (const control of this.moving) control.disabled = h.steps.length < 2;
+    this.bar.classList.toggle("narrow", this.root.clientWidth < NARROW * textScale());
+  }
+  /**
+   * The planned run, what has been trained of it, its snapshots and its events.
+   * @param {CanvasRenderingContext2D} ctx
+   */
+  drawBar(ctx) {
+    const { h, ink } = this;
+    ctx.lineWidth = 4;
+    ctx.lineCap = "round";
+    ctx.strokeStyle = ink.line;
+    segment(ctx, PAD, BAR, this.width - PAD, BAR);
+    ctx.globalAlpha = 0.45;
+    ctx.strokeStyle = ink.accent;
+    segment(ctx, PAD, BAR, this.place(h.newest), BAR);
+    ctx.globalAlpha = 1;
     ctx.fillStyle = ink.accent;
-    for (const s of h.steps) { ctx.beginPath(); ctx.arc(this.place(s), y, 2.4, 0, 7); ctx.fill(); }
+    for (const s of h.steps) dot(ctx, this.place(s), BAR, 2.4);
+    ctx.fillStyle = ink.lines.purple;
     for (const event of h.events) {
       const x = this.place(event.step);
-      ctx.fillStyle = ink.lines.purple;
       ctx.beginPath();
       ctx.moveTo(x - 4, 3);
       ctx.lineTo(x + 4, 3);
       ctx.lineTo(x, 10);
       ctx.fill();
     }
-    ctx.font = `11px ${ink.font}`;
-    ctx.fillStyle = ink.text;
+  }
+  /**
+   * Beneath the bar: the moment asked for, which is said at once and the pictures follow; else the one that the pointer
+   * is at; else the epochs.
+   * @param {CanvasRenderingContext2D} ctx
+   * @param {string} word for the newest state
+   */
+  drawWords(ctx, word) {
+    ctx.font = `11px ${this.ink.font}`;
+    ctx.fillStyle = this.ink.text;
     ctx.textAlign = "center";
+    if (this.wanted === "live") this.sayAt(ctx, this.h.newest, ` · ${word} …`);
+    else if (this.wanted !== null) this.sayAt(ctx, this.wanted, " …");
+    else if (this.over !== null) this.sayAt(ctx, this.over, "");
+    else this.sayEpochs(ctx);
+    ctx.globalAlpha = 1;
+  }
+  /** @param {CanvasRenderingContext2D} ctx */
+  sayEpochs(ctx) {
+    const unit = this.h.steps_per_epoch || 1;
+    const end = this.span / unit;
     ctx.globalAlpha = 0.7;
-    let edge = -1e9;
-    const unit = h.steps_per_epoch || 1, span = Math.max(h.n_steps || 0, h.newest || 0, 1);
-    const epochs = [0, 0.1, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].filter((e) => e * unit < span * 0.93).concat(span / unit);
-    const asked = this.wanted === "live" ? h.newest : this.wanted; // said at once; the pictures follow
-    if (asked !== null) this.sayAt(ctx, asked, this.wanted === "live" ? ` · ${word} …` : " …");
-    else if (this.over !== null) this.sayAt(ctx, this.over);
-    else for (const e of epochs) {
-      const x = this.place(e * unit), text = e === 0 ? "start" : `epoch ${pretty(e, 3)}`, half = ctx.measureText(text).width / 2;
-      const at = Math.min(Math.max(x, half), this.width - half);
-      if (at - half < edge + 10 || (e !== epochs[epochs.length - 1] && at + half > this.width - 70)) continue;
-      ctx.fillText(text, at, 42);
+    let edge = Number.NEGATIVE_INFINITY;
+    for (const e of [...EPOCHS.filter((e) => e < end * 0.93), end]) {
+      const text = e === 0 ? "start" : `epoch ${pretty(e, 3)}`;
+      const half = ctx.measureText(text).width / 2;
+      const at = clamp(this.place(e * unit), half, this.width - half);
+      if (at - half < edge + 10 || (e !== end && at + half > this.width - 70)) continue;
+      ctx.fillText(text, at, WORDS);
       edge = at + half;
     }
-    ctx.globalAlpha = 1;
-    if (this.step !== null && this.step !== undefined) {
-      const x = this.place(this.step);
-      ctx.fillStyle = ink.paper;
-      ctx.strokeStyle = ink.accent;
-      ctx.lineWidth = 3;
-      ctx.beginPath();
-      ctx.arc(x, y, 8, 0, 7);
-      ctx.fill();
-      ctx.stroke();
-    }
-    this.canvas.setAttribute("aria-valuemin", "0");
-    this.canvas.setAttribute("aria-valuemax", String(h.newest));
-    this.canvas.setAttribute("aria-valuenow", String(this.step));
-    this.canvas.setAttribute("aria-valuetext", `step ${this.step}${this.follows ? ", " + word : ""}`);
+  }
+  /**
+   * @param {CanvasRenderingContext2D} ctx
+   * @param {number} step
+   * @param {string} more
+   */
+  sayAt(ctx, step, more) {
+    const x = this.place(step);
+    const here = this.h.events.filter((e) => Math.abs(this.place(e.step) - x) < 5).map((e) => e.label);
+    const epoch = `epoch ${pretty(step / (this.h.steps_per_epoch || 1), 3)}`;
+    const words = [`step ${pretty(step)}`, epoch, ...new Set(here)].join(" · ") + more;
+    const half = ctx.measureText(words).width / 2;
+    ctx.fillText(words, clamp(x, half, this.width - half), WORDS);
+  }
+  /** @param {CanvasRenderingContext2D} ctx */
+  drawKnob(ctx) {
+    if (this.step === null || this.step === undefined) return;
+    ctx.fillStyle = this.ink.paper;
+    ctx.strokeStyle = this.ink.accent;
+    ctx.lineWidth = 3;
+    dot(ctx, this.place(this.step), BAR, 8);
+    ctx.stroke();
   }
 
-  // What the pointer is at, or was asked for, in place of the epochs beneath the bar.
-  sayAt(ctx, step, more = "") {
-    const { h } = this, x = this.place(step);
-    const here = h.events.filter((e) => Math.abs(this.place(e.step) - x) < 5).map((e) => e.label);
-    const words = [`step ${pretty(step)}`, `epoch ${pretty(step / (h.steps_per_epoch || 1), 3)}`, ...new Set(here)].join(" · ") + more;
-    const half = ctx.measureText(words).width / 2;
-    ctx.globalAlpha = 1;
-    ctx.fillText(words, Math.min(Math.max(x, half), this.width - half), 42);
-    ctx.globalAlpha = 0.7;
-  }
+  // Pointer, keys, and the curves' wish to go to a step
 
   listen() {
-    const across = (event) => (event.clientX - this.canvas.getBoundingClientRect().left) / textScale();
-    const at = (event) => {
-      const x = across(event);
-      return this.h.steps.reduce((best, s) => (Math.abs(this.place(s) - x) < Math.abs(this.place(best) - x) ? s : best), this.h.steps[0]);
-    };
-    const beyond = (event) => across(event) > this.place(this.h.newest) + 6;
-    this.canvas.addEventListener("pointerdown", (event) => {
-      if (!this.h || !this.h.steps.length || event.button) return;
-      this.canvas.setPointerCapture(event.pointerId);
-      this.dragging = true;
-      this.go(beyond(event) ? "live" : at(event));
+    const across = (/** @type {MouseEvent} */ event) => spotOf(event, this.canvas, textScale())[0];
+    const wish = (/** @type {number} */ x) => (x > this.place(this.h.newest) + 6 ? "live" : this.nearest(x));
+    let dragging = false;
+    const { canvas } = this;
+    canvas.addEventListener("pointerdown", (event) => {
+      if (!this.h?.steps.length || event.button) return;
+      canvas.setPointerCapture(event.pointerId);
+      dragging = true;
+      this.go(wish(across(event)));
     });
-    this.canvas.addEventListener("pointermove", (event) => {
-      if (!this.h || !this.h.steps.length) return;
-      const step = at(event);
-      if (this.dragging && step !== this.step) this.go(beyond(event) ? "live" : step);
+    canvas.addEventListener("pointermove", (event) => {
+      if (!this.h?.steps.length) return;
+      const x = across(event);
+      const step = this.nearest(x);
+      if (dragging && step !== this.step) this.go(wish(x));
       this.over = step;
       this.draw();
     });
-    this.canvas.addEventListener("pointerup", () => { this.dragging = false; });
-    this.canvas.addEventListener("pointerleave", () => { this.over = null; this.draw(); });
-    this.canvas.addEventListener("keydown", (event) => {
-      const { steps } = this.h;
-      const act = { ArrowLeft: () => this.shift(-1), ArrowRight: () => this.shift(1), Home: () => this.go(steps[0]),
-        End: () => this.go("live"), " ": () => this.toggle() }[event.key];
-      if (act) { event.preventDefault(); act(); }
+    canvas.addEventListener("pointerup", () => {
+      dragging = false;
     });
+    canvas.addEventListener("pointerleave", () => {
+      this.over = null;
+      this.draw();
+    });
+    canvas.addEventListener("keydown", (event) => this.key(event));
+    const goto = (/** @type {any} */ event) => this.h && this.go(this.nearest(this.place(event.detail.step)));
+    window.addEventListener("rbm-goto", goto, { signal: this.stop.signal });
+  }
+  /** @param {KeyboardEvent} event */
+  key(event) {
+    /** @type {Record<string, () => void>} */
+    const acts = {
+      ArrowLeft: () => this.shift(-1),
+      ArrowRight: () => this.shift(1),
+      Home: () => this.go(this.h.steps[0]),
+      End: () => this.go("live"),
+      " ": () => this.toggle(),
+    };
+    if (!this.h || !(event.key in acts)) return;
+    event.preventDefault();
+    acts[event.key]();
   }
 }
 
-export default function (component) { return show(component, Timeline); }
+/** @param {import("../lib/view.js").Mounted} component */
+export default (component) => show(component, Timeline);

@@ -7,15 +7,13 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from dashboard import components
 from dashboard.components.blob import pack
+from dashboard.components.drawing import mount as pad
 from dashboard.figures import drawings
 from dashboard.ui.texts import sentence
 from dashboard.views.gibbs.state import gibbs, settings
 
 PAD = "gibbs.pad"
-
-pad = components.load("drawing")
 
 
 def choose(shape: tuple[int, int], place: Any) -> str:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard import components
 from dashboard.components.blob import pack
+from dashboard.components.film import mount as film_player
 from dashboard.processes import sampler
 from dashboard.processes.gibbs_films import Shown
 from dashboard.recent import Recent
@@ -16,8 +17,6 @@ from dashboard.views.gibbs import export, texts
 from dashboard.views.gibbs.state import PLACE, PLAYER, gibbs, settings
 
 FILM_BYTES_KEPT = 96_000_000
-
-film_player = components.load("film")
 
 
 @st.cache_resource(show_spinner=False)

@@ -6,8 +6,8 @@ import numpy as np
 import streamlit as st
 
 from dashboard.components.blob import pack
+from dashboard.components.drawing import mount as pad
 from dashboard.figures import drawings
-from dashboard.views.gibbs.drawing import pad
 from dashboard.views.gibbs.state import settings
 
 PAD = "gibbs.hold_pad"

@@ -1,0 +1,79 @@
+// Tiles: how they are laid out, and which colour each of their bytes has.
+
+export const GAP = 2; // css pixels between tiles, in the colour of lines: tiles of the page's own white stay apart
+const HIGHEST = 520; // css pixels that filters may take
+const WIDEST = 560; // css pixels that particles may take
+const LARGEST = 96; // css pixels a tile
+
+/** @typedef {{ columns: number, rows: number, size: number }} Grid size: a tile's width in css pixels */
+
+/**
+ * Filters fill the width, as large as a calm height allows and never below their own pixels: a tile's pixel is a whole
+ * number of device pixels down to 3, then a multiple of a quarter.
+ * @param {number} n tiles
+ * @param {[number, number]} shape rows and columns of a tile
+ * @param {number} width css pixels
+ * @param {number} ratio device pixels a css pixel
+ * @returns {Grid}
+ */
+export function filterGrid(n, [th, tw], width, ratio) {
+  for (let grain = Math.max(1, Math.floor((LARGEST * ratio) / tw)); ; grain -= grain > 3 ? 1 : 0.25) {
+    const size = (grain * tw) / ratio;
+    const columns = Math.max(1, Math.min(n, Math.floor((width + GAP) / (size + GAP))));
+    const rows = Math.ceil(n / columns);
+    if (grain <= 1 || rows * ((size * th) / tw + GAP) <= HIGHEST) return { columns, rows, size };
+  }
+}
+
+/**
+ * Particles make a square.
+ * @param {number} n tiles
+ * @param {[number, number]} shape rows and columns of a tile
+ * @param {number} width css pixels
+ * @param {number} ratio device pixels a css pixel
+ * @returns {Grid}
+ */
+export function squareGrid(n, [, tw], width, ratio) {
+  const columns = Math.ceil(Math.sqrt(n));
+  const room = Math.min(width, WIDEST) / columns - GAP;
+  const grain = Math.floor((4 * room * ratio) / tw) / 4;
+  const size = grain >= 1 ? Math.min((grain * tw) / ratio, LARGEST) : room;
+  return { columns, rows: Math.ceil(n / columns), size };
+}
+
+/**
+ * The pixel of each byte of signed tiles, where the byte 127 stands for `range` and the scale ends at ± `end`.
+ * @param {Uint32Array} colours 256 pixels from −end to end
+ * @param {number} range
+ * @param {number} end
+ */
+export function signedTable(colours, range, end) {
+  return Uint32Array.from({ length: 256 }, (_, byte) => {
+    const value = ((byte < 128 ? byte : byte - 256) / 127) * range;
+    const shade = Math.round(127.5 + (127.5 * value) / end);
+    return colours[Math.min(255, Math.max(0, shade))];
+  });
+}
+
+/**
+ * All tiles at their own pixels on one sheet, each with a free pixel to its right and below.
+ * @param {Int8Array | Uint8Array} tiles (n, th · tw)
+ * @param {number[]} order the tile at each place
+ * @param {[number, number]} shape rows and columns of a tile
+ * @param {Grid} grid
+ * @param {Uint32Array} table the pixel of each byte
+ */
+export function sheet(tiles, order, [th, tw], { columns, rows }, table) {
+  const width = columns * (tw + 1);
+  const height = rows * (th + 1);
+  const pixels = new Uint32Array(width * height);
+  for (const [place, tile] of order.entries()) {
+    const corner = Math.floor(place / columns) * (th + 1) * width + (place % columns) * (tw + 1);
+    let source = tile * th * tw;
+    for (let y = 0; y < th; y++) {
+      const start = corner + y * width;
+      for (let x = 0; x < tw; x++) pixels[start + x] = table[tiles[source++] & 255];
+    }
+  }
+  return { pixels, width, height };
+}
