@@ -2,4 +2,9 @@
 
 from dashboard import components
 
-mount = components.load("film", "film")
+mount = components.load(
+    "film",
+    "lib/playback",
+    *("trajectory", "shades", "narration", "layout", "look", "tip", "grid", "cycle", "plots", "map", "arrange"),
+    *("twin", "words", "figures", "keys", "player"),
+)

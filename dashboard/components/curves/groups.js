@@ -1,0 +1,143 @@
+// Which curves stand together, what they are called, and what they mean.
+
+/**
+ * @typedef {object} Line
+ * @property {string} column of the recorded rows
+ * @property {string} label
+ * @property {string} colour of the palette
+ * @property {number} [estimate] which of an estimate's numbers belongs to the same curve, drawn as dots
+ * @property {number[]} [dash]
+ */
+/**
+ * @typedef {object} Panel
+ * @property {string} title with its unit
+ * @property {number} share of the height, beside the group's other panels
+ * @property {Line[]} lines
+ * @property {boolean} [zero] the scale begins at zero
+ * @property {boolean} [log]
+ * @property {number} [guide] a value that a dashed line marks
+ */
+/** @typedef {{ label: string, panels: Panel[], note: string }} Group */
+
+/**
+ * @param {string} column
+ * @param {string} label
+ * @param {string} colour
+ * @returns {Line}
+ */
+const line = (column, label, colour) => ({ column, label, colour });
+
+/** @type {Record<string, Group>} */
+export const GROUPS = {
+  energy: {
+    label: "Free energy",
+    panels: [
+      {
+        title: "free energy F(v), nats",
+        share: 3,
+        lines: [
+          line("free_energy_train", "training", "blue"),
+          line("free_energy_valid", "validation", "orange"),
+          line("free_energy_fantasy", "fantasies", "green"),
+        ],
+      },
+      {
+        title: "gap: validation − training, nats",
+        share: 2,
+        zero: true,
+        lines: [line("free_energy_gap", "gap", "purple")],
+      },
+    ],
+    note:
+      "Lower means the model finds such images more probable. Only differences count: a growing gap means overfitting; " +
+      "fantasies are the model's own samples, and should stand about as low as the data.",
+  },
+  likelihood: {
+    label: "Likelihood",
+    panels: [
+      {
+        title: "log-likelihood log p(v), nats per image",
+        share: 3,
+        lines: [
+          { ...line("log_likelihood_train", "log p, training", "blue"), estimate: 1 },
+          { ...line("log_likelihood_valid", "log p, validation", "orange"), estimate: 2 },
+          { ...line("log_likelihood_test", "log p, test", "purple"), estimate: 3 },
+        ],
+      },
+      {
+        title: "pseudo-likelihood, nats per image",
+        share: 2,
+        lines: [
+          { ...line("pseudo_likelihood_train", "pseudo, training", "blue"), dash: [5, 3] },
+          { ...line("pseudo_likelihood_valid", "pseudo, validation", "orange"), dash: [5, 3] },
+        ],
+      },
+    ],
+    note:
+      "Higher is better. The log-likelihood log p(v) needs log Z: dots are estimates made on the page Evaluate, a line is what the run " +
+      "itself followed; bars and bands are ± 1 standard error. The pseudo-likelihood guesses one pixel from all the others: cheap, but blind to the overall shape.",
+  },
+  reconstruction: {
+    label: "Reconstruction",
+    panels: [
+      {
+        title: "mean squared error per pixel",
+        share: 1,
+        lines: [line("reconstruction_error", "training", "vermillion")],
+      },
+    ],
+    note:
+      "How well one step down and up returns the image. Beware: it also falls when the chain mixes badly, " +
+      "and it is not what training minimises. Never judge a model by it alone.",
+  },
+  weights: {
+    label: "Weights",
+    panels: [
+      { title: "‖W‖", share: 1, lines: [line("weight_norm", "norm of the weights", "blue")] },
+      {
+        title: "‖ΔW‖ / ‖W‖",
+        share: 1,
+        log: true,
+        guide: 1e-3,
+        lines: [line("update_ratio", "update / weight ratio", "vermillion")],
+      },
+    ],
+    note: "How large the weights are, and how large each update is beside them. About 1e-3 (the dashed line) is a healthy pace.",
+  },
+  activity: {
+    label: "Activity",
+    panels: [
+      {
+        title: "fraction",
+        share: 1,
+        lines: [
+          line("mean_activation", "mean hidden activation", "blue"),
+          line("flips_per_sweep", "pixels flipped by a sweep", "green"),
+        ],
+      },
+      {
+        title: "hidden units",
+        share: 1,
+        zero: true,
+        lines: [line("dead_units", "dead", "vermillion"), line("saturated_units", "always on", "orange")],
+      },
+    ],
+    note: "How often hidden units are on, how many never or always are, and how much the fantasy chains still move.",
+  },
+  pace: {
+    label: "Pace",
+    panels: [
+      {
+        title: "learning rate",
+        share: 1,
+        zero: true,
+        lines: [line("learning_rate", "learning rate", "blue")],
+      },
+      { title: "steps / s", share: 1, zero: true, lines: [line("steps_per_s", "speed", "green")] },
+    ],
+    note: "How far each update goes, and how many updates a second the trainer makes.",
+  },
+};
+
+/** @type {Record<string, string>} the axes across and their titles */
+export const AXES = { step: "step", epoch: "epoch", time: "training time, s" };

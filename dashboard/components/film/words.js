@@ -1,0 +1,71 @@
+// What stands on the player for as long as a film is shown: formulas, titles, names of layers.
+
+import { knownImage, meaningOf, titleOf } from "./narration.js";
+import { CURVES } from "./plots.js";
+
+/** @typedef {import("./player.js").Player} Player */
+
+const row = (/** @type {string[]} */ ...parts) => `<mrow>${parts.join("")}</mrow>`;
+const INVERSE = `<msup><mi>Σ</mi>${row("<mo>−</mo><mn>1</mn>")}</msup>`;
+const TO_PIXELS = row("<mi>b</mi><mo>+</mo><mi>h</mi><msup><mi>W</mi><mi>T</mi></msup>");
+const toHidden = (/** @type {boolean} */ gain) =>
+  row("<mi>c</mi><mo>+</mo><mi>v</mi>", gain ? INVERSE : "", "<mi>W</mi>");
+// Not every reader has a font whose brackets grow with what they hold.
+const tall = (/** @type {string} */ bracket) =>
+  `<mpadded voffset="-0.28em"><mo class="tall" stretchy="false" lspace="0" rspace="0">${bracket}</mo></mpadded>`;
+
+/**
+ * All that the film itself decides.
+ * @param {Player} player
+ */
+export function writeFilm(player) {
+  const { film, box } = player;
+  box.classList.toggle("several", film.groups.length > 1);
+  box.classList.toggle("mapped", Boolean(film.map || film.map_pending));
+  box.classList.toggle("neared", Boolean(film.nearest || film.nearest_pending));
+  for (const name of CURVES) {
+    player.$(`[data-figure="${name}"] b`).textContent = titleOf(film, name);
+    player.$(`[data-figure="${name}"] .what`).textContent = meaningOf(film, name);
+  }
+  const laying = "training images are being laid out: a few seconds, once";
+  player.$(".map .what").textContent = film.map ? `chains walk among ${film.map}` : laying;
+  player.$('[data-tile="known"] + small').textContent = knownImage(film);
+  writeFormulas(player);
+}
+
+/**
+ * What each half step works out, as it stands on the arrows: with the temperature where there is one.
+ * @param {Player} player
+ */
+function writeFormulas({ film, box, $ }) {
+  const gaussian = film.visible === "gaussian";
+  const heated = (/** @type {string} */ x) => [tall("("), `<mfrac>${x}<mi>T</mi></mfrac>`, tall(")")];
+  const sigma = (/** @type {string} */ x) =>
+    row("<mi>σ</mi>", ...(film.heated ? heated(x) : ["<mo>(</mo>", x, "<mo>)</mo>"]));
+  $(".arrow.right math").innerHTML = sigma(toHidden(film.a.h_gain !== undefined));
+  $(".arrow.left math").innerHTML = gaussian ? TO_PIXELS : sigma(TO_PIXELS);
+  $(".law").textContent = gaussian ? "E" : "p";
+  for (const small of box.querySelectorAll(".arrow.up small, .arrow.down small")) {
+    small.textContent = film.mean_field ? "copy" : "draw";
+  }
+  $(".scale .pixels").textContent = gaussian ? "grey" : "pixels";
+}
+
+/**
+ * What a cell can show; where there is little room the symbol alone says how it is meant.
+ * @param {Player} player
+ */
+export function nameLayers(player) {
+  const { film, narrow } = player;
+  const state = film.mean_field ? "values" : "samples";
+  const mean = film.visible === "gaussian" ? "means" : "probabilities";
+  for (const [layer, units, short, kind] of /** @type {const} */ ([
+    ["pv", "pixels", "pixels", mean],
+    ["v", "pixels", "pixels", state],
+    ["ph", "hidden units", "hidden", "probabilities"],
+    ["h", "hidden units", "hidden", state],
+  ])) {
+    const name = film.called(layer);
+    player.write(`.layer [value="${layer}"]`, narrow ? `${short}: ${name}` : `${units}: ${kind} ${name}`);
+  }
+}
