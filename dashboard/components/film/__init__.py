@@ -5,6 +5,18 @@ from dashboard import components
 mount = components.load(
     "film",
     "lib/playback",
-    *("trajectory", "shades", "narration", "layout", "look", "tip", "grid", "cycle", "plots", "map", "arrange"),
+    *(
+        "trajectory",
+        "shades",
+        "narration",
+        "layout",
+        "look",
+        "tip",
+        "grid",
+        "cycle",
+        "plots",
+        "map",
+        "arrange",
+    ),
     *("twin", "words", "figures", "keys", "player"),
 )
