@@ -24,7 +24,7 @@ def load(name: str, *modules: str) -> Callable[..., Any]:
 
     `modules` are its scripts in order, each without ".js", relative to its folder; "lib/…" adds one of the library
     beyond those that every component has. The last one must `export default` the function that Streamlit calls.
-    The template `<name>.html`, where there is one, stands in the <div> that the function is given.
+    The template `<name>.html`, where there is one, stands in the element that a view is given.
     """
     folder = _HERE / name
     paths = [f"lib/{part}.js" for part in _LIBRARY]

@@ -67,7 +67,7 @@ export class Player extends View {
   /** @param {HTMLElement} root */
   constructor(root) {
     super(root);
-    this.box = /** @type {HTMLElement} */ (root.firstElementChild);
+    this.box = find(root, ".film");
     this.$ = (/** @type {string} */ selector) => find(this.box, selector);
     const panel = (/** @type {Layer} */ layer) => [layer, this.$(`[data-panel="${layer}"]`)];
     this.panels = /** @type {Record<Layer, HTMLElement>} */ (Object.fromEntries(LAYERS.map(panel)));
