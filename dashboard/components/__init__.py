@@ -33,8 +33,8 @@ def load(name: str, *modules: str) -> Callable[..., Any]:
     return st.components.v2.component(
         f"rbm_{name}",
         js=script.joined({path: _source(path) for path in paths}),
-        css=(_HERE / "lib/base.css").read_text() + (folder / f"{name}.css").read_text() + "\n",
-        html=f"<div>{template.read_text() if template.exists() else ''}</div>",
+        css=script.unindented((_HERE / "lib/base.css").read_text() + (folder / f"{name}.css").read_text()),
+        html=f"<div>{script.unindented(template.read_text()) if template.exists() else ''}</div>",
     )
 
 

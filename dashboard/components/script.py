@@ -48,6 +48,11 @@ def joined(modules: Mapping[str, str]) -> str:
     return "".join(parts)
 
 
+def unindented(text: str) -> str:
+    """A script, style or template without indentation and empty lines, which mean nothing in them."""
+    return _INDENTATION.sub("", text)
+
+
 def _scope(source: str, exported: list[str]) -> str:
     """The module as a function called at once: it returns what is exported, or the default export."""
     body = _squeezed(_EXPORT.sub(r"\1 \2", _IMPORT.sub("", source)))
@@ -70,4 +75,4 @@ def _resolved(path: str, origin: str) -> str:
 
 def _squeezed(source: str) -> str:
     """The source without comments that stand on their own, types, indentation and empty lines."""
-    return _INDENTATION.sub("", _LINE_COMMENT.sub("", _BLOCK_COMMENT.sub("", source)))
+    return unindented(_LINE_COMMENT.sub("", _BLOCK_COMMENT.sub("", source)))

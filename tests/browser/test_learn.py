@@ -82,7 +82,7 @@ def test_what_is_shown_is_the_engines(
     assert float(shown(page)["mass"]) == pytest.approx(on_data, abs=1e-4)
     page.get_by_role("tab", name="Energy landscape").click()
     wait_for(page, view="landscape")
-    landscape = page.evaluate(f"Array.from(({VIEW}).F)")
+    landscape = page.evaluate(f"Array.from(({VIEW}).landscape.F)")
     np.testing.assert_allclose(landscape, rbm.free_energy(enumerable.states(data.shape[1])), atol=1e-3)
 
 
@@ -95,7 +95,7 @@ def test_the_chain_hops_as_the_engines_does(open_learn: Callable[..., Page]) -> 
     want = [int(enumerable.numbers(start)[0])]
     for sweep in range(40):
         want += [int(enumerable.numbers(h[sweep])[0]), int(enumerable.numbers(v[sweep])[0])]
-    assert page.evaluate(f"({VIEW}).path.slice(0, 81)") == want
+    assert page.evaluate(f"({VIEW}).landscape.path.slice(0, 81)") == want
     for _ in range(4):
         page.get_by_role("button", name="Draw one layer from the other").click()
     wait_for(page, hop=4)

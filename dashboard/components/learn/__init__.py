@@ -2,4 +2,20 @@
 
 from dashboard import components
 
-mount = components.load("learn", "learn")
+mount = components.load(
+    "learn",
+    "lib/playback",
+    *(
+        "tiny",
+        "pen",
+        "matrices",
+        "tables",
+        "chains",
+        "update",
+        "transport",
+        "gradients",
+        "distribution",
+        "landscape",
+    ),
+    "learn",
+)
