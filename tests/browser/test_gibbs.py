@@ -133,7 +133,7 @@ def test_probabilities_in_the_browser_are_the_engine_s(
         f"""() => {{ {PLAYER}
         const f = player.film;
         return {{ before: [...f.v(8, 2)], ph: [...f.meanH(9, 2)], h: [...f.h(9, 2)], pv: [...f.meanV(9, 2)],
-                 grey: [...f.shades("pv", 18, 2)], energy: f.a.free_energy[8 * 3 + 2] }} }}"""
+                 grey: [...player.shades.of("pv", 18, 2)], energy: f.a.free_energy[8 * 3 + 2] }} }}"""
     )
     v, h = torch.tensor([seen["before"]]).float(), torch.tensor([seen["h"]]).float()
     expected_v = rbm.mean_v_from_h(h, 1 / 1.3).numpy()[0]
@@ -152,8 +152,8 @@ def test_gaussian_pixels_are_the_data_s_grey_values(open_film: Callable[..., Pag
         f"""() => {{ {PLAYER}
         const f = player.film, canvas = player.panels.v.querySelector("canvas");
         const out = {{ v: [...f.v(7, 2)], mean: [...f.meanV(7, 2)] }};
-        out.cell = [...f.shades("v", 14, 2)];
-        out.means = [...f.shades("pv", 14, 2)];
+        out.cell = [...player.shades.of("v", 14, 2)];
+        out.means = [...player.shades.of("pv", 14, 2)];
         player.chain = 2; player.frame = 14; player.paintNow();
         const {{ cell, columns, rows }} = player.sizes.v, c = canvas.getContext("2d");
         const at = (x, y) => c.getImageData((x + 0.5) * cell, (y + 0.5) * cell, 1, 1).data[0];

@@ -36,9 +36,14 @@ def test_a_stroke_on_the_pad_starts_the_chains_from_it(open_film: Callable[..., 
     explained = page.evaluate(
         f"""() => {{ {PLAYER}
         const {{ band, a }} = player.film;
-        return [band.low - 1, band.low + 1].map((F) => {{ a.free_energy[0] = F; return player.emptiness(0); }}) }}"""
+        return [band.low - 1, band.low + 1].map((F) => {{
+          a.free_energy[0] = F;
+          player.tell();
+          return player.$(".sentence").textContent;
+        }}) }}"""
     )
-    assert explained == [", likelier than most single pictures of the data, but those are ever so many", ""]
+    why = ", likelier than most single pictures of the data, but those are ever so many"
+    assert [why in words for words in explained] == [True, False]
 
 
 def test_a_picture_can_be_drawn_with_the_keyboard(open_film: Callable[..., Page]) -> None:

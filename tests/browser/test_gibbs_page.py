@@ -57,7 +57,7 @@ def test_what_if_forks_at_the_frame_shown(open_film: Callable[..., Page]) -> Non
     page.wait_for_url("**fork=6**")
     expect(page.locator(".labels span")).to_have_text(["as it was", "what if"])
     expect(page.locator("[data-figure=chains] b")).to_have_text("4 chains, twice")
-    inks = page.evaluate(f"() => {{ {PLAYER} return [player.now, ...player.groupInks].map(String) }}")
+    inks = page.evaluate(f"() => {{ {PLAYER} return [player.look.now, ...player.look.groups].map(String) }}")
     assert len(set(inks)) == len(inks) == 7, "a group has the colour of the layer just drawn"
     at_frame(page, 13)
     page.get_by_label("One half step forward").click()
