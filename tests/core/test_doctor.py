@@ -253,6 +253,7 @@ HEALTHY_RUNS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HEALTHY_RUNS)
 def test_healthy_runs_are_never_complained_of(tmp_path: Path, name: str) -> None:
     said = diagnose(train_small(tmp_path, **HEALTHY_RUNS[name]))
@@ -274,6 +275,7 @@ BROKEN_RUNS: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BROKEN_RUNS)
 def test_runs_broken_on_purpose_are_found_out(tmp_path: Path, name: str) -> None:
     changes, rule = BROKEN_RUNS[name]
@@ -281,6 +283,7 @@ def test_runs_broken_on_purpose_are_found_out(tmp_path: Path, name: str) -> None
     assert rule in set().union(*said.values()), said
 
 
+@pytest.mark.slow
 def test_chains_that_collapse_to_few_digits_are_found_out(tmp_path: Path) -> None:
     # CD-1 never looks far from the data; chains that run on through its model end at few digits (Decelle et al. 2021).
     train_small(
@@ -293,6 +296,7 @@ def test_chains_that_collapse_to_few_digits_are_found_out(tmp_path: Path) -> Non
     assert "Fantasies differ" in set().union(*diagnose(run).values())
 
 
+@pytest.mark.slow
 def test_too_many_units_for_few_images_are_found_out(tmp_path: Path) -> None:
     digits = tmp_path / "digits"
     digits.mkdir()

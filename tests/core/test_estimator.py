@@ -21,6 +21,7 @@ def fitted(**changes: object) -> BernoulliRBM:
     return BernoulliRBM(**settings).fit(bars())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "n_components", [8, 9]
 )  # nine pixels: a hidden layer that is smaller, and one as large
@@ -34,6 +35,7 @@ def test_learning_raises_the_score_and_the_score_is_the_log_likelihood(n_compone
     assert model.score(bars()) > untrained.score(bars()) + 1
 
 
+@pytest.mark.slow
 def test_transform_gives_the_hidden_probabilities_and_fits_into_a_pipeline() -> None:
     model = fitted(n_iter=20)
     X = bars()

@@ -66,6 +66,7 @@ def test_one_direction_alone_is_marked_unconfirmed(run: Path, estimator: str) ->
     assert row["verdict"].startswith("Unconfirmed")
 
 
+@pytest.mark.slow
 def test_pseudo_likelihood_and_mixing_are_recorded_without_a_log_z(run: Path) -> None:
     pseudo = evaluate(run, estimator="pseudo")
     assert pseudo["log_z"] is None
@@ -78,6 +79,7 @@ def test_pseudo_likelihood_and_mixing_are_recorded_without_a_log_z(run: Path) ->
     assert curve[0]["aa_synthetic"] > 0.7, "noise is told from data"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("estimator", "options"), [("bracket", {"betas": 3000}), ("mixing", {"sweeps_max": 500, "n_chains": 20})]
 )
@@ -119,6 +121,7 @@ def test_a_damaged_saved_state_is_computed_again(run: Path) -> None:
     assert evaluate(run, betas=500)["log_z"] is not None
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_an_evaluation_that_goes_on(run: Path) -> None:
     command = [
         sys.executable,
@@ -216,6 +219,7 @@ def test_the_process_answers_a_wrong_question_on_one_line(
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_thresholded_and_gaussian_runs_are_evaluated_on_their_own_terms(tmp_path: Path) -> None:
     threshold = train_small(tmp_path, "threshold", n_hidden=8, epochs=1, binarisation="threshold")
     assert evaluate(threshold, estimator="exact")["binarisation"] == "threshold"

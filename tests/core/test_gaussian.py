@@ -58,6 +58,7 @@ def learn(run: Training, steps: int | None = None) -> Training:
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_learning_raises_the_exact_likelihood_of_unseen_cases(kind: str) -> None:
     run = training(**KINDS[kind])
@@ -72,6 +73,7 @@ def test_learned_variances_fall_below_one_where_pixels_are_sure() -> None:
     assert float(log_var[:3].max()) < float(log_var[3:5].min()), "the hidden units explain the first three"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_resumed_run_equals_an_uninterrupted_one(kind: str) -> None:
     whole, half = learn(training(**KINDS[kind])), learn(training(**KINDS[kind]), 700)

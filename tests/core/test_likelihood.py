@@ -246,6 +246,7 @@ MODELS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_the_bracket_holds_exact_log_z(name: str) -> None:
     rbm = MODELS[name]()
@@ -260,6 +261,7 @@ def test_the_bracket_holds_exact_log_z(name: str) -> None:
     assert np.mean([b.log_z for b in brackets]) == pytest.approx(truth, abs=0.02)
 
 
+@pytest.mark.slow
 def test_activations_of_a_thousand_neither_overflow_nor_mislead() -> None:
     rbm = RBM.from_numpy(np.full((4, 3), 1e3), np.full(4, -1.5e3), np.full(3, -2e3))
     truth = exact_log_z(rbm)  # two states at 0: all off, all on at 12e3 − 6e3 − 6e3
@@ -320,6 +322,7 @@ def test_reverse_chains_that_miss_a_mode_are_found_out() -> None:
     assert not misled.trusted
 
 
+@pytest.mark.slow
 def test_bennetts_estimate_lies_between_and_is_the_sharpest() -> None:
     rbm = model(7, spread=1.5)
     base, truth = base_rate(rbm), exact_log_z(rbm)
@@ -348,6 +351,7 @@ def test_the_named_schedule_is_the_published_one() -> None:
     )
 
 
+@pytest.mark.slow
 def test_adaptive_temperatures_beat_equal_ones_of_the_same_number() -> None:
     rbm = model(12, 40, 20, 0.8)
     base = base_rate(rbm)
@@ -402,6 +406,7 @@ def test_a_model_that_is_not_finite_is_refused_by_name(
         estimate(rbm, *more)
 
 
+@pytest.mark.slow
 def test_every_precision_estimates_the_model_as_given() -> None:
     """Large weights that bfloat16 rounds visibly: the last weight leads back to the model itself."""
     rbm = model(13, 60, 10, 1.2)
@@ -414,6 +419,7 @@ def test_every_precision_estimates_the_model_as_given() -> None:
         assert abs(found.log_z - truth) < 4 * found.stderr < 0.025, precision
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["bfloat16", "float32", "float64"])
 @pytest.mark.parametrize("prepare", [prepare_ais, prepare_reverse_ais])
 def test_saved_and_loaded_annealing_goes_on_bit_for_bit(
@@ -519,6 +525,7 @@ def anchors(online: OnlineLogZ) -> list[int]:
     return [step for step, _ in online.state()["_passed"]]
 
 
+@pytest.mark.slow
 def test_the_online_estimate_follows_a_model_that_learns() -> None:
     online, inside = watched(), []
     for k in range(201):
@@ -548,6 +555,7 @@ def test_the_online_estimate_goes_on_from_its_first_anchor_as_it_came_from_step_
     assert gained((0, 200, 390)) == pytest.approx(expected, rel=0.1)
 
 
+@pytest.mark.slow
 def test_the_online_error_bar_grows_until_an_anchor_and_learns_from_it() -> None:
     def bars(way: Callable[[int], RBM]) -> list[float]:
         online, seen = watched(), []
@@ -609,6 +617,7 @@ def test_the_run_s_own_chains_show_the_online_estimate_a_mode_that_annealing_har
     assert beside < 0.5
 
 
+@pytest.mark.slow
 def test_the_online_estimate_goes_on_exactly_from_its_state() -> None:
     through, stopped = watched(), watched()
     for k in range(30):

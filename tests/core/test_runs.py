@@ -299,6 +299,7 @@ KILLED_WRITER = """
 """
 
 
+@pytest.mark.slow
 def test_whatever_moment_a_writer_is_killed_at_the_run_reads_well(run: Path) -> None:
     rng = np.random.default_rng(0)
     seen = -1

@@ -62,6 +62,7 @@ VARIANTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS, ids=[", ".join(v) or "plain" for v in VARIANTS])
 def test_the_same_seed_repeats_a_run_and_a_resumed_run_equals_the_uninterrupted_one(
     digits: Dataset, variant: dict
@@ -97,6 +98,7 @@ def test_measuring_does_not_disturb_learning(digits: Dataset) -> None:
     np.testing.assert_array_equal(watched.state.model.to_numpy()["W"], alone.state.model.to_numpy()["W"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("centred", [True, False])
 @pytest.mark.parametrize("algorithm", ["cd", "pcd"])
 def test_learning_bars_and_stripes_raises_the_exact_likelihood(algorithm: str, centred: bool) -> None:
@@ -123,6 +125,7 @@ def test_learning_bars_and_stripes_raises_the_exact_likelihood(algorithm: str, c
     assert training.finished
 
 
+@pytest.mark.slow
 def test_the_curves_measure_what_they_name(digits: Dataset) -> None:
     training = run(Training(small(learning_rate=0.1), digits), 40)
     row = training.metrics()
@@ -261,6 +264,7 @@ def test_averaged_weights_scatter_less_than_the_last_ones(digits: Dataset) -> No
     assert smooth < 0.8 * rough
 
 
+@pytest.mark.slow
 def test_the_likelihood_shown_while_learning_is_near_the_exact_one() -> None:
     """16 visible units can be enumerated, and are not by the live estimate: it anneals, as on digits."""
     data = load("bars-and-stripes")

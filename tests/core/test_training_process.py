@@ -134,6 +134,7 @@ def process() -> Iterator[Callable[[Path], Process]]:
 # --- killed and resumed ---
 
 
+@pytest.mark.slow
 def test_run_killed_at_any_moment_and_resumed_equals_one_never_interrupted(
     runs_root: Path, process: Callable[[Path], Process]
 ) -> None:
@@ -162,6 +163,7 @@ def test_run_killed_at_any_moment_and_resumed_equals_one_never_interrupted(
     assert_same_run(killed, reference)
 
 
+@pytest.mark.slow
 def test_run_stopped_by_a_signal_and_resumed_equals_one_never_interrupted(
     runs_root: Path, process: Callable[[Path], Process]
 ) -> None:

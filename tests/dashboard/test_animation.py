@@ -113,6 +113,7 @@ def test_what_is_no_film_costs_one_sentence(changes: dict[str, Any], sentence: s
         animation.animation(fields.pop("frames"), **fields)
 
 
+@pytest.mark.slow
 def test_size_is_bounded_by_a_smaller_zoom_before_anything_is_refused() -> None:
     pages, _ = read(animation.animation(noise(600, 28, 28), fps=50, captions="", format="gif"))
     assert len(pages) == 600

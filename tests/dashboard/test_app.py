@@ -128,6 +128,7 @@ def test_no_view_reaches_past_its_door() -> None:
             assert not {"torch", "safetensors", "os"} & {name.split(".")[0] for name in names}, path.name
 
 
+@pytest.mark.slow
 def test_showing_a_run_does_not_load_the_engine(store: Path) -> None:
     script = (
         "import sys\n"

@@ -106,6 +106,7 @@ def test_a_doubtful_answer_says_do_not_trust(run: Path) -> None:
     assert "Do not trust it" in page().error[0].value
 
 
+@pytest.mark.slow
 def test_an_interrupted_evaluation_goes_on_by_one_press(run: Path) -> None:
     with pytest.raises(Interrupted):
         evaluate(run, betas=1000, n_chains=20, seed=3, should_stop=lambda: True)
@@ -119,6 +120,7 @@ def test_an_interrupted_evaluation_goes_on_by_one_press(run: Path) -> None:
     assert row["id"] == begun["id"]  # the very same question, not a new one
 
 
+@pytest.mark.slow
 def test_the_link_chooses_the_evaluation_and_its_step_and_says_what_it_cannot_find(run: Path) -> None:
     first = evaluate(run, betas=100)
     evaluate(run, betas=200)
@@ -149,6 +151,7 @@ def test_exact_counting_is_offered_where_either_layer_is_small(runs_root: Path) 
     assert "Exact, by counting" not in page("wide").selectbox(key="evaluate.estimator").options
 
 
+@pytest.mark.slow
 def test_pressing_evaluate_starts_a_process_that_answers(run: Path) -> None:
     app = page()
     app.selectbox(key="evaluate.estimator").set_value("exact").run()
@@ -161,6 +164,7 @@ def test_pressing_evaluate_starts_a_process_that_answers(run: Path) -> None:
     assert page().metric[0].value.startswith("−")
 
 
+@pytest.mark.slow
 def test_a_process_that_cannot_answer_leaves_its_reason(run: Path) -> None:
     since = time.time()
     evaluators.start("small", 999_999, "bracket")
@@ -175,6 +179,7 @@ def test_a_damaged_record_is_one_sentence_not_a_traceback(run: Path) -> None:
     assert "damaged at line 1" in words(app)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("question", [{"betas": 100}, {"estimator": "mixing", "sweeps_max": 20}])
 def test_every_figure_has_a_title_units_its_formula_and_source_and_its_own_file(
     run: Path, question: dict[str, Any]

@@ -24,6 +24,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", ["fixed", "learned"])
 @pytest.mark.parametrize("page", PAGES)
 def test_no_page_stumbles_over_grey_values(

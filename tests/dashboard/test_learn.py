@@ -106,6 +106,7 @@ def trained_3x3(method: str) -> learn.Blob:
     )
 
 
+@pytest.mark.slow
 def test_bars_and_stripes_are_learned_and_cd_1_stays_behind() -> None:
     """What the lessons say of 3 × 3: CD-10 comes close to the exact gradient, CD-1 stops short."""
     plan, data = learn.MACHINES["3x3"], learn.cases("3x3")
@@ -178,6 +179,7 @@ def test_there_are_ten_lessons_with_something_to_press() -> None:
         assert len(re.findall(r"[{]", lesson.formula)) == len(re.findall(r"[}]", lesson.formula))
 
 
+@pytest.mark.slow
 def test_walking_through_the_tour_presses_every_button(runs_root: Path) -> None:
     app = open_learn()
     for number, lesson in enumerate(lessons.LESSONS, start=1):

@@ -31,6 +31,7 @@ def test_same_request_gives_the_same_film_through_the_process(helper: Sampler) -
     assert not np.array_equal(other["v_bits"], here["v_bits"]), "another seed gave the same film"
 
 
+@pytest.mark.slow
 def test_dead_sampler_is_replaced(helper: Sampler) -> None:
     helper.film(request())
     first = helper.pid
@@ -41,6 +42,7 @@ def test_dead_sampler_is_replaced(helper: Sampler) -> None:
     assert helper.pid not in (None, first), "the film came from the process that was killed"
 
 
+@pytest.mark.slow
 def test_sampler_that_does_not_end_when_asked_is_ended(
     helper: Sampler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -54,6 +56,7 @@ def test_sampler_that_does_not_end_when_asked_is_ended(
         os.kill(stuck, 0)
 
 
+@pytest.mark.slow
 def test_sampler_that_dies_at_work_is_asked_once_more(helper: Sampler) -> None:
     helper.film(request())
     victim = helper.pid

@@ -31,6 +31,7 @@ def export(reader: RunReader, subject: str = "filters", format: str = "gif") -> 
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("subject", timelapse.SUBJECTS)
 @pytest.mark.parametrize("format", timelapse.FORMATS)
 def test_an_animation_has_one_frame_a_snapshot(reader: RunReader, subject: str, format: str) -> None:

@@ -44,6 +44,7 @@ def is_state(read: RunReader, *states: str) -> Callable[[], bool]:
     return lambda: read.status()["state"] in states
 
 
+@pytest.mark.slow
 def test_trainer_obeys_within_a_second_and_is_found_again(runs_root: Path, started: list[str]) -> None:
     name = trainers.start(make_config(**ENDLESS), preset="quick")
     started.append(name)
@@ -102,6 +103,7 @@ def test_trainer_obeys_within_a_second_and_is_found_again(runs_root: Path, start
     until(is_state(read, "stopped"), 10, "the run is not stopped")
 
 
+@pytest.mark.slow
 def test_trainer_outlives_the_process_that_started_it(runs_root: Path, started: list[str]) -> None:
     """Killed with its whole process group, as by Ctrl-C on the server, the starter takes no trainer along."""
     program = (
