@@ -1,4 +1,8 @@
-"""From a page's settings to a film: the request that the sampler answers, and the films made last."""
+"""Gibbs films: from a page's settings to requests of the sampler, and from its answers to one film for the player.
+
+A film in the machine of one snapshot is one request. Beside it can run the same chains in earlier snapshots, or under
+other circumstances from some sweep on: a request each, and their films become one, side by side.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,22 +19,17 @@ _SIDE_BY_SIDE = (
     *("v_bits", "v_half", "v_start", "h_bits", "h_half", "free_energy", "distance", "map_path"),
     *("near_distance", "near_number"),
 )
-_SHARED = (
-    "clean",
-    "held",
-    "pixel_mean",
-    "pixel_std",
-    "map_points",
-    "map_labels",
-)  # the same in films side by side
+_SHARED = ("clean", "held", "pixel_mean", "pixel_std", "map_points", "map_labels")  # the same in all of them
 _START = ("start", "digit", "particles_of", "drawing", "held", "corrupt")  # what the chains begin with
 AGES = 6  # snapshots side by side
 
 
 @dataclass(frozen=True)
 class ChainSettings:
-    """What a reader chose. particles_of: another run whose particles the chains start from, with their step; None for
-    this one's. hot: the temperature to cool down from, 0 for none. corrupt: per cent of the pixels.
+    """What a reader chose.
+
+    particles_of: another run whose particles the chains start from, with their step; None for this one's. hot: the
+    temperature to cool down from, 0 for none. corrupt: per cent of the pixels.
 
     drawing, held: bits as base64, the picture drawn and the pixels held fixed; empty for none.
     beside: "nothing", "ages" (the same start and chance in snapshots of other ages), or "whatif": from sweep `fork`
@@ -115,40 +114,24 @@ def make_film(
     among training images too, where settings.has_map. with_nearest: find the training image nearest to each state
     too. Raises SamplerError, DrawingError or RunError.
     """
-    asked = replace(
+    alone = replace(
         request(reader, snapshot, settings, other),
         with_map=with_map and settings.has_map,
         with_nearest=with_nearest,
     )
-    steps: list[int] = []
-    if settings.beside == "ages":
-        steps = ages(reader.snapshot_steps(), snapshot.step)
-        count = min(settings.chains, sampler.MAX_FILM_CHAINS // len(steps))
-        same = replace(asked, n_chains=count)
-        parts = []
-        for step in steps:
-            aged = snapshot if step == snapshot.step else snapshot_at(step)
-            machine: dict[str, Any] = {
-                "W": aged.W,
-                "vbias": aged.vbias,
-                "hbias": aged.hbias,
-                "log_var": aged.log_var,
-            }
-            parts.append((f"step {step:,}", replace(same, **machine)))
+    steps = ages(reader.snapshot_steps(), snapshot.step) if settings.beside == "ages" else []
+    if steps:
+        parts = _at_each_age(alone, steps, snapshot, snapshot_at)
+    elif settings.beside == "whatif":
+        parts = {"as it was": alone, "what if": _what_if(alone, snapshot, settings, snapshot_at)}
     else:
-        parts = [("as it was", asked)]
-        if settings.beside == "whatif":
-            parts.append(("what if", _what_if(parts[0][1], snapshot, settings, snapshot_at)))
-    size = sum(part.film_bytes() for _, part in parts)
-    if size > sampler.MAX_FILM_BYTES:
-        raise sampler.SamplerError(
-            f"{len(parts)} films side by side would be {size / 1e6:.0f} MB, and the player takes "
-            f"{sampler.MAX_FILM_BYTES / 1e6:.0f} MB: choose fewer chains or sweeps"
-        )
-    made = []
-    for done, (_, part) in enumerate(parts):
-        made.append(sampler.SHARED.film(part, _share(on_progress, done, len(parts))))
-    header, arrays = _side_by_side([label for label, _ in parts], [part for _, part in parts], made)
+        parts = {"as it was": alone}
+    _check_size(list(parts.values()))
+    made = [
+        sampler.SHARED.film(part, _share(on_progress, done, len(parts)))
+        for done, part in enumerate(parts.values())
+    ]
+    header, arrays = _side_by_side(list(parts), list(parts.values()), made)
     header |= {
         "version": uuid4().hex,
         "image_shape": image_shape(reader, snapshot),
@@ -160,6 +143,28 @@ def make_film(
         "nearest_pending": not with_nearest,
     }
     return Shown(header, arrays)
+
+
+def _at_each_age(
+    alone: sampler.FilmRequest, steps: list[int], chosen: Snapshot, snapshot_at: Callable[[int], Snapshot]
+) -> dict[str, sampler.FilmRequest]:
+    """The same start and the same chance in the machine of each step, with as many chains as fit side by side."""
+    n_chains = min(alone.n_chains, sampler.MAX_FILM_CHAINS // len(steps))
+    parts = {}
+    for step in steps:
+        aged = chosen if step == chosen.step else snapshot_at(step)
+        machine: dict[str, Any] = {name: getattr(aged, name) for name in ("W", "vbias", "hbias", "log_var")}
+        parts[f"step {step:,}"] = replace(alone, n_chains=n_chains, **machine)
+    return parts
+
+
+def _check_size(parts: list[sampler.FilmRequest]) -> None:
+    size = sum(part.film_bytes() for part in parts)
+    if size > sampler.MAX_FILM_BYTES:
+        raise sampler.SamplerError(
+            f"{len(parts)} films side by side would be {size / 1e6:.0f} MB, and the player takes "
+            f"{sampler.MAX_FILM_BYTES / 1e6:.0f} MB: choose fewer chains or sweeps"
+        )
 
 
 def _what_if(
@@ -182,7 +187,7 @@ def _what_if(
 
 
 def _share(on_progress: sampler.Progress | None, done: int, parts: int) -> sampler.Progress | None:
-    """Progress through all parts, told while one of them is made."""
+    """Progress through all parts, reported while one of them is made."""
     if on_progress is None:
         return None
     return lambda sweep, total: on_progress(done * total + sweep if sweep or done else 0, parts * total)
@@ -198,42 +203,60 @@ def _side_by_side(
         for name in _SIDE_BY_SIDE
         if name in first.arrays
     }
-    if "near_numbers" in first.arrays:
-        numbers, at = np.unique(
-            np.concatenate([film.arrays["near_numbers"] for film in made]), return_index=True
-        )
-        arrays["near_numbers"] = numbers
-        for name in ("near_bits", "near_labels"):
-            arrays[name] = np.concatenate([film.arrays[name] for film in made])[at]
+    arrays |= _nearest_of_all(made)
     arrays |= {name: first.arrays[name] for name in _SHARED if name in first.arrays}
-    machines: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]] = []
+    arrays |= _machines(requests)
+    arrays["beta"] = np.stack([film.arrays["beta"] for film in made])
+    header = {
+        **first.header,
+        "groups": labels if len(labels) > 1 else [""],
+        "n_chains": len(made) * first.header["n_chains"],
+    }
+    if len(arrays["W"]) > 1:
+        header["band"] = None  # free energies of different machines differ by their log Z
+    return header, arrays
+
+
+def _nearest_of_all(made: list[sampler.Film]) -> dict[str, np.ndarray]:
+    """The nearest training images of all films, each once; nothing where none were asked for."""
+    if "near_numbers" not in made[0].arrays:
+        return {}
+    numbers, at = np.unique(np.concatenate([film.arrays["near_numbers"] for film in made]), return_index=True)
+    rest = {
+        name: np.concatenate([film.arrays[name] for film in made])[at]
+        for name in ("near_bits", "near_labels")
+    }
+    return {"near_numbers": numbers, **rest}
+
+
+def _machines(requests: list[sampler.FilmRequest]) -> dict[str, np.ndarray]:
+    """The machines of these films, each once, and `machine`: which of them made each sweep of each film."""
+    met: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]] = []
 
     def number(W: np.ndarray, vbias: np.ndarray, hbias: np.ndarray, log_var: np.ndarray | None) -> int:
-        for k, known in enumerate(machines):
+        for k, known in enumerate(met):
             if known[0] is W:
                 return k
-        machines.append((W, vbias, hbias, log_var))
-        return len(machines) - 1
+        met.append((W, vbias, hbias, log_var))
+        return len(met) - 1
 
-    schedule = np.zeros((len(made), len(requests[0].betas)), np.uint8)
+    schedule = np.zeros((len(requests), len(requests[0].betas)), np.uint8)
     for g, part in enumerate(requests):
         schedule[g] = number(part.W, part.vbias, part.hbias, part.log_var)
         if part.fork_W is not None and part.fork_vbias is not None and part.fork_hbias is not None:
             schedule[g, part.fork_at :] = number(
                 part.fork_W, part.fork_vbias, part.fork_hbias, part.fork_log_var
             )
-    arrays["W"] = np.stack([m[0].astype(np.float16).view(np.uint16) for m in machines])
-    arrays["vbias"] = np.stack([m[1].astype(np.float32) for m in machines])
-    arrays["hbias"] = np.stack([m[2].astype(np.float32) for m in machines])
-    if all(m[3] is not None for m in machines):
-        arrays["h_gain"] = np.stack([np.exp(-m[3]).astype(np.float32) for m in machines if m[3] is not None])
-    arrays["machine"] = schedule
-    arrays["beta"] = np.stack([film.arrays["beta"] for film in made])
-    header = {**first.header, "groups": labels if len(labels) > 1 else [""]}
-    header["n_chains"] = len(made) * first.header["n_chains"]
-    if len(machines) > 1:
-        header["band"] = None  # free energies of different machines differ by their log Z
-    return header, arrays
+    arrays: dict[str, np.ndarray] = {
+        "W": np.stack([W.astype(np.float16).view(np.uint16) for W, _, _, _ in met]),
+        "vbias": np.stack([vbias.astype(np.float32) for _, vbias, _, _ in met]),
+        "hbias": np.stack([hbias.astype(np.float32) for _, _, hbias, _ in met]),
+        "machine": schedule,
+    }
+    gains = [np.exp(-log_var).astype(np.float32) for _, _, _, log_var in met if log_var is not None]
+    if len(gains) == len(met):
+        arrays["h_gain"] = np.stack(gains)
+    return arrays
 
 
 def image_shape(reader: RunReader, snapshot: Snapshot) -> tuple[int, int]:
@@ -252,26 +275,9 @@ def request(
     """
     config, probe = reader.config(), reader.probe()
     fields = config["config"]
-    shape = image_shape(reader, snapshot)
-    images, images_are = None, ""
-    if settings.start == "particles":
-        if other is not None and settings.particles_of is not None:
-            name, step = settings.particles_of
-            images = _particles(other, other.snapshot(step))
-            images_are = f"the fantasy particles of run {name}, step {step:,}"
-        else:
-            images = _particles(reader, snapshot)
-            images_are = "the run's fantasy particles, where training left them"
-        if fields.get("visible") != "gaussian":
-            images = np.clip(images, 0, 1)
-    elif settings.start == "drawing":
-        if settings.drawing:
-            images = drawings.bits_from_text(settings.drawing, shape[0] * shape[1])[None].astype(np.float32)
-            images_are = "your drawing"
-        else:
-            images = np.zeros((1, shape[0] * shape[1]), np.float32)
-            images_are = "an empty picture, since nothing is drawn yet"
-    held = drawings.bits_from_text(settings.held, shape[0] * shape[1]) if settings.held else None
+    rows, columns = image_shape(reader, snapshot)
+    images, images_are = _start_images(reader, snapshot, settings, other)
+    held = drawings.bits_from_text(settings.held, rows * columns) if settings.held else None
     if held is not None and not held.any():
         held = None  # then the chains start from the whole picture
     starts = {"noise": "bernoulli", "particles": "images", "drawing": "images"}
@@ -300,6 +306,31 @@ def request(
         pixel_mean=None if probe is None or probe.scale is None else probe.scale.mean,
         pixel_std=None if probe is None or probe.scale is None else probe.scale.std,
     )
+
+
+def _start_images(
+    reader: RunReader, snapshot: Snapshot, settings: ChainSettings, other: RunReader | None
+) -> tuple[np.ndarray | None, str]:
+    """(images (n, V), what they are) for a start from particles or from a drawing; (None, "") for another one."""
+    if settings.start == "particles":
+        images, images_are = (
+            _particles(reader, snapshot),
+            "the run's fantasy particles, where training left them",
+        )
+        if other is not None and settings.particles_of is not None:
+            name, step = settings.particles_of
+            images = _particles(other, other.snapshot(step))
+            images_are = f"the fantasy particles of run {name}, step {step:,}"
+        gaussian = reader.config()["config"].get("visible") == "gaussian"
+        return images if gaussian else np.clip(images, 0, 1), images_are
+    if settings.start != "drawing":
+        return None, ""
+    rows, columns = image_shape(reader, snapshot)
+    if not settings.drawing:
+        empty = np.zeros((1, rows * columns), np.float32)
+        return empty, "an empty picture, since nothing is drawn yet"
+    bits = drawings.bits_from_text(settings.drawing, rows * columns)
+    return bits[None].astype(np.float32), "your drawing"
 
 
 def _particles(reader: RunReader, snapshot: Snapshot) -> np.ndarray:

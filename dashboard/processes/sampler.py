@@ -1,8 +1,9 @@
 """The sampler: a helper process that holds torch and runs Gibbs chains for the pages.
 
-The app itself never imports torch (every script run would then pay for it in garbage collection), so this module
-holds only the near end of a pipe. `SHARED` is the one sampler of all tabs: its process starts at the first request,
-answers in order, is started again if it dies, and ends by itself when the app does.
+The app itself never imports torch: Streamlit collects garbage after every run of a script, which takes 161 ms with
+torch loaded and 40 ms without. This module sends requests to the process and hands its answers out; sampler_process.py
+is what the process runs. `SHARED` is the one sampler of all browser tabs: its process starts at the first request,
+answers in the order of the requests, is started again if it dies, and ends with the app.
 """
 
 import atexit
@@ -28,9 +29,8 @@ ROOT = Path(__file__).resolve().parents[2]
 MAX_CHAINS = 100
 MAX_SWEEPS = 2000
 MAX_FILM_CHAINS = 200  # side by side in one player
-# What a browser is handed at once: 100 chains of 2,000 sweeps of 784 + 500 binary units are 32 MB.
-MAX_FILM_BYTES = 64_000_000
-LAST_WORD_S = 10.0  # a process asked to end gets so long before it is ended
+MAX_FILM_BYTES = 64_000_000  # 100 chains of 2,000 sweeps of 784 + 500 binary units are 32 MB
+END_WITHIN_S = 10.0  # a process that has not ended this long after its pipe was closed is killed
 
 Progress = Callable[[int, int], None]
 """Called with (sweeps done, sweeps in all) a few times a second while a long film is made."""
@@ -135,7 +135,7 @@ class Film:
 
 
 def encode(meta: dict[str, Any], arrays: dict[str, np.ndarray] | None = None) -> bytes:
-    """One message of the pipe: its length in 8 bytes, then safetensors with `meta` as JSON."""
+    """One message: its length in 8 bytes (little-endian), then safetensors with `meta` as JSON in its metadata."""
     body = safetensors.numpy.save(arrays or {}, {"meta": json.dumps(meta)})
     return struct.pack("<Q", len(body)) + body
 
@@ -156,7 +156,7 @@ def read_message(pipe: IO[bytes]) -> tuple[dict[str, Any], dict[str, np.ndarray]
 
 @dataclass(eq=False)
 class _Process:
-    """One life of the helper process, and the queues of those who wait for it."""
+    """The helper process from its start to its end, and the queues of the requests that it has not answered."""
 
     popen: subprocess.Popen
     log: IO[bytes]
@@ -170,7 +170,7 @@ class _Process:
         return self.popen.poll() is None
 
     def listen(self) -> None:
-        """Hands each answer to the one who asked; at the end of the pipe tells all who still wait."""
+        """Puts each answer into the queue of its request; at the end of the pipe puts "dead" into all of them."""
         assert self.popen.stdout is not None
         while (message := read_message(self.popen.stdout)) is not None:
             meta, arrays = message
@@ -187,22 +187,22 @@ class _Process:
             self.popen.stdin.flush()
 
     def end(self) -> None:
-        """Lets the process go, dead or alive, and everything that was open to it."""
+        """Ends the process if it lives, and closes its pipes and its log."""
         assert self.popen.stdin is not None
         assert self.popen.stdout is not None
         assert self.listener is not None
         with contextlib.suppress(OSError):
             self.popen.stdin.close()
         try:
-            self.popen.wait(timeout=LAST_WORD_S)
+            self.popen.wait(timeout=END_WITHIN_S)
         except subprocess.TimeoutExpired:
-            self.popen.kill()  # deep in work on a busy machine, and nobody waits for its answer any more
+            self.popen.kill()  # still computing a film that nobody waits for
             self.popen.wait()
         self.listener.join(timeout=10)
         self.popen.stdout.close()
         self.log.close()
 
-    def last_words(self) -> str:
+    def last_line(self) -> str:
         """The last line of what the process printed."""
         if self.log.closed:
             return "it left no message"
@@ -212,7 +212,7 @@ class _Process:
 
 
 class Sampler:
-    """The near end of the helper process. Safe to use from several threads; answers come in the order asked."""
+    """Starts the helper process, asks it for films and replaces it. Safe to use from several threads."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -221,13 +221,13 @@ class Sampler:
 
     @property
     def pid(self) -> int | None:
-        """The process now at work, None before the first request."""
+        """The process that lives now, None where there is none."""
         with self._guard:
             return self._process.popen.pid if self._process and self._process.alive else None
 
     @property
     def maps_are_quick(self) -> bool:
-        """Whether the process has what a map takes: scikit-learn and the training images, seconds to load."""
+        """Whether the process has loaded scikit-learn and the training images, which takes it seconds."""
         with self._guard:
             return self._process is not None and self._process.alive and self._process.mapped
 
@@ -238,8 +238,8 @@ class Sampler:
     def film(self, request: FilmRequest, on_progress: Progress | None = None) -> Film:
         """The film of this request. Raises SamplerError in one sentence if there is none.
 
-        A process that died is replaced and asked once more. Leaving by an exception (a page that was left, a
-        control that moved) tells the process to drop the work.
+        A process that died is replaced, and the request sent once more. An exception from on_progress, which is how
+        Streamlit stops a page that was left, cancels the request.
         """
         for attempt in (1, 2):
             process = self._living()
@@ -251,10 +251,10 @@ class Sampler:
                 process.mapped = process.mapped or request.with_map
                 return Film(meta["header"], arrays)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.popen.wait(timeout=5)  # its pipe can end a moment before it does
+                process.popen.wait(timeout=5)  # its pipe can close a moment before it ends
             if attempt == 2:
                 raise SamplerError(
-                    f"the sampler stopped twice while it made this film ({process.last_words()}); "
+                    f"the sampler stopped twice while it made this film ({process.last_line()}); "
                     "try fewer chains or sweeps"
                 )
         raise AssertionError("unreachable")
@@ -285,7 +285,7 @@ class Sampler:
         try:
             try:
                 process.send(request.message(number))
-            except (OSError, ValueError):  # ValueError: the pipe was closed under our hands
+            except (OSError, ValueError):  # ValueError: another thread has closed the pipe
                 return None
             while True:
                 try:

@@ -46,7 +46,7 @@ def test_dead_sampler_is_replaced(helper: Sampler) -> None:
 def test_sampler_that_does_not_end_when_asked_is_ended(
     helper: Sampler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sampler, "LAST_WORD_S", 0.2)
+    monkeypatch.setattr(sampler, "END_WITHIN_S", 0.2)
     helper.film(request())
     stuck = helper.pid
     assert stuck is not None
@@ -72,9 +72,9 @@ def test_sampler_that_dies_at_work_is_asked_once_more(helper: Sampler) -> None:
         request(
             n_chains=100,
             betas=np.ones(2000),
-            W=np.zeros((784, 300), np.float32),
+            W=np.zeros((784, 64), np.float32),
             vbias=np.zeros(784, np.float32),
-            hbias=np.zeros(300, np.float32),
+            hbias=np.zeros(64, np.float32),
         ),
         kill_once,
     )
@@ -93,9 +93,9 @@ def test_a_film_nobody_waits_for_is_dropped(helper: Sampler) -> None:
     long = request(
         n_chains=100,
         betas=np.ones(2000),
-        W=np.zeros((784, 300), np.float32),
+        W=np.zeros((784, 64), np.float32),
         vbias=np.zeros(784, np.float32),
-        hbias=np.zeros(300, np.float32),
+        hbias=np.zeros(64, np.float32),
     )
     helper.film(request())
     pid = helper.pid
