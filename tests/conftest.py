@@ -170,6 +170,7 @@ def room(path: Path) -> str:
     return folder.parts[0] if folder.parts else "house"
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m selects
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks the browser's room, and runs it last: its asyncio loop then disturbs no other test."""
     for item in items:
@@ -187,6 +188,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             name = room(REPO / report.location[0])
             seconds[name] += report.duration
             tests[name] += report.when == "call"
-    terminalreporter.section("time by room")
+    if seconds:
+        terminalreporter.section("time by room")
     for name, took in seconds.most_common():
         terminalreporter.line(f"{took // 60:4.0f} min {took % 60:4.1f} s  {name} ({tests[name]} tests)")
