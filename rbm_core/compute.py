@@ -88,21 +88,20 @@ class Rng:
             raw = np.frombuffer(bytes.fromhex(state["generator"]), np.uint8).copy()
             self.generator.set_state(torch.from_numpy(raw))
 
-    def next_counter(self) -> tuple[int, int, int, int, int]:
-        """(key0, key1, c1, c2, c3) of the next call; c0 counts within the call."""
+    def next_calls(self, n: int) -> tuple[int, int, int, int, int]:
+        """(key0, key1, first of n calls, rank, stream number), for kernels that use up n calls at once."""
         call = self.calls
-        self.calls += 1
-        if call >= 2**48:
+        self.calls += n
+        if self.calls > 2**48:
             raise OverflowError(
                 f"stream {self.stream!r} has used up its 2^48 calls; start another with a new name"
             )
-        return (
-            self.seed & _MASK32,
-            self.seed >> 32,
-            call & _MASK32,
-            (call >> 32) | (self.rank << 16),
-            self._stream_id,
-        )
+        return self.seed & _MASK32, self.seed >> 32, call, self.rank, self._stream_id
+
+    def next_counter(self) -> tuple[int, int, int, int, int]:
+        """(key0, key1, c1, c2, c3) of the next call; c0 counts within the call."""
+        key0, key1, call, rank, stream = self.next_calls(1)
+        return key0, key1, call & _MASK32, (call >> 32) | (rank << 16), stream
 
     def bernoulli(
         self, logits: Tensor, bias: Tensor | None = None, *, scale: float = 1.0, out: Tensor | None = None

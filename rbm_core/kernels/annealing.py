@@ -8,12 +8,13 @@ import math
 
 import numpy as np
 from llvmlite import ir
-from numba import float32, float64, int64, njit, types, uint32
+from numba import float32, float64, int64, njit, types, uint32, uint64
 from numba.extending import intrinsic
 
 from rbm_core.kernels.primitives import (
     _FAST,
     _LANES,
+    INNER,
     _clip,
     _exp,
     _load,
@@ -21,9 +22,15 @@ from rbm_core.kernels.primitives import (
     _philox_row,
     _store,
     _unit,
+    inner,
 )
 
-__all__ = ["anneal_hidden", "anneal_visible", "enumerate_rows", "softplus_rows"]
+from rbm_core.kernels.chains import get_states, half_sweep, load_layer, new_layer, set_states
+from rbm_core.kernels.threads import next_piece
+
+__all__ = ["anneal_chains", "anneal_hidden", "anneal_visible", "enumerate_rows", "softplus_rows"]
+
+_RENEWED = 256  # temperatures after which the sums of flip-driven chains start anew
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
@@ -89,6 +96,76 @@ def softplus_rows(x, bias, out):
             z = _load(x[b, i]) + bias[i]
             total += max(z, float32(0.0)) + _log1p_unit(_exp(max(-abs(z), float32(-80.0))))
         out[b] = float64(total)
+
+
+@njit(fastmath=_FAST, **INNER)
+def _growth(x, bias, beta, beta_next):
+    """Σⱼ softplus(β′zⱼ) − softplus(βzⱼ) with z = x + bias."""
+    step, total = beta_next - beta, float32(0.0)
+    for i in range(bias.shape[0]):
+        z = x[i] + bias[i]
+        size = -abs(z)
+        total += step * max(z, float32(0.0)) + (
+            _log1p_unit(_exp(max(beta_next * size, float32(-80.0))))
+            - _log1p_unit(_exp(max(beta * size, float32(-80.0))))
+        )
+    return float64(total)
+
+
+@inner
+def _field(state, slope):
+    """Σᵢ slope[i] over the units that are on."""
+    total = 0.0
+    for i in range(slope.shape[0]):
+        total += slope[i] * float64((state[i // 64] >> uint64(i % 64)) & uint64(1))
+    return total
+
+
+@inner
+def _anneal_group(visible, hidden, path, betas, start, stop, stream, first, weights, field):
+    """A group's way from temperature number `start` to number `stop`; the last of all is weighed and not drawn at."""
+    W, WT, vbias, hbias, base, slope = path
+    held, values = np.empty(0, np.bool_), np.empty((1, 0), np.uint8)
+    marks_v, marks_h = np.empty((2, W.shape[0]), np.uint64), np.empty((2, W.shape[1]), np.uint64)
+    for k in range(start, stop):
+        beta, beta_next = float32(betas[k]), float32(betas[k + 1])
+        for chain in range(weights.shape[0]):
+            weights[chain] += (betas[k + 1] - betas[k]) * field[chain]
+            weights[chain] += _growth(hidden.x[chain], hbias, beta, beta_next)
+        renew, call = k % _RENEWED == _RENEWED - 1, 2 * (k - start)
+        hidden.shift[:] = beta_next * hbias
+        half_sweep(hidden, visible, WT, beta_next, held, values, renew, stream, call, first, marks_h)
+        if k + 2 < betas.shape[0]:
+            visible.shift[:] = (float32(1.0) - beta_next) * base + beta_next * vbias
+            half_sweep(visible, hidden, W, beta_next, held, values, renew, stream, call + 1, first, marks_v)
+            for chain in range(weights.shape[0]):
+                field[chain] = _field(visible.state[chain], slope)
+
+
+@njit(cache=True, nogil=True)
+def anneal_chains(queue, pieces, group, path, betas, start, stop, stream, v, h, x_v, x_h, weights, field):
+    """Flip-driven chains on from temperature number `start` to number `stop`, each group all the way by itself.
+
+    path: (W, Wᵀ, vbias, hbias, base, slope): the model, the base model's biases a, and vbias − a in float64. betas:
+    float64. v (N, V), h (N, H): uint8, and x_v (N, V) = hWᵀ, x_h (N, H) = vW, float32: where the chains stand; at
+    start 0 v alone. weights, field (N,) float64: log-weights and (vbias − a)·v.
+    """
+    while True:
+        piece = next_piece(queue)
+        if piece >= pieces:
+            return
+        first, last = piece * group, min((piece + 1) * group, v.shape[0])
+        visible, hidden = new_layer(last - first, path[2].copy()), new_layer(last - first, path[3].copy())
+        if start == 0:
+            set_states(visible, hidden, path[0], v[first:last], np.empty((2, v.shape[1]), np.uint64))
+        else:
+            load_layer(visible, v[first:last], x_v[first:last])
+            load_layer(hidden, h[first:last], x_h[first:last])
+        _anneal_group(visible, hidden, path, betas, start, stop, stream, first, weights[first:last], field[first:last])
+        get_states(visible, v[first:last])
+        get_states(hidden, h[first:last])
+        x_v[first:last] = visible.x[:, : x_v.shape[1]]
+        x_h[first:last] = hidden.x[:, : x_h.shape[1]]
 
 
 @intrinsic

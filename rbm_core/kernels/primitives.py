@@ -19,6 +19,10 @@ _W0, _W1 = np.uint32(0x9E3779B9), np.uint32(0xBB67AE85)
 _LANES = 64  # randoms are made in whole blocks of this many, so that no scalar remainder loop runs
 _FAST = {"reassoc", "contract", "nsz"}
 
+# For functions that only kernels call: without the wrappers for Python, each compiles in half the time.
+INNER = {"nogil": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+inner = njit(**INNER)
+
 
 @intrinsic
 def _bits(typing_context, x):

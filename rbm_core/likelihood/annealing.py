@@ -20,8 +20,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from rbm_core.compute import Rng, as_array, pick_precision
+from rbm_core.compute import Rng, as_array, pick_precision, torch_dtype
 from rbm_core.kernels import annealing as kernels
+from rbm_core.kernels.chains import Stream
+from rbm_core.kernels.threads import group_size, on_all_threads
 from rbm_core.rbm import RBM, ShapeError
 
 __all__ = ["AISResult", "Annealing", "Direction"]
@@ -93,7 +95,8 @@ class Annealing:
             raise ShapeError(f"chains must have shape (chains, {rbm.n_visible}), got {tuple(v.shape)}")
         rbm.check_finite()
         self.rbm, self.betas = rbm, np.asarray(betas, np.float64)
-        self.dtype = _pick_dtype(rbm, len(v), precision)
+        self.precision = _pick_precision(rbm, len(v), precision)
+        self.dtype = torch_dtype(self.precision)
         self.seed, self.stream = seed, stream
         self.position = 0
         self._base = base_vbias.to(rbm.device, torch.float64)
@@ -119,6 +122,8 @@ class Annealing:
         with one.
         """
         n, (V, H) = len(self._v), self.rbm.W.shape
+        if self.precision == "differences":
+            return [_FlippedPart(self, slice(None), 0)]
         halves = 2 if self.rbm.device.type == "cpu" and n * V * H >= 1_000_000 else 1
         edges = [n * i // halves for i in range(halves + 1)]
         kind = _CompiledPart if self._compiled else _Part
@@ -127,7 +132,7 @@ class Annealing:
     @property
     def _compiled(self) -> bool:
         rbm = self.rbm
-        return rbm.device.type == "cpu" and rbm.visible == "bernoulli" and self.dtype != torch.float64
+        return self.precision != "differences" and rbm.device.type == "cpu" and rbm.visible == "bernoulli" and self.dtype != torch.float64
 
     def _fields(self, v: Tensor | None = None) -> Tensor:
         """(b − a)·v, or for Gaussian units (‖v − a‖² − ‖v − b‖²)/2σ²: how log p_β of v's own part grows with
@@ -175,7 +180,7 @@ class Annealing:
         if self.done:
             return
         last = min(self.position + n, len(self.betas) - 1)
-        if self.rbm.device.type == "cpu":
+        if self.rbm.device.type == "cpu" and self.precision != "differences":
             threads = torch.get_num_threads()
             try:
                 with ThreadPoolExecutor(
@@ -198,12 +203,13 @@ class Annealing:
 
     def state_dict(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """All that `load_state_dict` needs to go on bit for bit: (tensors on the CPU, JSON-able rest)."""
-        tensors = {"v": self._v.to(torch.float32 if self._compiled else self.dtype), "field": self._field}
+        tensors = {"v": self._v.to(torch.float64 if self.dtype == torch.float64 else torch.float32), "field": self._field}
         tensors |= {"log_weights": self.log_weights, "betas": torch.from_numpy(self.betas)}
+        tensors |= self._parts[0].sums()
         meta = {
             "position": self.position,
             "rngs": [part.rng.state() for part in self._parts],
-            "precision": str(self.dtype).removeprefix("torch."),
+            "precision": self.precision,
         }
         return {name: t.detach().cpu().clone() for name, t in tensors.items()}, meta
 
@@ -213,11 +219,13 @@ class Annealing:
         """
         if tensors["v"].shape != self._v.shape or not np.array_equal(tensors["betas"].numpy(), self.betas):
             raise ValueError("the saved annealing has other chains or temperatures than this one")
-        if meta["precision"] != str(self.dtype).removeprefix("torch."):
-            raise ValueError(f"the saved annealing ran in {meta['precision']}, this one in {self.dtype}")
+        if meta["precision"] != self.precision:
+            raise ValueError(f"the saved annealing ran in {meta['precision']}, this one in {self.precision}")
         self._v.copy_(tensors["v"])
         self._field.copy_(tensors["field"])
         self.log_weights.copy_(tensors["log_weights"])
+        for name, ours in self._parts[0].sums().items():
+            ours.copy_(tensors[name])
         self.position = int(meta["position"])
         for part, state in zip(self._parts, meta["rngs"], strict=True):
             part.rng = Rng.from_state(state, self.rbm.device)
@@ -233,6 +241,10 @@ class _Part:
         n, (V, H) = len(self.v), whole.rbm.W.shape
         self.x = torch.empty(n, H, dtype=whole.dtype, device=whole.rbm.device)
         self.y = torch.empty(n, V, dtype=whole.dtype, device=whole.rbm.device)
+
+    def sums(self) -> dict[str, Tensor]:
+        """What has to be saved beside the visible states, by name."""
+        return {}
 
     def advance(self, start: int, stop: int) -> None:
         betas = self.whole.betas
@@ -299,15 +311,59 @@ class _CompiledPart(_Part):
         )
 
 
-def _pick_dtype(rbm: RBM, n_chains: int, precision: str) -> torch.dtype:
-    names = {"bfloat16": torch.bfloat16, "float32": torch.float32, "float64": torch.float64}
-    if precision not in ("auto", *names):
-        raise ValueError(f"precision must be auto, {', '.join(names)}, got {precision!r}")
+class _FlippedPart(_Part):
+    """All of an annealing's chains by the rows of W that change: Bernoulli units on the CPU."""
+
+    def __init__(self, whole: Annealing, rows: slice, number: int) -> None:
+        super().__init__(whole, rows, number)
+        self.h = torch.zeros(len(self.v), whole.rbm.n_hidden, dtype=torch.uint8)
+        self.x.zero_()
+        self.y.zero_()
+        W = whole._W.numpy()
+        narrow = (t.float().numpy() for t in (whole._vbias, whole._hbias, whole._base))
+        self.path = (W, np.ascontiguousarray(W.T), *narrow, whole._slope.numpy())
+
+    def sums(self) -> dict[str, Tensor]:
+        """The hidden states, and the sums vW and hWᵀ as rows added and subtracted have left them."""
+        return {"h": self.h, "x": self.x, "y": self.y}
+
+    def advance(self, start: int, stop: int) -> None:
+        n, v = len(self.v), self.v.to(torch.uint8)
+        group = group_size(n)
+        # Two calls a temperature; the last temperature is only weighed.
+        calls = 2 * (stop - start) - (stop == len(self.whole.betas) - 1)
+        on_all_threads(
+            kernels.anneal_chains,
+            -(-n // group),
+            group,
+            self.path,
+            self.whole.betas,
+            start,
+            stop,
+            Stream(*self.rng.next_calls(calls)),
+            v.numpy(),
+            self.h.numpy(),
+            self.y.numpy(),
+            self.x.numpy(),
+            self.log_weights.numpy(),
+            self.field.numpy(),
+        )
+        self.v.copy_(v)
+
+
+def _pick_precision(rbm: RBM, n_chains: int, precision: str) -> str:
+    known = ("differences", "bfloat16", "float32", "float64")
+    if precision not in ("auto", *known):
+        raise ValueError(f"precision must be auto, {', '.join(known)}, got {precision!r}")
     if rbm.visible == "gaussian":
         # Real-valued states would be rounded; 0/1 ones are exact in any precision.
-        if precision == "bfloat16":
-            raise ValueError("precision bfloat16 rounds real-valued visible units; take float32 or float64")
-        return names.get(precision, torch.float32)
+        if precision in ("bfloat16", "differences"):
+            raise ValueError(
+                f"precision {precision} is for visible units of 0 and 1; take float32 or float64 for real-valued ones"
+            )
+        return "float32" if precision == "auto" else precision
+    if precision == "differences" and rbm.device.type != "cpu":
+        raise ValueError("precision differences runs on the CPU alone; take float32 or bfloat16 on a GPU")
     if precision != "auto":
-        return names[precision]
+        return precision
     return pick_precision(rbm.n_visible, rbm.n_hidden, n_chains, rbm.device)[0]

@@ -1,0 +1,247 @@
+"""Flip-driven chains: sweeps that add and subtract the rows of units that changed, in place of matrix products.
+
+Units are 0 or 1 and few of them change in a sweep: 4 % of the pixels and 14 % of the hidden units of a trained model
+of MNIST. So the sums vW and hWᵀ follow from the last ones by a few rows of W and of Wᵀ, which are kept side by side.
+Where more units changed than are on, the sum starts anew from those that are on; and it does so every 256 sweeps, so
+that float32 rounding does not pile up. Both are decided by counts: the same call gives the same bits, on any number of
+threads and however the chains are grouped.
+
+Up to 64 chains go together, a bit each in the masks that say which of them want a row added or subtracted; no group
+waits for another. Draws use the random numbers that `draws.draw_from_logits` would use for the same calls, so that
+these chains are those of dense float32 products up to rounding.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from llvmlite import ir
+from numba import float32, int64, njit, types, uint32, uint64
+from numba.extending import intrinsic
+
+from rbm_core.kernels.primitives import INNER, _FAST, _clip, _exp, _philox_row, _unit, inner
+from rbm_core.kernels.rows import add_rows
+from rbm_core.kernels.threads import next_piece
+
+__all__ = ["Stream", "run_sweeps"]
+
+_RENEWED = 256  # sweeps after which a sum starts anew
+
+
+class Stream(NamedTuple):
+    """The calls of a random stream that a kernel uses up: `call`, `call` + 1, …; see `compute.Rng`."""
+
+    key0: int
+    key1: int
+    call: int
+    rank: int
+    stream: int
+
+
+class Layer(NamedTuple):
+    """One layer of a group of chains.
+
+    x: (G, n and more) float32, the sums of rows of W that its logits come from. shift: (n,), the bias at the chains'
+    temperature. state: (G, words) uint64, a bit a unit. fired, random: one chain's newest draw, a byte a unit, and its
+    random numbers; both as long as the state's bits.
+    """
+
+    x: np.ndarray
+    shift: np.ndarray
+    state: np.ndarray
+    fired: np.ndarray
+    random: np.ndarray
+
+
+@intrinsic
+def _lowest_bit(typing_context, word):
+    """The index of the lowest bit that is set in a uint64 other than 0."""
+
+    def codegen(context, builder, signature, args):
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.uint64), codegen
+
+
+@intrinsic
+def _bits_set(typing_context, word):
+    """How many bits of a uint64 are set."""
+    return types.int64(types.uint64), lambda context, builder, signature, args: builder.ctpop(args[0])
+
+
+@inner
+def new_layer(chains, shift):
+    """A layer of this many chains, all units 0 and all sums 0."""
+    n = shift.shape[0]
+    words = (n + 63) // 64
+    # Rows of an odd number of cache lines: a strip of 64 of them falls into different sets of the first-level cache.
+    width = 16 * ((n + 15) // 16 | 1)
+    return Layer(
+        np.zeros((chains, width), np.float32),
+        shift,
+        np.zeros((chains, words), np.uint64),
+        np.zeros(64 * words, np.uint8),
+        np.empty(64 * words, np.uint32),
+    )
+
+
+@intrinsic
+def _packed(typing_context, fired, word):
+    """The bytes 64 · word … of zeros and ones, as the bits of a uint64."""
+
+    def codegen(context, builder, signature, args):
+        bytes_, word_type = ir.VectorType(ir.IntType(8), 64), ir.IntType(64)
+        array = context.make_array(signature.args[0])(context, builder, args[0])
+        start = builder.gep(array.data, [builder.mul(args[1], ir.Constant(word_type, 64))])
+        loaded = builder.load(builder.bitcast(start, ir.PointerType(bytes_)), align=1)
+        return builder.bitcast(builder.icmp_unsigned("!=", loaded, ir.Constant(bytes_, [0] * 64)), word_type)
+
+    return types.uint64(fired, types.int64), codegen
+
+
+@inner
+def _take_up(layer, chain, renew, marks):
+    """The state becomes what fired; the chain's bit in marks[0] and [1] says which rows its next sum gains and loses.
+
+    Returns whether that sum starts at 0, because `renew` says so or because fewer units are on than have changed.
+    """
+    state, flips, lit, bit = layer.state[chain], 0, 0, uint64(1) << uint64(chain)
+    for w in range(state.shape[0]):
+        new = _packed(layer.fired, w)
+        flips += _bits_set(new ^ state[w])
+        lit += _bits_set(new)
+    renew = renew or flips > lit
+    for w in range(state.shape[0]):
+        new = _packed(layer.fired, w)
+        changed = new if renew else new ^ state[w]
+        state[w] = new
+        while changed:
+            i = _lowest_bit(changed)
+            marks[1 - int64((new >> uint64(i)) & uint64(1)), 64 * w + i] |= bit
+            changed &= changed - uint64(1)
+    return renew
+
+
+@inner
+def philox_of(random, chain, stream, call):
+    """The random numbers of one chain in a stream's call, as many as `random` is long."""
+    number = uint64(stream.call) + uint64(call)
+    _philox_row(
+        random,
+        uint32(chain * (random.shape[0] // 4)),
+        uint32(stream.key0),
+        uint32(stream.key1),
+        uint32(number),
+        uint32(number >> uint64(32)) | uint32(stream.rank << 16),
+        uint32(stream.stream),
+    )
+
+
+@njit(fastmath={"contract"}, **INNER)
+def _draw(x, shift, scale, random, fired):
+    """fired[i] = 1 with probability σ(scale · x[i] + shift[i]), else 0."""
+    for i in range(shift.shape[0]):
+        u = _unit(random[i])
+        # u < 1 / (1 + e⁻ᶻ), without the division.
+        fired[i] = u + u * _exp(-_clip(scale * x[i] + shift[i])) < float32(1.0)
+
+
+@inner
+def half_sweep(layer, other, rows, scale, held, values, renew, stream, call, first, marks):
+    """Draws a layer of every chain and, where `rows` has any, brings the other layer's sums up to date.
+
+    rows: (units of the layer, units of the other) float32. held: (n,) bool, the units that take their byte of `values`
+    (chains or 1, n) instead; empty where none is held. call, first: which of the stream's calls, and the number of the
+    group's first chain, which say what random numbers are used.
+    """
+    marks[:] = uint64(0)
+    for chain in range(layer.x.shape[0]):
+        philox_of(layer.random, first + chain, stream, call)
+        _draw(layer.x[chain], layer.shift, scale, layer.random, layer.fired)
+        for i in range(held.shape[0]):
+            if held[i]:
+                layer.fired[i] = values[(first + chain) % values.shape[0], i]
+        if _take_up(layer, chain, renew, marks):
+            other.x[chain] = float32(0.0)
+    add_rows(other.x, other.shift.shape[0], rows, marks[0], marks[1])
+
+
+@inner
+def set_states(layer, other, rows, states, marks):
+    """The layer's states from bytes (chains, n), and the other layer's sums that follow."""
+    marks[:] = uint64(0)
+    for chain in range(states.shape[0]):
+        layer.fired[: states.shape[1]] = states[chain]
+        _take_up(layer, chain, True, marks)
+    other.x[:] = float32(0.0)
+    add_rows(other.x, other.shift.shape[0], rows, marks[0], marks[1])
+
+
+@inner
+def load_layer(layer, states, x):
+    """The layer as it was left: states in bytes (chains, n), sums (chains, n)."""
+    marks = np.empty((2, states.shape[1]), np.uint64)
+    for chain in range(states.shape[0]):
+        layer.fired[: states.shape[1]] = states[chain]
+        _take_up(layer, chain, True, marks)
+    layer.x[:, : x.shape[1]] = x
+
+
+@inner
+def get_states(layer, states):
+    """The layer's states as bytes (chains, n)."""
+    for chain in range(states.shape[0]):
+        for i in range(states.shape[1]):
+            states[chain, i] = (layer.state[chain, i // 64] >> uint64(i % 64)) & uint64(1)
+
+
+@inner
+def sweep_group(visible, hidden, W, WT, k, from_hidden, scale, held, values, settle, stream, first):
+    """k sweeps of a group whose first layer to be drawn has its sums: the visible one if from_hidden.
+
+    settle: whether the sums of the layer that is drawn first follow the very last draw too.
+    """
+    V, H = W.shape
+    marks_v, marks_h = np.empty((2, V), np.uint64), np.empty((2, H), np.uint64)
+    nothing_held, no_values = np.empty(0, np.bool_), np.empty((1, 0), np.uint8)
+    for t in range(2 * k):
+        renew = t % (2 * _RENEWED) >= 2 * _RENEWED - 2
+        up_to_date = settle or t < 2 * k - 1
+        if (t % 2 == 0) == from_hidden:
+            rows = W if up_to_date else W[:0]
+            half_sweep(visible, hidden, rows, scale, held, values, renew, stream, t, first, marks_v)
+        else:
+            rows = WT if up_to_date else WT[:0]
+            half_sweep(
+                hidden, visible, rows, scale, nothing_held, no_values, renew, stream, t, first, marks_h
+            )
+
+
+@njit(fastmath=_FAST, **INNER)
+def _means(x, shift, scale, out):
+    """out[i] = σ(scale · x[i] + shift[i])."""
+    for i in range(shift.shape[0]):
+        out[i] = float32(1.0) / (float32(1.0) + _exp(-_clip(scale * x[i] + shift[i])))
+
+
+@njit(cache=True, nogil=True)
+def run_sweeps(queue, pieces, group, model, k, scale, held, values, stream, v, h, mean_v, mean_h):
+    """k sweeps v → h → v of chains that start at v, in place, with what the newest draws were drawn from.
+
+    model: (W, Wᵀ, scale · vbias, scale · hbias), float32. v (N, V) and h (N, H): uint8. mean_v, mean_h: the same in
+    float32. held: (V,) bool, or empty, the pixels that keep their values (N or 1, V).
+    """
+    W, WT, vbias, hbias = model
+    while True:
+        piece = next_piece(queue)
+        if piece >= pieces:
+            return
+        first, last = piece * group, min((piece + 1) * group, v.shape[0])
+        visible, hidden = new_layer(last - first, vbias), new_layer(last - first, hbias)
+        marks = np.empty((2, W.shape[0]), np.uint64)
+        set_states(visible, hidden, W, v[first:last], marks)
+        sweep_group(visible, hidden, W, WT, k, False, scale, held, values, False, stream, first)
+        get_states(visible, v[first:last])
+        get_states(hidden, h[first:last])
+        for chain in range(last - first):
+            _means(visible.x[chain], vbias, scale, mean_v[first + chain])
+            _means(hidden.x[chain], hbias, scale, mean_h[first + chain])

@@ -1,0 +1,245 @@
+"""One parameter update by rows instead of products: both phases, the gradient, and the step along it.
+
+The chains are those of `chains`. The gradient ⟨vhᵀ⟩ is summed from the hidden means of the cases in which a pixel is
+on, 13 % of them; each pixel's row of it is centred and added to W, Wᵀ and the running average while it is in the cache.
+Every number is a function of its own chain, or of its own row of W, so that the bits do not depend on the threads.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import float32, float64, njit, uint64
+
+from rbm_core.kernels.chains import (
+    get_states,
+    new_layer,
+    philox_of,
+    set_states,
+    sweep_group,
+)
+from rbm_core.kernels.primitives import _FAST, INNER, _exp, _log1p_unit, _unit, inner
+from rbm_core.kernels.rows import add_rows
+from rbm_core.kernels.threads import next_piece
+
+
+class Statistics(NamedTuple):
+    """What the phases leave for the gradient, the batch's B cases first, then the N particles.
+
+    states: (B + N, words) uint64, the visible units, a bit each. h: (B + N, H) float32, p(h = 1 | v) over the number
+    of cases in its phase. softplus: (B + N,) float64, Σⱼ log(1 + exp(cⱼ + (vW)ⱼ)).
+    """
+
+    states: np.ndarray
+    h: np.ndarray
+    softplus: np.ndarray
+
+
+@njit(fastmath=_FAST, **INNER)
+def _hidden_means(x, bias, share, h):
+    """h = share · σ(x + bias); returns Σ softplus(x + bias)."""
+    total = float32(0.0)
+    for i in range(bias.shape[0]):
+        z = x[i] + bias[i]
+        e = _exp(max(-abs(z), float32(-80.0)))
+        p = share / (float32(1.0) + e)
+        h[i] = p if z >= float32(0.0) else e * p
+        total += max(z, float32(0.0)) + _log1p_unit(e)
+    return float64(total)
+
+
+@inner
+def _leave(visible, hidden, share, statistics, first):
+    """The statistics of a group, whose first case or particle has the number `first`."""
+    for chain in range(visible.state.shape[0]):
+        statistics.states[first + chain] = visible.state[chain]
+        statistics.softplus[first + chain] = _hidden_means(
+            hidden.x[chain], hidden.shift, share, statistics.h[first + chain]
+        )
+
+
+@njit(fastmath={"contract"}, **INNER)
+def _binarise(images, rows, v, random, stream, first):
+    """v[b, i] = 1 with probability images[rows[first + b], i] / 255, as `draws.draw_from_bytes` draws it."""
+    for b in range(v.shape[0]):
+        philox_of(random, first + b, stream, 0)
+        image, out = images[rows[first + b]], v[b]
+        for i in range(v.shape[1]):
+            out[i] = _unit(random[i]) * float32(255.0) < float32(image[i])
+
+
+@inner
+def _batch_piece(first, visible, hidden, W, images, rows, data_stream, v_batch, statistics, batch):
+    """Draws the cases `first`, `first` + 1, … of the batch and leaves their statistics."""
+    _binarise(images, rows, v_batch, visible.random, data_stream, first)
+    set_states(visible, hidden, W, v_batch, np.empty((2, W.shape[0]), np.uint64))
+    _leave(visible, hidden, float32(1.0) / float32(batch), statistics, first)
+
+
+@inner
+def _chains_piece(first, visible, hidden, model, persistent, k, stream, v, h, statistics, batch):
+    """k sweeps of the chains `first`, `first` + 1, …, whose statistics follow those of the batch."""
+    held, values = np.empty(0, np.bool_), np.empty((1, 0), np.uint8)
+    last = first + visible.x.shape[0]
+    sweep_group(
+        visible, hidden, model[0], model[1], k, persistent, float32(1.0), held, values, not persistent, stream, first
+    )
+    get_states(visible, v[first:last])
+    get_states(hidden, h[first:last])
+    _leave(visible, hidden, float32(1.0) / float32(v.shape[0]), statistics, batch + first)
+
+
+@njit(cache=True, nogil=True)
+def both_phases(
+    queue, pieces, groups, persistent, model, images, rows, data_stream, k, stream, v_batch, v, h, statistics
+):
+    """Both phases of an update: the batch drawn from grey images, and k sweeps of the chains.
+
+    persistent: whether chains go on from their hidden states (PCD) or start at their case of the batch (CD). groups:
+    (chains of a group, cases of a group). model: (W, Wᵀ, vbias, hbias). v_batch (B, V), v (N, V), h (N, H): uint8,
+    overwritten. Pieces are the groups of chains, the longer work, then, for PCD, those of the batch.
+    """
+    (W, WT, vbias, hbias), batch = model, v_batch.shape[0]
+    of_chains = (v.shape[0] + groups[0] - 1) // groups[0]
+    while True:
+        piece = next_piece(queue)
+        if piece >= pieces:
+            return
+        of_batch = piece >= of_chains
+        first = (piece - of_chains) * groups[1] if of_batch else piece * groups[0]
+        last = min(first + groups[1], batch) if of_batch else min(first + groups[0], v.shape[0])
+        visible, hidden = new_layer(last - first, vbias), new_layer(last - first, hbias)
+        if of_batch or not persistent:
+            _batch_piece(first, visible, hidden, W, images, rows, data_stream, v_batch[first:last], statistics, batch)
+        else:
+            set_states(hidden, visible, WT, h[first:last], np.empty((2, W.shape[1]), np.uint64))
+        if not of_batch:
+            _chains_piece(first, visible, hidden, model, persistent, k, stream, v, h, statistics, batch)
+
+
+class Means(NamedTuple):
+    """The layers' means over each phase, float32: v_data (V,), v_model (V,), h_data (H,), h_model (H,)."""
+
+    v_data: np.ndarray
+    v_model: np.ndarray
+    h_data: np.ndarray
+    h_model: np.ndarray
+
+
+@njit(fastmath=_FAST, **INNER)
+def _add_up(rows, share, totals):
+    """totals = share · Σ rows, in the order of the rows."""
+    totals[:] = float32(0.0)
+    for b in range(rows.shape[0]):
+        for i in range(totals.shape[0]):
+            totals[i] += float32(rows[b, i])
+    for i in range(totals.shape[0]):
+        totals[i] *= share
+
+
+@njit(cache=True, nogil=True)
+def phase_means(v_batch, v, statistics, means):
+    """Fills `means` from the states (B, V) and (N, V), uint8, and the statistics."""
+    batch, chains = v_batch.shape[0], v.shape[0]
+    _add_up(v_batch, float32(1.0) / float32(batch), means.v_data)
+    _add_up(v, float32(1.0) / float32(chains), means.v_model)
+    _add_up(statistics.h[:batch], float32(1.0), means.h_data)
+    _add_up(statistics.h[batch:], float32(1.0), means.h_model)
+
+
+class Centring(NamedTuple):
+    """The rank-one terms of the centred gradient ∇W = Δ⟨vhᵀ⟩ − μ Δ⟨h⟩ᵀ − Δ⟨v⟩ λᵀ, and where its products go.
+
+    v_offset μ (V,), h_offset λ (H,), v_difference Δ⟨v⟩ (V,), h_difference Δ⟨h⟩ (H,): float32. grad_h_offset (V,) = ∇W λ.
+    v_offset_grad (blocks, H): the parts of ∇Wᵀ μ from every 64 rows.
+    """
+
+    v_offset: np.ndarray
+    h_offset: np.ndarray
+    v_difference: np.ndarray
+    h_difference: np.ndarray
+    grad_h_offset: np.ndarray
+    v_offset_grad: np.ndarray
+
+
+@inner
+def _correlations(block, batch, statistics, n, x):
+    """x[i] = Δ⟨vᵢ h⟩ for the 64 pixels of a block."""
+    states, h, _ = statistics
+    cases = states.shape[0]
+    plus, minus = np.zeros(cases, np.uint64), np.zeros(cases, np.uint64)
+    plus[:batch], minus[batch:] = states[:batch, block], states[batch:, block]
+    x[:] = float32(0.0)
+    add_rows(x, n, h, plus, minus)
+
+
+@njit(fastmath=_FAST, **INNER)
+def _centre(x, i, centring, mu_grad):
+    """x, the correlations of pixel i, becomes its row of the gradient; its products with the offsets are noted."""
+    mu, difference, total = centring.v_offset[i], centring.v_difference[i], float32(0.0)
+    h_offset, h_difference = centring.h_offset, centring.h_difference
+    for j in range(h_offset.shape[0]):
+        x[j] -= mu * h_difference[j] + difference * h_offset[j]
+    for j in range(h_offset.shape[0]):
+        total += x[j] * h_offset[j]
+        mu_grad[j] += mu * x[j]
+    centring.grad_h_offset[i] = total
+
+
+@njit(cache=True, nogil=True)
+def weight_gradient(queue, pieces, batch, statistics, centring, grad):
+    """grad (V, H) = the centred gradient; a piece is 64 pixels."""
+    V, H = grad.shape
+    x = np.empty((64, (H + 7) // 8 * 8), np.float32)
+    while True:
+        block = next_piece(queue)
+        if block >= pieces:
+            return
+        _correlations(block, batch, statistics, H, x)
+        mu_grad = centring.v_offset_grad[block]
+        mu_grad[:] = float32(0.0)
+        for i in range(64 * block, min(64 * block + 64, V)):
+            row = x[i - 64 * block]
+            _centre(row, i, centring, mu_grad)
+            grad[i] = row[:H]
+
+
+@njit(fastmath=_FAST, **INNER)
+def _step(w, gradient, rate, decay, average, share):
+    """w += rate · (gradient − decay · w), and the average moves towards it by share."""
+    for j in range(w.shape[0]):
+        w[j] += rate * (gradient[j] - decay * w[j])
+    if share > float32(0.0):
+        for j in range(w.shape[0]):
+            average[j] += share * (w[j] - average[j])
+
+
+@njit(cache=True, nogil=True)
+def ascend(queue, pieces, batch, statistics, centring, W, WT, rate, decay, average, share):
+    """One step of W (V, H) along the centred gradient less its weight decay; Wᵀ (H, V) and the average follow.
+
+    average: (V, H), or anything where share is 0.
+    """
+    V, H = W.shape
+    x = np.empty((64, (H + 7) // 8 * 8), np.float32)
+    while True:
+        block = next_piece(queue)
+        if block >= pieces:
+            return
+        _correlations(block, batch, statistics, H, x)
+        mu_grad = centring.v_offset_grad[block]
+        mu_grad[:] = float32(0.0)
+        first, last = 64 * block, min(64 * block + 64, V)
+        for i in range(first, last):
+            row = x[i - first]
+            _centre(row, i, centring, mu_grad)
+            _step(W[i], row, rate, decay, average[i % average.shape[0]], share)
+        _transpose(W, WT, first, last)
+
+
+@inner
+def _transpose(W, WT, first, last):
+    """WT[:, first:last] = W[first:last]ᵀ, in tiles that stay in the cache."""
+    for start in range(0, W.shape[1], 16):
+        for j in range(start, min(start + 16, W.shape[1])):
+            for i in range(first, last):
+                WT[j, i] = W[i, j]

@@ -1,0 +1,180 @@
+"""The two phases of an update, its gradient and its step by rows of W instead of products: on the CPU, for units of 0 and 1.
+
+The same numbers as `gradient.Phases` in float32 up to rounding, from the same random numbers. What is not computed:
+everything that a unit which is off, or has not changed, would add.
+"""
+
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rbm_core.compute import Rng
+from rbm_core.gradient import Gradient
+from rbm_core.kernels import learning
+from rbm_core.kernels.chains import Stream
+from rbm_core.kernels.threads import group_size, on_all_threads
+from rbm_core.rbm import RBM
+
+__all__ = ["SparsePhases"]
+
+
+class SparsePhases:
+    """Both phases of one update in preallocated memory, and the step they lead to.
+
+    model: the master parameters, float32 on the CPU, Bernoulli units. batch_size B, n_chains N, rng and algorithm as in
+    `gradient.Phases`. v_batch (B, V), v_chains (N, V), chains_h (N, H): uint8, the states; who changes v_chains or
+    chains_h from outside decides where the next update goes on.
+    """
+
+    def __init__(
+        self,
+        model: RBM,
+        batch_size: int,
+        n_chains: int,
+        *,
+        rng: Rng,
+        algorithm: Literal["cd", "pcd"] = "pcd",
+    ) -> None:
+        assert algorithm == "pcd" or n_chains == batch_size
+        self.model, self.rng, self.algorithm = model, rng, algorithm
+        self.batch_size, self.n_chains = batch_size, n_chains
+        (V, H), total = model.W.shape, batch_size + n_chains
+        self._W = model.W.numpy()
+        self._WT = np.empty((H, V), np.float32)
+        self.v_batch = torch.zeros(batch_size, V, dtype=torch.uint8)
+        self.v_chains = torch.zeros(n_chains, V, dtype=torch.uint8)
+        self.chains_h = torch.zeros(n_chains, H, dtype=torch.uint8)
+        self._blocks = -(-V // 64)
+        self._statistics = learning.Statistics(
+            np.zeros((total, self._blocks), np.uint64), np.zeros((total, H), np.float32), np.zeros(total)
+        )
+        self._means = learning.Means(*(np.zeros(n, np.float32) for n in (V, V, H, H)))
+        self._centring = self._centred_at(None, None)
+        self._gradient: Gradient | None = None
+        self.sync()
+
+    def sync(self) -> None:
+        """Bring Wᵀ up to date after W was changed by anything but `ascend`."""
+        self._WT[:] = self._W.T
+
+    @property
+    def v_mean_data(self) -> Tensor:
+        """⟨v⟩ (V,) over the batch of the last `run`."""
+        return torch.from_numpy(self._means.v_data)
+
+    @property
+    def h_mean_data(self) -> Tensor:
+        """⟨p(h = 1 | v)⟩ (H,) over the batch of the last `run`."""
+        return torch.from_numpy(self._means.h_data)
+
+    def run(self, k: int, images: Tensor, rows: Tensor, rng: Rng) -> None:
+        """The batch images[rows], binarised with numbers of rng, and k sweeps of the chains; both phases' statistics.
+
+        images: (n, V) uint8. rows: (B,) int64.
+        """
+        model, B, N = self.model, self.batch_size, self.n_chains
+        chains, cases = group_size(N), group_size(B)
+        groups = -(-N // chains)
+        persistent = self.algorithm == "pcd"
+        on_all_threads(
+            learning.both_phases,
+            groups + (-(-B // cases) if persistent else 0),
+            (chains, cases),
+            persistent,
+            (self._W, self._WT, model.vbias.numpy(), model.hbias.numpy()),
+            images.numpy(),
+            rows.numpy(),
+            Stream(*rng.next_calls(1)),
+            k,
+            Stream(*self.rng.next_calls(2 * k)),
+            self.v_batch.numpy(),
+            self.v_chains.numpy(),
+            self.chains_h.numpy(),
+            self._statistics,
+        )
+        learning.phase_means(self.v_batch.numpy(), self.v_chains.numpy(), self._statistics, self._means)
+        self._gradient = None
+
+    def _centred_at(self, v_offset: Tensor | None, h_offset: Tensor | None) -> learning.Centring:
+        V, H = self._W.shape
+        means = self._means
+        return learning.Centring(
+            np.zeros(V, np.float32) if v_offset is None else v_offset.numpy().copy(),
+            np.zeros(H, np.float32) if h_offset is None else h_offset.numpy().copy(),
+            means.v_data - means.v_model,
+            means.h_data - means.h_model,
+            np.zeros(V, np.float32),
+            np.zeros((self._blocks, H), np.float32),
+        )
+
+    def gradient(self, v_offset: Tensor | None = None, h_offset: Tensor | None = None) -> Gradient:
+        """The gradient of what `run` left behind, centred if offsets are given."""
+        self._centring = self._centred_at(v_offset, h_offset)
+        self._gradient = None
+        return self.grad
+
+    @property
+    def grad(self) -> Gradient:
+        """The gradient of the last update, computed when it is first asked for."""
+        if self._gradient is None:
+            W = torch.empty_like(self.model.W)
+            on_all_threads(
+                learning.weight_gradient,
+                self._blocks,
+                self.batch_size,
+                self._statistics,
+                self._centring,
+                W.numpy(),
+            )
+            self._gradient = Gradient(W, *self._bias_gradients())
+        return self._gradient
+
+    def _bias_gradients(self) -> tuple[Tensor, Tensor]:
+        c = self._centring
+        return (
+            torch.from_numpy(c.v_difference - c.grad_h_offset),
+            torch.from_numpy(c.h_difference - c.v_offset_grad.sum(0)),
+        )
+
+    def ascend(
+        self,
+        rate: float,
+        *,
+        v_offset: Tensor | None = None,
+        h_offset: Tensor | None = None,
+        weight_decay: float = 0.0,
+        average: Tensor | None = None,
+        share: float = 0.0,
+    ) -> None:
+        """One step of the model along the gradient, less weight_decay · W, in place; Wᵀ follows.
+
+        average: (V, H), W's running average, which moves towards it by `share`.
+        """
+        self._centring = self._centred_at(v_offset, h_offset)
+        self._gradient = None
+        on_all_threads(
+            learning.ascend,
+            self._blocks,
+            self.batch_size,
+            self._statistics,
+            self._centring,
+            self._W,
+            self._WT,
+            np.float32(rate),
+            np.float32(weight_decay),
+            self._W if average is None else average.numpy(),
+            np.float32(0.0 if average is None else share),
+        )
+        vbias, hbias = self._bias_gradients()
+        self.model.vbias.add_(vbias, alpha=rate)
+        self.model.hbias.add_(hbias, alpha=rate)
+
+    def free_energies(self) -> tuple[Tensor, Tensor]:
+        """Mean F over the batch and over the particles, of the parameters that `run` ran with; 0-dim, float64."""
+        softplus, B = self._statistics.softplus, self.batch_size
+        vbias = self.model.vbias.numpy()
+        data = -float(self._means.v_data @ vbias) - float(softplus[:B].mean())
+        model = -float(self._means.v_model @ vbias) - float(softplus[B:].mean())
+        return torch.tensor(data, dtype=torch.float64), torch.tensor(model, dtype=torch.float64)
