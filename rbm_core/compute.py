@@ -1,12 +1,10 @@
-"""Where and in what precision the engine computes, and where its random numbers come from.
+"""Where the engine computes, and where its random numbers come from.
 
 On the CPU draws come from a counter-based generator in compiled kernels (kernels/draws.py); on CUDA from torch's own
 device generator. Callers see one class, `Rng`, and never a global seed.
 """
 
-import os
 import platform
-import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -24,12 +22,10 @@ __all__ = [
     "Rng",
     "as_array",
     "device_name",
-    "pick_precision",
     "resolve_device",
 ]
 
 _MASK32 = 0xFFFFFFFF
-_TOO_SMALL = 10**7  # multiplications in a product for which a precision is worth choosing
 
 
 class DeviceError(ValueError):
@@ -252,44 +248,3 @@ def captured(
         replay = step
     restore()
     return replay
-
-
-def pick_precision(
-    n_visible: int, n_hidden: int, batch: int, device: torch.device
-) -> tuple[torch.dtype, str]:
-    """bfloat16 where its matrix products are clearly faster at these shapes, else float32; and a line that says why.
-
-    Processors without bfloat16 instructions emulate it slowly, so it is timed rather than looked up: three times
-    faster or slower, seldom between, so that the same machine chooses the same each time. States are 0/1 and so
-    exact in either; master weights stay float32. RBM_PRECISION, float32 or bfloat16, stands for the outcome of the
-    timing: the tests run as on another processor with it. Raises ValueError if it is neither.
-    """
-    if n_visible * n_hidden * batch < _TOO_SMALL:
-        return torch.float32, "float32 (products this small take no time in any precision)"
-    if forced := os.environ.get("RBM_PRECISION"):
-        if forced not in ("float32", "bfloat16"):
-            raise ValueError(
-                f"RBM_PRECISION must be float32 or bfloat16, got {forced!r}; unset it to have it timed"
-            )
-        return getattr(torch, forced), f"{forced} (set by RBM_PRECISION)"
-    seconds = {}
-    for dtype in (torch.float32, torch.bfloat16):
-        v = torch.ones(batch, n_visible, dtype=dtype, device=device)
-        W = torch.ones(n_visible, n_hidden, dtype=dtype, device=device)
-        out = torch.empty(batch, n_hidden, dtype=dtype, device=device)
-        seconds[dtype] = _fastest(v, W, out)
-    chosen = torch.bfloat16 if seconds[torch.bfloat16] < 0.7 * seconds[torch.float32] else torch.float32
-    timing = ", ".join(f"{str(d).removeprefix('torch.')} {1e3 * s:.3f} ms" for d, s in seconds.items())
-    return chosen, f"{str(chosen).removeprefix('torch.')} (a product at this run's shapes: {timing})"
-
-
-def _fastest(v: Tensor, W: Tensor, out: Tensor, repeats: int = 15) -> float:
-    """Seconds of the fastest of a few products: noise only ever adds."""
-    best = float("inf")
-    for _ in range(repeats):
-        start = time.perf_counter()
-        torch.mm(v, W, out=out)
-        if v.device.type == "cuda":
-            torch.cuda.synchronize(v.device)
-        best = min(best, time.perf_counter() - start)
-    return best

@@ -131,6 +131,16 @@ class Phases:
         softplus_ = self.softplus.numpy()
         self._np_softplus_data, self._np_softplus_model = softplus_[:B], softplus_[B:]
 
+    @property
+    def v_mean_data(self) -> Tensor:
+        """⟨v⟩ (V,) over the batch of the last `gradient`."""
+        return self.v_total_data / self.batch_size
+
+    @property
+    def h_mean_data(self) -> Tensor:
+        """⟨p(h = 1 | v)⟩ (H,) over the batch of the last `gradient`."""
+        return self.h_total_data / self.batch_size
+
     def sync(self) -> None:
         """Bring the products' copy of the weights up to date with the master weights."""
         if self.W is not self.model.W:

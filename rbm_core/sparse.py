@@ -1,4 +1,4 @@
-"""The two phases of an update, its gradient and its step by rows of W instead of products: on the CPU, for units of 0 and 1.
+"""The two phases of an update, its gradient and its step by rows of W instead of products: 0/1 units on the CPU.
 
 The same numbers as `gradient.Phases` in float32 up to rounding, from the same random numbers. What is not computed:
 everything that a unit which is off, or has not changed, would add.
@@ -53,6 +53,7 @@ class SparsePhases:
         self._means = learning.Means(*(np.zeros(n, np.float32) for n in (V, V, H, H)))
         self._centring = self._centred_at(None, None)
         self._gradient: Gradient | None = None
+        self._step = (0.0, 0.0)  # rate and weight decay of the last step
         self.sync()
 
     def sync(self) -> None:
@@ -69,11 +70,8 @@ class SparsePhases:
         """⟨p(h = 1 | v)⟩ (H,) over the batch of the last `run`."""
         return torch.from_numpy(self._means.h_data)
 
-    def run(self, k: int, images: Tensor, rows: Tensor, rng: Rng) -> None:
-        """The batch images[rows], binarised with numbers of rng, and k sweeps of the chains; both phases' statistics.
-
-        images: (n, V) uint8. rows: (B,) int64.
-        """
+    def run(self, k: int) -> None:
+        """k sweeps of the chains, and the statistics of both phases. v_batch must hold the batch."""
         model, B, N = self.model, self.batch_size, self.n_chains
         chains, cases = group_size(N), group_size(B)
         groups = -(-N // chains)
@@ -84,9 +82,6 @@ class SparsePhases:
             (chains, cases),
             persistent,
             (self._W, self._WT, model.vbias.numpy(), model.hbias.numpy()),
-            images.numpy(),
-            rows.numpy(),
-            Stream(*rng.next_calls(1)),
             k,
             Stream(*self.rng.next_calls(2 * k)),
             self.v_batch.numpy(),
@@ -112,12 +107,12 @@ class SparsePhases:
     def gradient(self, v_offset: Tensor | None = None, h_offset: Tensor | None = None) -> Gradient:
         """The gradient of what `run` left behind, centred if offsets are given."""
         self._centring = self._centred_at(v_offset, h_offset)
-        self._gradient = None
+        self._gradient, self._step = None, (0.0, 0.0)
         return self.grad
 
     @property
     def grad(self) -> Gradient:
-        """The gradient of the last update, computed when it is first asked for."""
+        """The gradient that made the last step, weight decay included: computed when it is first asked for."""
         if self._gradient is None:
             W = torch.empty_like(self.model.W)
             on_all_threads(
@@ -129,6 +124,10 @@ class SparsePhases:
                 W.numpy(),
             )
             self._gradient = Gradient(W, *self._bias_gradients())
+            rate, decay = self._step
+            if decay:
+                before = (self.model.W - rate * W) / (1 - rate * decay)
+                W.sub_(before, alpha=decay)
         return self._gradient
 
     def _bias_gradients(self) -> tuple[Tensor, Tensor]:
@@ -153,7 +152,7 @@ class SparsePhases:
         average: (V, H), W's running average, which moves towards it by `share`.
         """
         self._centring = self._centred_at(v_offset, h_offset)
-        self._gradient = None
+        self._gradient, self._step = None, (rate, weight_decay)
         on_all_threads(
             learning.ascend,
             self._blocks,

@@ -11,6 +11,7 @@ from llvmlite import ir
 from numba import float32, float64, int64, njit, types, uint32, uint64
 from numba.extending import intrinsic
 
+from rbm_core.kernels.chains import get_states, half_sweep, load_layer, new_layer, set_states
 from rbm_core.kernels.primitives import (
     _FAST,
     _LANES,
@@ -24,8 +25,6 @@ from rbm_core.kernels.primitives import (
     _unit,
     inner,
 )
-
-from rbm_core.kernels.chains import get_states, half_sweep, load_layer, new_layer, set_states
 from rbm_core.kernels.threads import next_piece
 
 __all__ = ["anneal_chains", "anneal_hidden", "anneal_visible", "enumerate_rows", "softplus_rows"]
@@ -151,7 +150,7 @@ def anneal_chains(queue, pieces, group, path, betas, start, stop, stream, v, h, 
     start 0 v alone. weights, field (N,) float64: log-weights and (vbias − a)·v.
     """
     while True:
-        piece = next_piece(queue)
+        piece: int = next_piece(queue)
         if piece >= pieces:
             return
         first, last = piece * group, min((piece + 1) * group, v.shape[0])
@@ -161,7 +160,9 @@ def anneal_chains(queue, pieces, group, path, betas, start, stop, stream, v, h, 
         else:
             load_layer(visible, v[first:last], x_v[first:last])
             load_layer(hidden, h[first:last], x_h[first:last])
-        _anneal_group(visible, hidden, path, betas, start, stop, stream, first, weights[first:last], field[first:last])
+        _anneal_group(
+            visible, hidden, path, betas, start, stop, stream, first, weights[first:last], field[first:last]
+        )
         get_states(visible, v[first:last])
         get_states(hidden, h[first:last])
         x_v[first:last] = visible.x[:, : x_v.shape[1]]

@@ -18,7 +18,7 @@ from llvmlite import ir
 from numba import float32, int64, njit, types, uint32, uint64
 from numba.extending import intrinsic
 
-from rbm_core.kernels.primitives import INNER, _FAST, _clip, _exp, _philox_row, _unit, inner
+from rbm_core.kernels.primitives import _FAST, INNER, _clip, _exp, _philox_row, _unit, inner
 from rbm_core.kernels.rows import add_rows
 from rbm_core.kernels.threads import next_piece
 
@@ -106,7 +106,7 @@ def _take_up(layer, chain, renew, marks):
     """
     state, flips, lit, bit = layer.state[chain], 0, 0, uint64(1) << uint64(chain)
     for w in range(state.shape[0]):
-        new = _packed(layer.fired, w)
+        new: int = _packed(layer.fired, w)
         flips += _bits_set(new ^ state[w])
         lit += _bits_set(new)
     renew = renew or flips > lit
@@ -232,7 +232,7 @@ def run_sweeps(queue, pieces, group, model, k, scale, held, values, stream, v, h
     """
     W, WT, vbias, hbias = model
     while True:
-        piece = next_piece(queue)
+        piece: int = next_piece(queue)
         if piece >= pieces:
             return
         first, last = piece * group, min((piece + 1) * group, v.shape[0])

@@ -8,16 +8,10 @@ Every number is a function of its own chain, or of its own row of W, so that the
 from typing import NamedTuple
 
 import numpy as np
-from numba import float32, float64, njit, uint64
+from numba import float32, float64, njit
 
-from rbm_core.kernels.chains import (
-    get_states,
-    new_layer,
-    philox_of,
-    set_states,
-    sweep_group,
-)
-from rbm_core.kernels.primitives import _FAST, INNER, _exp, _log1p_unit, _unit, inner
+from rbm_core.kernels.chains import get_states, new_layer, set_states, sweep_group
+from rbm_core.kernels.primitives import _FAST, INNER, _exp, _log1p_unit, inner
 from rbm_core.kernels.rows import add_rows
 from rbm_core.kernels.threads import next_piece
 
@@ -57,31 +51,24 @@ def _leave(visible, hidden, share, statistics, first):
         )
 
 
-@njit(fastmath={"contract"}, **INNER)
-def _binarise(images, rows, v, random, stream, first):
-    """v[b, i] = 1 with probability images[rows[first + b], i] / 255, as `draws.draw_from_bytes` draws it."""
-    for b in range(v.shape[0]):
-        philox_of(random, first + b, stream, 0)
-        image, out = images[rows[first + b]], v[b]
-        for i in range(v.shape[1]):
-            out[i] = _unit(random[i]) * float32(255.0) < float32(image[i])
-
-
-@inner
-def _batch_piece(first, visible, hidden, W, images, rows, data_stream, v_batch, statistics, batch):
-    """Draws the cases `first`, `first` + 1, … of the batch and leaves their statistics."""
-    _binarise(images, rows, v_batch, visible.random, data_stream, first)
-    set_states(visible, hidden, W, v_batch, np.empty((2, W.shape[0]), np.uint64))
-    _leave(visible, hidden, float32(1.0) / float32(batch), statistics, first)
-
-
 @inner
 def _chains_piece(first, visible, hidden, model, persistent, k, stream, v, h, statistics, batch):
     """k sweeps of the chains `first`, `first` + 1, …, whose statistics follow those of the batch."""
     held, values = np.empty(0, np.bool_), np.empty((1, 0), np.uint8)
     last = first + visible.x.shape[0]
     sweep_group(
-        visible, hidden, model[0], model[1], k, persistent, float32(1.0), held, values, not persistent, stream, first
+        visible,
+        hidden,
+        model[0],
+        model[1],
+        k,
+        persistent,
+        float32(1.0),
+        held,
+        values,
+        not persistent,
+        stream,
+        first,
     )
     get_states(visible, v[first:last])
     get_states(hidden, h[first:last])
@@ -89,19 +76,17 @@ def _chains_piece(first, visible, hidden, model, persistent, k, stream, v, h, st
 
 
 @njit(cache=True, nogil=True)
-def both_phases(
-    queue, pieces, groups, persistent, model, images, rows, data_stream, k, stream, v_batch, v, h, statistics
-):
-    """Both phases of an update: the batch drawn from grey images, and k sweeps of the chains.
+def both_phases(queue, pieces, groups, persistent, model, k, stream, v_batch, v, h, statistics):
+    """Both phases of an update: the statistics of the batch, and k sweeps of the chains with theirs.
 
     persistent: whether chains go on from their hidden states (PCD) or start at their case of the batch (CD). groups:
-    (chains of a group, cases of a group). model: (W, Wᵀ, vbias, hbias). v_batch (B, V), v (N, V), h (N, H): uint8,
-    overwritten. Pieces are the groups of chains, the longer work, then, for PCD, those of the batch.
+    (chains of a group, cases of a group). model: (W, Wᵀ, vbias, hbias). v_batch (B, V), v (N, V), h (N, H): uint8, the
+    last two overwritten. Pieces are the groups of chains, the longer work, then, for PCD, those of the batch.
     """
     (W, WT, vbias, hbias), batch = model, v_batch.shape[0]
     of_chains = (v.shape[0] + groups[0] - 1) // groups[0]
     while True:
-        piece = next_piece(queue)
+        piece: int = next_piece(queue)
         if piece >= pieces:
             return
         of_batch = piece >= of_chains
@@ -109,7 +94,8 @@ def both_phases(
         last = min(first + groups[1], batch) if of_batch else min(first + groups[0], v.shape[0])
         visible, hidden = new_layer(last - first, vbias), new_layer(last - first, hbias)
         if of_batch or not persistent:
-            _batch_piece(first, visible, hidden, W, images, rows, data_stream, v_batch[first:last], statistics, batch)
+            set_states(visible, hidden, W, v_batch[first:last], np.empty((2, W.shape[0]), np.uint64))
+            _leave(visible, hidden, float32(1.0) / float32(batch), statistics, first)
         else:
             set_states(hidden, visible, WT, h[first:last], np.empty((2, W.shape[1]), np.uint64))
         if not of_batch:
@@ -149,8 +135,8 @@ def phase_means(v_batch, v, statistics, means):
 class Centring(NamedTuple):
     """The rank-one terms of the centred gradient ∇W = Δ⟨vhᵀ⟩ − μ Δ⟨h⟩ᵀ − Δ⟨v⟩ λᵀ, and where its products go.
 
-    v_offset μ (V,), h_offset λ (H,), v_difference Δ⟨v⟩ (V,), h_difference Δ⟨h⟩ (H,): float32. grad_h_offset (V,) = ∇W λ.
-    v_offset_grad (blocks, H): the parts of ∇Wᵀ μ from every 64 rows.
+    v_offset μ (V,), h_offset λ (H,), v_difference Δ⟨v⟩ (V,), h_difference Δ⟨h⟩ (H,), all float32. grad_h_offset (V,):
+    ∇W λ. v_offset_grad (blocks, H): the parts of ∇Wᵀ μ from every 64 rows.
     """
 
     v_offset: np.ndarray
@@ -191,7 +177,7 @@ def weight_gradient(queue, pieces, batch, statistics, centring, grad):
     V, H = grad.shape
     x = np.empty((64, (H + 7) // 8 * 8), np.float32)
     while True:
-        block = next_piece(queue)
+        block: int = next_piece(queue)
         if block >= pieces:
             return
         _correlations(block, batch, statistics, H, x)
@@ -222,7 +208,7 @@ def ascend(queue, pieces, batch, statistics, centring, W, WT, rate, decay, avera
     V, H = W.shape
     x = np.empty((64, (H + 7) // 8 * 8), np.float32)
     while True:
-        block = next_piece(queue)
+        block: int = next_piece(queue)
         if block >= pieces:
             return
         _correlations(block, batch, statistics, H, x)

@@ -5,6 +5,8 @@ function of (key, counter), so a stream has no state but the number of calls mad
 uint16 bit patterns; float32 ones as they are.
 """
 
+from typing import Any
+
 import numpy as np
 from llvmlite import ir
 from numba import float32, int32, njit, types, uint32, uint64
@@ -20,7 +22,12 @@ _LANES = 64  # randoms are made in whole blocks of this many, so that no scalar 
 _FAST = {"reassoc", "contract", "nsz"}
 
 # For functions that only kernels call: without the wrappers for Python, each compiles in half the time.
-INNER = {"nogil": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+INNER: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "numpy",
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
 inner = njit(**INNER)
 
 
@@ -59,9 +66,12 @@ def _load(typing_context, x):
 
 @intrinsic
 def _store(typing_context, like, x):
-    """x (float32) in the element type of `like`: float32, or bfloat16 bits rounded to nearest even."""
+    """x (float32) in the element type of `like`: float32, bfloat16 bits rounded to nearest even, or a byte 0 or 1."""
     if like == types.float32:
         return types.float32(like, types.float32), lambda context, builder, signature, args: args[1]
+    if like == types.uint8:
+        byte = ir.IntType(8)
+        return types.uint8(like, types.float32), lambda c, builder, s, args: builder.fptoui(args[1], byte)
 
     def codegen(context, builder, signature, args):
         i32 = ir.IntType(32)

@@ -83,7 +83,9 @@ def _add_strip(typing_context, totals, rows, row, first, width, plus, minus):
     signature = types.void(totals, rows, *[types.int64] * 3, types.uint64, types.uint64)
 
     def codegen(context, build, signature, args):
-        arrays = [context.make_array(t)(context, build, a) for t, a in zip(signature.args, args[:2], strict=False)]
+        arrays = [
+            context.make_array(t)(context, build, a) for t, a in zip(signature.args, args[:2], strict=False)
+        ]
         row, first, width, plus, minus = args[2:]
         stride, row_length = (cgutils.unpack_tuple(build, array.shape, 2)[1] for array in arrays)
         totals = build.gep(arrays[0].data, [first])
@@ -111,7 +113,8 @@ def _add_strip(typing_context, totals, rows, row, first, width, plus, minus):
 def add_rows(totals, n, rows, plus, minus):
     """totals[i, :n] += Σ rows[r, :n] over the r with bit i set in plus[r], less those with it set in minus[r].
 
-    totals: (up to 64, at least n rounded up to a multiple of 8) float32. rows: (R, n) float32. plus, minus: (R,) uint64.
+    totals: (up to 64, at least n rounded up to a multiple of 8) float32. rows: (R, n) float32. plus, minus: (R,)
+    uint64.
     """
     for first in range(0, n, _STRIP):
         width = min(_STRIP, n - first)

@@ -20,10 +20,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from rbm_core.compute import Rng, as_array, pick_precision, torch_dtype
+from rbm_core.compute import Rng, as_array
 from rbm_core.kernels import annealing as kernels
 from rbm_core.kernels.chains import Stream
 from rbm_core.kernels.threads import group_size, on_all_threads
+from rbm_core.precision import PRECISIONS, pick_precision, torch_dtype
 from rbm_core.rbm import RBM, ShapeError
 
 __all__ = ["AISResult", "Annealing", "Direction"]
@@ -132,7 +133,8 @@ class Annealing:
     @property
     def _compiled(self) -> bool:
         rbm = self.rbm
-        return self.precision != "differences" and rbm.device.type == "cpu" and rbm.visible == "bernoulli" and self.dtype != torch.float64
+        on_cpu = rbm.device.type == "cpu" and rbm.visible == "bernoulli"
+        return on_cpu and self.precision in ("float32", "bfloat16")
 
     def _fields(self, v: Tensor | None = None) -> Tensor:
         """(b − a)·v, or for Gaussian units (‖v − a‖² − ‖v − b‖²)/2σ²: how log p_β of v's own part grows with
@@ -203,7 +205,7 @@ class Annealing:
 
     def state_dict(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """All that `load_state_dict` needs to go on bit for bit: (tensors on the CPU, JSON-able rest)."""
-        tensors = {"v": self._v.to(torch.float64 if self.dtype == torch.float64 else torch.float32), "field": self._field}
+        tensors = {"v": self.visible_states(), "field": self._field}
         tensors |= {"log_weights": self.log_weights, "betas": torch.from_numpy(self.betas)}
         tensors |= self._parts[0].sums()
         meta = {
@@ -352,7 +354,7 @@ class _FlippedPart(_Part):
 
 
 def _pick_precision(rbm: RBM, n_chains: int, precision: str) -> str:
-    known = ("differences", "bfloat16", "float32", "float64")
+    known = (*PRECISIONS, "float64")
     if precision not in ("auto", *known):
         raise ValueError(f"precision must be auto, {', '.join(known)}, got {precision!r}")
     if rbm.visible == "gaussian":

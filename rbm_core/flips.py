@@ -1,0 +1,57 @@
+"""The door to flip-driven chains: sweeps of Bernoulli models on the CPU by the rows of W whose units changed."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rbm_core.compute import Rng
+from rbm_core.kernels.chains import Stream, run_sweeps
+from rbm_core.kernels.threads import group_size, on_all_threads
+
+__all__ = ["FlippedRows", "flip_sweeps", "flipped_rows"]
+
+FlippedRows = tuple[np.ndarray, np.ndarray]
+"""W (V, H) and its transpose side by side, float32: what flip-driven chains add from."""
+
+
+def flipped_rows(W: Tensor) -> FlippedRows:
+    """W and its transpose, for `flip_sweeps`. W: (V, H) on the CPU."""
+    own = np.ascontiguousarray(W.detach().numpy(), np.float32)
+    return own, np.ascontiguousarray(own.T)
+
+
+def flip_sweeps(
+    rows: FlippedRows,
+    vbias: Tensor,
+    hbias: Tensor,
+    v: Tensor,
+    n: int,
+    rng: Rng,
+    *,
+    beta: float = 1.0,
+    held: Tensor | None = None,
+    values: Tensor | None = None,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """n sweeps v → h → v of flip-driven chains at inverse temperature beta: (v, h, mean_v, mean_h) after them.
+
+    v: (N, V) uint8, kept. held: (V,) bool, the pixels that keep their values, (1 or N, V) uint8. The states come back
+    as uint8, the means that the newest draws were drawn from as float32. Random numbers are those that 2n calls of
+    `Rng.bernoulli` would use.
+    """
+    (W, WT), v = rows, v.clone()
+    h = torch.zeros(len(v), W.shape[1], dtype=torch.uint8)
+    mean_v, mean_h = torch.empty(v.shape), torch.empty(h.shape)
+    group = group_size(len(v))
+    on_all_threads(
+        run_sweeps,
+        -(-len(v) // group),
+        group,
+        (W, WT, (beta * vbias).float().numpy(), (beta * hbias).float().numpy()),
+        n,
+        np.float32(beta),
+        np.empty(0, np.bool_) if held is None else held.numpy(),
+        np.empty((1, 0), np.uint8) if values is None else values.numpy(),
+        Stream(*rng.next_calls(2 * n)),
+        *(t.numpy() for t in (v, h, mean_v, mean_h)),
+    )
+    return v, h, mean_v, mean_h

@@ -1,0 +1,103 @@
+"""How sweeps are computed: by differences, or by matrix products in float32 or bfloat16; chosen once, by timing."""
+
+import os
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from rbm_core.compute import Rng
+from rbm_core.flips import flip_sweeps, flipped_rows
+
+__all__ = ["PRECISIONS", "pick_precision", "torch_dtype"]
+
+PRECISIONS = ("differences", "float32", "bfloat16")
+_TOO_SMALL = 10**7  # multiplications in a product for which a precision is worth choosing
+_TIMED_SWEEPS, _TIMED_S = 5, 0.1  # sweeps of each way that is timed, and seconds spent on each
+
+
+def torch_dtype(precision: str) -> torch.dtype:
+    """The number format of a precision: float32 for 'differences', which is a way of computing."""
+    return torch.float32 if precision == "differences" else getattr(torch, precision)
+
+
+def pick_precision(n_visible: int, n_hidden: int, chains: int, device: torch.device) -> tuple[str, str]:
+    """The fastest way to sweep chains at these shapes, and a line that says why: differences, float32 or bfloat16.
+
+    'differences' (`kernels.chains`, CPU alone) adds the rows of W whose units flipped; the others multiply by W in that
+    format. Which is fastest depends on the processor: those without bfloat16 instructions emulate it slowly. So each is
+    timed, after a warm-up, over an update's worth of sweeps of units that flip as often as a trained model's. bfloat16
+    rounds weights to 8 bits, so it has to be clearly faster. The outcome is for the caller to keep: timed again, it may
+    differ. RBM_PRECISION stands for the outcome: the tests run as on another processor with it. Raises ValueError if it
+    is none of the three.
+    """
+    if n_visible * n_hidden * chains < _TOO_SMALL:
+        return "float32", "float32 (products this small take no time in any precision)"
+    if forced := os.environ.get("RBM_PRECISION"):
+        if forced not in PRECISIONS:
+            raise ValueError(
+                f"RBM_PRECISION must be {', '.join(PRECISIONS[:-1])} or {PRECISIONS[-1]}, got {forced!r}; "
+                "unset it to have it timed"
+            )
+        return forced, f"{forced} (set by RBM_PRECISION)"
+    ways = _ways_to_sweep(n_visible, n_hidden, chains, device)
+    seconds = {name: _fastest(sweeps, device) for name, sweeps in ways.items()}
+    chosen = min(seconds, key=lambda name: seconds[name] / (0.7 if name == "bfloat16" else 1.0))
+    timing = ", ".join(f"{name} {1e3 * s:.2f} ms" for name, s in seconds.items())
+    return chosen, f"{chosen} ({_TIMED_SWEEPS} sweeps at this run's shapes: {timing})"
+
+
+def _ways_to_sweep(V: int, H: int, chains: int, device: torch.device) -> dict[str, Callable[[], object]]:
+    """name -> a function that makes _TIMED_SWEEPS sweeps of a model without weights, from a state of its own.
+
+    A tenth of its pixels and two fifths of its hidden units toss a coin; the others never change. So 5 % and 20 % flip
+    in a sweep, of 13 % and 49 % that are on, as in the middle of training on MNIST.
+    """
+    rng = Rng(0, "timing", device)
+
+    def biases(n: int, coins: float, on: float) -> Tensor:
+        place = torch.linspace(0, 1, n, device=device)[
+            torch.randperm(n, generator=torch.Generator().manual_seed(n))
+        ]
+        return torch.where(place < coins, 0.0, torch.where(place < coins + on, 30.0, -30.0))
+
+    vbias, hbias = biases(V, 0.10, 0.08), biases(H, 0.40, 0.29)
+
+    def products(dtype: torch.dtype) -> Callable[[], object]:
+        W = torch.zeros(V, H, dtype=dtype, device=device)
+        h = torch.ones(chains, H, dtype=dtype, device=device)
+        v, x, y = (
+            torch.empty(chains, V, dtype=dtype, device=device),
+            torch.empty_like(h),
+            h.new_empty(chains, V),
+        )
+
+        def sweeps() -> None:
+            for _ in range(_TIMED_SWEEPS):
+                rng.bernoulli(torch.mm(h, W.T, out=y), vbias, out=v)
+                rng.bernoulli(torch.mm(v, W, out=x), hbias, out=h)
+
+        return sweeps
+
+    ways = {str(d).removeprefix("torch."): products(d) for d in (torch.float32, torch.bfloat16)}
+    if device.type != "cpu":
+        return ways
+    rows = flipped_rows(torch.zeros(V, H))
+    v = (vbias > 0).to(torch.uint8).repeat(chains, 1)
+    return {"differences": lambda: flip_sweeps(rows, vbias, hbias, v, _TIMED_SWEEPS, rng), **ways}
+
+
+def _fastest(work: Callable[[], object], device: torch.device) -> float:
+    """Seconds of the fastest of a few calls, after one that warms up: noise only ever adds."""
+    best, begun = float("inf"), time.perf_counter()
+    work()
+    while True:
+        start = time.perf_counter()
+        work()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        now = time.perf_counter()
+        best = min(best, now - start)
+        if now - begun > _TIMED_S:
+            return best
