@@ -377,7 +377,7 @@ def evaluate(
         int, typer.Option(min=1, help="Estimator mixing: the longest sampling time.")
     ] = 100_000,
     precision: Annotated[
-        str, typer.Option(help="Number format of the products: auto, bfloat16, float32 or float64.")
+        str, typer.Option(help="How chains are swept: auto, differences, bfloat16, float32 or float64.")
     ] = "auto",
     seed: Seed = 0,
     runs: Runs = None,

@@ -151,9 +151,9 @@ class RunConfig(BaseModel):
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",
         description="Where to compute: auto takes a CUDA GPU if there is one.",
     )
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
+    precision: Literal["auto", "differences", "float32", "bfloat16"] = Field(
         "auto",
-        description="Number format of the matrix products: auto times both; master weights stay float32.",
+        description="How sweeps are computed: by adding what changed (differences), or by matrix products in float32 or bfloat16. Auto takes the fastest here; weights stay float32.",
     )
     log_every: int = Field(100, ge=1, description="Updates between two points of the curves.")
     max_snapshots: int = Field(64, ge=4, le=1000, description="Moments of the run kept for the time slider.")
@@ -166,6 +166,8 @@ class RunConfig(BaseModel):
             raise ValueError(
                 "precision bfloat16 rounds real-valued pixels too coarsely; Gaussian units need float32"
             )
+        if self.precision == "differences" and (self.visible == "gaussian" or self.binarisation == "none"):
+            raise ValueError("precision differences needs pixels of 0 and 1; real-valued ones need float32")
         return self
 
 

@@ -160,7 +160,7 @@ def half_sweep(layer, other, rows, scale, held, values, renew, stream, call, fir
         for i in range(held.shape[0]):
             if held[i]:
                 layer.fired[i] = values[(first + chain) % values.shape[0], i]
-        if _take_up(layer, chain, renew, marks):
+        if _take_up(layer, chain, renew, marks) and rows.shape[0]:
             other.x[chain] = float32(0.0)
     add_rows(other.x, other.shift.shape[0], rows, marks[0], marks[1])
 

@@ -26,7 +26,6 @@ from copy import deepcopy
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from rbm_core.likelihood.ais import AISResult, Bracket, ais, reverse_ais, sweeps, temperatures
@@ -99,14 +98,14 @@ class OnlineLogZ:
         step: int,
         *,
         particles: Tensor | None = None,
-        dtype: torch.dtype = torch.float32,
+        precision: str = "float32",
     ) -> tuple[float, float] | None:
         """(log Z, standard error) in nats of the model after this step; None until the first annealing is due, and of a
         model that blows up.
 
         free_energy: mean F of a fixed set of training cases under this model; −free_energy − log Z is their likelihood.
-        particles: (N, V), the run's persistent chains, where reverse AIS begins; without them AIS stands alone. dtype:
-        of the annealing's products, float32 or bfloat16.
+        particles: (N, V), the run's persistent chains, where reverse AIS begins; without them AIS stands alone.
+        precision: of the annealing, as in `ais`.
         """
         if not math.isfinite(free_energy):
             return None  # the trainer says so; ais and exact_log_z would refuse
@@ -118,7 +117,7 @@ class OnlineLogZ:
         due = [n for at, n in self.plan.items() if self._step < at <= step]
         self._step = step
         if due:
-            self._anchor(rbm, free_energy, due[-1], particles, dtype)
+            self._anchor(rbm, free_energy, due[-1], particles, precision)
         if not self._passed:
             return None
         likelihood, variance = self._expected()
@@ -138,10 +137,10 @@ class OnlineLogZ:
         return likelihood + _FLATTENS * slope * gone, variance
 
     def _anchor(
-        self, rbm: RBM, free_energy: float, work: int, particles: Tensor | None, dtype: torch.dtype
+        self, rbm: RBM, free_energy: float, work: int, particles: Tensor | None, precision: str
     ) -> None:
         """Measure log Z by short annealings from both sides, and join it to what was expected."""
-        measured = self._measure(rbm, work, particles, str(dtype).removeprefix("torch."))
+        measured = self._measure(rbm, work, particles, precision)
         likelihood, noise = -free_energy - measured.log_z, measured.stderr**2 + _FLOOR**2
         if not math.isfinite(likelihood):
             return  # a model that blows up; the trainer says so

@@ -15,6 +15,7 @@ from rbm_core.diagnostics import dead_units, flips_per_sweep, saturated_units
 from rbm_core.likelihood.ais import base_rate
 from rbm_core.likelihood.online import OnlineLogZ
 from rbm_core.likelihood.pseudo import stochastic_pseudo_log_likelihood
+from rbm_core.precision import torch_dtype
 from rbm_core.runs.vocabulary import MONITORED, PROBED
 from rbm_core.training.batches import Batches
 from rbm_core.training.optimiser import learning_rate, momentum
@@ -188,7 +189,7 @@ class Monitor:
         # Chains that begin at the data each time never went anywhere.
         particles = state.phases.v_chains.float() if self.config.algorithm == "pcd" else None
         estimate = self.online.observe(
-            state.shown, row["free_energy_train"], state.step, particles=particles, dtype=state.dtype
+            state.shown, row["free_energy_train"], state.step, particles=particles, precision=state.precision
         )
         if estimate is None:
             return {}
@@ -202,7 +203,7 @@ class Monitor:
         """F (B,) of the shown model in the run's precision, with what it was made from: vW before the bias, and
         p(h = 1 | v), both (B, H).
         """
-        rbm, dtype = self.state.shown, self.state.dtype
+        rbm, dtype = self.state.shown, torch_dtype(self.state.precision)
         scaled = v if rbm.inverse_var is None else v * rbm.inverse_var
         logits = torch.mm(scaled.to(dtype), rbm.W.to(dtype))
         means, softplus = means_and_softplus(logits, rbm.hbias)
@@ -210,7 +211,7 @@ class Monitor:
 
     def _visible_logits(self, h: Tensor) -> Tensor:
         """hWᵀ (B, V) of the shown model, before the bias, in the run's precision."""
-        dtype = self.state.dtype
+        dtype = torch_dtype(self.state.precision)
         return torch.mm(h.to(dtype), self.state.shown.W.to(dtype).T)
 
     def snapshot(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from torch import Tensor
 from rbm_core.config import RunConfig
 from rbm_core.gradient import Gradient
 from rbm_core.rbm import RBM
+from rbm_core.sparse import SparsePhases
 
 __all__ = ["Optimiser", "learning_rate", "momentum"]
 
@@ -41,9 +42,10 @@ class Optimiser:
     to update, are tensors too. What is a plain number (the costs, the clipping norm) is baked into the graph: whoever
     changes one captures anew.
 
-    rate (float64), momentum: of the update under way. activity (H,): moving mean of hidden probabilities.
-    velocity: the last step of each parameter, where momentum is used. before: each parameter before the last step,
-    where Adam makes it. averages: the parameters' mean over the latest share of the run, where averaging is on.
+    rate (float64), momentum: of the update under way. activity (H,): moving mean of hidden probabilities. averages: the
+    parameters' mean over the latest share of the run, where averaging is on. averaged: the last step that `ascend` took
+    into it. velocity: the last step of each parameter, where momentum is used. before: each parameter before the last
+    step, where Adam makes it.
     """
 
     def __init__(self, config: RunConfig, model: RBM) -> None:
@@ -54,6 +56,7 @@ class Optimiser:
         self.activity = torch.full((model.n_hidden,), 0.5, device=device)
         self.velocity: list[Tensor] | None = None
         self.averages = [p.clone() for p in self.parameters] if config.averaging else None
+        self.averaged = 0
         self.adam: torch.optim.Adam | None = None
         self.before: list[Tensor] | None = None
         if config.optimizer == "adam":
@@ -122,16 +125,45 @@ class Optimiser:
             target.addcmul_(direction, self.rate)
 
     def average(self, step: int) -> None:
-        """Takes the parameters after this step into their mean over the latest share of the run, however long it is.
+        """Takes the parameters after this step into their mean over the latest share of the run, however long it is."""
+        share = self._share(step)
+        if self.averages is not None and share:
+            torch._foreach_lerp_(self.averages, self.parameters, share)
 
-        Polynomial-decay averaging (Shamir & Zhang 2013).
-        """
+    def _share(self, step: int) -> float:
+        """How far the averages move towards the parameters after this step: polynomial decay (Shamir & Zhang 2013)."""
         if self.averages is None:
-            return
+            return 0.0
         window = self.config.averaging * step
         stride = min(max(1, int(window / _IN_WINDOW)), _STRIDE)
-        if step % stride == 0:
-            torch._foreach_lerp_(self.averages, self.parameters, min(1.0, stride / window))
+        return min(1.0, stride / window) if step % stride == 0 else 0.0
+
+    @property
+    def plain(self) -> bool:
+        """Whether a step is the learning rate times the gradient less weight decay, and nothing else."""
+        costs = self.config.sparsity_cost or self.config.l1 or self.config.max_grad_norm
+        return self.adam is None and self.velocity is None and not costs
+
+    def ascend(
+        self,
+        phases: SparsePhases,
+        offsets: tuple[Tensor | None, Tensor | None],
+        weight_decay: float,
+        step: int,
+    ) -> None:
+        """`apply` and `average` of a `plain` step in one pass over the weights; it becomes number `step`."""
+        share = self._share(step)
+        phases.ascend(
+            self.rate.item(),
+            v_offset=offsets[0],
+            h_offset=offsets[1],
+            weight_decay=weight_decay,
+            average=None if self.averages is None else self.averages[0],
+            share=share,
+        )
+        if self.averages is not None and share:
+            torch._foreach_lerp_(self.averages[1:], self.parameters[1:], share)
+        self.averaged = step
 
     def last_increments(self, gradients: list[Tensor]) -> list[Tensor]:
         """What the last update added to each parameter. gradients: as `apply` left them."""

@@ -201,7 +201,7 @@ class _Trainer:
                 "rbm_core": rbm_core.__version__,
             },
             device={"name": device_name(training.device), "kind": training.device.type},
-            precision=str(training.state.dtype).removeprefix("torch."),
+            precision=training.state.precision,
             precision_note=training.state.precision_note,
             data={
                 "name": dataset.name,

@@ -8,12 +8,14 @@ import torch
 from torch import Tensor
 
 from rbm_core import gibbs
-from rbm_core.compute import Rng, pick_precision
+from rbm_core.compute import Rng
 from rbm_core.config import ConfigError, RunConfig
 from rbm_core.gradient import Phases
 from rbm_core.pixels import PixelScale
+from rbm_core.precision import pick_precision, torch_dtype
 from rbm_core.rbm import RBM
 from rbm_core.runs.vocabulary import SETTABLE
+from rbm_core.sparse import SparsePhases
 from rbm_core.training.optimiser import Optimiser
 
 __all__ = ["Streams", "TrainState", "check_memory", "chosen_precision", "n_chains"]
@@ -50,7 +52,8 @@ class TrainState:
     Its tensors are changed in place, by `rbm_core.training.update` alone: a captured CUDA graph works in the memory
     they had when it was captured.
 
-    model: the parameters, float32. phases: chains and gradient, with products in `dtype`. settings: the values that a
+    model: the parameters, float32. precision: how sweeps are computed, one of `rbm_core.precision.PRECISIONS`. phases:
+    chains and gradient, computed that way. settings: the values that a
     person may change, by the names in SETTABLE. v_offset (V,), h_offset (H,): what centring subtracts.
     energies (2,): mean free energy of batch and particles before the last update, in nats. loss_total, loss_count:
     sum of their differences and number of updates since the last row of the curves.
@@ -66,7 +69,7 @@ class TrainState:
         self.settings: dict[str, float] = {name: getattr(config, name) for name in SETTABLE}
         self.model = _own_copy(initial, config, mean, device) if initial else _random(config, mean, device)
         self.streams = Streams.of(config.seed, device)
-        self.dtype, self.precision_note = chosen_precision(config, len(mean), device)
+        self.precision, self.precision_note = chosen_precision(config, len(mean), device)
         self.phases = self._new_phases()
         self._begin_chains(mean)
         self.optimiser = Optimiser(config, self.model)
@@ -76,15 +79,12 @@ class TrainState:
         self.loss_total = torch.zeros((), dtype=torch.float64, device=device)
         self.loss_count = 0
 
-    def _new_phases(self) -> Phases:
-        return Phases(
-            self.model,
-            self.config.batch_size,
-            n_chains(self.config),
-            dtype=self.dtype,
-            rng=self.streams.chains,
-            algorithm=self.config.algorithm,
-        )
+    def _new_phases(self) -> Phases | SparsePhases:
+        config, sizes = self.config, (self.config.batch_size, n_chains(self.config))
+        common: dict[str, Any] = {"rng": self.streams.chains, "algorithm": config.algorithm}
+        if self.precision == "differences":
+            return SparsePhases(self.model, *sizes, **common)
+        return Phases(self.model, *sizes, dtype=torch_dtype(self.precision), **common)
 
     def _begin_chains(self, mean: Tensor) -> None:
         """Chains begin as independent pixels at the data's means, the model without any hidden unit."""
@@ -121,7 +121,7 @@ class TrainState:
             "loss": [float(self.loss_total), self.loss_count],
             "rate": float(self.optimiser.rate),
             "rngs": {name: rng.state() for name, rng in self.streams.named().items()},
-            "dtype": str(self.dtype).removeprefix("torch."),
+            "dtype": self.precision,  # the key by which states of the first format know it
             "precision_note": self.precision_note,
         }
         return {name: t.detach().cpu().clone() for name, t in tensors.items()}, meta
@@ -129,9 +129,9 @@ class TrainState:
     def load(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
         """Continue exactly where `save` was taken. ConfigError, with nothing changed, for a state of other settings."""
         self._check(tensors)
-        if meta["dtype"] != str(self.dtype).removeprefix("torch."):
+        if meta["dtype"] != self.precision:
             # The timing behind 'auto' may fall the other way today; the run goes on in what it began with.
-            self.dtype = getattr(torch, meta["dtype"])
+            self.precision = meta["dtype"]
             self.precision_note = meta["precision_note"]
             self.phases = self._new_phases()
         self.step = int(meta["step"])
@@ -166,14 +166,18 @@ class TrainState:
                 )
 
 
-def chosen_precision(config: RunConfig, n_visible: int, device: torch.device) -> tuple[torch.dtype, str]:
-    """The format of the matrix products, and a line that says why it was chosen."""
+def chosen_precision(config: RunConfig, n_visible: int, device: torch.device) -> tuple[str, str]:
+    """How sweeps are computed, and a line that says why it was chosen. Raises ConfigError for what cannot be."""
+    if config.precision == "differences" and device.type != "cpu":
+        raise ConfigError(
+            "precision 'differences' runs on the CPU alone; choose auto, float32 or bfloat16 on a GPU"
+        )
     if config.precision == "auto" and config.visible == "bernoulli" and config.binarisation != "none":
         rows = max(config.batch_size, n_chains(config))
         return pick_precision(n_visible, config.n_hidden, rows, device)
     # Real-valued pixels would be rounded to 8 bits in bfloat16; 0/1 ones are exact.
-    dtype = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
-    return dtype, str(dtype).removeprefix("torch.")
+    precision = "float32" if config.precision == "auto" else config.precision
+    return precision, precision
 
 
 def check_memory(config: RunConfig, n_visible: int, device: torch.device) -> None:

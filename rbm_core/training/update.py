@@ -17,6 +17,7 @@ from rbm_core.config import ConfigError, RunConfig, make_config
 from rbm_core.datasets import Dataset
 from rbm_core.rbm import RBM
 from rbm_core.runs.vocabulary import SETTABLE
+from rbm_core.sparse import SparsePhases
 from rbm_core.training.batches import Batches
 from rbm_core.training.monitor import Monitor, divergence, snapshot_schedule
 from rbm_core.training.optimiser import learning_rate, momentum
@@ -84,7 +85,8 @@ class Training:
         self._work()
         state.step += 1
         state.loss_count += 1
-        optimiser.average(state.step)
+        if optimiser.averaged != state.step:
+            optimiser.average(state.step)
         return StepInfo(state.step, state.energies.clone())
 
     def _compute(self) -> None:
@@ -96,16 +98,24 @@ class Training:
         self.batches.fill(self._rows, state.streams.binarise, phases.v_batch)
         phases.run(int(state.settings["k"]))
         offsets = (state.v_offset, state.h_offset) if config.centred else (None, None)
-        gradient = phases.gradient(*offsets)
-        data, model = phases.free_energies()
-        state.energies[0].copy_(data)
-        state.energies[1].copy_(model)
-        state.loss_total.add_(data - model)
-        v_mean, h_mean = phases.v_total_data / config.batch_size, phases.h_total_data / config.batch_size
+        weight_decay = float(state.settings["weight_decay"])
+        if isinstance(phases, SparsePhases) and state.optimiser.plain:
+            self._note(phases.free_energies())
+            state.optimiser.ascend(phases, offsets, weight_decay, state.step + 1)
+        else:
+            gradient = phases.gradient(*offsets)
+            self._note(phases.free_energies())
+            state.optimiser.apply(gradient, phases.v_mean_data, phases.h_mean_data, weight_decay)
+            phases.sync()
         if config.centred:
-            state.h_offset.lerp_(h_mean, config.centring_rate)
-        state.optimiser.apply(gradient, v_mean, h_mean, float(state.settings["weight_decay"]))
-        phases.sync()
+            state.h_offset.lerp_(phases.h_mean_data, config.centring_rate)
+
+    def _note(self, free_energies: tuple[Tensor, Tensor]) -> None:
+        """Keeps what the curves and the check for divergence need of an update."""
+        data, model = free_energies
+        self.state.energies[0].copy_(data)
+        self.state.energies[1].copy_(model)
+        self.state.loss_total.add_(data - model)
 
     def _captured(self) -> Callable[[], object]:
         state = self.state

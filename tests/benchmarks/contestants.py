@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rbm_core.compute import pick_precision
 from rbm_core.config import make_config
 from rbm_core.datasets import Dataset
+from rbm_core.precision import pick_precision, torch_dtype
 from rbm_core.training import Training
 
 Update = Callable[[], object]
@@ -221,7 +221,7 @@ def sampling(name: str, n_hidden: int, chains: int, device: str) -> Update:
 
     dtype = torch.float32
     if name != "engine":
-        dtype, _ = pick_precision(784, n_hidden, chains, torch.device(device))
+        dtype = torch_dtype(pick_precision(784, n_hidden, chains, torch.device(device))[0])
     rbm = RBM.initial(784, n_hidden, Rng(0, "weights", device)).to(dtype=dtype)
     rng = Rng(0, "chains", device)
     engine = {"chain": gibbs.from_bernoulli_noise(rbm, chains, Rng(0, "start", device))}

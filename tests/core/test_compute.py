@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from rbm_core.compute import DRAW_RESOLUTION, DeviceError, Rng, pick_precision, resolve_device
+from rbm_core.compute import DRAW_RESOLUTION, DeviceError, Rng, resolve_device
 from rbm_core.kernels import draws, primitives
+from rbm_core.precision import PRECISIONS, pick_precision
 
 
 def uniforms(rng: Rng, rows: int, columns: int) -> np.ndarray:
@@ -144,25 +145,24 @@ def test_an_absent_device_is_refused_in_one_sentence() -> None:
 
 def test_precision_auto_says_what_it_timed_and_chose(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RBM_PRECISION", raising=False)
-    dtype, note = pick_precision(784, 500, 100, torch.device("cpu"))
-    assert note.startswith(str(dtype).removeprefix("torch."))
-    assert "float32 0." in note or "float32 1" in note
-    assert "bfloat16 " in note
+    precision, note = pick_precision(784, 500, 100, torch.device("cpu"))
+    assert note.startswith(precision)
+    assert all(f"{name} " in note for name in PRECISIONS)
+    assert note.count(" ms") == len(PRECISIONS)
     small, why = pick_precision(16, 8, 20, torch.device("cpu"))
-    assert small == torch.float32
+    assert small == "float32"
     assert "small" in why
 
 
-@pytest.mark.parametrize("name", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", PRECISIONS)
 def test_the_environment_chooses_the_precision_that_would_be_timed(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RBM_PRECISION", name)
-    assert pick_precision(784, 500, 100, torch.device("cpu")) == (
-        getattr(torch, name),
-        f"{name} (set by RBM_PRECISION)",
-    )
-    assert pick_precision(16, 8, 20, torch.device("cpu"))[0] == torch.float32
+    assert pick_precision(784, 500, 100, torch.device("cpu")) == (name, f"{name} (set by RBM_PRECISION)")
+    assert pick_precision(16, 8, 20, torch.device("cpu"))[0] == "float32"
     monkeypatch.setenv("RBM_PRECISION", "float8")
-    with pytest.raises(ValueError, match="RBM_PRECISION must be float32 or bfloat16, got 'float8'"):
+    with pytest.raises(
+        ValueError, match="RBM_PRECISION must be differences, float32 or bfloat16, got 'float8'"
+    ):
         pick_precision(784, 500, 100, torch.device("cpu"))

@@ -413,14 +413,14 @@ def test_every_precision_estimates_the_model_as_given() -> None:
     truth, base = exact_log_z(rbm), base_rate(rbm)
     rounded = rbm.to(dtype=torch.bfloat16).to(dtype=torch.float32)
     assert abs(exact_log_z(rounded) - truth) > 0.02
-    for precision in ("bfloat16", "float32", "float64"):
+    for precision in ("differences", "bfloat16", "float32", "float64"):
         # Many chains rather than many seeds: an emulated product costs the same for any number of rows.
         found = ais(rbm, betas=500, n_chains=800, base_vbias=base, seed=0, precision=precision)
         assert abs(found.log_z - truth) < 4 * found.stderr < 0.025, precision
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", ["bfloat16", "float32", "float64"])
+@pytest.mark.parametrize("precision", ["differences", "bfloat16", "float32", "float64"])
 @pytest.mark.parametrize("prepare", [prepare_ais, prepare_reverse_ais])
 def test_saved_and_loaded_annealing_goes_on_bit_for_bit(
     prepare: Callable[..., Annealing], precision: str

@@ -48,6 +48,8 @@ def run(training: Training, steps: int) -> Training:
 VARIANTS = [
     {},
     {"precision": "bfloat16"},
+    {"precision": "differences", "weight_decay": 1e-3, "averaging": 0.1},
+    {"precision": "differences", "algorithm": "cd", "momentum": 0.5, "sparsity_cost": 0.1},
     {"algorithm": "cd", "optimizer": "adam", "learning_rate": 1e-3, "centred": False, "binarisation": "none"},
     {
         "momentum": 0.9,

@@ -301,7 +301,7 @@ class FakeTraining:
 
     def __init__(self, config: RunConfig, dataset: Any, *, device: Any = None, initial: Any = None) -> None:
         self.config, self.device = config, torch.device("cpu")
-        self.state = SimpleNamespace(dtype=torch.float32, precision_note="float32")
+        self.state = SimpleNamespace(precision="float32", precision_note="float32")
         self.step, self.n_steps, self.steps_per_epoch = 0, config.epochs * 16, 16
         self.snapshot_steps = snapshot_schedule(self.n_steps, config.max_snapshots)
         self.rate = config.learning_rate

@@ -1,0 +1,181 @@
+"""Flip-driven chains are Gibbs chains of the model: dense products' draws, stationary, exact up to rounding."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from rbm_core.compute import Rng
+from rbm_core.flips import flip_sweeps, flipped_rows
+from rbm_core.gradient import Phases, gradient
+from rbm_core.rbm import RBM
+from rbm_core.sparse import SparsePhases
+from tests import oracles
+from tests.core.test_gibbs import exact_start, monte_carlo_bound, total_variation
+
+# Fewer units than a vector, a square model, units that fill neither a strip nor a word, more than one word and strip.
+SHAPES = [(4, 3), (64, 64), (100, 37), (37, 100), (200, 130)]
+
+
+@pytest.fixture
+def threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def model(V: int, H: int, seed: int = 1) -> RBM:
+    rng = np.random.default_rng(seed)
+    return RBM.from_numpy(rng.normal(0, 2 / np.sqrt(V), (V, H)), rng.normal(size=V), rng.normal(size=H))
+
+
+def bits(rows: int, n: int, share: float, seed: int) -> torch.Tensor:
+    return torch.tensor(np.random.default_rng(seed).random((rows, n)) < share, dtype=torch.uint8)
+
+
+def swept(rbm: RBM, v: torch.Tensor, k: int, **options: object) -> tuple[torch.Tensor, ...]:
+    rows = flipped_rows(rbm.W)
+    return flip_sweeps(rows, rbm.vbias, rbm.hbias, v, k, Rng(2, "chains"), **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("V", "H"), SHAPES)
+def test_differences_draw_what_dense_products_draw_from_the_same_numbers(V: int, H: int) -> None:
+    rbm, v, rng = model(V, H), bits(70, V, 0.3, 2), Rng(2, "chains")
+    got_v, got_h, mean_v, mean_h = swept(rbm, v, 5, beta=0.8)
+    v = v.float()
+    for _ in range(5):
+        logits_h = v @ rbm.W + rbm.hbias
+        h = rng.bernoulli(logits_h, scale=0.8)
+        logits_v = h @ rbm.W.T + rbm.vbias
+        v = rng.bernoulli(logits_v, scale=0.8)
+    # A draw differs where its uniform number lies within rounding of the probability: 1e-6 of them.
+    assert torch.equal(got_v.float(), v)
+    assert torch.equal(got_h.float(), h)
+    torch.testing.assert_close(mean_h, torch.sigmoid(0.8 * logits_h), atol=2e-6, rtol=0)
+    torch.testing.assert_close(mean_v, torch.sigmoid(0.8 * logits_v), atol=2e-6, rtol=0)
+
+
+@pytest.mark.parametrize("sweeps", [1, 4, 16])
+def test_flip_driven_chains_are_stationary_at_the_model(sweeps: int) -> None:
+    arrays = oracles.tiny_model(1)
+    v = swept(RBM.from_numpy(*arrays), exact_start(arrays).to(torch.uint8), sweeps)[0]
+    assert total_variation(v.float(), arrays) < monte_carlo_bound(arrays)
+
+
+def test_chains_that_forget_the_hidden_bias_or_a_row_fail_the_same_check() -> None:
+    arrays = oracles.tiny_model(1)
+    W, b, c = arrays
+    start = exact_start(arrays).to(torch.uint8)
+    for broken in (RBM.from_numpy(W, b, np.zeros_like(c)), RBM.from_numpy(W * [[1], [1], [1], [0]], b, c)):
+        v = swept(broken, start, 4)[0]
+        assert total_variation(v.float(), arrays) > 2 * monte_carlo_bound(arrays)
+
+
+def test_rounding_stays_bounded_over_a_thousand_sweeps() -> None:
+    rbm = model(200, 130)
+    _, h, mean_v, _ = swept(rbm, bits(64, 200, 0.3, 3), 1000)
+    exact = torch.sigmoid(h.double() @ rbm.W.T.double() + rbm.vbias.double())
+    # Between two fresh sums lie at most 256 sweeps of at most 65 rows, a float32 rounding of up to 2⁻²⁴ · 32 each:
+    # a random walk of standard deviation √(256 · 65) · 2⁻²⁴ · 32 / √3. Five of them, and σ′ ≤ ¼.
+    bound = 5 * np.sqrt(256 * 65 / 3) * 32 * 2.0**-24 / 4
+    assert bound < 2e-4
+    assert float((mean_v.double() - exact).abs().max()) < bound
+
+
+@pytest.mark.usefixtures("threads")
+def test_chains_are_the_same_bits_on_one_two_and_three_threads() -> None:
+    rbm, found = model(100, 37), []
+    for n in (1, 2, 3):
+        torch.set_num_threads(n)
+        found.append(swept(rbm, bits(150, 100, 0.3, 4), 300))
+    for other in found[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
+
+
+def test_held_pixels_keep_their_values() -> None:
+    rbm, values = model(100, 37), bits(20, 100, 0.5, 5)
+    held = torch.arange(100) < 30
+    v = swept(rbm, values, 3, held=held, values=values)[0]
+    assert torch.equal(v[:, :30], values[:, :30])
+    assert not torch.equal(v, values)
+
+
+# Phases -------------------------------------------------------------------------------------------------------------
+
+
+def phases(rbm: RBM, B: int, N: int, algorithm: str) -> SparsePhases:
+    V, H = rbm.W.shape
+    made = SparsePhases(rbm, B, N, rng=Rng(2, "chains"), algorithm=algorithm)  # type: ignore[arg-type]
+    made.v_batch.copy_(bits(B, V, 0.2, 6))
+    made.chains_h.copy_(bits(N, H, 0.5, 7))
+    return made
+
+
+def copied(rbm: RBM) -> RBM:
+    return RBM(rbm.W.clone(), rbm.vbias.clone(), rbm.hbias.clone())
+
+
+CASES = [(*shape, *sizes, a) for shape in SHAPES for sizes, a in (((30, 70), "pcd"), ((50, 50), "cd"))]
+
+
+@pytest.mark.parametrize(("V", "H", "B", "N", "algorithm"), CASES)
+def test_sparse_phases_draw_and_add_up_what_dense_ones_do(
+    V: int, H: int, B: int, N: int, algorithm: str
+) -> None:
+    rbm = model(V, H)
+    sparse = phases(rbm, B, N, algorithm)
+    dense = Phases(rbm, B, N, dtype=torch.float32, rng=Rng(2, "chains"), algorithm=algorithm)  # type: ignore[arg-type]
+    dense.v_batch.copy_(sparse.v_batch)
+    dense.chains_h.copy_(sparse.chains_h)
+    sparse.run(3)
+    dense.run(3)
+    assert torch.equal(sparse.v_chains.float(), dense.v_chains)
+    if algorithm == "pcd":  # CD begins the next update at its data
+        assert torch.equal(sparse.chains_h.float(), dense.chains_h)
+    mu, lam = torch.full((V,), 0.2), torch.full((H,), 0.4)
+    got = sparse.gradient(mu, lam)
+    expected = gradient(rbm, sparse.v_batch.float(), sparse.v_chains.float(), v_offset=mu, h_offset=lam)
+    for g, e in zip(got.tensors(), expected.tensors(), strict=True):
+        assert (g - e).abs().max() < 2e-6 * max(1.0, float(e.abs().max())) + 1e-6
+    for f, v in zip(sparse.free_energies(), (sparse.v_batch, sparse.v_chains), strict=True):
+        assert float(f) == pytest.approx(float(rbm.free_energy(v.float()).mean()), rel=1e-5)
+    torch.testing.assert_close(sparse.v_mean_data, sparse.v_batch.float().mean(0))
+    torch.testing.assert_close(sparse.h_mean_data, rbm.mean_h_from_v(sparse.v_batch.float()).mean(0))
+
+
+@pytest.mark.parametrize(("V", "H"), SHAPES)
+def test_ascending_is_a_step_along_the_gradient_and_keeps_transpose_and_average(V: int, H: int) -> None:
+    rbm = model(V, H)
+    before, average = copied(rbm), torch.zeros(V, H)
+    taken = phases(rbm, 40, 60, "pcd")
+    taken.run(2)
+    mu, lam = torch.full((V,), 0.2), torch.full((H,), 0.4)
+    g = [t.clone() for t in taken.gradient(mu, lam).tensors()]
+    taken.ascend(0.1, v_offset=mu, h_offset=lam, weight_decay=0.5, average=average, share=0.25)
+    step = g[0] - 0.5 * before.W
+    torch.testing.assert_close(rbm.W, before.W + 0.1 * step, atol=1e-6, rtol=0)
+    torch.testing.assert_close(rbm.vbias, before.vbias + 0.1 * g[1])
+    torch.testing.assert_close(rbm.hbias, before.hbias + 0.1 * g[2])
+    torch.testing.assert_close(average, 0.25 * rbm.W)
+    torch.testing.assert_close(taken.grad.W, step, atol=1e-5, rtol=0)
+    kept = taken._WT.copy()
+    taken.sync()
+    np.testing.assert_array_equal(kept, taken._WT)
+
+
+@pytest.mark.usefixtures("threads")
+def test_updates_are_the_same_bits_on_one_two_and_three_threads() -> None:
+    found = []
+    for n in (1, 2, 3):
+        torch.set_num_threads(n)
+        rbm = model(200, 130)
+        taken = phases(rbm, 100, 150, "pcd")
+        for _ in range(3):
+            taken.run(2)
+            taken.ascend(0.05, v_offset=torch.full((200,), 0.2), h_offset=torch.full((130,), 0.4))
+        found.append(
+            [*taken.grad.tensors(), rbm.W, rbm.vbias, rbm.hbias, taken.chains_h, *taken.free_energies()]
+        )
+    for other in found[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
