@@ -17,13 +17,13 @@ from rbm_core.runs import notes as runs_notes
 from rbm_core.runs import reader as runs_reader
 from rbm_core.runs.vocabulary import LIVE_STATES
 
-# OpenBLAS threads go on spinning after each product. With two of them a refresh of the live page cost 47 ms
-# of processor time, with one 24 (two busy cores), and what is saved the trainer has.
+# OpenBLAS threads go on spinning after each product and take the trainer's time: a refresh of the live page cost 47 ms
+# of processor time with two threads and 24 ms with one (two busy cores).
 threadpool_limits(limits=1, user_api="blas")
 
 SHIPPED_RUN = store.SHIPPED_RUN
 _SNAPSHOTS_KEPT = 96  # a 784 x 500 snapshot is 1.6 MB as float32
-_MOST_IMAGES = 10_000  # 8 MB: enough to find what excites a unit; a whole training set would be 47 MB
+_MOST_IMAGES = 10_000  # 8 MB: enough to find what excites a unit; all of MNIST's would be 43 MB
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
@@ -45,7 +45,7 @@ def _path_and_birth(name: str) -> tuple[Path, int]:
 
 
 def reader(name: str) -> runs_reader.RunReader:
-    """The run's reader, shared by every tab; RunError in one sentence if there is no such run.
+    """The run's reader, shared by all browser tabs; RunError in one sentence if there is no such run.
 
     A run deleted and made again under the same name gets a new reader.
     """

@@ -1,4 +1,4 @@
-"""Pictures and films to take away: frames of grey or colour, each with a caption beneath, as GIF, WebP or PNG."""
+"""Pictures and animations to take away: frames of grey or colour with captions, encoded as PNG, GIF or WebP."""
 
 import io
 import itertools
@@ -11,32 +11,32 @@ from PIL import Image, ImageDraw, ImageFont
 
 Format = Literal["gif", "webp"]
 MOST_FRAMES = 600
-MOST_PIXELS = 90_000_000  # of all frames together, captions included: some 5 s of work, a few megabytes
-_SIDE = 560  # small pictures are blown up towards this many pixels
-_NARROWEST = 280  # what a caption needs
+MOST_PIXELS = 90_000_000  # of all frames together, captions included: about 5 s of work and a few megabytes
+_SIDE = 560  # a smaller picture is enlarged by a whole number to about this many pixels
+_NARROWEST = 280  # pixels; a caption is unreadable in less
 _PAPER, _INK = 255, 40
-_GREYS = 16  # of a caption in a GIF of many colours: they leave the palette to the picture
-# Pillow's own font knows Latin letters, figures and the middle dot: what else a caption holds is spelt with them.
+_GREYS = 16  # greys of a caption: in a GIF of many colours the rest of the palette is the picture's
+# Pillow's own font has Latin letters, figures and the middle dot: other characters of a caption are spelt with them.
 _SPELT = str.maketrans({"−": "-", "–": "-", "—": "-", "→": "->", "×": "x", "≈": "~"})
 
 
-class FilmError(ValueError):
-    """Why there is no film, in one sentence."""
+class AnimationError(ValueError):
+    """Why no animation can be made, in one sentence."""
 
 
 def animation(
     frames: Sequence[np.ndarray], *, fps: float, captions: str | Sequence[str], format: Format
 ) -> bytes:
-    """The frames as one endlessly looping film, a caption beneath each.
+    """The frames as one endlessly looping animation, a caption beneath each.
 
-    frames: uint8 (h, w) grey or (h, w, 3) colour, all of one shape; a small frame is blown up by a whole number.
+    frames: uint8 (h, w) grey or (h, w, 3) colour, all of one shape; a small frame is enlarged by a whole number.
     captions: one for all, or one a frame. format: "webp" keeps every pixel as it is; "gif" has one palette of 256
-    colours for the whole film, exact where that is enough, as it is for grey. fps: frames a second, in a GIF to
-    the hundredth of a second. Frames that look the same are stored once, shown as long.
-    Raises FilmError for no frame, for frames of different shapes, and beyond MOST_FRAMES or MOST_PIXELS.
+    colours for all frames, exact where 256 are enough, as they are for grey. fps: frames a second; a GIF rounds each
+    frame's time to a hundredth of a second. Frames that look the same are stored once and shown for their sum.
+    Raises AnimationError for no frame, for frames of different shapes, and beyond MOST_FRAMES or MOST_PIXELS.
     """
     if not 0 < fps <= 50:
-        raise FilmError(f"a film runs at more than 0 and at most 50 frames a second, got {fps:g}")
+        raise AnimationError(f"an animation runs at more than 0 and at most 50 frames a second, got {fps:g}")
     pages = _pages(frames, captions)
     unit = 10 if format == "gif" else 1
     ends = [round(1000 / fps * n / unit) * unit for n in range(len(pages) + 1)]
@@ -55,14 +55,14 @@ def animation(
 
 
 def picture(frame: np.ndarray, caption: str) -> bytes:
-    """One frame, uint8 (h, w) or (h, w, 3), as a PNG with its caption beneath. Raises FilmError as `animation`."""
+    """One frame, uint8 (h, w) or (h, w, 3), as a PNG with its caption beneath. Raises AnimationError as `animation`."""
     file = io.BytesIO()
     Image.fromarray(_pages([frame], caption)[0]).save(file, "png", optimize=True)
     return file.getvalue()
 
 
 def tiled(tiles: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
-    """uint8 (N, h, w) or (N, h, w, 3) tiles row by row in a grid of so many columns, a gap of mid-grey between.
+    """uint8 (N, h, w) or (N, h, w, 3) tiles row by row in a grid of `columns`, with a mid-grey gap between.
 
     Returns (H, W) or (H, W, 3).
     """
@@ -76,28 +76,28 @@ def tiled(tiles: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
 
 
 def _pages(frames: Sequence[np.ndarray], captions: str | Sequence[str]) -> list[np.ndarray]:
-    """Each frame, blown up, with its caption beneath: uint8 arrays of one shape."""
+    """Each frame, enlarged, with its caption beneath: uint8 arrays of one shape."""
     if not len(frames):
-        raise FilmError("a film needs at least one frame, got none")
+        raise AnimationError("an animation needs at least one frame, got none")
     if len(frames) > MOST_FRAMES:
-        raise FilmError(
-            f"a film holds at most {MOST_FRAMES} frames, got {len(frames):,}; take every second one"
+        raise AnimationError(
+            f"an animation holds at most {MOST_FRAMES} frames, got {len(frames):,}; take every second one"
         )
     shape = frames[0].shape
     if len(shape) not in (2, 3) or any(frame.shape != shape for frame in frames):
         shapes = ", ".join(sorted({str(frame.shape) for frame in frames}))
-        raise FilmError(f"the frames of a film have one shape, (h, w) or (h, w, 3), got {shapes}")
+        raise AnimationError(f"the frames of an animation have one shape, (h, w) or (h, w, 3), got {shapes}")
     words = [captions] * len(frames) if isinstance(captions, str) else list(captions)
     if len(words) != len(frames):
-        raise FilmError(
-            f"a film of {len(frames)} frames takes one caption or {len(frames)}, got {len(words)}"
+        raise AnimationError(
+            f"an animation of {len(frames)} frames takes one caption or {len(frames)}, got {len(words)}"
         )
     zoom = max(1, round(_SIDE / max(shape[:2])))
     while zoom > 1 and _size(shape, zoom) * len(frames) > MOST_PIXELS:
         zoom -= 1
     if _size(shape, zoom) * len(frames) > MOST_PIXELS:
-        raise FilmError(
-            f"a film of {len(frames):,} frames of {shape[1]} × {shape[0]} pixels passes the "
+        raise AnimationError(
+            f"an animation of {len(frames):,} frames of {shape[1]} × {shape[0]} pixels passes the "
             f"{MOST_PIXELS // 10**6} million pixels it may have in all; take fewer frames"
         )
     width = max(shape[1] * zoom, _NARROWEST)
@@ -106,7 +106,7 @@ def _pages(frames: Sequence[np.ndarray], captions: str | Sequence[str]) -> list[
 
 
 def _size(shape: tuple[int, ...], zoom: int) -> int:
-    """The pixels of a page, its caption reckoned at three lines."""
+    """The pixels of a page whose caption has three lines."""
     return (shape[0] * zoom + 60) * max(shape[1] * zoom, _NARROWEST)
 
 
@@ -152,7 +152,7 @@ def _lines(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width:
 
 
 def _spelt(text: str) -> str:
-    """The text in letters the font has: accents are dropped, and what is left unknown becomes a question mark."""
+    """The text in characters that the font has: accents are dropped, other unknown characters become question marks."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     return "".join(c if c.isascii() or c in "·…" else "?" for c in plain)
 
@@ -163,7 +163,7 @@ def _indexed(pages: list[np.ndarray]) -> list[Image.Image]:
     seen, counts = np.zeros(1 << 24, bool), np.zeros(1 << 24, np.int64)
     for code in codes:
         seen[code] = True
-        some, times = np.unique(code[::4, ::4], return_counts=True)  # a sixteenth is enough to weigh by
+        some, times = np.unique(code[::4, ::4], return_counts=True)  # a sixteenth is enough
         counts[some] += times
     colours = np.flatnonzero(seen)
     rgb = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], 1).astype(np.uint8)
@@ -172,7 +172,7 @@ def _indexed(pages: list[np.ndarray]) -> list[Image.Image]:
         palette = rgb
         index[colours] = np.arange(len(colours))
     else:
-        # Each colour as often as it is used, so that what covers much of the film is kept true.
+        # Each colour is repeated as often as it is used, so that the palette is most exact for what covers most.
         often = 1 + counts[colours] * 8 * len(colours) // counts.sum()
         row = Image.fromarray(rgb.repeat(often, 0)[None]).quantize(256, Image.Quantize.MEDIANCUT)
         palette = np.array(row.getpalette(), np.uint8).reshape(-1, 3)

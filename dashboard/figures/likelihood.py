@@ -21,8 +21,8 @@ _DFS = (
 
 
 @dataclass(frozen=True)
-class Told:
-    """What stands beside a figure: its title, a caption, and behind "About …" words, formula and source."""
+class Words:
+    """What a figure's title and caption say, and behind "About <picture>" its text, formula and source."""
 
     title: str
     caption: str
@@ -32,8 +32,8 @@ class Told:
     source: str
 
 
-TOLD = {
-    "convergence": Told(
+WORDS = {
+    "convergence": Words(
         "Do the two sides meet?",
         "Forward AIS closes in on log Z from below, reverse AIS from above; dotted, both joined. They must meet before "
         "the number can be believed, and enough chains must carry the weight, beside this.",
@@ -46,7 +46,7 @@ TOLD = {
         r"w = \prod_k \frac{p^*_k(v_{k-1})}{p^*_{k-1}(v_{k-1})}",
         f"{_SM}; {_BGS}.",
     ),
-    "weights": Told(
+    "weights": Words(
         "Do the chains agree?",
         "Each chain's own estimate. A narrow heap is good: all chains count. A few far right of the blue heap outweigh "
         "all the others, and more such may be missing.",
@@ -57,7 +57,7 @@ TOLD = {
         r"{\sum_m \bigl(w^{(m)}\bigr)^2}",
         f"{_SM}.",
     ),
-    "spread": Told(
+    "spread": Words(
         "Where on the way do they part?",
         "How far the chains' own estimates come apart on the way from no weights to this model. Where they part "
         "suddenly, the model changes its mind, and more temperatures are needed there.",
@@ -69,7 +69,7 @@ TOLD = {
         r"\prod_j \Bigl(1 + e^{\beta (c_j + (vW)_j)}\Bigr)",
         f"{_SM}, §4.2.",
     ),
-    "mixing": Told(
+    "mixing": Words(
         "Do noise and data meet?",
         "Once the two curves lie on one another the chains have forgotten where they began; before that, samples "
         "are no samples of the model.",
@@ -79,7 +79,7 @@ TOLD = {
         r"F(v) = -\log \sum_h e^{-E(v,h)}",
         f"{_DFS}.",
     ),
-    "accuracy": Told(
+    "accuracy": Words(
         "Do samples look like data?",
         "Both curves stand at ½ where samples and data cannot be told apart. Best near k and worse later: the model "
         "was trained out of equilibrium.",
@@ -91,7 +91,7 @@ TOLD = {
         r"\mathrm{AA}_{\text{syn}} = \tfrac1N \sum_i \mathbf 1[d_{ST}(i) > d_{SS}(i)]",
         f"Yale et al., *Generation and evaluation of privacy preserving synthetic health data* (2020); {_DFS}.",
     ),
-    "autocorrelation": Told(
+    "autocorrelation": Words(
         "How long does a chain remember?",
         "Correlation of a chain's free energy with its own past: the sooner it falls to nought, the better it mixes.",
         "the chain's memory",
@@ -100,7 +100,7 @@ TOLD = {
         r"\rho(t) = \frac{\mathrm{Cov}(F_s, F_{s+t})}{\mathrm{Var}(F)}, \qquad \tau = 1 + 2 \sum_{t \ge 1} \rho(t)",
         "Sokal, *Monte Carlo methods in statistical mechanics* (1997), §3.",
     ),
-    "free-energies": Told(
+    "free-energies": Words(
         "Does the model tell data from noise?",
         "Samples should lie where the data lie: further left means that the model favours something else. Test far "
         "right of training means overfitting.",
@@ -114,8 +114,8 @@ TOLD = {
 
 
 def _dress(figure: go.Figure, dark: bool, what: str, **layout: Any) -> go.Figure:
-    """The figure under its title, its legend, where it has one, in a line of its own below that."""
-    title = {"title_text": TOLD[what].title}
+    """The figure with its title, and below that its legend in a line of its own."""
+    title = {"title_text": WORDS[what].title}
     legend = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "xanchor": "left"}
     margin = {"l": 8, "r": 8, "t": 72, "b": 8}
     return dress(figure, dark, 350, showlegend=True, legend=legend, margin=margin, **title, **layout)
@@ -240,7 +240,7 @@ def free_energies(kinds: Mapping[str, Sequence[float]], dark: bool) -> go.Figure
         figure.update_xaxes(range=[low - 0.05 * (high - low), right])
         noise = float(np.median(kinds["noise"])) if kinds.get("noise") else low
         if noise > right:
-            # Noise stands so far off that on a common axis the rest would be one bar.
+            # Noise lies so far off that on a common axis everything else would be one bar.
             figure.add_annotation(
                 x=1,
                 y=0.9,
@@ -257,7 +257,7 @@ def free_energies(kinds: Mapping[str, Sequence[float]], dark: bool) -> go.Figure
 
 
 def _sweeps_axis(figure: go.Figure, k: int | None, dark: bool) -> None:
-    """A log axis of sweeps, the start itself at its left end, the k of training a dashed line."""
+    """A log axis of sweeps with the start at its left end; k sweeps, as in training, are a dashed line."""
     title = "sweeps"
     if k is not None:
         title += f" (dashed: k = {k} of training)"
@@ -294,7 +294,7 @@ def mixing(curve: Sequence[Mapping[str, Any]], k: int | None, dark: bool) -> go.
     _sweeps_axis(figure, k, dark)
     figure.update_yaxes(title="free energy of the chains, nats")
     if len(curve) > 2:
-        # Noise stands hundreds of nats above everything else; the axis is for where the chains go.
+        # Noise begins hundreds of nats above everything else; the axis shows where the chains go after two points.
         later = np.array([one[name] for one in curve[2:] for name in ("noise", "data")], float)
         low, high = float(later.min()), float(later.max())
         figure.update_yaxes(range=[low - 0.08 * (high - low), high + 0.08 * (high - low)])
@@ -324,7 +324,7 @@ def accuracy(curve: Sequence[Mapping[str, Any]], k: int | None, dark: bool) -> g
 
 
 def autocorrelation(found: Mapping[str, Sequence[float]], dark: bool) -> go.Figure:
-    """How much of its free energy a chain still knows after some sweeps."""
+    """Correlation of a chain's free energy with its own value some sweeps before."""
     figure = go.Figure()
     figure.add_scatter(
         x=[max(float(t), 0.5) for t in found["lag"]],
@@ -336,11 +336,11 @@ def autocorrelation(found: Mapping[str, Sequence[float]], dark: bool) -> go.Figu
     figure.add_hline(y=0, line={"width": 1, "color": lines(dark)["grey"]})
     figure.update_xaxes(title="sweeps apart", type="log", dtick=1)
     figure.update_yaxes(title="autocorrelation of the free energy", range=[-0.15, 1.05])
-    return dress(figure, dark, 350, title_text=TOLD["autocorrelation"].title)
+    return dress(figure, dark, 350, title_text=WORDS["autocorrelation"].title)
 
 
 def available(one: Mapping[str, Any], k: int | None, dark: bool) -> dict[str, go.Figure]:
-    """Every figure that the evaluation `one` has numbers for, by its name in TOLD, in the order of the page.
+    """Every figure that the evaluation `one` has numbers for, by its name in WORDS, in the order of the page.
 
     one: its progress record. k: the sweeps a chain made between two updates of the training, if known.
     """

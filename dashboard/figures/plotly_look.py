@@ -1,4 +1,4 @@
-"""One look for the Plotly figures of pages at rest, and how their camera button saves them."""
+"""The look of all Plotly figures, and how their camera button saves them."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ CAMERAS = ("svg", "png")
 
 
 def lines(dark: bool) -> dict[str, str]:
-    """The line colours that can be read on this ground."""
+    """The line colours that are legible on a dark or a light page."""
     return palette.LINES_DARK if dark else palette.LINES_LIGHT
 
 
@@ -19,7 +19,7 @@ def ink(dark: bool) -> str:
 
 
 def paper(dark: bool) -> str:
-    """The page's own ground: a saved figure takes it along, or pale ink would end on white paper."""
+    """The page's background. A saved figure keeps it, since pale lines would not be seen on white."""
     return "#11161C" if dark else "#FFFFFF"
 
 
@@ -30,7 +30,7 @@ def soft(colour: str, share: float) -> str:
 
 
 def dress(figure: go.Figure, dark: bool, height: int, **layout: Any) -> go.Figure:
-    """Paper, grid and margins; what the figure says stays its own."""
+    """Sets paper, grid, margins and title of the figure, and returns it; `layout` is set last."""
     grid = soft(ink(dark), 0.14)
     figure.update_layout(
         height=height,
@@ -56,7 +56,7 @@ def dress(figure: go.Figure, dark: bool, height: int, **layout: Any) -> go.Figur
 
 
 def config(camera: str, file: str) -> dict[str, Any]:
-    """Plotly's own buttons, few of them, its camera set to save `file` in this format at the size shown."""
+    """Plotly's config: few buttons, and a camera that saves `file` in this format at the size shown."""
     return {
         "displaylogo": False,
         "modeBarButtonsToRemove": [

@@ -47,7 +47,7 @@ def start(
             )
     except OSError as error:
         raise RunError(f"the evaluation could not be started: {error.strerror or error}") from error
-    # Nobody waits for its result; only the process table does for its end.
+    # Its end must be waited for, or it stays in the process table as a zombie.
     threading.Thread(target=child.wait, name=f"evaluation-{name}", daemon=True).start()
 
 

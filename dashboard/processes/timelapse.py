@@ -114,7 +114,7 @@ def make(
 ) -> bytes:
     """The animation's file; `say` is called with its progress in a word or two.
 
-    RunError, animation.FilmError or OSError where none can be made.
+    RunError, animation.AnimationError or OSError where none can be made.
     """
     frames, captions = _frames(reader, list(steps), subject, order, say)
     say("writing")
@@ -164,7 +164,7 @@ def _main(wish: IO[bytes], answers: IO[bytes]) -> None:
             np.array(asked["order"], dtype=np.int64),
             lambda words: answer("words", words),
         )
-    except (RunError, animation.FilmError, OSError, ValueError, IndexError, MemoryError) as error:
+    except (RunError, animation.AnimationError, OSError, ValueError, IndexError, MemoryError) as error:
         answer("error", f"No animation could be made: {error}")
         return
     answer("file", len(file))

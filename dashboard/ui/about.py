@@ -20,7 +20,7 @@ def about(picture: str, text: str, *, formula: str = "", source: str = "") -> No
     """
     parts = [text]
     if formula:
-        # What stands beside one another in a wide window would be cut off in a narrow one.
+        # Formulas beside one another fit a wide window; a narrow one would cut them off.
         lines = r" \\[4pt] ".join(formula.split(r" \qquad "))
         formula = formula if lines == formula else rf"\begin{{gathered}} {lines} \end{{gathered}}"
         parts.append(f"$$\n{formula}\n$$")

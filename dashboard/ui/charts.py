@@ -1,4 +1,4 @@
-"""Plotly figures on pages at rest, and the tables behind them, to look at and to take away."""
+"""Plotly figures on a page, the format in which they are saved, and the tables behind them."""
 
 import csv
 import io
@@ -51,7 +51,7 @@ def chart(figure: Any, key: str, alt: str, file: str = "") -> None:
 
 
 def file_name(*parts: object) -> str:
-    """`mnist-default-step-66000-energy`: the parts that say something, joined so that any disk takes them."""
+    """`mnist-default-step-66000-energy`: the parts that are not empty, in characters that every file system takes."""
     return "-".join(re.sub(r"[^\w.-]+", "-", str(part)) for part in parts if part not in (None, ""))
 
 

@@ -1,8 +1,7 @@
-"""One table of what a link can hold: FIELDS says each query parameter's default, reading and bounds.
+"""What a link can hold: FIELDS gives each query parameter its default, its reading and its bounds.
 
-A page asks `field("step")` for a value and calls `remember("step", 1200)` when the reader
-moves; the URL then reproduces the view. A value that cannot be read falls back to the default,
-and `complaints()` holds one sentence about it for the page to show.
+`field("step")` reads a value; `remember("step", 1200)` writes one, so that the URL reproduces the view. A value that
+cannot be read is replaced by the default, and `complaints()` returns one sentence about it for the page to show.
 """
 
 import math
@@ -73,14 +72,14 @@ def switch(default: bool) -> Field:
 
 
 def automatic(field: Field) -> Field:
-    """The same field, by default left to what it depends on."""
+    """The same field with "auto" as its default: the page works the value out."""
     return Field(
         "auto", lambda text: text if text == "auto" else field.parse(text), f"auto or {field.expects}"
     )
 
 
 def brief(default: str = "") -> Field:
-    """Words that a reader typed."""
+    """Words typed by a reader, at most 200 characters."""
 
     def parse(text: str) -> str:
         if len(text) > 200:
@@ -106,7 +105,7 @@ def _base64(text: str) -> str:
 
 
 def place(word: str) -> Field:
-    """A number from 0 on, or the word for the one the page chooses."""
+    """A whole number from 0, or `word`, by which the page chooses one."""
 
     def parse(text: str) -> int | str:
         if text == word:
@@ -170,8 +169,7 @@ FIELDS: dict[str, Field] = {
     "image": place("first"),
     # Evaluate: the evaluation whose figures are shown.
     "evaluation": words(),
-    # Compare: what the table shows first, the runs side by side (names joined by commas), and the curve laid over one
-    # another.
+    # Compare: the words searched, the order, the runs compared (names joined by commas), and how the curve is drawn.
     "find": brief(),
     "order": words("newest"),
     "runs": words(),
@@ -275,6 +273,6 @@ def bound(page: str, key: str, value: Any = None) -> dict[str, Any]:
 
 
 def gone_back() -> bool:
-    """Whether the browser's Back or Forward asked for this run of the page: then the link has the say."""
+    """Whether the browser's Back or Forward caused this run of the page; the link then overrides what was kept."""
     context = get_script_run_ctx()
     return context is not None and context.is_history_navigation

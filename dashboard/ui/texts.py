@@ -1,4 +1,4 @@
-"""Small ways of putting things into words that several pages share."""
+"""How pages write sentences, durations and names."""
 
 
 def sentence(error: object) -> str:
@@ -9,7 +9,7 @@ def sentence(error: object) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`45 s`, `1 min 20 s`, `25 min`, `2 h 5 min`: as fine as one needs to know."""
+    """`45 s`, `1 min 20 s`, `25 min`, `2 h 5 min`: seconds below ten minutes, minutes above."""
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole} s"
@@ -26,5 +26,5 @@ def unbroken_duration(seconds: float) -> str:
 
 
 def plain(text: str) -> str:
-    """The text with every character that Markdown would read as a sign escaped."""
+    """The text with every character escaped that means something in Markdown."""
     return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!:$~<>|" else c for c in text)

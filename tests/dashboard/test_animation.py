@@ -1,4 +1,4 @@
-"""Films to take away are read back from their own bytes: frames, time, pixels, captions, bounds."""
+"""Animations to take away are read back from their own bytes: frames, time, pixels, captions, bounds."""
 
 import io
 from typing import Any
@@ -17,23 +17,24 @@ def noise(n: int, *shape: int) -> list[np.ndarray]:
 
 def read(content: bytes) -> tuple[list[np.ndarray], list[float]]:
     """(RGB frames, milliseconds of each)."""
-    with Image.open(io.BytesIO(content)) as film:
+    with Image.open(io.BytesIO(content)) as moving:
         pages = [
-            (np.asarray(page.convert("RGB")), page.info["duration"]) for page in ImageSequence.Iterator(film)
+            (np.asarray(page.convert("RGB")), page.info["duration"])
+            for page in ImageSequence.Iterator(moving)
         ]
     return [page for page, _ in pages], [time for _, time in pages]
 
 
 @pytest.mark.parametrize("format", ["gif", "webp"])
-def test_film_holds_every_frame_for_its_time_and_loops(format: Any) -> None:
+def test_an_animation_holds_every_frame_for_its_time_and_loops(format: Any) -> None:
     content = animation.animation(noise(7, 28, 28), fps=12, captions="seed 7", format=format)
     pages, times = read(content)
     assert len(pages) == 7
     assert sum(times) == pytest.approx(7 / 12 * 1000, abs=5 if format == "gif" else 1)
     assert max(times) - min(times) <= (10 if format == "gif" else 1), "some frames stand longer than others"
-    with Image.open(io.BytesIO(content)) as film:
-        assert film.format == format.upper()
-        assert film.info["loop"] == 0, "the film does not loop for ever"
+    with Image.open(io.BytesIO(content)) as moving:
+        assert moving.format == format.upper()
+        assert moving.info["loop"] == 0, "it does not loop for ever"
 
 
 @pytest.mark.parametrize(("format", "shape"), [("gif", (28, 28)), ("webp", (28, 28)), ("webp", (30, 20, 3))])
@@ -107,9 +108,9 @@ def test_tiles_lie_in_rows_with_a_gap() -> None:
         ({"captions": ["a", "b"]}, "takes one caption or 1, got 2"),
     ],
 )
-def test_what_is_no_film_costs_one_sentence(changes: dict[str, Any], sentence: str) -> None:
+def test_what_is_no_animation_costs_one_sentence(changes: dict[str, Any], sentence: str) -> None:
     fields: dict[str, Any] = {"frames": noise(1, 2, 2), "fps": 4, "captions": "", "format": "gif", **changes}
-    with pytest.raises(animation.FilmError, match=sentence):
+    with pytest.raises(animation.AnimationError, match=sentence):
         animation.animation(fields.pop("frames"), **fields)
 
 

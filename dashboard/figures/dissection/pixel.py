@@ -64,7 +64,7 @@ def incoming(snapshot: Snapshot, pixel: int, shape: tuple[int, int]) -> Blob:
 
 
 def kinship(snapshot: Snapshot, pixel: int, shape: tuple[int, int]) -> Blob:
-    """Which pixels the machine wires like this one: the cosine between rows of W."""
+    """Which pixels have weights like this one's: the cosine between rows of W."""
     header = still(
         "Pixels wired like it",
         "Cosine between this pixel's weights and each other pixel's. Neighbours in a stroke are wired alike, "

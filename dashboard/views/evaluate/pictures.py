@@ -22,11 +22,11 @@ def draw(run: str, config: dict[str, Any], one: dict[str, Any], key: str) -> Non
     drawn = list(figures.available(one, config.get("k"), is_dark()).items())
     for first in range(0, len(drawn), 2):
         for column, (what, figure) in zip(st.columns(2), drawn[first : first + 2], strict=False):
-            told = figures.TOLD[what]
+            words = figures.WORDS[what]
             with column.container(border=True):
-                chart(figure, f"{key}-{what}", told.caption, file_name(run, texts.file_words(one), what))
-                st.caption(told.caption)
-                about(told.picture, told.text, formula=told.formula, source=told.source)
+                chart(figure, f"{key}-{what}", words.caption, file_name(run, texts.file_words(one), what))
+                st.caption(words.caption)
+                about(words.picture, words.text, formula=words.formula, source=words.source)
     if one["estimator"] == "mixing" and one["state"] == "finished":
         sampled(run, one, int(config.get("k", 1)))
 
@@ -56,7 +56,7 @@ def sampled(run: str, one: dict[str, Any], k: int) -> None:
                 "Chains begin at noise and make Gibbs sweeps with the finished model. Training only ever looks as far "
                 "as its own chains run; what comes after is the model's own, and only it counts for the likelihood.",
                 formula=r"h^{(t)} \sim p(h \mid v^{(t)}), \qquad v^{(t+1)} \sim p(v \mid h^{(t)})",
-                source=figures.TOLD["mixing"].source,
+                source=figures.WORDS["mixing"].source,
             )
             words = ", ".join(texts.sweeps(t, k) for t in wanted)
             save_sheets(run, one, sheets, words)
