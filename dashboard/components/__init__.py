@@ -15,7 +15,7 @@ from dashboard.components.blob import pack
 from dashboard.figures import palette
 
 _HERE = Path(__file__).parent
-_LIBRARY = ("blob", "numbers", "dom", "canvas", "palette", "theme", "view", "save")
+_LIBRARY = ("blob", "numbers", "dom", "canvas", "palette", "colour", "theme", "view", "save")
 _SENT = "components.sent"  # session state: component key → version of the payload that this tab was sent
 
 

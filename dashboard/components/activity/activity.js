@@ -1,11 +1,11 @@
 // Hidden probabilities of fixed probe images, one column a unit and one row an image; below, how active units are.
 
 import { newCanvas, putPixels, segment, sharpen, spotOf, textScale } from "../lib/canvas.js";
+import { colourTable } from "../lib/colour.js";
 import { el } from "../lib/dom.js";
 import { clamp } from "../lib/numbers.js";
 import { PALETTE } from "../lib/palette.js";
 import { saveButtons } from "../lib/save.js";
-import { colourTable } from "../lib/theme.js";
 import { onResize, show, View } from "../lib/view.js";
 
 /**

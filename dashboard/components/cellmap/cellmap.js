@@ -1,12 +1,13 @@
 // One image of cells on a colour scale, or a sequence of such images beside curves that share its cursor.
 
 import { newCanvas, pixelRatio, putPixels, sharpen, spotOf } from "../lib/canvas.js";
+import { colourTable } from "../lib/colour.js";
 import { el, icon, PAUSE, PLAY } from "../lib/dom.js";
 import { clamp, pretty } from "../lib/numbers.js";
 import { PALETTE } from "../lib/palette.js";
 import { saveButtons } from "../lib/save.js";
 import { drawScale } from "../lib/scale.js";
-import { colourTable, diverging } from "../lib/theme.js";
+import { diverging } from "../lib/theme.js";
 import { onResize, show, View } from "../lib/view.js";
 import { Charts } from "./charts.js";
 

@@ -4,10 +4,10 @@
 // Every finished stroke is sent to the page once, as base64: state "picture" or "held".
 
 import { context, putPixels } from "../lib/canvas.js";
+import { abgr, colourTable } from "../lib/colour.js";
 import { el } from "../lib/dom.js";
 import { clamp } from "../lib/numbers.js";
 import { PALETTE } from "../lib/palette.js";
-import { abgr, colourTable } from "../lib/theme.js";
 import { show, View } from "../lib/view.js";
 import { eachMark, fractionOf, packedBits } from "./brush.js";
 

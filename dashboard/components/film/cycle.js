@@ -1,8 +1,8 @@
 // One chain in all its layers: v → p(h|v) → h → p(v|h) → v.
 
 import { context, pixelRatio, spotOf, wrapped } from "../lib/canvas.js";
+import { css } from "../lib/colour.js";
 import { find, findCanvas } from "../lib/dom.js";
-import { css } from "../lib/theme.js";
 import { tableOf } from "./look.js";
 import { number } from "./narration.js";
 

@@ -1,8 +1,8 @@
 // What can be taken away of each figure of the player.
 
+import { css } from "../lib/colour.js";
 import { findCanvas } from "../lib/dom.js";
 import { saveButtons } from "../lib/save.js";
-import { css } from "../lib/theme.js";
 import { shownLayer } from "./cycle.js";
 import { nameOf, titleOf, whereWords } from "./narration.js";
 import { CURVES } from "./plots.js";

@@ -1,8 +1,8 @@
 // All chains side by side.
 
 import { context, newCanvas, pixelRatio, spotOf } from "../lib/canvas.js";
+import { css } from "../lib/colour.js";
 import { el, find, findCanvas } from "../lib/dom.js";
-import { css } from "../lib/theme.js";
 import { cornerOf } from "./layout.js";
 import { tableOf } from "./look.js";
 import { nameOf, number } from "./narration.js";

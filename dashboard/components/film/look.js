@@ -1,9 +1,10 @@
 // The colours of the player.
 
 import { context } from "../lib/canvas.js";
+import { colourTable } from "../lib/colour.js";
 import { findCanvas } from "../lib/dom.js";
 import { PALETTE } from "../lib/palette.js";
-import { colourTable, diverging, rgbOf } from "../lib/theme.js";
+import { diverging, rgbOf } from "../lib/theme.js";
 
 // Vermillion is missing: it is the layer just drawn.
 const GROUPS = ["blue", "purple", "green", "yellow", "orange", "grey"];

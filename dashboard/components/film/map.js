@@ -1,9 +1,10 @@
 // Chains among training images, on the first two principal components of the hidden layer.
 
 import { context, dot, newCanvas, pixelRatio, segment, spotOf } from "../lib/canvas.js";
+import { css } from "../lib/colour.js";
 import { findCanvas } from "../lib/dom.js";
 import { extent } from "../lib/numbers.js";
-import { css, rgbOf } from "../lib/theme.js";
+import { rgbOf } from "../lib/theme.js";
 import { nameOf } from "./narration.js";
 
 // The colours of the digits 0 to 9.

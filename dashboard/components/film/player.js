@@ -3,11 +3,11 @@
 // This file is the player's state and what changes it; each part of the page is drawn by a class of its own.
 
 import { savingNow } from "../lib/canvas.js";
+import { css } from "../lib/colour.js";
 import { find } from "../lib/dom.js";
 import { clamp } from "../lib/numbers.js";
 import { calm, play } from "../lib/playback.js";
 import { sourceOf } from "../lib/save.js";
-import { css } from "../lib/theme.js";
 import { show, View } from "../lib/view.js";
 import { arrange } from "./arrange.js";
 import { Cycle, LAYERS } from "./cycle.js";

@@ -1,9 +1,9 @@
 // Free energy and distances of every chain over the sweeps, with a cursor at the frame.
 
 import { context, newCanvas, pixelRatio, segment, spotOf } from "../lib/canvas.js";
+import { css } from "../lib/colour.js";
 import { findCanvas } from "../lib/dom.js";
 import { clamp, extent, ticks } from "../lib/numbers.js";
-import { css } from "../lib/theme.js";
 import { knownImage, nameOf, number } from "./narration.js";
 
 /** @typedef {import("./player.js").Player} Player */

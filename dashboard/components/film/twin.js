@@ -1,8 +1,9 @@
 // The chosen chain's picture, the training image nearest to it, and where they differ.
 
 import { context } from "../lib/canvas.js";
+import { abgr } from "../lib/colour.js";
 import { PALETTE } from "../lib/palette.js";
-import { abgr, rgbOf } from "../lib/theme.js";
+import { rgbOf } from "../lib/theme.js";
 import { fitCanvas } from "./arrange.js";
 import { knownImage, nameOf } from "./narration.js";
 

@@ -1,9 +1,9 @@
 // The free energy of every picture as a landscape, and a Gibbs chain that walks in it.
 
 import { context, dot, newCanvas, segment } from "../lib/canvas.js";
+import { colourTable } from "../lib/colour.js";
 import { find, findCanvas } from "../lib/dom.js";
 import { clamp, extent, fixed, pretty, ticks } from "../lib/numbers.js";
-import { colourTable } from "../lib/theme.js";
 import { probabilityTable } from "./tables.js";
 
 const PAUSE = "M6 5h4v14H6zM14 5h4v14h-4z";

@@ -2,8 +2,9 @@
 // and cells grow together.
 
 import { sharpen, spotOf } from "../lib/canvas.js";
+import { colourTable, cssOf } from "../lib/colour.js";
 import { clamp } from "../lib/numbers.js";
-import { colourTable, cssOf, diverging } from "../lib/theme.js";
+import { diverging } from "../lib/theme.js";
 
 /** @type {Record<string, string>} colours of the palette */
 const METHODS = { exact: "blue", cd1: "vermillion", cd10: "purple", pcd: "green" };

@@ -71,6 +71,7 @@ export function ticks(low, high, count, steps = [1, 2, 2.5, 5, 10]) {
   const power = 10 ** Math.floor(Math.log10(raw));
   const step = (steps.find((m) => m * power >= raw * 0.999) ?? 10) * power;
   const out = [];
-  for (let k = Math.ceil(low / step - 1e-9); k * step <= high + step * 1e-9; k++) out.push(k * step);
+  // −0 + 0 is 0.
+  for (let k = Math.ceil(low / step - 1e-9) + 0; k * step <= high + step * 1e-9; k++) out.push(k * step);
   return out;
 }

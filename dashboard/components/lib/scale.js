@@ -1,7 +1,7 @@
 // The bar that says which colour stands for which value.
 
 import { sharpen, textScale } from "./canvas.js";
-import { cssOf } from "./theme.js";
+import { cssOf } from "./colour.js";
 
 const WIDE = 198;
 

@@ -1,12 +1,13 @@
 // A mosaic of small images on one common scale: filters of hidden units, or fantasy particles.
 
 import { newCanvas, pixelRatio, putPixels, sharpen, spotOf } from "../lib/canvas.js";
+import { colourTable, cssOf } from "../lib/colour.js";
 import { el } from "../lib/dom.js";
 import { pretty } from "../lib/numbers.js";
 import { PALETTE } from "../lib/palette.js";
 import { saveButtons } from "../lib/save.js";
 import { drawScale } from "../lib/scale.js";
-import { colourTable, cssOf, diverging } from "../lib/theme.js";
+import { diverging } from "../lib/theme.js";
 import { onResize, show, View } from "../lib/view.js";
 import { filterGrid, GAP, sheet, signedTable, squareGrid } from "./tiles.js";
 

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { eachMark, packedBits } from "../../dashboard/components/drawing/brush.js";
+import { filterGrid, sheet, signedTable, squareGrid } from "../../dashboard/components/mosaic/tiles.js";
+
+test("filters fill the width with whole device pixels, and are never smaller than their own", () => {
+  for (const [n, width] of [
+    [500, 900],
+    [500, 300],
+    [16, 1400],
+    [2000, 700],
+  ]) {
+    const grid = filterGrid(n, [28, 28], width, 1);
+    assert.ok(grid.columns * (grid.size + 2) <= width + 2, `${n} filters in ${width} px`);
+    assert.ok(grid.rows * grid.columns >= n);
+    assert.ok(grid.size >= 28 || grid.columns === 1, `${grid.size}`);
+  }
+});
+
+test("particles make a square", () => {
+  assert.deepEqual(
+    [100, 36, 7].map((n) => squareGrid(n, [28, 28], 300, 1).columns),
+    [10, 6, 3],
+  );
+});
+
+test("signed bytes lie on the scale: zero in the middle, its ends at both ends, beyond them nothing new", () => {
+  const shades = Uint32Array.from({ length: 256 }, (_, i) => i);
+  const table = signedTable(shades, 2, 2);
+  assert.deepEqual([table[0], table[127], table[256 - 127]], [128, 255, 0]);
+  const narrow = signedTable(shades, 2, 1);
+  assert.deepEqual([narrow[127], narrow[64], narrow[256 - 127]], [255, 255, 0]);
+});
+
+test("a sheet holds every tile at its place in the order", () => {
+  const tiles = Uint8Array.of(1, 2, 3, 4, 5, 6); // three tiles of 1 × 2
+  const table = Uint32Array.from({ length: 256 }, (_, i) => i);
+  const { pixels, width, height } = sheet(tiles, [2, 0, 1], [1, 2], { columns: 2, rows: 2, size: 2 }, table);
+  assert.deepEqual([width, height], [6, 4]);
+  assert.deepEqual([...pixels.subarray(0, 6)], [5, 6, 0, 1, 2, 0]);
+  assert.deepEqual([...pixels.subarray(12, 15)], [3, 4, 0]);
+});
+
+test("a stroke marks a band without gaps, and nothing outside the pad", () => {
+  const marks = new Float32Array(28 * 28);
+  eachMark([-3, 14], [31, 14], { radius: 1.5, soft: 0 }, 28, 28, (i, ink) => {
+    marks[i] = Math.max(marks[i], ink);
+  });
+  for (let x = 0; x < 28; x++)
+    assert.deepEqual([marks[13 * 28 + x], marks[14 * 28 + x], marks[20 * 28 + x]], [1, 1, 0]);
+});
+
+test("bits are packed highest first, as numpy.unpackbits reads them", () => {
+  assert.deepEqual([...packedBits(Float32Array.of(1, 0, 0.6, 0.5, 0, 0, 0, 1, 1))], [0b10100001, 0b10000000]);
+});
