@@ -2,6 +2,8 @@
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
+NODE := $(VENV)/bin/node
+NODE_TESTS = $(NODE) --test --test-reporter=dot 'tests/js/*.test.js'
 # An interrupted `venv` leaves a python without pip; ensurepip brings it back.
 PIP = { $(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip; } && $(PY) -m pip --disable-pip-version-check
 # PYTHON=/path/to/python3.12 chooses another interpreter for a new .venv.
@@ -15,7 +17,7 @@ help:
 	@echo 'make run        start the app (ARGS="--server.port 8502" is passed to streamlit)'
 	@echo 'make test       run all tests (ARGS="-k gibbs" is passed to pytest)'
 	@echo 'make test-fast  run the tests that need no browser and are not marked slow'
-	@echo 'make check      lint, format and types'
+	@echo 'make check      lint, format and types, of Python and of JavaScript'
 	@echo 'make bench      time an update beside other packages'
 	@echo 'make hooks      check each commit before it is made (.pre-commit-config.yaml)'
 
@@ -23,15 +25,19 @@ run: setup
 	@$(PY) -m streamlit run dashboard/app.py $(ARGS)
 
 test: setup-dev browser
+	@$(NODE_TESTS)
 	@$(PY) -m pytest $(ARGS)
 
 test-fast: setup-dev
+	@$(NODE_TESTS)
 	@$(PY) -m pytest -m 'not browser and not slow' $(ARGS)
 
-check: setup-dev
+check: setup-dev node_modules/.installed
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy rbm_core dashboard
+	@$(NODE) node_modules/@biomejs/biome/bin/biome check
+	@$(NODE) node_modules/typescript/bin/tsc --project .
 
 bench: setup-dev
 	@$(PY) -m tests.benchmarks $(ARGS)
@@ -53,6 +59,11 @@ $(VENV)/.installed-dev: requirements.txt requirements-dev.txt | $(PY)
 	@echo 'Installing requirements-dev.txt into $(VENV): minutes and several GB the first time.'
 	@$(PIP) install -r requirements-dev.txt
 	@touch $(VENV)/.installed $@
+
+# Node comes with requirements-dev.txt; what checks the JavaScript is locked in package-lock.json.
+node_modules/.installed: package.json package-lock.json | $(VENV)/.installed-dev
+	@$(VENV)/bin/npm ci --no-fund --no-audit --ignore-scripts
+	@touch $@
 
 $(PY):
 	@test -n "$(PYTHON)" || { echo 'RBM Observatory needs Python 3.11 or newer, and found none on PATH: install one, or run make PYTHON=/path/to/python3.' >&2; exit 1; }
