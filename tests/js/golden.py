@@ -112,8 +112,13 @@ def film_header(gaussian: bool, n_chains: int) -> dict[str, Any]:
 def every_type() -> bytes:
     """One array of each type a blob can hold, 3, 4, 5, … numbers long so that each needs other padding."""
     arrays = {name: np.arange(k + 3).astype(name) for k, name in enumerate(DTYPES)}
-    arrays |= {"matrix": np.arange(6, dtype=np.float32).reshape(2, 3), "nothing": np.zeros((0, 4), np.float32)}
-    return pack({"title": "σ ‖W‖", "values": {name: x.ravel().tolist() for name, x in arrays.items()}}, arrays)
+    arrays |= {
+        "matrix": np.arange(6, dtype=np.float32).reshape(2, 3),
+        "nothing": np.zeros((0, 4), np.float32),
+    }
+    return pack(
+        {"title": "σ ‖W‖", "values": {name: x.ravel().tolist() for name, x in arrays.items()}}, arrays
+    )
 
 
 def tiny(scale: float) -> bytes:
@@ -122,7 +127,9 @@ def tiny(scale: float) -> bytes:
     parameters (P,) float32; chance (40, 14); free_energy (512,) nats, walk (81,) state numbers v₀, h₁, v₁, …
     """
     flat = np.random.default_rng(3).normal(0, scale, 9 * 5 + 9 + 5).astype(np.float32)
-    rbm = enumerable.TinyRBM(*(x.astype(np.float64) for x in (flat[:45].reshape(9, 5), flat[45:54], flat[54:])))
+    rbm = enumerable.TinyRBM(
+        *(x.astype(np.float64) for x in (flat[:45].reshape(9, 5), flat[45:54], flat[54:]))
+    )
     chance = enumerable.walk_chance(9, 5, 40, 3)
     start = enumerable.states(9)[[113]]
     h, v = enumerable.walk(rbm, start, chance[:, None, :])
