@@ -103,7 +103,7 @@ def test_a_filter_on_the_train_page_leads_to_its_unit(
     run: Path, serve: Callable[[Path], App], open_page: Callable[..., Page]
 ) -> None:
     page = open_page(f"{serve(run.parent).url}/?run={RUN}")
-    page.locator(".st-key-filters canvas:visible").first.click(position={"x": 10, "y": 10})
+    page.locator(".st-key-train-filters canvas:visible").first.click(position={"x": 10, "y": 10})
     page.get_by_role("button", name="inspect", exact=True).click()
     expect(page.get_by_text("Unit 0: its filter")).to_be_visible()
     linked(page, "unit", "0")

@@ -42,7 +42,7 @@ def test_the_slider_moves_every_picture_and_the_link(finished: Callable[..., Pag
     until(lambda: f"step={step}" in link(page), 6, "the link does not hold the moment")
     shoot(page, "train-past")
     page.reload()
-    page.wait_for_selector(".st-key-histograms canvas")
+    page.wait_for_selector(".st-key-train-histograms canvas")
     until(lambda: shown_step(page) == step, 10, "a reload loses the moment")
     canvas(page, "timeline").focus()
     page.keyboard.press("ArrowRight")
@@ -53,7 +53,7 @@ def test_the_slider_moves_every_picture_and_the_link(finished: Callable[..., Pag
 
 # Writes down every step that the caption names from now on.
 FOLLOW_STEPS = """() => {
-    const head = document.querySelector('.st-key-head');
+    const head = document.querySelector('.st-key-train-head');
     const step = () => Number(/Shown below: step ([0-9,]+)/.exec(head.innerText)[1].replaceAll(',', ''));
     window.__steps = [step()];
     new MutationObserver(() => { if (step() !== window.__steps.at(-1)) window.__steps.push(step()); })
@@ -68,7 +68,7 @@ def test_the_timelapse_runs_through_every_snapshot_to_the_end(
     steps = RunReader(trained).snapshot_steps()
     mounted = page.evaluate("window.__rbmMounts")
     page.evaluate(FOLLOW_STEPS)
-    page.get_by_label("Play the training as a film").click()
+    page.get_by_label("Play the training as a timelapse").click()
     until(lambda: page.evaluate("window.__steps.at(-1)") == steps[-1], 20, "the timelapse does not end")
     assert page.evaluate("window.__steps") == steps
     assert page.evaluate("window.__rbmMounts") == mounted
@@ -83,18 +83,18 @@ def test_zoom_legend_and_tab_survive_refreshes(finished: Callable[..., Page]) ->
     page.mouse.down()
     page.mouse.move(box["x"] + 300, y, steps=4)
     page.mouse.up()
-    page.locator(".st-key-curves .key", has_text="validation").first.click()
+    page.locator(".st-key-train-curves .key", has_text="validation").first.click()
     page.mouse.move(5, 5)
-    expect(page.locator(".st-key-curves").get_by_role("button", name="whole run")).to_be_visible()
+    expect(page.locator(".st-key-train-curves").get_by_role("button", name="whole run")).to_be_visible()
     zoomed = pixels(page, "curves")
     refresh(page, 2)
     assert pixels(page, "curves") == zoomed, "a refresh changes a zoomed chart"
     page.evaluate(SEND_AGAIN)
     until(lambda: page.evaluate("window.__whole") == 1, 30, "the rows are not sent again")
     assert pixels(page, "curves") == zoomed, "the zoom is lost where a message was missed"
-    page.locator(".st-key-curves").get_by_role("tab", name="Weights").click()
+    page.locator(".st-key-train-curves").get_by_role("tab", name="Weights").click()
     until(lambda: "curves=weights" in link(page), 5, "the link does not hold the chosen curves")
-    expect(page.locator(".st-key-curves").get_by_role("tab", name="Weights")).to_have_attribute(
+    expect(page.locator(".st-key-train-curves").get_by_role("tab", name="Weights")).to_have_attribute(
         "aria-selected", "true"
     )
     shoot(page, "train-weights")
@@ -102,7 +102,7 @@ def test_zoom_legend_and_tab_survive_refreshes(finished: Callable[..., Page]) ->
 
 # Asks for the whole of the curves, as a view does that missed a message.
 SEND_AGAIN = """() => {
-    const view = document.querySelector('.st-key-curves [data-testid=stBidiComponentIsolated]').shadowRoot.__view;
+    const view = document.querySelector('.st-key-train-curves [data-testid=stBidiComponentIsolated]').shadowRoot.__view;
     const receive = view.receive.bind(view);
     window.__whole = 0;
     view.receive = (blob) => { if (blob.header.from === 0) window.__whole += 1; return receive(blob); };
@@ -112,7 +112,8 @@ SEND_AGAIN = """() => {
 LISTEN = """() => {
     window.__sent = [];
     for (const key of ['filters', 'particles', 'activity', 'histograms', 'curves']) {
-        const view = document.querySelector(`.st-key-${key} [data-testid=stBidiComponentIsolated]`).shadowRoot.__view;
+        const host = document.querySelector(`.st-key-train-${key} [data-testid=stBidiComponentIsolated]`);
+        const view = host.shadowRoot.__view;
         const receive = view.receive.bind(view);
         view.receive = (blob) => {
             const rows = blob.arrays.rows;
@@ -139,7 +140,7 @@ def test_a_refresh_at_rest_sends_no_picture_again(finished: Callable[..., Page])
 
 # A view that has missed its payload, and whose question for it is lost on the way.
 LOSE = """(key) => {
-    const view = document.querySelector(`.st-key-${key} [data-testid=stBidiComponentIsolated]`).shadowRoot.__view;
+    const view = document.querySelector(`.st-key-train-${key} [data-testid=stBidiComponentIsolated]`).shadowRoot.__view;
     const ask = view.ask, was = view.version;
     view.ask = () => {};
     if (key === 'curves') view.rows.n = 0;
@@ -148,7 +149,7 @@ LOSE = """(key) => {
     view.ask = ask;
 }"""
 WHOLE = """(key) => {
-    const view = document.querySelector(`.st-key-${key} [data-testid=stBidiComponentIsolated]`).shadowRoot.__view;
+    const view = document.querySelector(`.st-key-train-${key} [data-testid=stBidiComponentIsolated]`).shadowRoot.__view;
     return view.version !== 'missed' && (key !== 'curves' || view.rows.n > 0);
 }"""
 
@@ -168,7 +169,7 @@ def test_a_clicked_filter_is_shown_large_with_its_own_numbers(
     page = finished()
     snapshot = RunReader(trained).snapshot(RunReader(trained).snapshot_steps()[-1])
     canvas(page, "filters").click(position={"x": 8, "y": 8})
-    card = page.locator(".st-key-filters .card")
+    card = page.locator(".st-key-train-filters .card")
     expect(card).to_contain_text("unit 0")
     expect(card).to_contain_text(f"bias {snapshot.hbias[0]:.3g}".replace("-", "−"))
     shoot(page, "train-unit")

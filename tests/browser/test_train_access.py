@@ -55,9 +55,9 @@ FOCUSED = """() => {
     const told = !last || page || look(last.node) !== last.look;
     window.__last = { node, look: look(node), html: node.outerHTML.slice(0, 200) };
     const host = node.getRootNode().host || node;
-    const figure = host.closest ? host.closest('[class*=st-key-]') : null;
+    const keyed = 'st-key-train-', figure = host.closest ? host.closest(`[class*=${keyed}]`) : null;
     return { tag: node.tagName, told: told || last.html,
-             of: figure ? [...figure.classList].find((c) => c.startsWith('st-key-')).slice(7) : '' };
+             of: figure ? [...figure.classList].find((c) => c.startsWith(keyed)).slice(keyed.length) : '' };
 }"""
 
 
@@ -158,12 +158,12 @@ def test_nothing_plays_by_itself_for_those_who_want_no_motion(train: Callable[..
     page = train()
     page.emulate_media(reduced_motion="reduce")
     page.reload()
-    page.wait_for_selector(".st-key-histograms canvas")
+    page.wait_for_selector(".st-key-train-histograms canvas")
     settle(page)
     step = shown_step(page)
     refresh(page, 2)
     assert shown_step(page) == step
-    play = page.get_by_label("Play the training as a film")
+    play = page.get_by_label("Play the training as a timelapse")
     assert play.get_attribute("aria-pressed") == "false"
 
 
@@ -180,7 +180,7 @@ def test_every_figure_is_saved_with_its_run_and_step_in_the_name(
         "histograms": "histograms",
     }.items():
         before = canvas(page, key).evaluate("(canvas) => [canvas.width, canvas.height, canvas.toDataURL()]")
-        button = page.locator(f".st-key-{key}").get_by_role("button", name="as PNG")
+        button = page.locator(f".st-key-train-{key}").get_by_role("button", name="as PNG")
         file, data = save(page, button)
         assert file == f"{RUN}-step-{step}-{name}.png"
         image = Image.open(io.BytesIO(data)).convert("L")
@@ -193,7 +193,7 @@ def test_every_figure_is_saved_with_its_run_and_step_in_the_name(
 
 def test_the_saved_numbers_are_the_recorded_ones(train: Callable[..., Page], trained: Path) -> None:
     page = train("curves=reconstruction")
-    file, data = save(page, page.locator(".st-key-curves").get_by_role("button", name="as CSV"))
+    file, data = save(page, page.locator(".st-key-train-curves").get_by_role("button", name="as CSV"))
     rows = list(csv.DictReader(io.StringIO(data.decode())))
     metrics = RunReader(trained).metrics()
     assert file.endswith("curves-reconstruction.csv")
@@ -207,12 +207,12 @@ def test_the_training_is_saved_as_an_animation_while_the_page_goes_on(
     page = train()
     mounted = page.evaluate("window.__rbmMounts")
     with page.expect_download() as download:
-        page.get_by_label("Save the training as a film").select_option("filters gif")
+        page.get_by_label("Save the training as an animation").select_option("filters gif")
     assert download.value.suggested_filename == f"{RUN}-filters.gif"
     animation = Image.open(io.BytesIO(Path(download.value.path()).read_bytes()))
     assert animation.n_frames == len(RunReader(trained).snapshot_steps())
     until(
-        lambda: page.get_by_label("Save the training as a film").is_enabled(),
+        lambda: page.get_by_label("Save the training as an animation").is_enabled(),
         5,
         "no second animation can be made",
     )

@@ -58,7 +58,8 @@ WATCH = """() => {
         setTimeout(look, 100);
     };
     look();
-    const slider = document.querySelector('.st-key-timeline [data-testid=stBidiComponentIsolated]').shadowRoot.__view;
+    const host = document.querySelector('.st-key-train-timeline [data-testid=stBidiComponentIsolated]');
+    const slider = host.shadowRoot.__view;
     const receive = slider.receive.bind(slider);
     slider.receive = (blob) => { unrest.refreshes += 1; return receive(blob); };
     window.__unrest = () => ({ ...unrest, remounts: window.__rbmMounts - unrest.mounts, views: views().length,
@@ -66,7 +67,7 @@ WATCH = """() => {
         scroll: main.scrollTop });
 }"""
 
-FILTERS_STEP = """() => document.querySelector('.st-key-filters [data-testid=stBidiComponentIsolated]')
+FILTERS_STEP = """() => document.querySelector('.st-key-train-filters [data-testid=stBidiComponentIsolated]')
     .shadowRoot.__view.h.of.step"""
 
 
@@ -102,7 +103,7 @@ def test_a_run_started_in_the_page_learns_pauses_steps_resumes_and_stops(
     settle(page)
     page.get_by_role("button", name="Start", exact=True).click()
     until(lambda: "starting" in badge(page) or "running" in badge(page), 5, "no answer to Start")
-    page.wait_for_selector(".st-key-histograms canvas")
+    page.wait_for_selector(".st-key-train-histograms canvas")
     until(lambda: "running" in badge(page) and shown_step(page) > 0, 20, "the run is not seen running")
     mounted = page.evaluate("window.__rbmMounts")
 
@@ -112,7 +113,7 @@ def test_a_run_started_in_the_page_learns_pauses_steps_resumes_and_stops(
     until(lambda: pixels(page, "curves") != curve, 5, "the curves do not move")
     until(lambda: pixels(page, "filters") != filters, 5, "the filters do not move")
     refresh(page, 2)
-    named = page.locator(".st-key-curves .key").all_inner_texts()
+    named = page.locator(".st-key-train-curves .key").all_inner_texts()
     assert any("training" in text and any(c.isdigit() for c in text) for text in named), (
         "the curves have no legend"
     )
@@ -170,7 +171,7 @@ def calm(page: Page, scroll: float) -> dict[str, Any]:
 
 def place(page: Page) -> tuple[Any, ...]:
     """What a reader has set in the curves: zoom, tab, curves switched off, and whether the link holds the tab."""
-    curves = page.locator(".st-key-curves")
+    curves = page.locator(".st-key-train-curves")
     zoom = curves.evaluate(
         "(e) => e.querySelector('[data-testid=stBidiComponentIsolated]').shadowRoot.__view.zoom"
     )
@@ -197,7 +198,7 @@ def test_nothing_is_lost_or_moved_while_data_stream_in(
     held: RunReader, store: Path, serve: Callable[[Path], App], open_page: Callable[..., Page]
 ) -> None:
     page = open_train(open_page, serve(store), f"run={RUN}&curves=weights")
-    page.locator(".st-key-curves .key", has_text="norm").click()
+    page.locator(".st-key-train-curves .key", has_text="norm").click()
     zoom_in(page)
     scroll_to(page, 240)
     trainers.send(RUN, "resume")
@@ -261,7 +262,7 @@ def test_no_press_is_lost_beside_a_trainer_and_an_animation_in_the_making(
     press(page, "Resume")
     state("running", "Resume was lost")
     with page.expect_download():
-        page.get_by_label("Save the training as a film").select_option("filters gif")
+        page.get_by_label("Save the training as an animation").select_option("filters gif")
         for name, wanted in (("Pause", "paused"), ("Resume", "running"), ("Pause", "paused")):
             press(page, name)
             state(wanted, f"{name} was lost beside an animation")

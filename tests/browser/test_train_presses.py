@@ -35,7 +35,7 @@ def page(trainer: StandIn, app: App, open_page: Callable[..., Page]) -> Iterator
 
 
 def button(page: Page, name: str) -> Locator:
-    return page.locator(".st-key-controls").get_by_role("button", name=name)
+    return page.locator(".st-key-train-controls").get_by_role("button", name=name)
 
 
 def marked(page: Page) -> Locator:
@@ -89,12 +89,12 @@ def test_one_press_is_obeyed_once_where_the_page_s_timer_falls_into_it(page: Pag
 
 # When the next click was, when a button first said that it was pressed, and when the step shown changed: ms apart.
 TIME_PRESS = """() => {
-    const shown = () => document.querySelector('.st-key-head').innerText, before = shown();
+    const shown = () => document.querySelector('.st-key-train-head').innerText, before = shown();
     const times = window.__times = {};
     document.addEventListener('click', () => {
         times.press = performance.now();
         // The page's own listener stands before this one: the mark is there in the same turn of the browser.
-        times.asked = Boolean(document.querySelector('.st-key-controls [data-asked]'));
+        times.asked = Boolean(document.querySelector('.st-key-train-controls [data-asked]'));
     }, { capture: true, once: true });
     const look = () => {
         if (shown() !== before) times.shown = performance.now() - times.press; else setTimeout(look, 5);
@@ -162,4 +162,4 @@ def test_an_app_that_falls_silent_is_said_to_be_silent_and_the_page_goes_on_afte
     trainer.advance(1)
     app.process.send_signal(signal.SIGCONT)
     expect(said).not_to_be_visible()
-    expect(page.locator(".st-key-head")).to_contain_text(f"step {step + 1:,}")
+    expect(page.locator(".st-key-train-head")).to_contain_text(f"step {step + 1:,}")

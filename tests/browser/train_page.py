@@ -7,20 +7,20 @@ from playwright.sync_api import Locator, Page
 from tests.live import App, settle
 
 TIMELINE = (
-    "document.querySelector('.st-key-timeline [data-testid=stBidiComponentIsolated]').shadowRoot.__view"
+    "document.querySelector('.st-key-train-timeline [data-testid=stBidiComponentIsolated]').shadowRoot.__view"
 )
 
 
 def open_train(open_page: Callable[..., Page], app: App, query: str = "", **window: object) -> Page:
     """The page with every figure mounted."""
     page = open_page(f"{app.url}/?{query}", **window)
-    page.wait_for_selector(".st-key-histograms canvas")
+    page.wait_for_selector(".st-key-train-histograms canvas")
     settle(page)
     return page
 
 
 def canvas(page: Page, key: str) -> Locator:
-    return page.locator(f".st-key-{key} canvas").first
+    return page.locator(f".st-key-train-{key} canvas").first
 
 
 def pixels(page: Page, key: str) -> str:
@@ -66,4 +66,4 @@ def refresh(page: Page, n: int = 1) -> None:
 
 
 def press(page: Page, name: str) -> None:
-    page.locator(".st-key-controls").get_by_role("button", name=name).click()
+    page.locator(".st-key-train-controls").get_by_role("button", name=name).click()

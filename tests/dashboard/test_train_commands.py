@@ -20,29 +20,35 @@ def run(runs_root: Path) -> Path:
 
 def test_buttons_are_those_the_state_allows(run: Path) -> None:
     def buttons(app: AppTest) -> set[str]:
-        return {button.key for button in app.button if str(button.key).startswith("do_")}
+        return {button.key for button in app.button if str(button.key).startswith("train.do_")}
 
     assert buttons(open_page(run=RUN)) == set()
     lock = live(run, state="running", steps_per_s=100.0)
-    assert buttons(open_page(run=RUN)) == {"do_pause_", "do_stop_"}
+    assert buttons(open_page(run=RUN)) == {"train.do_pause_", "train.do_stop_"}
     lock.release()
-    assert buttons(open_page(run=RUN)) == {"do_restart_"}, "interrupted: nobody holds the lock"
+    assert buttons(open_page(run=RUN)) == {"train.do_restart_"}, "interrupted: nobody holds the lock"
     lock = live(run, state="paused", steps_per_epoch=40)
-    assert buttons(open_page(run=RUN)) == {"do_resume_", "do_step_1", "do_step_10", "do_step_40", "do_stop_"}
+    assert buttons(open_page(run=RUN)) == {
+        "train.do_resume_",
+        "train.do_step_1",
+        "train.do_step_10",
+        "train.do_step_40",
+        "train.do_stop_",
+    }
     lock.release()
 
 
 def test_a_pressed_button_reaches_the_trainer_and_shows_at_once(run: Path) -> None:
     lock = live(run, state="running", steps_per_s=100.0)
     app = open_page(run=RUN)
-    app.button(key="do_pause_").click().run()
+    app.button(key="train.do_pause_").click().run()
     assert "pausing" in text(app)
-    assert app.button(key="do_pause_").disabled
+    assert app.button(key="train.do_pause_").disabled
     assert [c["command"] for c in control.take(run)] == ["pause"]
     live(run, state="paused")
     app.run()
     assert "pausing" not in text(app)
-    app.button(key="do_step_10").click().run()
+    app.button(key="train.do_step_10").click().run()
     (command,) = control.take(run)
     assert command["command"] == "step"
     assert command["value"] == {"n": 10}
@@ -53,7 +59,7 @@ def test_every_press_is_answered(run: Path) -> None:
     lock = live(run, state="running", steps_per_s=100.0)
     app = open_page(run=RUN)
     assert fed(app, "timeline")[0]["heard"] == []
-    app.button(key="do_pause_").click().run()
+    app.button(key="train.do_pause_").click().run()
     assert len(fed(app, "timeline")[0]["heard"]) == 1
     lock.release()
 
@@ -62,7 +68,7 @@ def test_a_command_nobody_can_obey_costs_one_sentence(run: Path) -> None:
     lock = live(run, state="running", steps_per_s=100.0)
     app = open_page(run=RUN)
     lock.release()
-    app.button(key="do_stop_").click().run()
+    app.button(key="train.do_stop_").click().run()
     assert not app.exception
     assert any("not being trained" in error.value for error in app.error)
     assert len(fed(app, "timeline")[0]["heard"]) == 1

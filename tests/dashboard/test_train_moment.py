@@ -95,10 +95,10 @@ def test_resuming_leaves_the_moment_alone_and_a_single_step_says_that_it_moves_i
     _, second, *_ = RunReader(run).snapshot_steps()
     lock = live(run, state="paused", steps_per_epoch=40)
     app = open_page(run=RUN, step=str(second))
-    app.button(key="do_resume_").click().run()
+    app.button(key="train.do_resume_").click().run()
     assert fed(app, "timeline")[0]["shown"] == second
     app = open_page(run=RUN, step=str(second))
-    app.button(key="do_step_10").click().run()
+    app.button(key="train.do_step_10").click().run()
     assert fed(app, "timeline")[0]["follows"]
     assert "follows the newest" in app.toast[0].value
     lock.release()

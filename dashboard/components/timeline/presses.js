@@ -1,23 +1,21 @@
 // Whether the page's buttons and refreshes arrive: a press is marked until the app has heard it, and silence is said.
 
-const BUTTONS = ".st-key-controls [class*='st-key-do_'] button";
+const KEYED = "st-key-train-do_"; // then the command: the class that Streamlit makes of a button's key
+const BUTTONS = `.st-key-train-controls [class*='${KEYED}'] button`;
 const ASK_AFTER = 10000; // ms without a refresh
 const SAY_AFTER = 30000;
 const LOST_AFTER = { refreshes: 6, ms: 6000 };
 const SAY_LOST_FOR = 8000;
 
 /**
- * command: the button's, as the class that Streamlit makes of its key; name: the press's own; refreshes: since the press.
+ * command: the button's, such as "step_10"; name: the press's own; refreshes: since the press.
  * @typedef {{ command: string, name: string, words: string, at: number, refreshes: number }} Press
  */
 
-/**
- * The class that Streamlit makes of a button's key.
- * @param {Element} button
- */
+/** @param {Element} button */
 function commandOf(button) {
-  const keyed = button.closest("[class*='st-key-do_']");
-  return [...(keyed?.classList ?? [])].find((name) => name.startsWith("st-key-do_")) ?? "";
+  const classes = [...(button.closest(`[class*='${KEYED}']`)?.classList ?? [])];
+  return classes.find((name) => name.startsWith(KEYED))?.slice(KEYED.length) ?? "";
 }
 
 /** Watches the page of one view, which it may ask for a refresh, and writes what is wrong into an element. */
@@ -61,7 +59,7 @@ export class Presses {
     if (!(button instanceof HTMLElement) || !this.ready) return;
     const command = commandOf(button);
     const name = `${Date.now()} ${Math.random()}`;
-    this.names[command.replace("st-key-", "")] = name;
+    this.names[command] = name;
     this.view.say("press", { ...this.names });
     // biome-ignore lint/performance/useDomNodeTextContent: the words as the reader sees them
     const words = button.innerText.trim();

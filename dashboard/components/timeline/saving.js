@@ -5,14 +5,14 @@ import { el } from "../lib/dom.js";
 import { download } from "../lib/save.js";
 
 const ASK_AGAIN = 4000; // ms
-const OFFER = "save film";
-const TITLE = "Save the training as a film";
+const OFFER = "save as …";
+const TITLE = "Save the training as an animation";
 
 /** @typedef {{ number: number, words: string, file: string, made: boolean, failed: boolean }} Progress of an animation */
 
 /** The picker of what to save, and the exchange with the page about the animation asked for. */
 export class Saving {
-  /** @param {import("../lib/view.js").View} view what asks the page: "film" = a wish */
+  /** @param {import("../lib/view.js").View} view what asks the page: "export" = a wish */
   constructor(view) {
     this.view = view;
     /** @type {number | undefined} the number of the animation asked for, until its file is here */
@@ -20,7 +20,7 @@ export class Saving {
     this.taking = false;
     this.timer = 0;
     this.picker = el("select", {
-      class: "film",
+      class: "saving",
       "aria-label": TITLE,
       title: `${TITLE}: one frame a snapshot, with run, step and seed beneath`,
       onchange: () => this.start(),
@@ -52,9 +52,9 @@ export class Saving {
    * @param {object} wish
    */
   wish(wish) {
-    this.view.ask("film", wish);
+    this.view.ask("export", wish);
     clearInterval(this.timer);
-    this.timer = setInterval(() => this.view.ask("film", wish), ASK_AGAIN);
+    this.timer = setInterval(() => this.view.ask("export", wish), ASK_AGAIN);
   }
   /** @param {string} words in place of the offer; none: nothing is being made */
   show(words) {
@@ -70,23 +70,23 @@ export class Saving {
   }
   /**
    * What a refresh says about it, and the file where the view asked for it.
-   * @param {Progress | null} film
+   * @param {Progress | undefined} progress
    * @param {Uint8Array<ArrayBuffer> | undefined} bytes
    */
-  receive(film, bytes) {
-    if (!film || film.number !== this.number) return;
-    if (film.failed)
+  receive(progress, bytes) {
+    if (!progress || progress.number !== this.number) return;
+    if (progress.failed)
       this.end(); // the page says why
     else if (bytes) {
-      download(new Blob([bytes], { type: `image/${film.file.split(".").pop()}` }), film.file);
-      this.view.ask("film", { got: this.number });
+      download(new Blob([bytes], { type: `image/${progress.file.split(".").pop()}` }), progress.file);
+      this.view.ask("export", { got: this.number });
       this.end();
-    } else this.wait(film);
+    } else this.wait(progress);
   }
-  /** @param {Progress} film */
-  wait(film) {
-    this.show(`film: ${film.made ? "saving" : film.words}`);
-    if (!film.made) clearInterval(this.timer);
+  /** @param {Progress} progress */
+  wait(progress) {
+    this.show(progress.made ? "saving …" : progress.words);
+    if (!progress.made) clearInterval(this.timer);
     else if (!this.taking) {
       this.taking = true;
       this.wish({ take: this.number });

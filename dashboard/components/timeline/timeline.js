@@ -22,13 +22,13 @@ import { Saving } from "./saving.js";
  * @property {Event_[]} events
  * @property {string | null} answers the nonce of the newest wish answered
  * @property {string[]} heard the names of the last presses of the page's buttons that reached the app
- * @property {import("./saving.js").Progress | null} film
+ * @property {import("./saving.js").Progress | undefined} export
  */
 /** @typedef {number | "live"} Moment a step, or the newest state */
 
 const PREVIOUS = "M6 6h2v12H6zm3.5 6 8.5 6V6z";
 const NEXT = "M16 6h2v12h-2zM6 18l8.5-6L6 6z";
-const PLAY_WORDS = "Play the training as a film";
+const PLAY_WORDS = "Play the training as a timelapse";
 const PLACES =
   "A dot is a saved moment. Early steps, when most changes, lie further apart: places go by the cube root of the step";
 const EPOCHS = [0, 0.1, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
@@ -66,7 +66,7 @@ class Timeline extends View {
     this.playButton = button(PLAY, PLAY_WORDS, () => this.toggle());
     const back = button(PREVIOUS, "One snapshot back", () => this.shift(-1));
     const on = button(NEXT, "One snapshot on", () => this.shift(1));
-    const speed = el("select", { "aria-label": "Film speed", title: "Film speed" });
+    const speed = el("select", { "aria-label": "Timelapse speed", title: "Timelapse speed" });
     speed.append(...[2, 4, 8, 16].map((rate) => el("option", { value: rate }, `${rate}/s`)));
     speed.value = String(this.rate);
     speed.onchange = () => {
@@ -100,11 +100,11 @@ class Timeline extends View {
     return this.presses.last;
   }
 
-  /** @param {{ header: Header, arrays: { film?: Uint8Array<ArrayBuffer> } }} blob */
+  /** @param {{ header: Header, arrays: { export?: Uint8Array<ArrayBuffer> } }} blob */
   receive({ header, arrays }) {
     this.h = header;
     this.presses.refreshed(header.heard);
-    this.saving.receive(header.film, arrays.film);
+    this.saving.receive(header.export, arrays.export);
     if (this.asked !== undefined) {
       // Until the newest wish is answered, the page shows an older one.
       if (header.answers !== this.asked) return;
@@ -245,7 +245,7 @@ class Timeline extends View {
     liveButton.replaceChildren(el("span", { class: h.moving ? "dot on" : "dot" }), word);
     liveButton.title = h.alive ? "Follow the newest state" : "Go to the last state of this run";
     liveButton.setAttribute("aria-pressed", String(this.follows));
-    const label = this.playing ? "Pause the film" : PLAY_WORDS;
+    const label = this.playing ? "Pause the timelapse" : PLAY_WORDS;
     playButton.replaceChildren(icon(this.playing ? PAUSE : PLAY));
     playButton.title = label;
     playButton.setAttribute("aria-label", label);

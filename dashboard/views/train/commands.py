@@ -28,15 +28,18 @@ PRESSES_KEPT = 16  # more than anyone presses between two refreshes
 
 def key_of(command: str, value: dict[str, Any] | None) -> str:
     """The key of the command's button; the time slider's view finds the buttons by it."""
-    return f"do_{command}_{value['n'] if value else ''}"
+    return f"train.do_{_button(command, value)}"
 
 
-def pressed(name: str, key: str, command: str, value: Any) -> None:
-    """The button `key` was pressed. Streamlit may send one press twice: the browser names each, and one name is
-    obeyed once.
-    """
+def _button(command: str, value: dict[str, Any] | None) -> str:
+    """The browser's name for the command's button."""
+    return f"{command}_{value['n'] if value else ''}"
+
+
+def pressed(name: str, command: str, value: Any) -> None:
+    """A button was pressed. Streamlit may send one press twice: the browser names each, and a name is obeyed once."""
     page = state.page()
-    press = (state.said("press") or {}).get(key)
+    press = (state.said("press") or {}).get(_button(command, value))
     if press is None or press not in page.presses:
         page.presses = [*page.presses, press][-PRESSES_KEPT:]
         send(name, command, value)

@@ -14,7 +14,7 @@ from dashboard.views.train.moment import Moment
 from dashboard.views.train.recorded import Run
 from rbm_core.runs import RunError
 
-KEY = "curves"
+KEY = "train.curves"
 
 
 def draw(run: Run, shown: Moment | None) -> None:

@@ -28,9 +28,9 @@ def payload() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         "failed": export.error is not None,
     }
     if export.data is None or not watched.export_wanted:
-        return {"film": header}, {}
+        return {"export": header}, {}
     watched.export_wanted = False
-    return {"film": header}, {"film": np.frombuffer(export.data, dtype=np.uint8)}
+    return {"export": header}, {"export": np.frombuffer(export.data, dtype=np.uint8)}
 
 
 def asked() -> None:
@@ -38,7 +38,7 @@ def asked() -> None:
 
     The browser repeats a question until it is answered: a busy app may miss one that another follows closely.
     """
-    watched, message = state.watched(), state.said("film") or {}
+    watched, message = state.watched(), state.said("export") or {}
     number = watched.export.number if watched.export is not None else None
     if "got" in message:
         watched.export = None

@@ -15,7 +15,8 @@ from dashboard.views.train.moment import Moment, source
 from dashboard.views.train.recorded import Run
 from rbm_core.runs import SnapshotError
 
-FILTERS, PARTICLES, ACTIVITY, HISTOGRAMS = "filters", "particles", "activity", "histograms"
+FILTERS, PARTICLES = "train.filters", "train.particles"
+ACTIVITY, HISTOGRAMS = "train.activity", "train.histograms"
 MOST_BASES = 12  # the list of moments to compare with stays short
 
 

@@ -27,10 +27,10 @@ def draw(run: Run) -> None:
     commands.show_complaint()
     run_state, underway = run.status["state"], commands.underway(run.status["state"])
     badge = f":{STATE_COLOURS.get(run_state, 'grey')}-badge[● {underway or run_state}]"
-    with st.container(horizontal=True, vertical_alignment="center", key="top"):
+    with st.container(horizontal=True, vertical_alignment="center", key="train.top"):
         st.markdown(f"**{plain(run.name)}** &nbsp; {badge}", width="content")
         with st.container(
-            horizontal=True, vertical_alignment="center", gap="small", width="content", key="controls"
+            horizontal=True, vertical_alignment="center", gap="small", width="content", key="train.controls"
         ):
             controls(run, disabled=underway is not None)
     if run.status["message"] and run_state in STATES_WITH_NEWS:
@@ -49,16 +49,15 @@ def controls(run: Run, disabled: bool) -> None:
         help: str,
         primary: bool = False,
     ) -> None:
-        key = commands.key_of(command, value)
         st.button(
             label,
-            key=key,
+            key=commands.key_of(command, value),
             icon=icon and f":material/{icon}:",
             help=help,
             type="primary" if primary else "secondary",
             disabled=disabled,
             on_click=commands.pressed,
-            args=(run.name, key, command, value),
+            args=(run.name, command, value),
         )
 
     run_state = run.status["state"]

@@ -17,7 +17,7 @@ HELP = "Ten checks of this run, each with its evidence, its threshold, what to t
 
 def draw(run: Run, steps: list[int]) -> None:
     findings = examine(run, steps)
-    with st.container(horizontal=True, vertical_alignment="center", key="doctor"):
+    with st.container(horizontal=True, vertical_alignment="center", key="train.doctor"):
         with st.popover("Doctor", icon=":material/stethoscope:", type="tertiary", help=HELP):
             st.markdown(report(findings))
         st.markdown(summary(findings))

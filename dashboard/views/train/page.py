@@ -27,7 +27,7 @@ def main() -> None:
         return
     if state.watched().run != name or link.gone_back():
         state.page().watched = state.Watched(name, step=link.field("step"), sort=link.field("sort"))
-    with st.container(horizontal=True, vertical_alignment="center", key="purpose"):
+    with st.container(horizontal=True, vertical_alignment="center", key="train.purpose"):
         st.caption(
             "Watch a restricted Boltzmann machine learn: the slider goes to any saved moment.",
             width="content",
@@ -71,7 +71,7 @@ def watch(name: str) -> None:
         steps, shown = [], None
         st.warning(sentence(error))
     with st.container(
-        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="head"
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="train.head"
     ):
         st.markdown(header.progress_words(run.status, shown), width="content")
         slider.caption(shown)

@@ -10,7 +10,7 @@ from dashboard.processes import timelapse
 from dashboard.ui.page_state import state_of
 from rbm_core import doctor
 
-TIMELINE = "timeline"
+TIMELINE = "train.timeline"
 """The key of the time slider, through which the browser also tells of presses and asks for an export."""
 
 
@@ -95,7 +95,7 @@ class Train:
     """The page's state. presses: the browser's names of the last presses obeyed, oldest first."""
 
     watched: Watched = field(default_factory=Watched)
-    presses: list[Any] = field(default_factory=list)
+    presses: list[str | None] = field(default_factory=list)
 
 
 def page() -> Train:
