@@ -17,10 +17,10 @@ RUN = "still-training"
 
 @pytest.fixture
 def training(runs_root: Path) -> Iterator[RunReader]:
-    """A run whose trainer would go on for hours, past its first snapshots."""
+    """A small model whose trainer would go on for hours, past its first snapshots."""
     config = make_config(
         dataset="mnist-5k",
-        n_hidden=200,
+        n_hidden=30,
         epochs=20_000,
         n_valid=100,
         log_every=20,

@@ -1,0 +1,239 @@
+"""The estimators of an evaluation by name: each judges a subject within a job and returns its part of the row.
+
+Annealing runs a path of a hundredth, then of a tenth, then of all the temperatures, so that a page shows whether the
+estimates converge. Tensors and JSON of a saved state are named here; states of earlier versions have the same names.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rbm_core.compute import Rng
+from rbm_core.evaluation.job import Job, State
+from rbm_core.evaluation.mixing import mixing
+from rbm_core.evaluation.subject import Subject
+from rbm_core.likelihood.ais import (
+    Bracket,
+    adaptive_betas,
+    prepare_ais,
+    prepare_reverse_ais,
+    sweeps,
+    temperatures,
+    tempered_samples,
+)
+from rbm_core.likelihood.annealing import AISResult, Annealing, Direction
+from rbm_core.likelihood.exact import exact_log_z
+from rbm_core.likelihood.pseudo import stochastic_pseudo_log_likelihood
+
+__all__ = ["BY_NAME", "Estimator"]
+
+Settings = Mapping[str, Any]
+Estimator = Callable[[Subject, Settings, Job], dict[str, Any]]
+
+_CHUNK = 250  # temperatures between two pause points, at most
+_SETTLE = 1000  # sweeps of the run's persistent chains before reverse AIS begins at them
+_TRACE = 160  # points of the log-weights' curve
+_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+def bracket(subject: Subject, settings: Settings, job: Job) -> dict[str, Any]:
+    """Forward and reverse AIS joined by Bennett's acceptance ratio, and whether to trust the result."""
+    results = _anneal(subject, settings, job, ("forward", "reverse"))
+    both = Bracket(results["forward"], results["reverse"])
+    return {
+        **subject.nats(both.log_z, both.stderr),
+        "ess": min(both.forward.ess, both.reverse.ess),
+        "forward": _numbers(both.forward),
+        "reverse": _numbers(both.reverse),
+        "trusted": both.trusted,
+        "verdict": both.verdict,
+    }
+
+
+def forward_ais(subject: Subject, settings: Settings, job: Job) -> dict[str, Any]:
+    """Forward AIS alone: the likelihood comes out too high on average."""
+    return _one_direction(subject, settings, job, "forward", "high")
+
+
+def reverse_ais(subject: Subject, settings: Settings, job: Job) -> dict[str, Any]:
+    """Reverse AIS alone: the likelihood comes out too low on average."""
+    return _one_direction(subject, settings, job, "reverse", "low")
+
+
+def exact(subject: Subject, settings: Settings, job: Job) -> dict[str, Any]:
+    """log Z by enumeration; an interrupted one begins anew."""
+    job.progress["free_energies"] = subject.energy_histogram(subject.particles())
+
+    def shown(done: int, total: int) -> None:
+        job.progress |= {"done": done, "total": total}
+        job.show("Enumerating the smaller layer.")
+        job.stop_if_asked()
+
+    log_z = exact_log_z(subject.rbm, progress=shown)
+    return {**subject.nats(log_z, 0.0), "trusted": True, "verdict": "Exact: every state was counted."}
+
+
+def pseudo(subject: Subject, settings: Settings, job: Job) -> dict[str, Any]:
+    """The stochastic pseudo-likelihood of each part of the data, one random pixel a case."""
+    job.progress["free_energies"] = subject.energy_histogram(subject.particles())
+    rng, row = Rng(settings["seed"], "pseudo"), {}
+    job.progress |= {"done": 0, "total": len(subject.cases)}
+    for name, v in subject.cases.items():
+        job.show("Asking pixels about their neighbours.", force=True)
+        values = stochastic_pseudo_log_likelihood(subject.rbm, v, rng)
+        row[f"pseudo_{name}_nats"] = float(values.mean())
+        row[f"pseudo_{name}_stderr"] = float(values.std() / math.sqrt(len(values)))
+        job.progress["done"] += 1
+    verdict = "Pseudo-likelihood, summed over pixels: it compares models of one data set."
+    return {"log_z": None, "stderr": None, "trusted": None, "verdict": verdict, **row}
+
+
+BY_NAME: dict[str, Estimator] = {
+    "bracket": bracket,
+    "ais": forward_ais,
+    "reverse": reverse_ais,
+    "exact": exact,
+    "pseudo": pseudo,
+    "mixing": mixing,
+}
+"""Of every name in runs.evaluation_record.ESTIMATORS, what computes it."""
+
+
+# Annealing
+
+
+def _one_direction(
+    subject: Subject, settings: Settings, job: Job, direction: Direction, side: str
+) -> dict[str, Any]:
+    result = _anneal(subject, settings, job, (direction,))[direction]
+    verdict = f"Unconfirmed: alone this errs towards too {side} a likelihood, by an unknown amount."
+    nats = subject.nats(result.log_z, result.stderr)
+    return {**nats, "ess": result.ess, "trusted": None, "verdict": verdict}
+
+
+def _anneal(
+    subject: Subject, settings: Settings, job: Job, directions: tuple[Direction, ...]
+) -> dict[Direction, AISResult]:
+    """The results of the longest path, after those of the shorter ones were shown."""
+    paths = _paths(_temperatures(subject, settings, job))
+    stages = [(path, direction) for path in paths for direction in directions]
+    job.progress["total"] = len(directions) * sum(len(path) - 1 for path in paths)
+    saved = job.saved()
+    if saved is None:
+        tensors, first = {}, 0
+        job.progress |= {"rounds": [], "log_weights": {}, "trace": {}, "done": 0}
+    else:
+        tensors, first = saved[0], int(saved[1]["stage"])
+    starts = tensors.get("starts")
+    if "reverse" in directions and starts is None:
+        job.show("Settling the chains that reverse AIS begins at.", force=True)
+        starts = _reverse_starts(subject, settings)
+    job.progress["free_energies"] = subject.energy_histogram(
+        subject.particles() if starts is None else starts
+    )
+    results: dict[Direction, AISResult] = {}
+    for direction, weights in job.progress["log_weights"].items():
+        results[direction] = AISResult.from_log_weights(np.array(weights), direction=direction)
+    for number, (path, direction) in enumerate(stages[first:], first):
+        annealing = _prepared(subject, settings, path, direction, starts)
+        if saved is not None and number == first:
+            own = {key.removeprefix("ais."): t for key, t in tensors.items() if key.startswith("ais.")}
+            annealing.load_state_dict(own, saved[1]["annealing"])
+        results[direction] = _carried_through(annealing, job, number, starts)
+        _note_round(job, len(path) - 1, direction, results[direction])
+    return results
+
+
+def _temperatures(subject: Subject, settings: Settings, job: Job) -> np.ndarray:
+    if settings["betas"] != "adaptive":
+        return temperatures(settings["betas"])
+    job.show("Placing the temperatures.", force=True)
+    return adaptive_betas(subject.rbm, base_vbias=subject.base, seed=settings["seed"])
+
+
+def _paths(full: np.ndarray) -> list[np.ndarray]:
+    """Every hundredth, every tenth and all of the temperatures; a thinned path has at least ten steps."""
+    steps = len(full) - 1
+    found = []
+    for every in (100, 10):
+        if steps // every >= 10:
+            thinned = full[::every]
+            found.append(thinned if thinned[-1] == 1 else np.append(thinned, 1.0))
+    return [*found, full]
+
+
+def _reverse_starts(subject: Subject, settings: Settings) -> Tensor:
+    """The run's persistent chains after more sweeps, and annealed samples where there are fewer chains than asked.
+
+    CD's chains begin at the data at every update, so they are no samples of the model: all are annealed then.
+    """
+    n, seed = settings["n_chains"], settings["seed"]
+    v = subject.particles()[: 0 if subject.config["algorithm"] == "cd" else n]
+    if len(v):
+        v = sweeps(subject.rbm, v, _SETTLE, seed=seed, stream="reverse-starts")
+    if len(v) < n:
+        more = tempered_samples(subject.rbm, n - len(v), base_vbias=subject.base, seed=seed)
+        v = torch.cat([v, more.float()])
+    return v
+
+
+def _prepared(
+    subject: Subject, settings: Settings, path: np.ndarray, direction: Direction, starts: Tensor | None
+) -> Annealing:
+    common: dict[str, Any] = {
+        "betas": path,
+        "n_chains": settings["n_chains"],
+        "base_vbias": subject.base,
+        "seed": settings["seed"] + 1000 * len(path),  # paths of different length share no random numbers
+        "precision": settings["precision"],
+    }
+    if direction == "forward":
+        return prepare_ais(subject.rbm, **common)
+    return prepare_reverse_ais(subject.rbm, starts=starts, **common)
+
+
+def _carried_through(annealing: Annealing, job: Job, number: int, starts: Tensor | None) -> AISResult:
+    """Annealing number `number` to its end, with pause points and a trace of the log-weights on the way."""
+    steps, direction = len(annealing.betas) - 1, annealing.direction
+    done_before = float(job.progress["done"]) - annealing.position
+    trace = job.progress["trace"].setdefault(direction, {})
+    if annealing.position == 0:
+        trace |= {"beta": [], "quantiles": []}
+
+    def state() -> State:
+        tensors, meta = annealing.state_dict()
+        named = {f"ais.{key}": tensor for key, tensor in tensors.items()}
+        if starts is not None:
+            named["starts"] = starts
+        return named, {"stage": number, "annealing": meta}
+
+    while not annealing.done:
+        annealing.advance(min(_CHUNK, steps // _TRACE + 1))
+        spread = np.quantile(annealing.log_weights.numpy(), _QUANTILES)
+        if direction == "reverse":
+            spread = -spread
+        trace["beta"].append(round(annealing.beta, 6))
+        trace["quantiles"].append(np.round(spread + annealing.log_z_base, 3).tolist())
+        job.progress["done"] = done_before + annealing.position
+        job.show(f"{direction.capitalize()} AIS, {steps:,} temperatures.")
+        job.pause_point(state)
+    result = annealing.result()
+    job.progress["log_weights"][direction] = result.log_weights.tolist()
+    return result
+
+
+def _note_round(job: Job, n_temperatures: int, direction: Direction, result: AISResult) -> None:
+    """Adds a finished path to the table of rounds; both directions of a path share one entry."""
+    rounds = job.progress["rounds"]
+    if not rounds or rounds[-1]["n_temperatures"] != n_temperatures:
+        rounds.append({"n_temperatures": n_temperatures})
+    rounds[-1][direction] = _numbers(result)
+    job.show(force=True)
+
+
+def _numbers(result: AISResult) -> dict[str, float]:
+    return {"log_z": result.log_z, "stderr": result.stderr, "ess": result.ess}

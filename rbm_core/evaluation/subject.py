@@ -1,0 +1,120 @@
+"""What is judged: the model of one snapshot, and its run's data as states of its visible units."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rbm_core import datasets
+from rbm_core.compute import Rng
+from rbm_core.likelihood.ais import base_rate
+from rbm_core.pixels import PixelScale, as_bytes, cut
+from rbm_core.rbm import RBM
+from rbm_core.runs.files import RunError
+from rbm_core.runs.reader import RunReader
+from rbm_core.runs.snapshot import Snapshot
+
+__all__ = ["Subject", "load_subject"]
+
+_SHOWN_CASES = 400  # free energies of each kind that progress.json keeps for the histogram
+_ROWS = 5000  # cases whose hidden logits are worked out at once
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A model and its data. config: the fields of the run's RunConfig.
+
+    cases: "train", "valid" and "test", each (N, V) float32. binarisation: how grey values became states:
+    "stochastic", "threshold" or "none". base: (V,), the biases of the base model that annealing starts from.
+    """
+
+    rbm: RBM
+    snapshot: Snapshot
+    config: dict[str, Any]
+    cases: dict[str, Tensor]
+    binarisation: str
+    base: Tensor
+
+    def particles(self) -> Tensor:
+        """The run's chains as the snapshot recorded them, (n, V) float32."""
+        return torch.from_numpy(self.snapshot.particles_v.astype(np.float32))
+
+    def free_energies(self, v: Tensor) -> np.ndarray:
+        """F(v) in nats, (N,) float64, of any number of cases."""
+        return torch.cat([self.rbm.free_energy(part) for part in v.split(_ROWS)]).double().numpy()
+
+    def nats(self, log_z: float, stderr: float) -> dict[str, Any]:
+        """The mean of log p(v) = −F(v) − log Z over each part of the data, in nats.
+
+        "stderr" is the standard error of log Z; "<part>_nats_stderr" is that of the mean over the cases alone.
+        """
+        row: dict[str, Any] = {"log_z": log_z, "stderr": stderr}
+        for name, v in self.cases.items():
+            energy = self.free_energies(v)
+            row[f"{name}_nats"] = float(-energy.mean() - log_z)
+            row[f"{name}_nats_stderr"] = float(energy.std() / math.sqrt(len(energy)))
+        return row
+
+    def noise(self, n: int, rng: Rng) -> Tensor:
+        """n states (n, V) without any structure: fair coins, or N(0, 1) for Gaussian units."""
+        shape = (n, self.rbm.n_visible)
+        return rng.normal(shape) if self.rbm.visible == "gaussian" else (rng.uniform(shape) < 0.5).float()
+
+    def energy_histogram(self, samples: Tensor) -> dict[str, list[float]]:
+        """Free energies in nats of data, of these samples of the model and of noise, for the page's histogram."""
+        n = _SHOWN_CASES
+        kinds = {
+            "train": self.cases["train"][:n],
+            "test": self.cases["test"][:n],
+            "samples": samples[:n],
+            "noise": self.noise(n, Rng(0, "evaluate-noise")),
+        }
+        return {name: np.round(self.free_energies(v), 2).tolist() for name, v in kinds.items()}
+
+
+def load_subject(path: Path, snapshot: Snapshot, config: dict[str, Any]) -> Subject:
+    """The snapshot's model and its run's data, binarised with the same random numbers at every call.
+
+    path: the run's folder. Raises RunError if the data on this computer are not those of the run.
+    """
+    rbm = RBM.from_numpy(
+        snapshot.W, snapshot.vbias, snapshot.hbias, visible=config["visible"], log_var=snapshot.log_var
+    )
+    reader = RunReader(path)
+    data = datasets.load(config["dataset"], n_valid=config["n_valid"])
+    if data.train.shape[1] != rbm.n_visible:
+        raise RunError(
+            f"the snapshot has {rbm.n_visible} visible units and {config['dataset']} "
+            f"{data.train.shape[1]} pixels; was the data folder changed?"
+        )
+    known = reader.config().get("data") or {}
+    if known.get("fingerprint") not in (None, data.fingerprint):
+        raise RunError(
+            f"the data set {config['dataset']!r} on this machine is not the one the run was trained on "
+            f"({data.fingerprint} instead of {known['fingerprint']})"
+        )
+    parts = {"train": data.train, "valid": data.valid, "test": data.test}
+    if config["visible"] == "gaussian":
+        binarisation = "none"
+        # The scale the run recorded: recomputed today, it could differ in its last digits.
+        probe = reader.probe()
+        scale = probe.scale if probe and probe.scale else PixelScale.of(data.train)
+        cases = {name: torch.from_numpy(scale.standardised(x)) for name, x in parts.items()}
+    else:
+        # Binary units give grey values no probability, so these are binarised even if training used them as they are.
+        binarisation = "threshold" if config["binarisation"] == "threshold" else "stochastic"
+        cases = {name: _binarised(x, binarisation, f"evaluate-{name}") for name, x in parts.items()}
+    return Subject(
+        rbm, snapshot, config, cases, binarisation, base_rate(rbm, cases["train"].double().mean(0))
+    )
+
+
+def _binarised(images: np.ndarray, binarisation: str, stream: str) -> Tensor:
+    if binarisation == "threshold":
+        return torch.from_numpy(cut(images))
+    grey = torch.from_numpy(as_bytes(images))
+    return Rng(0, stream).binarise(grey, torch.arange(len(grey)), torch.empty(grey.shape))
