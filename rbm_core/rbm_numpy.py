@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rbm_core.runs.snapshot import Snapshot
+
 Floats = NDArray[np.float32]
 
 
@@ -21,6 +23,12 @@ class Parameters:
     hbias: Floats
     gaussian: bool = False
     log_var: Floats | None = None
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> "Parameters":
+        """The parameters that a snapshot recorded."""
+        gaussian = snapshot.meta.get("visible") == "gaussian"
+        return cls(snapshot.W, snapshot.vbias, snapshot.hbias, gaussian, snapshot.log_var)
 
     def scaled(self, v: np.ndarray) -> np.ndarray:
         """v/σ² of Gaussian units, v itself of Bernoulli ones. v: (..., V)."""

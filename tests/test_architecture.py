@@ -77,7 +77,7 @@ WORDS = "rbm_core.runs.vocabulary"  # constants alone: whoever may not know the 
 TORCH = ("torch", "torchvision", "numba")
 ENGINE_ON_TORCH = (
     *("rbm_core.rbm", "rbm_core.compute", "rbm_core.kernels", "rbm_core.estimator", *ABOVE_RBM),
-    *("rbm_core.likelihood", "rbm_core.diagnostics"),
+    *("rbm_core.likelihood", "rbm_core.diagnostics", "rbm_core.evaluation", "rbm_core.trajectory"),
     *("rbm_core.RBM", "rbm_core.Rng", "rbm_core.Training", "rbm_core.BernoulliRBM"),
 )
 ROOMS_OF_THE_APP = tuple(

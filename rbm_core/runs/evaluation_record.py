@@ -1,10 +1,10 @@
-"""The record of evaluations of a run: one folder each, under evaluations/; read without torch.
+"""The record of a run's evaluations, read without torch: one folder for each, evaluations/<id>/.
 
-evaluations/<id>/progress.json       state, progress, curves, and at the end the row of likelihood.jsonl
-evaluations/<id>/state.safetensors   where an interrupted one goes on; gone once it is finished
-evaluations/<id>/snapshot.safetensors the model judged, as long as it is not finished
-evaluations/<id>/samples.safetensors images drawn on the way, for estimators that draw any
-evaluations/<id>/run.lock            held by the process that works on it
+progress.json         state, progress and curves; of a finished one also its row of likelihood.jsonl
+state.safetensors     what an interrupted one resumes from; deleted when it is finished
+snapshot.safetensors  the snapshot it judges; deleted when it is finished
+samples.safetensors   images drawn by estimator "mixing"
+run.lock              held by the process that works on it
 """
 
 import hashlib
@@ -28,26 +28,27 @@ ESTIMATORS: dict[str, str] = {
 
 
 def evaluation_id(step: int, estimator: str, settings: Mapping[str, Any]) -> str:
-    """The same question has the same name, so that asking it again goes on where it was left."""
+    """The evaluation's name, a function of the question: asking it again finds the folder and resumes."""
     digest = hashlib.sha256(json.dumps(dict(settings), sort_keys=True).encode()).hexdigest()
     return f"{step:09d}-{estimator}-{digest[:8]}"
 
 
 def evaluation_folder(run: Path, name: str) -> Path:
+    """The folder of the evaluation with this id."""
     return Path(run) / "evaluations" / name
 
 
 def read_evaluation(folder: Path) -> dict[str, Any] | None:
-    """progress.json, with "interrupted" worked out from the lock; None where there is none yet.
+    """The content of progress.json; None if there is none yet. RunError in one sentence if it is damaged.
 
-    RunError in one sentence if it is damaged.
+    "state" is "interrupted" if the file says "running" and no process holds the lock.
     """
     try:
         progress = read_object(folder / "progress.json")
     except FileNotFoundError:
         return None
     if progress.get("state") == "running" and not lock_is_held(folder):
-        # Its last word is written before the lock goes: what is read now is that word.
+        # The process writes how it ended before it releases the lock, so a file read after the release is final.
         progress = read_object(folder / "progress.json")
         if progress.get("state") == "running":
             progress["state"] = "interrupted"
@@ -55,7 +56,7 @@ def read_evaluation(folder: Path) -> dict[str, Any] | None:
 
 
 def list_evaluations(run: Path) -> list[dict[str, Any]]:
-    """Every evaluation begun on this run, newest first; damaged ones are left out."""
+    """`read_evaluation` of each of the run's evaluations, the newest first; damaged ones are left out."""
     found = []
     for folder in sorted((Path(run) / "evaluations").glob("*/")):
         try:

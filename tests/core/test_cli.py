@@ -1,6 +1,7 @@
 """The command line does what its help says, and answers mistakes in one line with exit code 2."""
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,20 +9,29 @@ import pytest
 import torch
 from PIL import Image
 
+from rbm_core import doctor
 from rbm_core.cli import app, main
 from rbm_core.datasets import load
 from rbm_core.rbm import RBM
 from rbm_core.runs import store
 from rbm_core.runs.reader import RunReader
 
+CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 TINY = ["--preset", "quick", "--dataset", "bars-and-stripes", "--n-hidden", "8", "--epochs", "30"]
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that the command line trained, the original of every test's copy."""
+    root = tmp_path_factory.mktemp("runs")
+    assert main(["train", *TINY, "--name", "bars", "--set", "n_chains=20", "--runs", str(root)]) == 0
+    return root / "bars"
+
+
 @pytest.fixture
-def run(runs_root: Path, capsys: pytest.CaptureFixture[str]) -> str:
-    assert main(["train", *TINY, "--name", "bars", "--set", "n_chains=20"]) == 0
-    capsys.readouterr()
-    return "bars"
+def run(trained: Path, runs_root: Path) -> str:
+    shutil.copytree(trained, runs_root / trained.name)
+    return trained.name
 
 
 def test_train_leaves_a_finished_run_with_the_settings_asked_for(run: str, runs_root: Path) -> None:
@@ -112,6 +122,18 @@ def test_evaluate_appends_the_exact_likelihood_of_a_small_model(run: str, runs_r
     assert row["train_nats"] == pytest.approx(float(-rbm.free_energy(train).mean()) - log_z, abs=1e-3)
 
 
+def test_doctor_prints_what_was_found_at_the_step_asked_for(
+    run: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["doctor", run]) == 0
+    assert capsys.readouterr().out.startswith("Run bars, step 30: too early to say; The checks begin after")
+    assert main(["doctor", "mnist-default", "--step", "4904", "--runs", str(CHECKPOINTS)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    record = doctor.record_of(RunReader(CHECKPOINTS / "mnist-default"), 4904)
+    headline, *rest = doctor.report(doctor.examine(record))
+    assert lines == [f"Run mnist-default, step 4,904: {headline}", *rest]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -148,6 +170,8 @@ def test_evaluate_appends_the_exact_likelihood_of_a_small_model(run: str, runs_r
         (["evaluate", "bars", "--seed", str(2**64)], "seed must lie in 0"),
         (["evaluate", "bars", "--precision", "float8"], "precision must be auto"),
         (["evaluate", "bars", "--snapshot", "99"], "99"),
+        (["doctor", "ghost"], "no run 'ghost'"),
+        (["doctor", "bars", "--step", "99"], "no snapshot at step 99"),
         (["fly"], "No such command 'fly'"),
     ],
 )
@@ -166,7 +190,7 @@ def test_a_mistake_gets_one_line_on_stderr_and_exit_code_2(
 
 def test_every_command_has_help_with_examples(capsys: pytest.CaptureFixture[str]) -> None:
     names = [command.name or command.callback.__name__ for command in app.registered_commands]  # type: ignore[union-attr]
-    assert {"train", "sample", "runs", "export", "evaluate"} <= set(names)
+    assert names == ["train", "sample", "runs", "export", "evaluate", "doctor"]
     for name in names:
         assert main([name, "--help"]) == 0
         shown = capsys.readouterr().out

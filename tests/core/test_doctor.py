@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 
 from rbm_core import datasets, doctor
-from rbm_core.config import PRESETS, RunConfig, make_config
-from rbm_core.doctor import Record
+from rbm_core.config import PRESETS, make_config
+from rbm_core.doctor import Record, rules
 from rbm_core.runs import Probe, RunReader, Snapshot, store
+from rbm_core.runs.snapshot import snapshot_file
 from rbm_core.training import process as training_process
 from tests.small_run import train_small
 
@@ -57,6 +58,11 @@ def snapshot(step: int, particles: np.ndarray) -> Snapshot:
         np.zeros((3, 65), np.float32),
         {"visible": "bernoulli"},
     )
+
+
+def sharpened(one: Snapshot, factor: float) -> Snapshot:
+    """The same model with every hidden unit's input this many times as large."""
+    return replace(one, W=factor * one.W, hbias=factor * one.hbias)
 
 
 def record(**changes: Any) -> Record:
@@ -106,6 +112,7 @@ def test_a_healthy_record_passes_every_rule() -> None:
         ),
         ({"newest": snapshot(5000, TWO_KINDS)}, "Fantasies differ"),
         ({"free_energy_train": np.linspace(-100, -700, N)}, "Size of free energies"),
+        ({"newest": sharpened(snapshot(5000, coins(1)), 1.5)}, "Size of free energies"),
         ({"free_energy_fantasy": HEALTHY["free_energy_train"] - 6}, "Free energy of fantasies"),
         ({"before": snapshot(4000, coins(1))}, "Enough Gibbs sweeps"),
         (
@@ -149,7 +156,7 @@ def test_averaged_weights_may_take_long_steps_at_a_constant_rate() -> None:
 def test_what_is_called_healthy_holds_for_what_is_found_well() -> None:
     def said(ratio: float, **config: Any) -> str:
         falling = {"learning_rate": np.linspace(0.1, 0, N), "update_ratio": np.full(N, ratio)}
-        found = doctor.update_ratio(record(config={"lr_schedule": "linear", **config}, **falling))
+        found = rules.update_ratio(record(config={"lr_schedule": "linear", **config}, **falling))
         assert found is not None
         assert found.well
         return found.healthy
@@ -202,6 +209,29 @@ def test_missing_columns_and_holes_silence_a_rule_and_no_more() -> None:
     assert len(rules) == len(doctor.RULES) - 2
 
 
+def test_a_damaged_snapshot_leaves_the_rules_that_need_none(tmp_path: Path) -> None:
+    run = train_small(tmp_path, **HEALTHY_RUNS["quick"])
+    newest = snapshot_file(run, RunReader(run).snapshot_steps()[-1])
+    newest.write_bytes(b"half of it")
+    rules = {finding.rule for finding in doctor.examine(doctor.record_of(RunReader(run)))}
+    assert {"Update / weight ratio", "Dead units"} <= rules
+    assert "Fantasies differ" not in rules
+
+
+def test_the_report_has_a_headline_every_finding_and_advice_only_where_something_is_wrong() -> None:
+    findings = doctor.examine(record(saturated_units=np.full(N, 9.0)))
+    headline, worst, *rest = doctor.report(findings)
+    assert headline == "1 to look at"
+    assert worst.startswith(
+        "● Saturated units: 9 of 100 hidden units are always on (healthy is fewer than 5 %; "
+    )
+    assert worst.endswith(findings[0].advice)
+    assert len(rest) == len(findings), "the others and the sources"
+    assert all(line.startswith("✓") and line.endswith(").") for line in rest[:-1])
+    assert doctor.report([]) == [f"too early to say; {doctor.TOO_EARLY}"]
+    assert doctor.report(findings[1:])[0] == "9 checks fine; 1 more cannot be told yet"
+
+
 def test_every_finding_names_evidence_threshold_way_out_and_source() -> None:
     for finding in doctor.examine(record()):
         for words in (finding.evidence, finding.healthy, finding.advice, finding.source):
@@ -214,19 +244,9 @@ def test_every_finding_names_evidence_threshold_way_out_and_source() -> None:
 def diagnose(run: Path) -> dict[int, set[str]]:
     """What the doctor would have said at each snapshot that was in earnest."""
     reader = RunReader(run)
-    config = RunConfig(**reader.config()["config"]).model_dump()
-    steps, metrics, said = reader.snapshot_steps(), reader.metrics(), {}
-    for step in steps:
-        before = [earlier for earlier in steps if earlier <= 0.9 * step]
-        made = Record(
-            {name: column[metrics["step"] <= step] for name, column in metrics.items()},
-            config,
-            config["n_hidden"],
-            reader.snapshot(step),
-            reader.snapshot(before[-1]) if before else None,
-            reader.probe(),
-        )
-        findings = doctor.examine(made)
+    said = {}
+    for step in reader.snapshot_steps():
+        findings = doctor.examine(doctor.record_of(reader, step))
         if findings:
             said[step] = {finding.rule for finding in findings if not finding.well}
     assert len(findings) >= 7, "too few rules could be applied at the end"
@@ -243,6 +263,7 @@ def shortened(preset: str, **changes: Any) -> dict[str, Any]:
 HEALTHY_RUNS: dict[str, dict[str, Any]] = {
     "quick": shortened("quick"),
     "another seed": shortened("quick", seed=1),
+    "few hidden units, each with much to say": shortened("quick", n_hidden=16),
     "not centred": shortened("quick", centred=False),
     "default": shortened("default", n_hidden=200),
     "reference": shortened("reference", n_hidden=100),
@@ -262,6 +283,7 @@ def test_healthy_runs_are_never_complained_of(tmp_path: Path, name: str) -> None
 
 BROKEN_RUNS: dict[str, tuple[dict[str, Any], str]] = {
     "learning rate times 100": ({"learning_rate": 5.0}, "Size of free energies"),
+    "learning rate times 100, another seed": ({"learning_rate": 5.0, "seed": 1}, "Size of free energies"),
     "learning rate over 100": ({"learning_rate": 5e-4}, "Update / weight ratio"),
     "no decay": ({"learning_rate": 0.4, "lr_schedule": "constant"}, "Update / weight ratio"),
     "one sweep from the data": ({"algorithm": "cd", "learning_rate": 0.1}, "Enough Gibbs sweeps"),

@@ -1,13 +1,11 @@
 """Evaluating a recorded run: the right number, nothing lost on interruption, nothing disturbed while it trains."""
 
 import json
-import math
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,7 @@ from rbm_core.runs import RunError, RunReader
 from rbm_core.runs.evaluation_record import ESTIMATORS, evaluation_folder, list_evaluations, read_evaluation
 from rbm_core.runs.files import hold_lock, read_tensors
 from rbm_core.runs.snapshot import snapshot_file
-from tests.live import REPO
+from tests.live import REPO, until
 from tests.small_run import train_small
 
 
@@ -70,10 +68,11 @@ def test_one_direction_alone_is_marked_unconfirmed(run: Path, estimator: str) ->
 
 
 @pytest.mark.slow
-def test_pseudo_likelihood_and_mixing_are_recorded_without_a_log_z(run: Path) -> None:
+def test_pseudo_likelihood_and_mixing_are_recorded_without_a_log_z(digits: Path) -> None:
+    run = digits
     pseudo = evaluate(run, estimator="pseudo")
     assert pseudo["log_z"] is None
-    assert -16 * math.log(2) < pseudo["pseudo_test_nats"] < 0, "better than sixteen fair coins"
+    assert -300 < pseudo["pseudo_test_nats"] < -50
     mixing = evaluate(run, estimator="mixing", sweeps_max=100, n_chains=40)
     assert mixing["autocorrelation_time"] >= 1
     folder = evaluation_folder(run, mixing["id"])
@@ -155,19 +154,17 @@ def test_a_killed_process_leaves_an_evaluation_that_goes_on(run: Path) -> None:
         "--chains",
         "50",
     ]
-    process = subprocess.Popen(command, cwd=REPO, env={**os.environ, "PYTHONPATH": str(REPO)})
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not any(one.get("done", 0) > 0 for one in list_evaluations(run)):
-        time.sleep(0.1)
+    environment = {**os.environ, "PYTHONPATH": str(REPO)}
+    process = subprocess.Popen(command, cwd=REPO, env=environment)
+    until(lambda: any(one.get("done", 0) > 0 for one in list_evaluations(run)), 300, "it annealed")
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 130
+    assert process.wait(120) == 130
     (progress,) = list_evaluations(run)
     assert progress["state"] == "interrupted"
     assert RunReader(run).likelihood() == []
-    again = subprocess.Popen(command, cwd=REPO, env={**os.environ, "PYTHONPATH": str(REPO)})
+    again = subprocess.Popen(command, cwd=REPO, env=environment)
     folder = evaluation_folder(run, progress["id"])
-    while time.monotonic() < deadline and (read_evaluation(folder) or {}).get("done", 0) <= progress["done"]:
-        time.sleep(0.1)
+    until(lambda: (read_evaluation(folder) or {}).get("done", 0) > progress["done"], 300, "it went on")
     again.kill()
     again.wait()
     after = read_evaluation(folder)
@@ -218,7 +215,7 @@ def test_evaluating_holds_no_lock_of_the_run_and_changes_none_of_its_files(run: 
     ("options", "message"),
     [
         ({"estimator": "guess"}, "no estimator 'guess'; there are: bracket"),
-        ({"step": 7}, "no snapshot at step 7"),
+        ({"step": 999}, "no snapshot at step 999"),
         ({"n_chains": 1}, "n_chains must be at least 2"),
         ({"estimator": "mixing", "n_chains": 0}, "n_chains must be at least 2 and at most 10,000, got 0"),
         ({"estimator": "mixing", "n_chains": 10**9}, "got 1,000,000,000"),

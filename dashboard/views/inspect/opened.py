@@ -34,8 +34,7 @@ class Opened:
 
     @cached_property
     def model(self) -> rbm_numpy.Parameters:
-        s = self.snapshot
-        return rbm_numpy.Parameters(s.W, s.vbias, s.hbias, s.meta.get("visible") == "gaussian", s.log_var)
+        return rbm_numpy.Parameters.of(self.snapshot)
 
     @cached_property
     def scale(self) -> pixels.PixelScale | None:

@@ -15,8 +15,8 @@ PERIOD_S = 4.0
 HELP = "Ten checks of this run, each with its evidence, its threshold, what to try, and the source."
 
 
-def draw(run: Run, steps: list[int]) -> None:
-    findings = examine(run, steps)
+def draw(run: Run) -> None:
+    findings = examine(run)
     with st.container(horizontal=True, vertical_alignment="center", key="train.doctor"):
         with st.popover("Doctor", icon=":material/stethoscope:", type="tertiary", help=HELP):
             st.markdown(report(findings))
@@ -24,53 +24,38 @@ def draw(run: Run, steps: list[int]) -> None:
 
 
 def summary(findings: list[doctor.Finding]) -> str:
-    ill = [finding for finding in findings if not finding.well]
-    if ill:
+    said = doctor.headline(findings)
+    if ill := [finding for finding in findings if not finding.well]:
         more = f" &nbsp; … and {len(ill) - 1} more" if len(ill) > 1 else ""
-        return f":orange-badge[{len(ill)} to look at] &nbsp; {plain(sentence(ill[0].evidence))}{more}"
+        return f":orange-badge[{said}] &nbsp; {plain(sentence(ill[0].evidence))}{more}"
     if findings:
-        waiting = len(doctor.RULES) - len(findings)
-        more = f" &nbsp; {waiting} more cannot be told yet" if waiting else ""
-        return f":green-badge[{len(findings)} checks fine]{more}"
-    return ":grey-badge[too early to say]"
+        waiting = doctor.waiting(findings)
+        return f":green-badge[{said}] &nbsp; {waiting}" if waiting else f":green-badge[{said}]"
+    return f":grey-badge[{said}]"
 
 
 def report(findings: list[doctor.Finding]) -> str:
     """Every finding as a line of a list, with what it is held to; the advice where it is not well."""
     if not findings:
-        return "The checks begin after the first epoch and 500 updates."
+        return doctor.TOO_EARLY
     lines = []
     for finding in findings:
-        held_to = f"healthy is {plain(finding.healthy)}; {plain(finding.source)}"
-        said = f"**{finding.rule}:** {plain(finding.evidence)} ({held_to})"
+        said = f"**{finding.rule}:** {plain(finding.evidence)} ({plain(doctor.threshold(finding))})"
         lines.append(
             f"- :green[✓] {said}" if finding.well else f"- :orange[●] {said}. **{plain(finding.advice)}**"
         )
     return "\n".join([*lines, "", f":small[{plain(doctor.SOURCES)}]"])
 
 
-def examine(run: Run, steps: list[int]) -> list[doctor.Finding]:
+def examine(run: Run) -> list[doctor.Finding]:
     """The findings of the last PERIOD_S, else new ones; none where the record cannot be read."""
     watched, now = state.watched(), time.monotonic()
     if watched.examination is not None and now - watched.examination.at < PERIOD_S:
         return watched.examination.findings
     try:
-        findings = doctor.examine(_record(run, steps))
+        record = doctor.record_of(run.reader, snapshot=lambda step: data.snapshot(run.name, step))
+        findings = doctor.examine(record)
     except RunError:
         return []
     watched.examination = state.Examination(now, findings)
     return findings
-
-
-def _record(run: Run, steps: list[int]) -> doctor.Record:
-    metrics, probe = run.reader.metrics(), run.reader.probe()
-    newest = data.snapshot(run.name, steps[-1]) if steps else None
-    earlier = [step for step in steps if step <= 0.9 * steps[-1]]
-    return doctor.Record(
-        metrics=metrics,
-        config=run.settings,
-        n_hidden=int(run.settings.get("n_hidden") or (newest.W.shape[1] if newest else 1)),
-        newest=newest,
-        before=data.snapshot(run.name, earlier[-1]) if earlier else None,
-        probe=probe,
-    )

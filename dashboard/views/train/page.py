@@ -78,7 +78,7 @@ def watch(name: str) -> None:
     slider.draw(run, steps, shown)
     if shown is not None and shown.note:
         st.warning(shown.note)
-    health.draw(run, steps)
+    health.draw(run)
     draw_pictures(run, steps, shown)
 
 

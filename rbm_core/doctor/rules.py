@@ -1,75 +1,35 @@
-"""What looks wrong with a run, and what to try: rules over its recorded metrics and snapshots.
+"""The rules: each looks at one thing in a record and says whether it is well, by what evidence and what to try.
 
-Pure: arrays in, findings out. Each finding carries its evidence, the threshold it was held to, and the source. A rule
-that lacks what it needs says nothing. Thresholds are published ones, bounds that follow from what is measured, or
-three standard errors of it; runs that are good, and runs broken on purpose, check them in tests/dashboard.
+A rule that lacks what it needs returns None. Thresholds are published ones, bounds that follow from what is measured,
+or three standard errors of it; tests hold them to runs that are good and to runs broken on purpose.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from rbm_core.pixels import cut, from_bytes
-from rbm_core.runs import Probe, Snapshot
+from rbm_core.doctor.record import Record, median, share_that_differs
+from rbm_core.rbm_numpy import Parameters, free_energies, hidden_logits, mean_hidden
 from rbm_core.runs.vocabulary import MONITORED, PROBED
 
-GUIDE = "Hinton 2010"
+__all__ = ["RULES", "SOURCES", "Finding"]
+
+_GUIDE = "Hinton 2010"
 SOURCES = (
     "Hinton 2010: A Practical Guide to Training Restricted Boltzmann Machines. "
     "Fischer & Igel 2010: Empirical Analysis of the Divergence of Gibbs Sampling Based Learning Algorithms. "
     "Decelle, Furtlehner & Seoane 2021: Equilibrium and Non-Equilibrium Regimes in the Learning of RBMs."
 )
 
-_WINDOW = 20  # rows whose median stands for "now"
-
-
-@dataclass(frozen=True)
-class Record:
-    """What the rules look at. probe: fixed images of the data; before: a snapshot before newest."""
-
-    metrics: Mapping[str, np.ndarray]
-    config: Mapping[str, Any]
-    n_hidden: int
-    newest: Snapshot | None = None
-    before: Snapshot | None = None
-    probe: Probe | None = None
-
-    def in_earnest(self) -> np.ndarray:
-        """Which rows count: those after an epoch and 500 updates."""
-        if not {"epoch", "step"} <= set(self.metrics):
-            return np.zeros(0, bool)
-        return (self.metrics["epoch"] >= 1) & (self.metrics["step"] >= 500)
-
-    def column(self, name: str) -> np.ndarray:
-        """The metric's values once training is in earnest, NaN where it has none; empty if never recorded."""
-        return self.metrics[name][self.in_earnest()] if name in self.metrics else np.zeros(0)
-
-    def recent(self, name: str) -> float | None:
-        """The median of the last rows; None where fewer than five have a value."""
-        return _median(self.column(name)[-_WINDOW:])
-
-    @property
-    def gaussian(self) -> bool:
-        return self.config.get("visible") == "gaussian"
-
-    def images(self) -> np.ndarray | None:
-        """(P, V), the probe batch as visible states; None where there is none."""
-        if self.probe is None or len(self.probe.v) < 10:
-            return None
-        scale = self.probe.scale
-        return cut(self.probe.v) if scale is None else scale.standardised(from_bytes(self.probe.v))
-
-    def apart(self) -> float | None:
-        """The share of pixels in which two real images differ; None for Gaussian units."""
-        images = self.images()
-        return None if images is None or self.gaussian else _spread(images) or None
+_MOST_FALLEN = 5.0  # nats a hidden unit that the training images' free energy may fall
+_LARGEST_INPUT = 12.0  # mean size of a hidden unit's input
+_LAST_ROWS = 20  # rows of metrics whose median stands for "now" at a constant rate
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One rule's answer: is it well, by what evidence, held to what, and what to try if it is not."""
+    """A rule's answer. evidence: what was measured. healthy: the threshold. advice: what to try if it is not well."""
 
     rule: str
     well: bool
@@ -80,11 +40,11 @@ class Finding:
 
 
 def update_ratio(record: Record) -> Finding | None:
-    """The size of an update beside the weights': "about 1e-3 … to within about an order of magnitude" (Hinton 2010,
-    § 7).
+    """‖ΔW‖ / ‖W‖ of a typical update: "about 1e-3 … to within about an order of magnitude" (Hinton 2010, § 7).
 
-    A rate that falls begins high on purpose: whether it is too high is asked of its lower half, whether it is too low
-    of its upper half. Averaged weights do not feel how far a single update goes.
+    A schedule that lowers the rate starts high on purpose, so the upper bound, 1e-2, is held to the rows whose rate is
+    at most half of the highest, and the lower bound, 1e-4, to the other rows. A constant rate has only "now". Averaged
+    weights have no upper bound, since they hardly move with a single update.
     """
     ratio, rate = record.column("update_ratio"), record.column("learning_rate")
     known = (
@@ -94,16 +54,16 @@ def update_ratio(record: Record) -> Finding | None:
         return None
     ratio, rate = ratio[known], rate[known]
     slow = rate <= 0.5 * rate.max()
-    at_first = _median(ratio[~slow])
+    at_first = median(ratio[~slow])
     if record.config.get("averaging"):
         by_now = None
     elif record.config.get("lr_schedule") == "constant":
-        by_now = _median(ratio[-_WINDOW:])
+        by_now = median(ratio[-_LAST_ROWS:])
     else:
-        by_now = _median(ratio[slow])
+        by_now = median(ratio[slow])
     middle = at_first if by_now is None else by_now
     idle = (record.recent("dead_units") or 0) + (record.recent("saturated_units") or 0)
-    # Units that never change their mind have no gradient, at any rate: another rule's finding.
+    # Dead and saturated units have no gradient at any learning rate; two other rules find them.
     too_small = at_first is not None and at_first < 1e-4 and idle < 0.5 * record.n_hidden
     too_large = by_now is not None and by_now > 1e-2
     if too_small:
@@ -127,7 +87,7 @@ def update_ratio(record: Record) -> Finding | None:
         "Try a larger learning rate."
         if too_small
         else "Try a learning rate ten times smaller, one that falls to zero, or larger batches.",
-        f"{GUIDE}, § 7",
+        f"{_GUIDE}, § 7",
     )
 
 
@@ -149,24 +109,25 @@ def _idle(record: Record, column: str, rule: str, what: str) -> Finding | None:
         f"{n:.0f} of {record.n_hidden:,} hidden units {what}",
         "fewer than 5 %",
         "Try a smaller learning rate, the centred gradient, a sparsity target, or fewer hidden units.",
-        f"{GUIDE}, §§ 5 and 11",
+        f"{_GUIDE}, §§ 5 and 11",
     )
 
 
 def overfitting(record: Record) -> Finding | None:
-    """How far validation images have fallen behind since the first epoch, in which no image was seen twice; log Z
-    cancels in the gap.
+    """How much the gap F(validation) − F(training) has grown since the first epoch; log Z cancels in it.
+
+    During the first epoch no training image has been seen twice, so the gap is the difference of the two subsets.
     """
     now, images = record.recent("free_energy_gap"), record.images()
     if now is None or images is None or record.newest is None:
         return None
-    # The subsets differ in difficulty by chance, and the more so the further the model tells images apart.
+    # Two subsets differ by chance, by as much as the free energies of single images scatter under the model.
     cases = min(int(record.config.get("n_valid") or MONITORED), MONITORED)
     if len(images) < PROBED:
-        cases = len(images)  # a probe that small holds every validation case there is
-    scatter = float(_free_energy(record.newest, images).std())
+        cases = len(images)  # then the probe holds every validation case
+    scatter = float(free_energies(Parameters.of(record.newest), images).std())
     noise = scatter * float(np.sqrt(1 / MONITORED + 1 / cases))
-    first = _median(record.metrics["free_energy_gap"][record.metrics["epoch"] <= 1], 1)
+    first = median(record.metrics["free_energy_gap"][record.metrics["epoch"] <= 1], 1)
     if first is None:
         return None
     limit = max(5.0, 3 * noise)
@@ -176,13 +137,15 @@ def overfitting(record: Record) -> Finding | None:
         f"validation images have fallen {now - first:.1f} nats behind training images since the first epoch",
         f"less than {limit:.1f} nats: three standard errors of the subsets' difference, 5 at least",
         "Try weight decay, fewer hidden units, more data, or to stop earlier.",
-        f"{GUIDE}, § 6",
+        f"{_GUIDE}, § 6",
     )
 
 
 def frozen_fantasies(record: Record) -> Finding | None:
-    """Whether persistent chains move: they need at least as many sweeps to forget as two images lie apart, counted
-    in what a sweep changes.
+    """Whether persistent chains move.
+
+    A chain that changes a share f of its pixels in a sweep needs at least a / f sweeps to reach another image, if two
+    images differ in a share a. More than 100 sweeps are too many.
     """
     flips, apart = record.recent("flips_per_sweep"), record.apart()
     if flips is None or apart is None or record.config.get("algorithm") == "cd":
@@ -193,16 +156,17 @@ def frozen_fantasies(record: Record) -> Finding | None:
         f"a sweep changes {100 * flips:.2g} % of a fantasy's pixels; two images differ in {100 * apart:.2g} %",
         "a hundredth of that difference at least, or a chain needs more than 100 sweeps to become another image",
         "The weights have grown too stiff to sample: try weight decay or a smaller learning rate.",
-        f"{GUIDE}, §§ 10 and 15",
+        f"{_GUIDE}, §§ 10 and 15",
     )
 
 
 def collapsed_fantasies(record: Record) -> Finding | None:
     """Whether persistent chains show as many kinds of image as the data do.
 
-    Compared by hidden units, which hold what the model tells apart, for Gaussian pixels as well. With labels: the
-    class of the nearest probe image; the exponential of the classes' entropy counts the kinds. Without: how far
-    two fantasies are apart. Chains of CD start at the data anew each time, and so prove nothing.
+    Images are compared by their hidden units, which are binary whatever the visible units are. Two fantasies must
+    differ in at least half as many hidden units as two images. With labels, each fantasy gets the class of its nearest
+    probe image, and exp(entropy of the classes) counts the kinds. The chains of CD start at the data at every update,
+    so they always show all kinds, and the rule says nothing.
     """
     if record.newest is None or record.probe is None or record.config.get("algorithm") == "cd":
         return None
@@ -210,9 +174,9 @@ def collapsed_fantasies(record: Record) -> Finding | None:
     known = record.newest.probe_hidden.astype(np.float32) / 255
     if len(fantasies) < 20 or len(known) < 20 or not record.in_earnest().any():
         return None
-    apart, apart_data = _spread(fantasies), _spread(known)
+    apart, apart_data = share_that_differs(fantasies), share_that_differs(known)
     if apart_data < 0.01:
-        return None  # dead units tell nothing apart; that is another rule's finding
+        return None  # the hidden units tell no two images apart; the rule on dead units finds that
     well = apart > 0.5 * apart_data
     evidence = (
         f"two fantasies differ in {100 * apart:.0f} % of the hidden units, two real images in "
@@ -234,31 +198,46 @@ def collapsed_fantasies(record: Record) -> Finding | None:
         evidence,
         healthy,
         "The chains have collapsed to a few kinds: try more sweeps (k), more chains, or a smaller learning rate.",
-        "Fischer & Igel 2010; " + GUIDE + ", § 15",
+        "Fischer & Igel 2010; " + _GUIDE + ", § 15",
     )
 
 
 def exploding(record: Record) -> Finding | None:
-    """How far the free energy of the data has fallen; log Z, which takes it all back, has risen as far."""
+    """Whether the hidden units have become switches, by either of two signs.
+
+    The fall of the training images' F since the start, per hidden unit: log Z has risen by as much. The mean |c + vW|
+    over hidden units and probe images: σ(12) = 1 − 6e-6, so a unit with such an input flips once in 160,000 sweeps.
+    """
     now, H = record.recent("free_energy_train"), record.n_hidden
     if now is None:
         return None
-    each = (float(record.metrics["free_energy_train"][0]) - now) / H
+    fallen = (float(record.metrics["free_energy_train"][0]) - now) / H
+    evidence = (
+        f"the training images' free energy has fallen by {fallen:.1f} nats a hidden unit since the start"
+    )
+    well, images = fallen < _MOST_FALLEN, record.images()
+    healthy = f"a fall below {_MOST_FALLEN:g} nats"
+    if images is not None and record.newest is not None:
+        size = float(np.abs(hidden_logits(Parameters.of(record.newest), images)).mean())
+        well &= size < _LARGEST_INPUT
+        evidence += f"; the input of a hidden unit is {size:.1f} in size"
+        healthy += f" and inputs below {_LARGEST_INPUT:g}"
     return Finding(
         "Size of free energies",
-        each < 5.0,
-        f"the training images' free energy has fallen by {each:.1f} nats a hidden unit since the start",
-        "less than 5: a unit whose input is 5 fires with probability 0.99, and units that sure are switches",
+        well,
+        evidence,
+        f"{healthy}: units beyond that are so sure of their state that they are switches",
         "Try a smaller learning rate or weight decay; start again from an early snapshot.",
-        f"Fischer & Igel 2010; {GUIDE}, § 10",
+        f"Fischer & Igel 2010; {_GUIDE}, § 10",
     )
 
 
 def preferred_fantasies(record: Record) -> Finding | None:
+    """Whether the model prefers its own fantasies to the data: their free energy should not be the lower one."""
     fantasy, train = record.recent("free_energy_fantasy"), record.recent("free_energy_train")
     if fantasy is None or train is None or record.newest is None or len(record.newest.particles_v) < 10:
         return None
-    scatter = _free_energy(record.newest, record.newest.particles_v.astype(np.float32)).std()
+    scatter = free_energies(Parameters.of(record.newest), record.newest.particles_v.astype(np.float32)).std()
     limit = max(5.0, 3 * float(scatter) / float(np.sqrt(len(record.newest.particles_v))))
     below = train - fantasy
     return Finding(
@@ -267,15 +246,17 @@ def preferred_fantasies(record: Record) -> Finding | None:
         f"fantasies stand {abs(below):.1f} nats {'below' if below > 0 else 'above'} the training images",
         f"not more than {limit:.1f} nats below: three standard errors of so few fantasies, 5 at least",
         "The model has moved its mass away from the data: try more sweeps (k) or a smaller learning rate.",
-        f"{GUIDE}, § 6",
+        f"{_GUIDE}, § 6",
     )
 
 
 def mixing(record: Record) -> Finding | None:
-    """Whether the sweeps of an update suffice: for CD, whether a sample can become another image at all; for
-    persistent chains, whether one forgets itself between two snapshots.
+    """Whether the k sweeps of an update suffice.
+
+    CD: k sweeps from an image must be able to change as many pixels as two images differ in. Persistent chains: of
+    the hidden states at one snapshot, less than half may be remembered at the next.
     """
-    k = int(record.recent("k") or record.config.get("k") or 1)  # a person may have changed it while it ran
+    k = int(record.recent("k") or record.config.get("k") or 1)  # k may be changed during training
     if record.config.get("algorithm") == "cd":
         flips, apart = record.recent("flips_per_sweep"), record.apart()
         if flips is None or apart is None:
@@ -294,9 +275,9 @@ def mixing(record: Record) -> Finding | None:
         return None
     if now.particles_h.shape != then.particles_h.shape or len(now.particles_h) < 20:
         return None
-    # Hidden states drawn twice from the same image differ too: that much is noise, not movement.
-    p = _hidden_means(now, now.particles_v.astype(np.float32))
-    noise, apart = float((2 * p * (1 - p)).mean()), _spread(now.particles_h)
+    # Two draws of h from one image differ in a share 2p(1 − p) of the units: that much is noise, not movement.
+    p = mean_hidden(Parameters.of(now), now.particles_v.astype(np.float32))
+    noise, apart = float((2 * p * (1 - p)).mean()), share_that_differs(now.particles_h)
     if apart < 0.01 or apart < 1.1 * noise:
         return None  # the hidden units do not tell the chains apart
     kept = 1 - (float((now.particles_h != then.particles_h).mean()) - noise) / (apart - noise)
@@ -312,8 +293,10 @@ def mixing(record: Record) -> Finding | None:
 
 
 def false_comfort(record: Record) -> Finding | None:
-    """Reconstruction that gets better while the likelihood gets worse, by the log-likelihood where it was estimated
-    often enough, else by the pseudo-likelihood.
+    """Whether the reconstruction error falls while the likelihood falls too (Fischer & Igel 2010).
+
+    The likelihood is the log-likelihood if it has at least 5 estimates, else the pseudo-likelihood. The rows are cut
+    into 5 parts of equal length, and the last part is compared with the best one.
     """
     error = record.column("reconstruction_error")
     for name, words, fewest in (  # noqa: B007  `words` is that of the first with enough values
@@ -331,7 +314,7 @@ def false_comfort(record: Record) -> Finding | None:
     errors = np.array([values[part].std() / np.sqrt(len(part)) for part in parts])
     bars = record.column("log_z_stderr")
     if name == "log_likelihood_valid" and len(bars) == len(values):
-        # Estimates that rest on the same annealing err alike: their mean is no better than each.
+        # Estimates that continue the same annealing share its error, so their mean has that error too.
         errors = np.hypot(errors, [np.nanmedian(bars[part]) for part in parts])
     best = int(np.argmax(means[:-1] - errors[:-1]))
     fall = float(means[best] - means[-1])
@@ -349,20 +332,6 @@ def false_comfort(record: Record) -> Finding | None:
     )
 
 
-def _median(values: np.ndarray, fewest: int = 5) -> float | None:
-    """The median of the finite values; None if there are fewer than so many."""
-    values = values[np.isfinite(values)]
-    return float(np.median(values)) if len(values) >= fewest else None
-
-
-def _spread(x: np.ndarray) -> float:
-    """The mean share of units in which two different rows of (N, U) differ; entries are 0, 1 or probabilities."""
-    n, on = len(x), x.sum(axis=0, dtype=np.float64)
-    square = (x.astype(np.float64) ** 2).sum(axis=0)
-    same = on**2 - square  # Σ over pairs of xᵢ xⱼ
-    return float((2 * (n - 1) * on - 2 * same).sum() / (n * (n - 1) * x.shape[1]))
-
-
 def _nearest(x: np.ndarray, known: np.ndarray, *, others: bool = False) -> np.ndarray:
     """(N,) the row of `known` nearest to each row of x; others: not the row itself."""
     far = (known**2).sum(1)[None] - 2 * x @ known.T
@@ -372,28 +341,9 @@ def _nearest(x: np.ndarray, known: np.ndarray, *, others: bool = False) -> np.nd
 
 
 def _kinds(classes: np.ndarray) -> float:
-    """The exponential of the entropy: as many kinds as equally frequent classes would be."""
+    """exp(entropy of the classes): n if n classes are equally frequent."""
     p = np.unique(classes, return_counts=True)[1] / len(classes)
     return float(np.exp(-(p * np.log(p)).sum()))
-
-
-def _inputs(snapshot: Snapshot, v: np.ndarray) -> np.ndarray:
-    scaled = v if snapshot.log_var is None else v * np.exp(-snapshot.log_var)
-    return snapshot.hbias + scaled @ snapshot.W
-
-
-def _hidden_means(snapshot: Snapshot, v: np.ndarray) -> np.ndarray:
-    return 0.5 * (1 + np.tanh(0.5 * _inputs(snapshot, v)))
-
-
-def _free_energy(snapshot: Snapshot, v: np.ndarray) -> np.ndarray:
-    """F (N,) of visible states (N, V), in nats."""
-    if snapshot.meta.get("visible") == "gaussian":
-        square = (v - snapshot.vbias) ** 2
-        own = 0.5 * (square if snapshot.log_var is None else square * np.exp(-snapshot.log_var)).sum(1)
-    else:
-        own = -(v @ snapshot.vbias)
-    return own - np.logaddexp(0, _inputs(snapshot, v)).sum(1)
 
 
 RULES: tuple[Callable[[Record], Finding | None], ...] = (
@@ -408,9 +358,3 @@ RULES: tuple[Callable[[Record], Finding | None], ...] = (
     mixing,
     false_comfort,
 )
-
-
-def examine(record: Record) -> list[Finding]:
-    """Every rule that could be applied, those with something to look at first."""
-    findings = [finding for rule in RULES if (finding := rule(record)) is not None]
-    return sorted(findings, key=lambda finding: finding.well)

@@ -1,0 +1,98 @@
+"""`python -m rbm_core evaluate`: the likelihood of a snapshot, with its error bar."""
+
+import signal
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.table import Table
+
+from rbm_core.cli.console import RunName, Runs, Seed, app, duration, err, examples, out
+from rbm_core.runs import store
+from rbm_core.runs.evaluation_record import ESTIMATORS
+
+
+@app.command(
+    epilog=examples(
+        "evaluate mnist-default",
+        "evaluate mnist-default --snapshot 550 --estimator ais --temperatures 2000",
+        "evaluate mnist-default --estimator mixing --sweeps 10000",
+    )
+)
+def evaluate(
+    run: RunName,
+    estimator: Annotated[
+        str, typer.Option(help=" ".join(f"{name}: {says}" for name, says in ESTIMATORS.items()))
+    ] = "bracket",
+    snapshot: Annotated[
+        int | None, typer.Option(help="Snapshot to judge, by step; default the newest.")
+    ] = None,
+    temperatures: Annotated[
+        str, typer.Option(help="salakhutdinov-murray (14,500 steps), adaptive, or a number of equal steps.")
+    ] = "salakhutdinov-murray",
+    chains: Annotated[int, typer.Option(help="Chains, at least 2: their spread is the error bar.")] = 100,
+    sweeps: Annotated[
+        int, typer.Option(min=1, help="Estimator mixing: the longest sampling time.")
+    ] = 100_000,
+    precision: Annotated[
+        str, typer.Option(help="How chains are swept: auto, differences, bfloat16, float32 or float64.")
+    ] = "auto",
+    seed: Seed = 0,
+    runs: Runs = None,
+) -> None:
+    """Estimate a run's log-likelihood in nats, with its error bar. Ctrl-C keeps what is done; ask again to go on."""
+    from rbm_core.evaluation import Interrupted
+    from rbm_core.evaluation import evaluate as work
+
+    path = store.resolve(runs or store.runs_root(), run)
+    stop: dict[str, Any] = {"asked": False}
+    previous = signal.signal(signal.SIGINT, lambda *_: stop.update(asked=True))
+    try:
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[left]}"),
+            console=err,
+        ) as bar:
+            task = bar.add_task(estimator, total=None, left="")
+
+            def show(progress: dict[str, Any]) -> None:
+                stop["step"] = progress["step"]
+                left = progress.get("seconds_left")
+                bar.update(
+                    task,
+                    description=progress.get("stage") or estimator,
+                    total=progress.get("total") or None,
+                    completed=progress.get("done", 0),
+                    left="" if left is None else f"{duration(left)} left",
+                )
+
+            row = work(
+                path,
+                step=snapshot,
+                estimator=estimator,
+                betas=int(temperatures) if temperatures.isdecimal() else temperatures,
+                n_chains=chains,
+                seed=seed,
+                precision=precision,
+                sweeps_max=sweeps,
+                on_progress=show,
+                should_stop=lambda: stop["asked"],
+            )
+    except Interrupted:
+        named = "" if snapshot is not None else f" with --snapshot {stop['step']}"
+        err.print(f"Interrupted; the same command{named} goes on from here.")
+        raise typer.Exit(130) from None
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in row.items():
+        if name == "settings" or name == "time":
+            continue
+        parts = value.items() if isinstance(value, dict) else [("", value)]
+        for part, number in parts:
+            if isinstance(number, int | float | str):
+                shown = f"{number:,.3f}" if isinstance(number, float) else str(number)
+                table.add_row(f"{name} {part}".strip(), shown)
+    out.print(table)

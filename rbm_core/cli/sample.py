@@ -1,0 +1,93 @@
+"""`python -m rbm_core sample`: a grid of pictures from a run's model."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rbm_core.cli.console import RunName, Runs, Seed, Step, app, examples, model_of, out
+from rbm_core.config import ConfigError
+from rbm_core.runs.files import RunError
+
+
+@app.command(
+    epilog=examples(
+        "sample mnist-default --out grid.png",
+        "sample mnist-default --start gaussian --sweeps 5 --out notebook.png",
+        "sample mnist-default --chains 64 --sweeps 1000 --seed 7 --states --out grid.png",
+    )
+)
+def sample(
+    run: RunName,
+    out_file: Annotated[Path, typer.Option("--out", help="PNG to write.")] = Path("samples.png"),
+    chains: Annotated[int, typer.Option(min=1, max=10000, help="Chains, each a tile of the picture.")] = 100,
+    sweeps: Annotated[int, typer.Option(min=1, help="Gibbs sweeps of each chain.")] = 1000,
+    start: Annotated[
+        str,
+        typer.Option(
+            help="noise (coin tosses), gaussian (N(0, 1) noise), data, or particles (the run's own)."
+        ),
+    ] = "noise",
+    states: Annotated[
+        bool, typer.Option(help="Show the 0/1 states instead of the probabilities p(v | h).")
+    ] = False,
+    step: Step = None,
+    seed: Seed = 0,
+    runs: Runs = None,
+) -> None:
+    """Draw samples from a run's model by Gibbs sampling, as a grid of pictures."""
+    starts = ("noise", "gaussian", "data", "particles")
+    if start not in starts:
+        raise ConfigError(f"--start must be {', '.join(starts[:-1])} or {starts[-1]}, got {start!r}")
+    if not out_file.parent.is_dir():
+        raise RunError(f"cannot write {out_file}: there is no folder {out_file.parent}")
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    from rbm_core import gibbs
+    from rbm_core.compute import Rng
+    from rbm_core.pixels import as_bytes, from_bytes, grey_values
+
+    reader, snapshot, rbm = model_of(run, step, runs)
+    probe = reader.probe()
+    scale = probe.scale if probe else None
+    begin = Rng(seed, "start")
+    if start == "noise":
+        chain = gibbs.from_bernoulli_noise(rbm, chains, begin)
+    elif start == "gaussian":
+        chain = gibbs.from_gaussian_noise(rbm, chains, begin)
+    else:
+        if start == "particles":
+            source = snapshot.particles_v
+        elif probe is None:
+            raise RunError(f"run {run!r} keeps no data batch to start from; use --start noise")
+        else:
+            source = from_bytes(probe.v) if scale is None else scale.standardised(from_bytes(probe.v))
+        v = torch.from_numpy(np.asarray(source, np.float32))[torch.arange(chains) % len(source)]
+        chain = gibbs.from_images(rbm, v)
+    chain = gibbs.sweep(rbm, chain, Rng(seed, "chains"), sweeps)
+    shape = (reader.config().get("data") or {}).get("image_shape") or [1, rbm.n_visible]
+    shown = (chain.v if states or chain.mean_v is None else chain.mean_v).numpy()
+    pixels = as_bytes(grey_values(shown, scale)).reshape(chains, *shape)
+    try:
+        Image.fromarray(_tiled(pixels)).save(out_file, format="PNG")
+    except OSError as error:
+        raise RunError(f"cannot write {out_file}: {error.strerror or error}") from None
+    out.print(
+        f"{out_file}: {chains} chains after {sweeps} sweeps, run {run}, step {snapshot.meta['step']:,}, seed {seed}"
+    )
+
+
+def _tiled(pixels: Any) -> Any:
+    """(n, height, width) tiles in a near-square grid, one grey pixel apart."""
+    import numpy as np
+
+    n, height, width = pixels.shape
+    columns = int(np.ceil(np.sqrt(n)))
+    rows = -(-n // columns)
+    grid = np.full((rows * (height + 1) + 1, columns * (width + 1) + 1), 128, np.uint8)
+    for i, tile in enumerate(pixels):
+        y, x = 1 + (i // columns) * (height + 1), 1 + (i % columns) * (width + 1)
+        grid[y : y + height, x : x + width] = tile
+    return grid

@@ -1,0 +1,155 @@
+"""`python -m rbm_core train`: start or resume a run in this process."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+from rbm_core.cli.console import Runs, app, duration, err, examples
+from rbm_core.config import PRESET_NOTES, PRESETS, ConfigError, RunConfig, preset
+from rbm_core.runs import store
+from rbm_core.runs.files import RunError
+
+
+@app.command(
+    epilog=examples(
+        "train --preset quick --dataset mnist-5k",
+        "train --preset default --dataset mnist --download --name my-digits",
+        "train --preset quick --epochs 10 --set momentum=0.5 --set k=5",
+        "train --resume my-digits",
+    )
+)
+def train(
+    preset_name: Annotated[
+        str, typer.Option("--preset", help="; ".join(f"{n}: {PRESET_NOTES[n]}" for n in PRESETS))
+    ] = "default",
+    dataset: Annotated[str | None, typer.Option(help=RunConfig.model_fields["dataset"].description)] = None,
+    n_hidden: Annotated[int | None, typer.Option(help=RunConfig.model_fields["n_hidden"].description)] = None,
+    epochs: Annotated[int | None, typer.Option(help=RunConfig.model_fields["epochs"].description)] = None,
+    k: Annotated[int | None, typer.Option(help=RunConfig.model_fields["k"].description)] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help=RunConfig.model_fields["learning_rate"].description)
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help=RunConfig.model_fields["seed"].description)] = None,
+    device: Annotated[str | None, typer.Option(help=RunConfig.model_fields["device"].description)] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help=f"Any setting: {', '.join(RunConfig.model_fields)}."
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the new run; default made from the settings.")
+    ] = None,
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that stopped.")] = None,
+    download: Annotated[bool, typer.Option(help="Fetch the data set if this machine lacks it.")] = False,
+    runs: Runs = None,
+) -> None:
+    """Train a run, from a preset and whatever you change of it. Ctrl-C stops cleanly; --resume goes on."""
+    root = runs or store.runs_root()
+    if resume is not None:
+        path = store.resolve(root, resume)
+    else:
+        named = {
+            "dataset": dataset,
+            "n_hidden": n_hidden,
+            "epochs": epochs,
+            "k": k,
+            "learning_rate": learning_rate,
+            "seed": seed,
+            "device": device,
+        }
+        changes = _settings(set_ or []) | {
+            field: value for field, value in named.items() if value is not None
+        }
+        config = preset(preset_name, **changes)
+        _check_device(config.device)
+        from rbm_core import datasets
+
+        if not download:
+            _known_data(config.dataset, datasets)
+        path = store.create_run(
+            root, name or store.new_name(config, preset_name, root), config, preset=preset_name
+        )
+
+    from rbm_core.training import process as training_process
+
+    err.print(f"Run [bold]{path.name}[/bold] in {store.shown(path.parent)}")
+    with _TrainingBar() as bar:
+        state = training_process.run(path, on_progress=bar.show, download=download)
+    status = bar.status
+    if state in ("diverged", "failed"):
+        raise RunError(
+            status.get("message")
+            or f"run {path.name!r} ended as {state}; see {path / training_process.LOG_FILE}"
+        )
+    err.print(
+        f"{state} at step {status.get('step', 0):,} after {duration(status.get('seconds', 0.0))}; "
+        f"look at it with: streamlit run dashboard/app.py"
+    )
+
+
+def _check_device(device: str) -> None:
+    if device.startswith("cuda"):
+        from rbm_core.compute import resolve_device
+
+        resolve_device(device)
+
+
+def _known_data(name: str, datasets: Any) -> None:
+    """Say at once, before a run folder is made, that data are missing."""
+    if not datasets.available(name):
+        datasets.load(name, download=False)
+
+
+class _TrainingBar:
+    """Epoch, steps a second, free-energy gap and time left, redrawn as the trainer reports."""
+
+    def __init__(self) -> None:
+        self.status: dict[str, Any] = {}
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[numbers]}"),
+            console=err,
+            auto_refresh=False,  # drawn when the trainer reports: no thread beside the two that compute
+        )
+        self._task = self._progress.add_task("starting", total=None, numbers="")
+
+    def __enter__(self) -> "_TrainingBar":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def show(self, status: dict[str, Any], row: dict[str, Any]) -> None:
+        self.status = status
+        n_steps, step, rate = status.get("n_steps"), status.get("step", 0), status.get("steps_per_s") or 0.0
+        if not n_steps:
+            self._progress.update(self._task, description=status.get("message") or status.get("state", ""))
+            return
+        gap = row.get("free_energy_gap")
+        left = duration((n_steps - step) / rate) if rate else "–"
+        numbers = f"{rate:,.0f} steps/s · gap {gap:+.2f} nats · {left} left" if gap is not None else ""
+        epoch = min(int(status.get("epoch", 0)) + 1, status.get("n_epochs", 1))
+        self._progress.update(
+            self._task,
+            description=f"{status.get('state')} · epoch {epoch}/{status.get('n_epochs')}",
+            total=n_steps,
+            completed=step,
+            numbers=numbers,
+        )
+        self._progress.refresh()
+
+
+def _settings(assignments: list[str]) -> dict[str, Any]:
+    """{'momentum': '0.5'} from ['momentum=0.5']; pydantic turns text into numbers."""
+    settings = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals:
+            raise ConfigError(f"--set takes NAME=VALUE, got {assignment!r}; for example --set momentum=0.5")
+        settings[name.strip()] = value.strip()
+    return settings

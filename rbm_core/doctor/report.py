@@ -1,0 +1,38 @@
+"""The doctor's findings in words, for the command line and the Train page alike."""
+
+from collections.abc import Sequence
+
+from rbm_core.doctor.rules import RULES, SOURCES, Finding
+
+__all__ = ["TOO_EARLY", "headline", "report", "threshold", "waiting"]
+
+TOO_EARLY = "The checks begin after the first epoch and 500 updates."
+
+
+def headline(findings: Sequence[Finding]) -> str:
+    """`2 to look at`, `9 checks fine` or `too early to say`."""
+    ill = sum(not finding.well for finding in findings)
+    if ill:
+        return f"{ill} to look at"
+    return f"{len(findings)} checks fine" if findings else "too early to say"
+
+
+def waiting(findings: Sequence[Finding]) -> str:
+    """`1 more cannot be told yet` of the rules that lack what they need; empty if every rule has a finding."""
+    n = len(RULES) - len(findings)
+    return f"{n} more cannot be told yet" if n else ""
+
+
+def threshold(finding: Finding) -> str:
+    """What the finding is held to, and where that comes from."""
+    return f"healthy is {finding.healthy}; {finding.source}"
+
+
+def report(findings: Sequence[Finding]) -> list[str]:
+    """The findings as lines of plain text: the headline, one line a finding, and the sources."""
+    rest = waiting(findings) if findings else TOO_EARLY
+    lines = [f"{headline(findings)}; {rest}" if rest else headline(findings)]
+    for finding in findings:
+        mark, advice = ("✓", "") if finding.well else ("●", f" {finding.advice}")
+        lines.append(f"{mark} {finding.rule}: {finding.evidence} ({threshold(finding)}).{advice}")
+    return [*lines, SOURCES] if findings else lines
