@@ -20,6 +20,7 @@ __all__ = [
     "from_gaussian_noise",
     "from_images",
     "half_step",
+    "mean_field_sweep",
     "sweep",
 ]
 
@@ -133,3 +134,16 @@ def sweep(
     while chain.sweep < target:
         chain = half_step(rbm, chain, rng, beta=beta, clamp=clamp)
     return chain
+
+
+def mean_field_sweep(rbm: RBM, chain: Chain, *, beta: float = 1.0, clamp: Clamp | None = None) -> Chain:
+    """A sweep in which each layer takes its mean given the other in place of a draw: no randomness, no samples.
+
+    h = p(h = 1 | v), then v = E[v | h]; both are real numbers. beta and clamp as in `half_step`.
+    """
+    h = rbm.mean_h_from_v(chain.v, beta)
+    v = rbm.mean_v_from_h(h, beta)
+    if clamp is not None:
+        held, values = _check_clamp(chain, clamp)
+        v = torch.where(held, values, v)
+    return Chain(v, h, v, h, sweep=chain.sweep + 1)

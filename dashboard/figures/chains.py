@@ -1,7 +1,7 @@
 """Gibbs chains to take away: the film of the Gibbs page in, frames, films and sample sheets out.
 
 A film of S sweeps has 2S + 1 frames: frame 0 is the start, 2t − 1 the first half of sweep t (hidden units from
-pixels), 2t its second half (pixels from hidden units). See dashboard/processes/sampler_process.py for the arrays.
+pixels), 2t its second half (pixels from hidden units). See rbm_core/trajectory for the arrays.
 """
 
 from dataclasses import dataclass

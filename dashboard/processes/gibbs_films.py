@@ -78,7 +78,7 @@ class ChainSettings:
 class Shown:
     """A film as the player takes it: header["version"] tells it from every other film.
 
-    The arrays are those of dashboard/processes/sampler_process.py, of the groups side by side, and W (M, V, H) in the
+    The arrays are those of rbm_core/trajectory, of the groups side by side, and W (M, V, H) in the
     bit pattern of half precision, vbias (M, V), hbias (M, H), the machines met; machine (G, S): which of them made
     each sweep of each group; beta (G, S): at which inverse temperature.
     """

@@ -128,7 +128,7 @@ class FilmRequest:
 
 @dataclass(frozen=True, eq=False)
 class Film:
-    """A finished film: `header` for words and sizes, `arrays` as sampler_process describes them."""
+    """A finished film: `header` for words and sizes, `arrays` as rbm_core.trajectory describes them."""
 
     header: dict[str, Any]
     arrays: dict[str, np.ndarray]

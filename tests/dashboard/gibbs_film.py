@@ -6,8 +6,8 @@ import numpy as np
 from streamlit.testing.v1 import AppTest
 
 from dashboard.components.blob import unpack
-from dashboard.processes import sampler_process
 from dashboard.processes.sampler import FilmRequest
+from rbm_core import trajectory
 
 V, H = 20, 7
 
@@ -31,7 +31,7 @@ def in_process(film: FilmRequest) -> tuple[dict[str, Any], dict[str, np.ndarray]
     """The film as the sampler's process would make it, made here."""
     given = vars(film)
     arrays = {name: x for name, x in given.items() if isinstance(x, np.ndarray)}
-    return sampler_process.film({name: x for name, x in given.items() if name not in arrays}, arrays)
+    return trajectory.film({name: x for name, x in given.items() if name not in arrays}, arrays)
 
 
 def bits(packed: np.ndarray, units: int) -> np.ndarray:

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from dashboard.processes import gibbs_films, sampler_process
+from dashboard.processes import gibbs_films
 from rbm_core import datasets, gibbs
 from rbm_core.compute import Rng
 from rbm_core.rbm import RBM
 from rbm_core.runs.reader import RunReader
+from rbm_core.trajectory import cases, nearest
 from tests.dashboard.gibbs_film import H, V, bits, in_process, request
 
 
@@ -165,7 +166,7 @@ def test_nearest_training_images_are_the_nearest() -> None:
 def test_long_films_are_held_against_the_training_images_at_every_few_sweeps(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sampler_process._Nearest, "most_states", 20)
+    monkeypatch.setattr(nearest, "_MOST_STATES", 20)
     probe = np.random.default_rng(0).integers(0, 2, (30, V), dtype=np.uint8) * 255
     header, arrays = in_process(request(with_nearest=True, probe=probe, dataset="nowhere"))
     assert header["nearest"]["every"] == 4, "13 states of 5 chains in at most 20"
@@ -198,7 +199,7 @@ def test_a_film_of_chains_alone_waits_for_no_data_set(monkeypatch: pytest.Monkey
     def load(*_: object) -> None:
         raise AssertionError("the data set is loaded before the first frames are shown")
 
-    monkeypatch.setattr(sampler_process, "_loaded", load)
+    monkeypatch.setattr(cases, "_loaded", load)
     header, _ = in_process(request(dataset="mnist-5k"))
     assert (header["map"], header["nearest"]) == (None, None)
 
