@@ -3,7 +3,6 @@
 VENV ?= .venv
 PY := $(VENV)/bin/python
 NODE := $(VENV)/bin/node
-NODE_TESTS = $(NODE) --test --test-reporter=dot 'tests/js/*.test.js'
 # An interrupted `venv` leaves a python without pip; ensurepip brings it back.
 PIP = { $(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip; } && $(PY) -m pip --disable-pip-version-check
 # PYTHON=/path/to/python3.12 chooses another interpreter for a new .venv.
@@ -25,11 +24,9 @@ run: setup
 	@$(PY) -m streamlit run dashboard/app.py $(ARGS)
 
 test: setup-dev browser
-	@$(NODE_TESTS)
 	@$(PY) -m pytest $(ARGS)
 
 test-fast: setup-dev
-	@$(NODE_TESTS)
 	@$(PY) -m pytest -m 'not browser and not slow' $(ARGS)
 
 check: setup-dev node_modules/.installed
@@ -42,7 +39,7 @@ check: setup-dev node_modules/.installed
 bench: setup-dev
 	@$(PY) -m tests.benchmarks $(ARGS)
 
-hooks: setup-dev
+hooks: setup-dev node_modules/.installed
 	@$(PY) -m pre_commit install
 
 setup: $(VENV)/.installed
