@@ -2,4 +2,4 @@
 
 from dashboard import components
 
-mount = components.load("curves", "groups", "rows", "scales", "plot", "curves")
+mount = components.load("curves", "groups", "rows", "scales", "plot", "legend", "marks", "curves")

@@ -1,12 +1,14 @@
 // The curves of a run: a canvas chart that keeps zoom, legend, hover and smoothing while rows stream in.
 
-import { segment, sharpen, spotOf, textScale } from "../lib/canvas.js";
+import { sharpen, spotOf, textScale } from "../lib/canvas.js";
 import { el } from "../lib/dom.js";
-import { clamp, clock, pretty } from "../lib/numbers.js";
+import { clamp } from "../lib/numbers.js";
 import { saveButtons } from "../lib/save.js";
 import { onResize, show, View } from "../lib/view.js";
 import { AXES, GROUPS } from "./groups.js";
-import { drawPanel } from "./plot.js";
+import { Legend } from "./legend.js";
+import { drawAxis, drawMarks } from "./marks.js";
+import { drawPanel, MARGIN } from "./plot.js";
 import { pointsOf, Rows, soften } from "./rows.js";
 import { scaleX } from "./scales.js";
 
@@ -25,11 +27,10 @@ import { scaleX } from "./scales.js";
  */
 /** @typedef {{ rows: Float64Array & { shape: number[] }, estimates: import("./rows.js").Estimates }} Arrays */
 
-const MARGIN = { left: 62, right: 14, top: 8, between: 26, bottom: 36 };
-const LOOK_BACK = 400; // rows, for the value that the legend shows
 const AXIS_WORDS = "What runs from left to right: updates, passes over the data, or seconds of training";
 
-class Curves extends View {
+/** The chart: rows, group, axis, zoom and pointer, and what changes them. Its parts are drawn by modules of their own. */
+export class Curves extends View {
   rows = new Rows([]);
   /** @type {import("./rows.js").Estimates | undefined} */
   estimates;
@@ -48,8 +49,6 @@ class Curves extends View {
   smooth = 0;
   /** @type {[number, number] | null} in units of the axis; null: everything, following the newest */
   zoom = null;
-  /** @type {Set<string>} columns of curves that the legend has switched off */
-  hidden = new Set();
   /** @type {number | null} the row under the pointer */
   hover = null;
   /** @type {{ from: number, to: number } | null} the zoom being drawn, in places */
@@ -60,10 +59,6 @@ class Curves extends View {
   frames = [];
   /** @type {import("./scales.js").ScaleX | undefined} */
   sx;
-  /** @type {Record<string, string>} the values that the legend shows, by column */
-  values = {};
-  /** @type {string | null} what the legend was built for */
-  legendKey = null;
 
   /** @param {HTMLElement} root */
   constructor(root) {
@@ -73,7 +68,7 @@ class Curves extends View {
       const choose = () => this.choose(key);
       this.tabs.append(el("button", { role: "tab", "data-key": key, onclick: choose }, group.label));
     }
-    this.legend = el("div", { class: "row legend" });
+    this.legend = new Legend(this);
     this.canvas = el("canvas", { role: "img", tabindex: "0" });
     this.note = el("div", { class: "note" });
     this.axisPicker = el("select", { "aria-label": "Horizontal axis", title: AXIS_WORDS });
@@ -90,7 +85,13 @@ class Curves extends View {
       "whole run",
     );
     this.reset.onclick = () => this.zoomTo(null);
-    root.append(this.tabs, this.legend, el("div", { class: "stage" }, this.canvas), this.tools(), this.note);
+    root.append(
+      this.tabs,
+      this.legend.box,
+      el("div", { class: "stage" }, this.canvas),
+      this.tools(),
+      this.note,
+    );
     this.observer = onResize(this, root);
     this.stop = new AbortController();
     this.listen();
@@ -167,14 +168,14 @@ class Curves extends View {
       (line) =>
         /** @type {[string, string]} */ ([
           this.ink.lines[line.colour],
-          `${line.label} ${this.values[line.column] ?? ""}`,
+          `${line.label} ${this.legend.values[line.column] ?? ""}`,
         ]),
     );
     const { label } = GROUPS[this.group];
     return { title: label, name: `curves-${this.group}`, of: this.of, rows: [[this.canvas]], legend };
   }
   shownLines() {
-    return this.panels.flatMap((p) => p.lines).filter((line) => !this.hidden.has(line.column));
+    return this.panels.flatMap((p) => p.lines).filter((line) => !this.legend.hidden.has(line.column));
   }
   /** The curves shown, unsmoothed, over the span shown; estimates by evaluations are rows of their own. */
   table() {
@@ -276,8 +277,7 @@ class Curves extends View {
       width,
       height,
     );
-    this.legend.replaceChildren();
-    this.legendKey = null; // built anew with the first point
+    this.legend.clear();
   }
   /**
    * @param {CanvasRenderingContext2D} ctx
@@ -315,16 +315,16 @@ class Curves extends View {
     let top = MARGIN.top + 12;
     this.frames = this.panels.map((panel) => {
       const bottom = top + (room * panel.share) / shares - 12;
-      drawPanel(frame, panel, this.hidden, top, bottom);
+      drawPanel(frame, panel, this.legend.hidden, top, bottom);
       const place = { top, bottom };
       top = bottom + MARGIN.between + 12;
       return place;
     });
     const nothing = "This run has recorded nothing for these curves.";
     if (!this.panels.length) this.sayInTheMiddle(ctx, nothing, width, height);
-    this.drawAxis(ctx, sx, left, right, height);
-    this.drawMarks(ctx, sx, left, right);
-    this.fillLegend();
+    drawAxis(this, ctx, sx, left, right, height);
+    drawMarks(this, ctx, sx, left, right);
+    this.legend.fill(this.panels.flatMap((p) => p.lines));
   }
   /** The panels and lines of the group of which the run recorded anything. */
   panelsWithValues() {
@@ -351,140 +351,6 @@ class Curves extends View {
     }
     return { ...line, raw, soft: this.smooth ? soften(raw, this.smooth) : raw, points, band };
   }
-  /**
-   * @param {CanvasRenderingContext2D} ctx
-   * @param {import("./scales.js").ScaleX} sx
-   * @param {number} left
-   * @param {number} right
-   * @param {number} height
-   */
-  drawAxis(ctx, sx, left, right, height) {
-    ctx.fillStyle = this.ink.text;
-    ctx.globalAlpha = 0.75;
-    ctx.textAlign = "center";
-    const y = (this.frames.at(-1)?.bottom ?? height - 40) + 16;
-    for (const t of sx.ticks) {
-      const p = sx.to(t);
-      if (p >= left - 1 && p <= right + 1) ctx.fillText(pretty(t), Math.min(p, right - 8), y);
-    }
-    const title = AXES[this.axis] + (this.logX ? " (log)" : "");
-    if (this.hover === null) ctx.fillText(title, (left + right) / 2, y + 16);
-    ctx.globalAlpha = 1;
-    if (this.hover !== null) this.sayMoment(ctx, sx, this.hover, right, y + 16);
-  }
-  /**
-   * Which moment the pointer is at, in place of the axis title: nothing covers the curves.
-   * @param {CanvasRenderingContext2D} ctx
-   * @param {import("./scales.js").ScaleX} sx
-   * @param {number} row
-   * @param {number} right
-   * @param {number} y
-   */
-  sayMoment(ctx, sx, row, right, y) {
-    const x = sx.to(this.x(row));
-    const near = this.events.filter((e) => Math.abs(sx.to(this.xOfStep(e.step)) - x) < 5);
-    const words = [
-      `step ${pretty(this.rows.at("step", row))}`,
-      `epoch ${pretty(this.rows.at("epoch", row), 3)}`,
-      clock(this.rows.at("seconds", row)),
-      ...new Set(near.map((e) => e.label)),
-    ].join(" · ");
-    const half = ctx.measureText(words).width / 2;
-    ctx.fillText(words, Math.min(Math.max(x, half), right + MARGIN.right - half), y);
-  }
-  /**
-   * Rules through all panels: events, the moment that the page shows, the pointer, the zoom being drawn.
-   * @param {CanvasRenderingContext2D} ctx
-   * @param {import("./scales.js").ScaleX} sx
-   * @param {number} left
-   * @param {number} right
-   */
-  drawMarks(ctx, sx, left, right) {
-    if (!this.frames.length) return;
-    const { ink } = this;
-    const { top } = this.frames[0];
-    const { bottom } = this.frames[this.frames.length - 1];
-    const inside = (/** @type {number} */ x) => x >= left - 1 && x <= right + 1;
-    const rule = (/** @type {number} */ x, /** @type {string} */ colour, /** @type {number} */ wide) => {
-      if (!inside(x)) return;
-      ctx.strokeStyle = colour;
-      ctx.lineWidth = wide;
-      segment(ctx, x, top, x, bottom);
-    };
-    ctx.setLineDash([2, 4]);
-    for (const event of this.events)
-      rule(Math.round(sx.to(this.xOfStep(event.step))) + 0.5, ink.lines.purple, 1);
-    ctx.setLineDash([]);
-    if (this.cursor !== null) {
-      const x = sx.to(this.xOfStep(this.cursor));
-      rule(x, ink.accent, 1.5);
-      ctx.fillStyle = ink.accent;
-      ctx.beginPath();
-      ctx.moveTo(x - 5, top - 6);
-      ctx.lineTo(x + 5, top - 6);
-      ctx.lineTo(x, top + 1);
-      if (inside(x)) ctx.fill();
-    }
-    if (this.hover !== null) rule(sx.to(this.x(this.hover)), ink.text, 0.7);
-    const wide = this.drag ? Math.abs(this.drag.to - this.drag.from) : 0;
-    if (!this.drag || wide <= 3) return;
-    ctx.fillStyle = ink.accent;
-    ctx.globalAlpha = 0.15;
-    ctx.fillRect(Math.min(this.drag.from, this.drag.to), top, wide, bottom - top);
-    ctx.globalAlpha = 1;
-  }
-
-  // The legend
-
-  /** Each line's value at the pointer, else at the moment that the page shows. */
-  fillLegend() {
-    const lines = this.panels.flatMap((p) => p.lines);
-    const key = lines.map((line) => line.column).join() + this.dark;
-    if (this.legendKey !== key) {
-      this.legendKey = key;
-      this.legend.replaceChildren(...lines.map((line) => this.legendButton(line)));
-    }
-    const shown = this.cursor === null ? this.rows.n - 1 : this.rows.rowOf("step", this.cursor);
-    const row = this.hover ?? shown;
-    for (const [i, line] of lines.entries()) {
-      const button = this.legend.children[i];
-      const off = this.hidden.has(line.column);
-      this.values[line.column] = pretty(this.valueAt(line, row));
-      if (button.lastChild) button.lastChild.textContent = this.values[line.column];
-      button.classList.toggle("off", off);
-      button.setAttribute("aria-pressed", String(!off));
-    }
-  }
-  /** @param {import("./groups.js").Line} line */
-  legendButton(line) {
-    const colour = `color: ${this.ink.lines[line.colour]}`;
-    const swatch = el("span", { class: line.dash ? "swatch dashed" : "swatch", style: colour });
-    const words = [el("span", {}, line.label), el("span", { class: "value" })];
-    const button = el("button", { class: "key", title: "Show or hide this curve" }, swatch, ...words);
-    button.dataset.column = line.column;
-    button.onclick = () => {
-      if (!this.hidden.delete(line.column)) this.hidden.add(line.column);
-      this.draw();
-    };
-    return button;
-  }
-  /**
-   * The last value recorded up to a row, else the newest estimate that is not later.
-   * @param {import("./groups.js").Line} line
-   * @param {number} row
-   */
-  valueAt(line, row) {
-    for (let i = row; i >= Math.max(0, row - LOOK_BACK); i--) {
-      const value = this.rows.at(line.column, i);
-      if (!Number.isNaN(value)) return value;
-    }
-    const now =
-      this.hover === null && this.cursor !== null ? this.cursor : this.rows.at("step", Math.max(row, 0));
-    let value = Number.NaN;
-    for (const [step, y] of pointsOf(line, this.estimates)) if (step <= now || Number.isNaN(value)) value = y;
-    return value;
-  }
-
   // Pointer, keys, and the moment that the time slider is moved to
 
   listen() {

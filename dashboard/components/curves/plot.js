@@ -29,6 +29,9 @@ import { rangeOf, scaleY } from "./scales.js";
  * @property {boolean} smooth the raw curve stays behind the smoothed one, faint
  */
 
+/** Units around and between the panels. */
+export const MARGIN = { left: 62, right: 14, top: 8, between: 26, bottom: 36 };
+
 // Fewer values than this are shown as points.
 const FEW = 12;
 
