@@ -27,6 +27,7 @@ const BINS = 40;
 const NOTE =
   "p(h = 1 | v): black is 0, white is 1. Dark columns are units that never fire, white ones always do; a row unlike the others is an image unlike the others.";
 
+/** The map of hidden probabilities and the histogram below it. */
 class Activity extends View {
   /** @type {Header | undefined} */
   h;

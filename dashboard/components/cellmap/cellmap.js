@@ -51,6 +51,7 @@ const GAP = 12; // css pixels between two pictures
 const LARGEST = 60; // css pixels a cell
 const HEIGHT = 340;
 
+/** The map: its frame, the cell under the pointer, and what changes them; most methods are of a few lines. */
 class CellMap extends View {
   /** @type {Header} */
   h;

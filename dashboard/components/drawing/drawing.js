@@ -30,6 +30,7 @@ const BRUSH_AT = "#E69F00";
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const toBase64 = (/** @type {Uint8Array} */ bytes) => btoa(String.fromCharCode(...bytes));
 
+/** The pad: the marks on it, the tool, and where the brush is. */
 class Pad extends View {
   /** @type {"draw" | "hold"} */
   mode;

@@ -33,6 +33,7 @@ const REST = 50; // ms that the first pictures get before the page goes on with 
 const PLAY = "M7 4.5v15L19.5 12z";
 const PAUSE = "M6 5h4v14H6zM14 5h4v14h-4z";
 
+/** The player: film, frame, chain and layer, and what changes them. */
 export class Player extends View {
   /** @type {Trajectory} */
   film;

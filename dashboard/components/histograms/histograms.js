@@ -32,6 +32,7 @@ function power(x) {
   );
 }
 
+/** The histograms of one moment. */
 class Histograms extends View {
   /** @type {Header | undefined} */
   h;

@@ -2,4 +2,4 @@
 
 from dashboard import components
 
-mount = components.load("mosaic", "lib/scale", "tiles", "mosaic")
+mount = components.load("mosaic", "lib/scale", "tiles", "controls", "card", "mosaic")

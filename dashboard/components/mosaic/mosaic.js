@@ -1,7 +1,7 @@
 // A mosaic of small images on one common scale: filters of hidden units, or fantasy particles.
 
 import { newCanvas, pixelRatio, putPixels, sharpen, spotOf } from "../lib/canvas.js";
-import { colourTable, cssOf } from "../lib/colour.js";
+import { colourTable } from "../lib/colour.js";
 import { el } from "../lib/dom.js";
 import { pretty } from "../lib/numbers.js";
 import { PALETTE } from "../lib/palette.js";
@@ -9,6 +9,8 @@ import { saveButtons } from "../lib/save.js";
 import { drawScale } from "../lib/scale.js";
 import { diverging } from "../lib/theme.js";
 import { onResize, show, View } from "../lib/view.js";
+import { Card } from "./card.js";
+import { Controls } from "./controls.js";
 import { filterGrid, GAP, sheet, signedTable, squareGrid } from "./tiles.js";
 
 /**
@@ -48,55 +50,41 @@ import { filterGrid, GAP, sheet, signedTable, squareGrid } from "./tiles.js";
  * @property {Int32Array} [units]
  */
 
-const CARD = 196; // css pixels of the tile on the card
-
-class Mosaic extends View {
+/** The mosaic: its tiles, the one under the pointer and the one chosen, and what changes them. */
+export class Mosaic extends View {
   /** @type {Header} */
   h;
   /** @type {Arrays} */
   a;
+  /** @type {Controls} */
+  controls;
   /** @type {import("./tiles.js").Grid} */
   grid;
   /** @type {[number, number] | undefined} css pixels from one tile to the next */
   step;
   /** @type {Uint32Array} the pixel of each byte */
   shades;
-  /** Whether filters are grey instead of coloured about zero. */
-  grey = false;
-  /** The reader's factor on the common scale. */
-  gain = 1;
-  /** @type {number | null} a scale kept while time moves */
-  held = null;
-  /** Whether drawn pixels are shown instead of their probabilities. */
-  binary = false;
   /** @type {number | null} the place under the pointer */
   over = null;
   /** @type {number | null} the tile chosen */
   chosen = null;
   /** @type {string | null} what the sheet was painted for */
   painted = null;
-  /** @type {HTMLSelectElement | undefined} */
-  sortPicker;
-  /** @type {HTMLSelectElement | undefined} */
-  basePicker;
-  basesShown = "";
 
   /** @param {HTMLElement} root */
   constructor(root) {
     super(root);
     this.title = el("div", { class: "title" });
-    this.tools = el("div", { class: "row tools" });
+    this.tools = el("div", { class: "row tools" }); // until the kind is known
     this.canvas = el("canvas", { role: "img", tabindex: "0" });
     this.tip = el("div", { class: "tip", hidden: "" });
-    this.card = el("div", { class: "card", hidden: "" });
+    this.card = new Card(this);
     this.scaleBar = el("canvas", { class: "scale", role: "img" });
     this.note = el("div", { class: "note" });
-    this.cardCanvas = el("canvas", { role: "img" });
-    this.cardText = el("div", { class: "facts" });
     const head = el("div", { class: "row" }, this.title, saveButtons(this));
     root.append(
       el("div", { class: "row spread" }, head, this.tools),
-      el("div", { class: "stage" }, this.canvas, this.card, this.tip),
+      el("div", { class: "stage" }, this.canvas, this.card.box, this.tip),
       el("div", { class: "row spread foot" }, this.note, this.scaleBar),
     );
     this.off = newCanvas();
@@ -114,18 +102,22 @@ class Mosaic extends View {
     this.h = header;
     this.a = arrays;
     if (first) this.furnish();
-    if (this.sortPicker) this.sortPicker.value = header.sort ?? "";
-    if (this.basePicker) this.fillBases(this.basePicker);
+    this.controls.follow();
     if (header.opens) this.chosen = header.chosen ?? null;
     if (this.chosen !== null && this.chosen >= this.n) this.chosen = null;
     this.painted = null;
+  }
+  furnish() {
+    this.controls = new Controls(this);
+    this.tools.replaceWith(this.controls.box);
+    this.card.furnish(Boolean(this.h.inspect));
   }
   get n() {
     return this.a.tiles.shape[0];
   }
   /** The value at which the colours end. */
   get range() {
-    return (this.held ?? this.h.scale) * this.gain;
+    return (this.controls.held ?? this.h.scale) * this.controls.gain;
   }
   /** @param {number} place */
   tileAt(place) {
@@ -136,94 +128,6 @@ class Mosaic extends View {
     return this.h.order ? this.h.order.indexOf(this.chosen) : this.chosen;
   }
 
-  // Controls, once the kind is known
-
-  furnish() {
-    const { sorts, bases, inspect } = this.h;
-    if (sorts) this.furnishFilters(sorts, bases);
-    else if (this.a.bits) this.furnishParticles();
-    const all = "All about this unit, on the Inspect page";
-    const move = (/** @type {number} */ by) => this.pick((this.chosenPlace() ?? 0) + by);
-    const buttons = [
-      ...(inspect ? [el("button", { title: all, onclick: () => this.open() }, "inspect")] : []),
-      el("button", { onclick: () => move(-1) }, "previous"),
-      el("button", { onclick: () => move(1) }, "next"),
-      el("button", { onclick: () => this.choose(null) }, "close"),
-    ];
-    this.card.append(this.cardCanvas, el("div", {}, this.cardText, el("div", { class: "row" }, ...buttons)));
-  }
-  /**
-   * @param {[string, string][]} sorts
-   * @param {number[]} [bases]
-   */
-  furnishFilters(sorts, bases) {
-    const order = "Order of the units; it stays as it is while time moves, so that each unit keeps its place";
-    const changed = "The weights, or what changed in them since an earlier step";
-    const sort = el("select", { "aria-label": "Order of the units", title: order });
-    sort.onchange = () => this.say("sort", sort.value);
-    sort.append(...sorts.map(([key, label]) => el("option", { value: key }, label)));
-    this.sortPicker = sort;
-    const base = el("select", { "aria-label": "Weights, or what changed", title: changed });
-    base.onchange = () => this.say("base", base.value);
-    const grey = this.toggle("grey", "Grey instead of colours about zero", () => {
-      this.grey = !this.grey;
-      return this.grey;
-    });
-    const words = { title: "Contrast: where the colours saturate", "aria-label": "Contrast" };
-    const gain = el("input", { type: "range", min: -1, max: 1, step: 0.05, value: 0, ...words });
-    gain.oninput = () => {
-      this.gain = 2.5 ** -Number(gain.value);
-      this.repaint();
-    };
-    const hold = this.toggle(
-      "hold scale",
-      "Keep this scale while time moves, to see the weights grow",
-      () => {
-        this.held = this.held === null ? this.h.scale : null;
-        return this.held !== null;
-      },
-    );
-    const contrast = el("label", {}, "contrast", gain);
-    if (bases) {
-      this.basePicker = base;
-      this.tools.append(base, sort, grey, contrast, hold);
-    } else this.tools.append(sort, grey, contrast);
-  }
-  furnishParticles() {
-    const words = "Show the drawn pixels v instead of their probabilities p(v|h)";
-    const samples = this.toggle("samples", words, () => {
-      this.binary = !this.binary;
-      return this.binary;
-    });
-    this.tools.append(samples);
-  }
-  /**
-   * A button that is on or off.
-   * @param {string} word
-   * @param {string} title
-   * @param {() => boolean} turn whether it is on now
-   */
-  toggle(word, title, turn) {
-    const button = el("button", { "aria-pressed": "false", title }, word);
-    button.onclick = () => {
-      button.setAttribute("aria-pressed", String(turn()));
-      this.repaint();
-    };
-    return button;
-  }
-  /** @param {HTMLSelectElement} picker */
-  fillBases(picker) {
-    const { bases = [], base = "0" } = this.h;
-    if (this.basesShown !== bases.join()) {
-      this.basesShown = bases.join();
-      const changes = bases.map((s) =>
-        el("option", { value: `since ${s}` }, `change since step ${pretty(s)}`),
-      );
-      picker.replaceChildren(el("option", { value: "0" }, "weights"), ...changes);
-    }
-    picker.value = base;
-  }
-
   // Drawing
 
   repaint() {
@@ -231,7 +135,7 @@ class Mosaic extends View {
     this.draw();
   }
   colours() {
-    const grey = this.h.kind === "particles" || this.grey;
+    const grey = this.h.kind === "particles" || this.controls.grey;
     return colourTable(grey ? PALETTE.grey : diverging(this.dark));
   }
   /**
@@ -248,7 +152,7 @@ class Mosaic extends View {
     putPixels(this.off, pixels, w, h);
   }
   source() {
-    return this.binary && this.a.bits ? this.a.bits : this.a.tiles;
+    return this.controls.binary && this.a.bits ? this.a.bits : this.a.tiles;
   }
   draw() {
     const width = Math.floor(this.root.clientWidth);
@@ -263,7 +167,7 @@ class Mosaic extends View {
     this.note.textContent = [this.h.note, this.h.hint].filter(Boolean).join(" ");
     this.canvas.setAttribute("aria-label", `${this.h.title}: ${this.n} tiles. ${this.h.note}`);
     this.drawScale();
-    this.drawCard();
+    this.card.draw();
   }
   /** @param {number} width */
   drawTiles(width) {
@@ -307,27 +211,6 @@ class Mosaic extends View {
     drawScale(this.scaleBar, this.colours(), words, this.ink);
     const label = signed ? `Scale from ${-this.range} to ${this.range}` : "Scale from 0 to 1";
     this.scaleBar.setAttribute("aria-label", label);
-  }
-  /** The chosen tile, enlarged, with what is known about it. */
-  drawCard() {
-    const tile = this.chosen;
-    this.card.hidden = tile === null || Boolean(this.h.opens);
-    if (tile === null || this.card.hidden) return;
-    const [th, tw] = this.h.shape;
-    const size = Math.max(1, Math.floor(CARD / Math.max(th, tw)));
-    const ctx = sharpen(this.cardCanvas, tw * size, th * size);
-    const source = this.source();
-    for (let p = 0; p < th * tw; p++) {
-      ctx.fillStyle = cssOf(this.shades[source[tile * th * tw + p] & 255]);
-      ctx.fillRect((p % tw) * size, Math.floor(p / tw) * size, size, size);
-    }
-    this.cardCanvas.setAttribute("aria-label", `${this.nameOf(tile)}, enlarged`);
-    // Over the half of the mosaic that the chosen tile is not in.
-    const right = (this.chosenPlace() ?? 0) % this.grid.columns < this.grid.columns / 2;
-    this.card.style.left = right ? "" : "0";
-    this.card.style.right = right ? "0" : "";
-    const facts = this.facts(tile).map((fact) => el("div", {}, fact));
-    this.cardText.replaceChildren(el("div", { class: "title" }, this.nameOf(tile)), ...facts);
   }
 
   // What a tile is, and choosing one

@@ -39,6 +39,10 @@ const WORDS = 42; // the baseline of the words beneath it
 const NARROW = 620; // units: below, the slider has a line of its own
 const LOST_AFTER = 15000; // ms after which a wish that nobody answered is given up
 
+/**
+ * The slider: the moment shown, the one wished for, and playing. Presses of the page's buttons and the saving of an
+ * animation are classes of their own.
+ */
 class Timeline extends View {
   /** @type {Header} */
   h;
