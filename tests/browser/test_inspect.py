@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from rbm_core.runs import RunReader
+from tests.browser.train_page import open_train
 from tests.live import App, settle, shoot
 from tests.small_run import train_small
 
@@ -102,8 +103,8 @@ def test_where_the_film_is_left_the_whole_page_follows(
 def test_a_filter_on_the_train_page_leads_to_its_unit(
     run: Path, serve: Callable[[Path], App], open_page: Callable[..., Page]
 ) -> None:
-    page = open_page(f"{serve(run.parent).url}/?run={RUN}")
-    page.locator(".st-key-train-filters canvas:visible").first.click(position={"x": 10, "y": 10})
+    page = open_train(open_page, serve(run.parent), f"run={RUN}")
+    page.locator(".st-key-train-filters canvas").first.click(position={"x": 10, "y": 10})
     page.get_by_role("button", name="inspect", exact=True).click()
     expect(page.get_by_text("Unit 0: its filter")).to_be_visible()
     linked(page, "unit", "0")
