@@ -1,7 +1,6 @@
-"""How well a model samples and how good the samples are: mixing, memorising, closeness to the data, dead
-units.
+"""How well a model samples and how good the samples are: mixing, memorising, closeness to the data, dead units.
 
-None of this needs Z; all of it is about what likelihood does not show.
+Nothing here needs Z, and likelihood shows none of it.
 """
 
 import math
@@ -51,8 +50,7 @@ def autocorrelation(series: np.ndarray) -> np.ndarray:
 
 
 def autocorrelation_time(series: np.ndarray, window: float = 5.0) -> float:
-    """τ = 1 + 2 Σ ρ(t), in recordings: how many of them are worth one independent draw. Infinite for
-    constants.
+    """τ = 1 + 2 Σ ρ(t), in recordings: how many of them are worth one independent draw; infinite for a constant.
 
     The sum ends at the first lag M ≥ window · τ(M) (Sokal 1997). An estimate above a fiftieth of the length
     of the series is itself unreliable, and low. series: (T, N) or (T,).
@@ -117,8 +115,7 @@ class SampleAccuracy(tuple[float, float]):
 
 
 def adversarial_accuracy(samples: Tensor, data: Tensor) -> SampleAccuracy:
-    """AA_TS of as many samples as data cases, both (N, V): a nearest neighbour's chance of telling them
-    apart.
+    """AA_TS of as many samples as data cases, both (N, V): how often a nearest neighbour tells them apart.
 
     Yale et al. 2020, "Generation and evaluation of privacy preserving synthetic health data". Compare with
     the value for held-out data in place of samples: it scatters about ½ by 1/√N.
@@ -135,15 +132,15 @@ def adversarial_accuracy(samples: Tensor, data: Tensor) -> SampleAccuracy:
     halves = []
     for own, other in ((within_data, across), (within_samples, across.T)):
         nearest_own, nearest_other = own.min(1).values, other.min(1).values
-        # Binary images tie often; a tie tells nothing and counts one half.
+        # Binary images tie often; a tie is no evidence and counts one half.
         wins = (nearest_own < nearest_other).double() + 0.5 * (nearest_own == nearest_other).double()
         halves.append(float(wins.mean()))
     return SampleAccuracy(halves)
 
 
 def nearest_case(samples: Tensor, train: Tensor) -> tuple[Tensor, Tensor]:
-    """The training case nearest to each sample: (index (N,), squared distance (N,)); pixels flipped if
-    binary.
+    """The training case nearest to each sample: (index (N,), squared distance (N,)). Between binary images the
+    squared distance is the number of pixels that differ.
 
     A sample at distance 0, or nearer than held-out cases usually are, is remembered rather than invented.
     """

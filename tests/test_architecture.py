@@ -104,7 +104,8 @@ ARROWS = {
     ),
     "learning writes no run; its process alone knows both": (
         tuple(f"rbm_core.training.{room}" for room in ("batches", "optimiser", "state", "monitor", "update")),
-        ("rbm_core.training.process", *RECORDS),
+        tuple(f"rbm_core.training.{room}" for room in ("process", "begin", "report", "clock", "signals"))
+        + RECORDS,
     ),
     "batches and optimiser know no state": (
         ("rbm_core.training.batches", "rbm_core.training.optimiser"),

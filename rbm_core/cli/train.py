@@ -8,7 +8,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rbm_core.cli.console import Runs, app, duration, err, examples
 from rbm_core.config import PRESET_NOTES, PRESETS, ConfigError, RunConfig, preset
 from rbm_core.runs import store
-from rbm_core.runs.files import RunError
+from rbm_core.runs.files import LOG_FILE, RunError
 
 
 @app.command(
@@ -81,7 +81,7 @@ def train(
     if state in ("diverged", "failed"):
         raise RunError(
             status.get("message")
-            or f"run {path.name!r} ended as {state}; see {path / training_process.LOG_FILE}"
+            or f"run {path.name!r} ended as {state}; see {path / LOG_FILE}"
         )
     err.print(
         f"{state} at step {status.get('step', 0):,} after {duration(status.get('seconds', 0.0))}; "

@@ -1,6 +1,4 @@
-"""The record of a run on disk: find it, write it, read it, command its trainer. Nothing here imports torch
-to read.
-"""
+"""The record of a run on disk: find it, write it, read it, command its trainer. Reading needs no torch."""
 
 from rbm_core.runs.files import RunError, SnapshotError
 from rbm_core.runs.reader import Probe, RunReader

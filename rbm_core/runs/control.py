@@ -1,4 +1,4 @@
-"""Commands to a living trainer, left in control.json: sent by any process, taken by the trainer."""
+"""Commands to a living trainer: any process appends them to control.json, and the trainer takes them out."""
 
 import math
 import os
@@ -15,11 +15,11 @@ from rbm_core.runs.vocabulary import COMMANDS, LIVE_STATES, SETTABLE
 
 
 def send(path: Path, command: str, value: Any = None, *, by: str | None = None) -> None:
-    """Leaves a command for the run's trainer, which obeys it within a second (between two updates).
+    """Appends a command for the run's trainer, which obeys it between two updates, within a second.
 
     pause, resume, stop and snapshot take no value; set takes {"name": ..., "value": ...} for a setting in
-    SETTABLE; step takes {"n": updates}, and is obeyed while paused. RunError in one sentence for a command
-    that does not exist, a value that cannot be meant, and a run that no trainer is training.
+    SETTABLE; step takes {"n": updates}, makes that many updates and pauses. by: who sent it, for the record.
+    RunError in one sentence for an unknown command, a value it does not take, and a run that no process trains.
     """
     path = Path(path)
     check(command, value)
@@ -34,16 +34,16 @@ def send(path: Path, command: str, value: Any = None, *, by: str | None = None) 
     with _locked(path):
         try:
             waiting = _waiting(path)
-        except RunError:  # damaged: nobody can obey what it held, and it must not block this command
+        except RunError:  # damaged: what it held is lost, and it must not block this command
             waiting = []
         write_json(path / "control.json", {"commands": [*waiting, entry]}, durable=False)
 
 
 def take(path: Path) -> list[dict[str, Any]]:
-    """The commands waiting, oldest first; they are gone from the file afterwards.
+    """Removes and returns the waiting commands, oldest first.
 
-    Where none waits this is one failed look for a file, about 2 µs. A damaged file is discarded: RunError
-    says so.
+    Without any, control.json does not exist, and the call costs one failed stat, about 2 µs. RunError if the file
+    is damaged; it is then removed.
     """
     file = path / "control.json"
     try:
@@ -74,7 +74,7 @@ def _waiting(path: Path) -> list[dict[str, Any]]:
 
 
 def _locked(path: Path) -> AcquireReturnProxy:
-    """A context that holds the lock for the read-modify-write of control.json: less than a millisecond."""
+    """A context that locks control.json while it is read, changed and written back: less than a millisecond."""
     try:
         return FileLock(path / "control.lock").acquire(timeout=5.0, poll_interval=0.005)
     except Timeout:
@@ -84,7 +84,7 @@ def _locked(path: Path) -> AcquireReturnProxy:
 
 
 def check(command: str, value: Any) -> None:
-    """RunError in one sentence if there is no such command or its value cannot be meant."""
+    """RunError in one sentence if there is no such command or it does not take this value."""
     if command not in COMMANDS:
         raise RunError(f"no command {command!r}; there are: {', '.join(COMMANDS)}")
     if command == "set":

@@ -1,8 +1,9 @@
-"""Files of a run: replaced whole or appended a line at a time, locked by who writes, errors in one sentence.
+"""The files of a run: how they are written, read and locked, and how a failure is worded.
 
-A reader sees the file as it was before a write or as it is after, whatever moment the writer is killed at:
-content goes to a file aside, is flushed to the disk, and takes the old name by a rename. A line cut short at
-the end of an appended file is no error; the next append removes it.
+A file is either replaced whole or appended to, a line at a time. Replaced: the content goes to another file, is
+flushed to the disk, and takes the old name by a rename, so that a reader sees the file as it was before the write or
+as it is after, at whatever moment the writer is killed. Appended: a last line without its newline is no error for
+readers, and the next append removes it.
 """
 
 import errno
@@ -41,7 +42,7 @@ class SnapshotError(RunError):
     """Why a snapshot cannot be shown, in one sentence."""
 
 
-# --- what a person is told ---
+# --- sentences ---
 
 
 def of_run(path: Path) -> str:
@@ -75,9 +76,9 @@ def one_line(error: BaseException) -> str:
 def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Replaces the file's content in one step: aside, flush, rename. RunError in one sentence if it cannot.
 
-    durable: also force content and name to the disk, so that they survive a power failure. One process at a
-    time may write a given file (the run's lock, or the file's own), hence the fixed name aside: what a
-    killed writer leaves is overwritten by the next write.
+    durable: also force content and name to the disk, so that they survive a power failure. Locks ensure that one
+    process at a time writes a given file, so the temporary file has a fixed name, and what a killed writer left is
+    overwritten by the next write.
     """
     aside = path.with_name(f".{path.name}.tmp")
     try:
@@ -98,9 +99,7 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """A rename is on the disk once its folder is; where folders cannot be synced (Windows) this does
-    nothing.
-    """
+    """Forces a rename to the disk; does nothing where folders cannot be synced (Windows)."""
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError:
@@ -157,7 +156,7 @@ def read_object(path: Path) -> dict[str, Any]:
 def append_line(path: Path, row: Mapping[str, Any], *, durable: bool = False) -> None:
     """Appends one JSON line, after removing a line that a killed writer left without its end.
 
-    A line that cannot be written whole (full disk) is taken back: what was recorded before stays readable.
+    A line that cannot be written whole (full disk) is removed again: what was recorded before stays readable.
     """
     line = (json.dumps(to_json(row), allow_nan=False) + "\n").encode()
     try:
@@ -251,10 +250,10 @@ def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 
 class Cached(Generic[T]):
-    """What a file or folder holds, worked out again only after it changed; thread-safe by its owner's lock.
+    """What a file or folder holds, parsed again only after it changed. Its owner guards it against threads.
 
-    `get` costs one stat while nothing changes. A RunError is remembered like a value. None where there is
-    no file.
+    `get` costs one stat while nothing changes, returns None where there is no file, and raises the RunError that
+    parsing raised until the file changes.
     """
 
     def __init__(self, path: Path, parse: Callable[[Path], T]) -> None:
@@ -308,7 +307,7 @@ def lock_is_held(run: Path) -> bool:
     except OSError:
         return False
     try:
-        # Shared, so that two readers asking at once do not take each other for a trainer.
+        # Shared, so that two readers at the same time do not take each other for a trainer.
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
         return False
     except OSError as error:
@@ -320,8 +319,8 @@ def lock_is_held(run: Path) -> bool:
 def hold_lock(run: Path, timeout: float = 2.0) -> FileLock | None:
     """The run's lock, held until released or until the process ends in any way; None if another holds it.
 
-    timeout in seconds: a reader asking who lives holds the lock for microseconds, which must not turn a
-    trainer away.
+    timeout: seconds to wait. It is not zero because `lock_is_held`, called by readers, holds the lock for some
+    microseconds.
     """
     lock = FileLock(run / RUN_LOCK)
     try:

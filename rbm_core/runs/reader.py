@@ -1,8 +1,7 @@
-"""Read a run that may be written to at this moment. No torch: NumPy and safetensors only, and nothing is
-written.
+"""Reading a run that may be written to at this moment; nothing is written, and no torch is needed.
 
-Every method may be asked again at 2 Hz: what did not change on disk is not read again, and metrics are read
-from where the last reading ended. One reader may be shared by threads.
+A page calls every method twice a second, so what did not change on disk is not read again, and growing files are
+read from where the last reading ended. Threads may share one reader.
 """
 
 import json
@@ -30,7 +29,7 @@ from rbm_core.runs.files import (
 from rbm_core.runs.snapshot import Snapshot, read_snapshot, snapshot_file
 from rbm_core.runs.vocabulary import LIVE_STATES, STATES
 
-# How long a run just created may say "starting" before its trainer's process has come far enough to lock it.
+# A run created less than this many seconds ago is "starting" although no process has locked it yet.
 STARTING_GRACE_S = 20.0
 
 _STATUS: dict[str, Any] = {
@@ -65,8 +64,8 @@ class Probe:
 
 
 class _Lines:
-    """The JSON objects of a growing .jsonl file, read once each; a last line without its newline is left
-    waiting.
+    """The JSON objects of a growing .jsonl file, each read once; a last line without its newline is read when it
+    is complete.
     """
 
     def __init__(self, path: Path) -> None:
@@ -81,7 +80,7 @@ class _Lines:
         self._error: RunError | None = None
 
     def new(self) -> tuple[bool, list[dict[str, Any]]]:
-        """(whether the file is another one by now, so that what was read before is void; the new rows)."""
+        """(whether the file was replaced, so that rows read before are void; the rows not read before)."""
         try:
             found = os.stat(self.path)
         except (FileNotFoundError, NotADirectoryError):
@@ -131,9 +130,7 @@ class _Lines:
 
 
 class _Columns:
-    """metrics.jsonl as columns that grow in place: a new row costs the same after 200,000 rows as after
-    ten.
-    """
+    """metrics.jsonl as columns with room to grow: a new row costs as much after 200,000 rows as after ten."""
 
     def __init__(self, path: Path) -> None:
         self._lines = _Lines(path)
@@ -176,8 +173,8 @@ def _number(value: Any) -> float:
 
 
 class RunReader:
-    """One run folder, read. Making one reads nothing; each method raises RunError in one sentence if it
-    must.
+    """What one run's folder holds. Creating a reader reads nothing; every method may raise a one-sentence
+    RunError.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -206,8 +203,8 @@ class RunReader:
         return config
 
     def status(self) -> dict[str, Any]:
-        """status.json, every key present, with the state as it is: "interrupted" where it claims life and no
-        process holds the run's lock. A fresh dict each time.
+        """status.json with every key present; "interrupted" where it says that a trainer lives and no process holds
+        the run's lock. A new dict each time.
         """
         with self._guard:
             status = self._status.get()
@@ -215,13 +212,13 @@ class RunReader:
                 status = {**_STATUS, "state": "starting" if lock_is_held(self.path) else "interrupted"}
             living = status["state"] in LIVE_STATES and lock_is_held(self.path)
             if status["state"] in LIVE_STATES and not living:
-                # A trainer writes its last word before it lets go of the lock: what is read now is that word.
+                # A trainer writes its final status before it releases the lock, so this second reading has it.
                 status = self._status.get() or status
         status = dict(status)
         if status["state"] in LIVE_STATES and not living and not _just_created(status):
             status["state"], status["steps_per_s"] = "interrupted", 0.0
             status["message"] = (
-                f"The trainer's process ended without a word at step {int(status['step']):,}; "
+                f"The trainer's process ended unexpectedly at step {int(status['step']):,}; "
                 "Resume goes on from the last saved state."
             )
         return status
@@ -263,9 +260,7 @@ class RunReader:
         return min(self.snapshot_steps(), key=lambda known: (abs(known - step), known), default=None)
 
     def snapshot(self, step: int) -> Snapshot:
-        """The snapshot at a step, read anew each time; SnapshotError names the steps there are, or the
-        damage.
-        """
+        """The snapshot at a step, read anew each time; SnapshotError names the nearest step or the damage."""
         try:
             return read_snapshot(snapshot_file(self.path, int(step)))
         except FileNotFoundError:
@@ -274,10 +269,8 @@ class RunReader:
             raise SnapshotError(f"run {self.name!r} has no snapshot at step {step}; {there}") from None
 
     def live(self) -> Snapshot | None:
-        """What the trainer showed last, at most half a second old while it runs; the same object until it
-        changes.
-
-        None where there is none, or where it is damaged: it is disposable, and the next one comes.
+        """The state that the trainer showed last, at most half a second old while it runs; the same object until it
+        changes. None where there is none, or where it is damaged: the next one replaces it.
         """
         with self._guard:
             try:
@@ -286,9 +279,7 @@ class RunReader:
                 return None
 
     def probe(self) -> Probe | None:
-        """The probe batch whose hidden probabilities the snapshots hold; None before the trainer has
-        written it.
-        """
+        """The probe batch, whose hidden probabilities the snapshots hold; None before the trainer wrote it."""
         with self._guard:
             return self._probe.get()
 
@@ -323,7 +314,7 @@ def _parse_status(path: Path) -> dict[str, Any]:
 
 
 def _just_created(status: dict[str, Any]) -> bool:
-    """Whether the run's trainer may still be on its way to the lock."""
+    """Whether the run's trainer may yet have to lock the run."""
     return status["state"] == "starting" and 0 <= time.time() - status["heartbeat"] < STARTING_GRACE_S
 
 

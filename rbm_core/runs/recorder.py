@@ -1,6 +1,4 @@
-"""Write a run: the one trainer that holds the run's lock records through this; likelihoods may come from
-others.
-"""
+"""Writing a run: the trainer that holds the run's lock does it all, but for likelihoods, which any process appends."""
 
 import json
 import os
@@ -32,8 +30,8 @@ if TYPE_CHECKING:
 
 
 def thinned(steps: list[int], max_snapshots: int) -> list[int]:
-    """The steps to delete so that at most max_snapshots stay: every second one of the older half, and again
-    if need be. The first and the last are never among them.
+    """The steps to delete so that at most max_snapshots stay: every second one of the older half, repeated until
+    the bound is met. The first and the last are never among them.
     """
     keep, bound = sorted(steps), max(2, max_snapshots)
     while len(keep) > bound:
@@ -55,16 +53,16 @@ class Recorder:
         self._last_row: int | None = None
 
     def clean(self) -> None:
-        """Removes what writers killed half-way left aside; only for who holds the run's lock."""
+        """Removes the temporary files of writers killed half-way. The caller holds the run's lock."""
         for folder in (self.path, self.path / "snapshots"):
             for aside in folder.glob(".*.tmp"):
-                if aside.name != ".control.json.tmp":  # other processes write that one, under its own lock
+                if aside.name != ".control.json.tmp":  # other processes write it, under a lock of its own
                     aside.unlink(missing_ok=True)
 
     # --- described once ---
 
     def complete_config(self, **facts: Any) -> None:
-        """Adds to config.json what only the trainer knows: versions, device, precision, data."""
+        """Adds to config.json what the trainer finds out: versions, device, precision, data."""
         path = self.path / "config.json"
         write_json(path, {**read_object(path), **facts})
 
@@ -75,9 +73,8 @@ class Recorder:
     # --- lines ---
 
     def append_metrics(self, row: Mapping[str, Any]) -> bool:
-        """Appends a row of metrics.jsonl, unless that step or a later one is there already (a resumed run
-        passes the steps between its last saved state and its end a second time). Returns whether it was
-        written.
+        """Appends a row of metrics.jsonl, unless that step or a later one is there already: a resumed run passes a
+        second time through the steps since its last saved state. Returns whether it was written.
         """
         path = self.path / "metrics.jsonl"
         if self._last_row is None:

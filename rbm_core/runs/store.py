@@ -29,7 +29,7 @@ from rbm_core.runs.vocabulary import LIVE_STATES
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 # Windows keeps these names for devices, with any ending.
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
-# What someone who opens the app for the first time is shown: it comes with the packages.
+# This run comes with the packages; a first visit to the app shows it.
 SHIPPED_RUN = "mnist-default"
 _CONTENT = ("config.json", "status.json", "metrics.jsonl", "snapshots")
 
@@ -51,15 +51,15 @@ class RunInfo:
 
     @property
     def live(self) -> bool:
-        """Whether a trainer is at it."""
+        """Whether a process is training it."""
         return self.error is None and self.state in LIVE_STATES
 
 
 def runs_root() -> Path:
     """$RBM_RUNS_DIR, else checkpoints/ beside the packages."""
-    asked = os.environ.get("RBM_RUNS_DIR", "").strip()
-    if asked:
-        return Path(asked).expanduser().absolute()
+    chosen = os.environ.get("RBM_RUNS_DIR", "").strip()
+    if chosen:
+        return Path(chosen).expanduser().absolute()
     return Path(__file__).resolve().parents[2] / "checkpoints"
 
 
@@ -82,8 +82,8 @@ def check_name(name: str) -> str:
 
 
 def new_name(config: Any, preset: str | None = None, root: Path | None = None) -> str:
-    """A free name that says what is trained: `mnist-default-3f2a`; without a preset the algorithm,
-    `mnist-pcd5-3f2a`.
+    """A name that no run has, of data set, preset and a random part: `mnist-default-3f2a`; without a preset the
+    algorithm stands in its place: `mnist-pcd5-3f2a`.
     """
     fields = _fields(config)
     kind = preset or f"{fields.get('algorithm', 'run')}{fields.get('k', '')}"
@@ -112,11 +112,11 @@ def create_run(
     preset: str | None = None,
     origin: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Makes the folder of a run about to be trained and returns it; it appears whole or not at all.
+    """Makes the folder of a run to be trained and returns it; it appears whole or not at all.
 
     config: a RunConfig or a dict of its fields. origin: {"run", "step"}, a snapshot in the same store whose
     parameters the new run starts from; it is copied, so that the new run does not depend on the old one.
-    RunError if the name is taken or no good, SnapshotError if there is no such snapshot or it does not fit.
+    RunError if the name is taken or not allowed, SnapshotError if there is no such snapshot or it does not fit.
     """
     root, fields = Path(root), _fields(config)
     path = root / check_name(name)
@@ -181,7 +181,7 @@ def resolve(root: Path, name: str) -> Path:
 def rename_run(root: Path, name: str, new: str) -> Path:
     """Gives the run another name and returns its folder; its record is otherwise untouched.
 
-    RunError in one sentence if the new name is taken or no good, if a trainer is at the run, and for the
+    RunError in one sentence if the new name is taken or not allowed, if the run is being trained, and for the
     shipped run.
     """
     root, path = Path(root), resolve(root, name)
@@ -200,8 +200,8 @@ def rename_run(root: Path, name: str, new: str) -> Path:
 def delete_run(root: Path, name: str) -> None:
     """Removes the run and everything recorded in it, for good.
 
-    It leaves the list in one step, whatever happens while its files go. RunError in one sentence if a
-    trainer is at it, for the shipped run, and where files cannot be removed.
+    It leaves the list in one step, before its files are removed one by one. RunError in one sentence if the run is
+    being trained, for the shipped run, and where files cannot be removed.
     """
     path = resolve(root, name)
     aside = path.with_name(f".deleted-{name}-{secrets.token_hex(4)}")
@@ -239,7 +239,7 @@ def _take_away(path: Path, target: Path, done: str) -> None:
 
 
 def _same_folder(path: Path, target: Path) -> bool:
-    """Whether both are one folder: `demo` and `Demo` are, on a disk that does not tell them apart."""
+    """Whether both are one folder: `demo` and `Demo` are, on a disk that ignores case."""
     return path.name != target.name and path.samefile(target)
 
 
@@ -254,7 +254,7 @@ _readers_guard = threading.Lock()
 def list_runs(root: Path) -> list[RunInfo]:
     """Every run in the store, newest first; one that cannot be read is listed with its error.
 
-    Asked again, each run costs two looks at its files (and one at its lock while it lives).
+    Called again, it costs two stats a run, and a look at the lock of each that lives.
     """
     root = Path(root)
     try:

@@ -1,4 +1,7 @@
-"""What is measured while a run learns: the curves, divergence, the probe batch, histograms. Learning never sees it."""
+"""What is measured while a run learns: the curves, divergence, the probe batch, histograms.
+
+Nothing here changes what is learned: the measurements draw from a random stream of their own.
+"""
 
 import math
 from typing import Any

@@ -1,46 +1,34 @@
 """A run as a process: `python -m rbm_core.training.process FOLDER` trains the run there and obeys its commands.
 
-Training is in rbm_core.training.state and knows nothing of files; the record is in rbm_core.runs and knows nothing
-of training. Here both meet, together with what happens to a process: signals, a full disk, an end without
+Learning is in rbm_core.training.update and knows nothing of files; the record is in rbm_core.runs and knows nothing
+of learning. Here both meet, together with what happens to a process: signals, a full disk, an end without
 warning. Whatever happens, the folder says in one sentence how the run ended, and a run that has not come to
 its end goes on from its last saved state when the same command is given again; its parameters are then, bit
 for bit, those of a run that was never interrupted.
 """
 
 import argparse
-import importlib.metadata
-import os
-import platform
-import signal
 import sys
-import threading
 import time
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import rbm_core
-from rbm_core.config import make_config
 from rbm_core.runs import control
-from rbm_core.runs.files import LOG_FILE, RunError, SnapshotError, hold_lock, one_line
+from rbm_core.runs.files import RunError, hold_lock, one_line
 from rbm_core.runs.reader import RunReader
 from rbm_core.runs.recorder import Recorder
-from rbm_core.runs.snapshot import Snapshot, read_snapshot
-from rbm_core.runs.vocabulary import LIVE_STATES
+from rbm_core.runs.snapshot import Snapshot
+from rbm_core.training.begin import begun
+from rbm_core.training.clock import Clock
+from rbm_core.training.report import OnProgress, Report, explained
+from rbm_core.training.signals import signals_to
 
 if TYPE_CHECKING:
-    from rbm_core.config import RunConfig
-    from rbm_core.datasets import Dataset
-    from rbm_core.rbm import RBM
     from rbm_core.training.update import StepInfo, Training
 
-OnProgress = Callable[[dict[str, Any], dict[str, Any]], None]
-"""Called twice a second and at the end: (the content of status.json, the last row of metrics.jsonl)."""
+__all__ = ["main", "run"]
 
 POLL_S = 0.05  # how often commands and clocks are looked at: a command waits this long and an update at most
-SHOW_S = 0.5  # how often status.json and live.safetensors are replaced
 SAVE_S = 30.0  # how often the state is saved: as much as a killed run computes again
 
 
@@ -61,7 +49,7 @@ def run(path: Path | str, on_progress: OnProgress | None = None, *, download: bo
             "watch that one, or stop it first"
         )
     try:
-        return _Trainer(path, described, on_progress, download).run()
+        return _Trainer(path, on_progress).live(described, download)
     finally:
         lock.release()
 
@@ -70,247 +58,153 @@ class _Stop(BaseException):
     """Ends the work of a process that has not begun to train. No Exception: no library may swallow it."""
 
 
+class _Diverged(Exception):
+    """The parameters have blown up; the text is a sentence that says how it was seen."""
+
+
 class _Trainer:
-    """One process's work on one run, from its start or its saved state to its end."""
+    """One process's work on one run: its life from start or saved state to its end, and the commands it obeys.
 
-    def __init__(
-        self, path: Path, described: dict[str, Any], on_progress: OnProgress | None, download: bool
-    ) -> None:
+    allowance: updates until the next pause; 0: paused; None: no pause ahead. stopped_by: the signal or command that
+    ends the run, "" while none has come.
+    """
+
+    def __init__(self, path: Path, on_progress: OnProgress | None) -> None:
         self.path = path
-        self.described = described
-        self.on_progress = on_progress
-        self.download = download
         self.recorder = Recorder(path)
-        self.row: dict[str, Any] = {}
+        self.clock = Clock()
+        self.report = Report(self.recorder, self.clock, on_progress)
         self.last: StepInfo | None = None
-        self.allowance: int | None = None  # updates until the next pause; 0: paused; None: no pause ahead
+        self.allowance: int | None = None
         self.stopped_by = ""
-        self.beginning = True
-        self.fresh = True
-        self.message = ""
-        self.clock = _Clock()
+        self.interruptible = True  # until training begins a stop has nothing to save
         self.saved_step = self.shown_step = -1
-        now = time.perf_counter()
-        self.next_poll = self.next_show = now
-        self.next_save = now + SAVE_S
-        try:
-            before = RunReader(path).status()
-        except RunError:
-            before = {}
-        # Commands left to a trainer that died before it read them are not meant for this one; those given
-        # since this one was announced are.
-        announced = float(before["heartbeat"]) if before.get("state") == "starting" else time.time()
-        self.waiting = [entry for entry in self._commands() if entry.get("time", 0.0) >= announced]
-        # What the run had come to stays: a resumed run does not show step 0 while it starts.
-        self.status: dict[str, Any] = {**before, "pid": os.getpid(), "pid_started": time.time()}
+        self.next_poll = 0.0
+        self.next_save = time.perf_counter() + SAVE_S
+        self.waiting = [
+            entry for entry in self._commands() if entry.get("time", 0.0) >= self.report.announced
+        ]
 
-    def run(self) -> str:
+    # The life of a run
+
+    def live(self, described: dict[str, Any], download: bool) -> str:
         """The whole life of the process; returns the final state, which status.json then holds too."""
-        with _signals(self._on_signal):
+        with signals_to(self._on_signal):
             try:
-                self._report("starting", "Loading the engine.")
-                training = self._begin()
-                self.beginning = False
-                state, message = self._train(training)
+                self._starting("Loading the engine.")
+                training, seconds = begun(
+                    self.recorder, described, self._starting, download=download, on_download=self._on_download
+                )
+                self.interruptible = False
+                self.report.describe(training)
+                state, message = self._train(training, seconds)
             except _Stop:
                 state, message = "stopped", f"Stopped by {self.stopped_by} before training began."
             except Exception as error:
-                state, message = "failed", self._explain(error)
-            self.beginning = False
-            self._last_word(state, message)
+                state, message = "failed", explained(error, self.path)
+            self.interruptible = False
+            self.report.write_last(state, message)
         return state
 
-    # --- before the first update ---
-
-    def _begin(self) -> "Training":
-        """Data, model, saved state, and the facts that config.json lacks."""
-        self.recorder.clean()
-        config = make_config(**self.described["config"])
-        self.recorder.max_snapshots = config.max_snapshots
-        from rbm_core import datasets
-
-        self._report("starting", f"Loading {config.dataset}.")
-        dataset = datasets.load(
-            config.dataset, n_valid=config.n_valid, download=self.download, progress=self._on_download
-        )
-        self._check_data(dataset)
-        self._report("starting", "Preparing the first update.")
-        from rbm_core.training import Training
-
-        device = None
-        if known := self.described.get("device"):
-            # What "auto" chose at the first start stays chosen: anything else would be another run.
-            device = known["kind"] if config.device == "auto" else None
-            config = config.model_copy(update={"precision": self.described["precision"]})
-        if self.recorder.has_resume():
-            training = Training(config, dataset, device=device)
-            tensors, meta = self.recorder.read_resume()
-            training.load_state_dict(tensors, meta["training"])
-            self.clock = _Clock(float(meta["seconds"]), training.step)
+    def _train(self, training: "Training", seconds: float | None) -> tuple[str, str]:
+        """Updates until the end; returns the final state and its sentence. seconds: trained before; None: never."""
+        if seconds is not None:
+            self.clock.go_on_from(seconds, training.step)
             self.saved_step = training.step
-            self.fresh = False
-            self.recorder.append_event(training.step, "continue")
-        else:
-            training = Training(config, dataset, device=device, initial=self._origin(config))
-            self._describe(training, dataset)
-            self.recorder.write_probe(training.probe_arrays())
-            self.recorder.append_event(0, "start")
-        self.status |= {
-            "n_steps": training.n_steps,
-            "n_epochs": config.epochs,
-            "steps_per_epoch": training.steps_per_epoch,
-        }
-        return training
-
-    def _check_data(self, dataset: "Dataset") -> None:
-        """RunError if a run that was begun would go on with other data."""
-        known = self.described.get("data")
-        if known and known["fingerprint"] != dataset.fingerprint:
-            raise RunError(
-                f"the data {dataset.name!r} have changed since this run began (fingerprint "
-                f"{known['fingerprint']}, now {dataset.fingerprint}); put them back or start a new run"
-            )
-
-    def _origin(self, config: "RunConfig") -> "RBM | None":
-        """The parameters to start from, where the run continues another one's snapshot."""
-        if self.described.get("origin") is None:
-            return None
-        from rbm_core.rbm import RBM
-
-        try:
-            start = read_snapshot(self.path / "origin.safetensors")
-        except FileNotFoundError:
-            raise SnapshotError(
-                f"run {self.path.name!r} has lost origin.safetensors, the parameters it starts from"
-            ) from None
-        visible = start.meta.get("visible", "bernoulli")
-        if visible != config.visible:
-            raise SnapshotError(
-                f"the parameters this run starts from are for {visible} visible units, not {config.visible}"
-            )
-        return RBM.from_numpy(start.W, start.vbias, start.hbias, visible=visible, log_var=start.log_var)
-
-    def _describe(self, training: "Training", dataset: "Dataset") -> None:
-        from rbm_core.compute import device_name
-
-        self.recorder.complete_config(
-            versions={
-                "python": platform.python_version(),
-                "torch": importlib.metadata.version("torch"),
-                "numpy": importlib.metadata.version("numpy"),
-                "rbm_core": rbm_core.__version__,
-            },
-            device={"name": device_name(training.device), "kind": training.device.type},
-            precision=training.state.precision,
-            precision_note=training.state.precision_note,
-            data={
-                "name": dataset.name,
-                "fingerprint": dataset.fingerprint,
-                "n_train": len(dataset.train),
-                "n_valid": len(dataset.valid),
-                "n_test": len(dataset.test),
-                "image_shape": list(dataset.image_shape),
-            },
-        )
-
-    def _on_download(self, name: str, done: int, total: int) -> None:
-        if time.perf_counter() >= self.next_show:
-            size = f"{done / 1e6:.1f} of {total / 1e6:.1f} MB" if total else f"{done / 1e6:.1f} MB"
-            self._report("starting", f"Downloading {name}: {size}.")
-            if any(entry["command"] == "stop" for entry in self._commands()):
-                self.stopped_by = "command"
-                raise _Stop
-
-    # --- the loop ---
-
-    def _train(self, training: "Training") -> tuple[str, str]:
-        """Updates until the end; returns the final state and its sentence.
-
-        Most updates are followed by one look at the clock and a few comparisons, and nothing else.
-        """
-        due = [step for step in reversed(training.snapshot_steps) if step > training.step]
         self.clock.start()
-        self.next_show = 0.0
-        if self.fresh:
+        self.report.hasten()
+        if seconds is None:
             self._log(training)
             self._keep(training)
         for entry in self.waiting:
             self._obey(training, entry)
+        try:
+            return self._update_until_the_end(training)
+        except _Diverged as found:
+            # Nothing of the bad state is kept: the last snapshot and the last saved state are from before it.
+            kept = RunReader(self.path).snapshot_steps()
+            last = f" The last good snapshot is step {kept[-1]:,}." if kept else ""
+            seen = str(found)
+            return "diverged", f"{seen[:1].upper()}{seen[1:].rstrip('.')}.{last}"
+
+    def _update_until_the_end(self, training: "Training") -> tuple[str, str]:
+        """Most updates are followed by one look at the clock and a few comparisons, and nothing else."""
+        due = [step for step in reversed(training.snapshot_steps) if step > training.step]
         while training.step < training.n_steps:
             now = time.perf_counter()
             if now >= self.next_poll:
-                self.next_poll = now + POLL_S
-                if seen := self._look_around(training, now):
-                    return self._diverged(seen)
+                self._look_around(training, now)
             if self.stopped_by:
-                if seen := self._unsound(training):
-                    return self._diverged(seen)
-                self._save(training)
-                self._keep(training)
-                self.recorder.drop_live()
-                self._note(training)
-                self.recorder.append_event(training.step, "stop", by=self.stopped_by)
-                return "stopped", f"Stopped by {self.stopped_by}; Resume goes on from here."
+                return self._stopped(training)
             if self.allowance == 0:
                 time.sleep(POLL_S)
                 continue
             self.last = training.update()
             if training.should_log() or training.step == training.n_steps:
-                if seen := training.diverged(self.last):
-                    return self._diverged(seen)
+                self._check(training.diverged(self.last))
                 self._log(training)
             if training.step == due[-1]:
                 due.pop()
-                if seen := self._unsound(training):
-                    return self._diverged(seen)
+                self._check(self._unsound(training))
                 self._keep(training)
             if self.allowance is not None:
                 self.allowance -= 1
-                if self.allowance == 0 and (seen := self._pause(training)):
-                    return self._diverged(seen)
+                if self.allowance == 0:
+                    self._pause(training)
         self._save(training)
-        self._note(training)
+        self.report.note(training)
         self.recorder.drop_live()
         return "finished", ""
 
-    def _look_around(self, training: "Training", now: float) -> str | None:
-        """What the clock asks for, every POLL_S: commands, the page's view, the saved state. Says if it
-        diverged.
-        """
+    def _look_around(self, training: "Training", now: float) -> None:
+        """Commands, what pages show and the saved state, as far as each is due."""
+        self.next_poll = now + POLL_S
         for entry in self._commands():
             self._obey(training, entry)
-        if now >= self.next_show:
-            if seen := self._show(training):
-                return seen
+        if now >= self.report.next_at:
+            self._show(training)
             if now >= self.next_save:
                 self._save(training)
-        return None
+
+    def _stopped(self, training: "Training") -> tuple[str, str]:
+        self._check(self._unsound(training))
+        self._save(training)
+        self._keep(training)
+        self.recorder.drop_live()
+        self.report.note(training)
+        self.recorder.append_event(training.step, "stop", by=self.stopped_by)
+        return "stopped", f"Stopped by {self.stopped_by}; Resume goes on from here."
 
     def _unsound(self, training: "Training") -> str | None:
-        """Why the state must not be kept, if so."""
+        """Why the state must not be kept, if so: by the last update, and by the parameters themselves."""
         return (training.diverged(self.last) if self.last else None) or training.diverged()
 
-    def _show(self, training: "Training") -> str | None:
-        """Replaces status.json, and live.safetensors where an update was made since; says if it diverged."""
+    @staticmethod
+    def _check(seen: str | None) -> None:
+        if seen:
+            raise _Diverged(seen)
+
+    # What is written
+
+    def _show(self, training: "Training") -> None:
+        """Replaces status.json, and live.safetensors where an update was made since."""
         if training.step != self.shown_step:
-            if seen := self._unsound(training):
-                return seen
+            self._check(self._unsound(training))
             self.recorder.write_live(self._moment(training))
             self.shown_step = training.step
-        self._note(training)
-        self._report("paused" if self.allowance == 0 else "running", self.message)
-        return None
+        self.report.note(training)
+        self.report.write("paused" if self.allowance == 0 else "running", self.report.message)
 
     def _log(self, training: "Training") -> None:
-        """A row of the curves; worked out even where it is on file already, since that draws numbers."""
+        """A row of the curves. Measuring draws numbers, so a row that is on file already is measured again."""
         row = training.metrics()
-        self.row = {
+        self.report.row = {
             **row,
             "seconds": round(self.clock.seconds(), 4),
             "time": round(time.time(), 3),
             "steps_per_s": self.clock.rate,
         }
-        self.recorder.append_metrics(self.row)
+        self.recorder.append_metrics(self.report.row)
 
     def _moment(self, training: "Training") -> Snapshot:
         """The state to show or keep, with the seconds of training it took."""
@@ -321,202 +215,96 @@ class _Trainer:
         """A snapshot for the time slider."""
         self.recorder.write_snapshot(self._moment(training))
 
-    def _save(self, training: "Training") -> None:
-        """The state for a resume, unless it is saved already."""
+    def _save(self, training: "Training", *, again: bool = False) -> None:
+        """The state for a resume; again: also where this step is saved already, since a setting was changed."""
         self.next_save = time.perf_counter() + SAVE_S
-        if training.step == self.saved_step:
+        if training.step == self.saved_step and not again:
             return
-        self._save_anyway(training)
-
-    def _save_anyway(self, training: "Training") -> None:
         tensors, meta = training.state_dict()
         self.recorder.write_resume(tensors, {"training": meta, "seconds": self.clock.seconds()})
         self.saved_step = training.step
 
-    def _diverged(self, seen: str) -> tuple[str, str]:
-        """Nothing of the bad state is kept: the last snapshot and the last saved state are from before it."""
-        kept = RunReader(self.path).snapshot_steps()
-        last = f" The last good snapshot is step {kept[-1]:,}." if kept else ""
-        return "diverged", f"{seen[:1].upper()}{seen[1:].rstrip('.')}.{last}"
-
-    # --- commands ---
+    # Commands and signals
 
     def _commands(self) -> list[dict[str, Any]]:
         try:
             return control.take(self.path)
         except RunError as error:  # a damaged control.json is gone now; the next command will be whole
-            self.message = str(error)
+            self.report.message = str(error)
             return []
 
     def _obey(self, training: "Training", entry: dict[str, Any]) -> None:
         """Does what a command asks. One that cannot be obeyed becomes a sentence in status.message."""
-        command, by = entry["command"], entry.get("by")
-        value: Any = entry.get("value")
-        self.next_show = 0.0  # whoever asked sees the answer at once
-        self.message = ""
+        command, value = entry["command"], entry.get("value")
+        self.report.hasten()  # whoever gave the command sees its effect at once
+        self.report.message = ""
         if command == "stop":
             self.stopped_by = "command"
             return
         try:
             control.check(command, value)
-            if command == "pause":
-                if self.allowance == 0:
-                    return
-                self._pause(training)
-            elif command == "resume":
-                if self.allowance is None:
-                    return
-                self.allowance = None
-                self.clock.start()
-            elif command == "step":
-                self.allowance = value["n"]
-                self.clock.start()
-            elif command == "snapshot":
-                if seen := self._unsound(training):
-                    raise ValueError(seen)
-                self._keep(training)
-            elif command == "set":
-                training.set(value["name"], value["value"])
+            changed = self._carry_out(training, command, value)
         except RunError as error:
             if isinstance(error.__cause__, OSError):
                 raise
-            self.message = str(error)
+            self.report.message = str(error)
             return
         except ValueError as error:
-            self.message = f"Not done: {one_line(error)}."
+            self.report.message = f"Not done: {one_line(error)}."
             return
-        self.recorder.append_event(training.step, command, value, by)
+        if changed:
+            self.recorder.append_event(training.step, command, value, entry.get("by"))
         if command == "set" and not self._unsound(training):
-            self._save_anyway(training)
+            self._save(training, again=True)
 
-    def _pause(self, training: "Training") -> str | None:
-        """Holds the updates, with the state saved and shown; says if it diverged."""
+    def _carry_out(self, training: "Training", command: str, value: Any) -> bool:
+        """Whether the command changed anything: to pause what is paused does not."""
+        if command == "pause":
+            if self.allowance == 0:
+                return False
+            self._pause(training)
+        elif command == "resume":
+            if self.allowance is None:
+                return False
+            self.allowance = None
+            self.clock.start()
+        elif command == "step":
+            self.allowance = value["n"]
+            self.clock.start()
+        elif command == "snapshot":
+            if seen := self._unsound(training):
+                raise ValueError(seen)
+            self._keep(training)
+        elif command == "set":
+            training.set(value["name"], value["value"])
+        return True
+
+    def _pause(self, training: "Training") -> None:
+        """Holds the updates, with the state saved if it is sound, and shown at the next turn of the loop."""
         self.allowance = 0
         self.clock.stop()
-        if seen := self._unsound(training):
-            return seen
-        self._save(training)
-        self.next_poll = self.next_show = 0.0
-        return None
+        if not self._unsound(training):
+            self._save(training)
+        self.next_poll = 0.0
+        self.report.hasten()
 
     def _on_signal(self, name: str) -> None:
         self.stopped_by = self.stopped_by or name
-        if self.beginning:
-            self.beginning = False
+        if self.interruptible:
+            self.interruptible = False
             raise _Stop
 
-    # --- what is told ---
+    def _starting(self, message: str) -> None:
+        self.report.write("starting", message)
 
-    def _note(self, training: "Training") -> None:
-        """Brings the numbers of the status up to this step."""
-        self.clock.measure(training.step)
-        self.status |= {
-            "step": training.step,
-            "epoch": training.epoch,
-            "seconds": self.clock.seconds(),
-            "learning_rate": training.learning_rate(),
-        }
-
-    def _report(self, state: str, message: str) -> None:
-        """Replaces status.json and tells who is waiting in this process; forced to the disk where the state
-        is new.
-        """
-        self.next_show = time.perf_counter() + SHOW_S
-        new = state != self.status.get("state")
-        running = state == "running"
-        self.status |= {
-            "state": state,
-            "message": message,
-            "heartbeat": time.time(),
-            "steps_per_s": self.clock.rate or 0.0 if running else 0.0,
-        }
-        self.recorder.write_status(self.status, durable=new and state not in LIVE_STATES)
-        if self.on_progress is not None:
-            self.on_progress(dict(self.status), self.row)
-
-    def _last_word(self, state: str, message: str) -> None:
-        """The final status. On a full disk it fits once the disposable view is gone; RunError with the
-        sentence itself if it still cannot be written.
-        """
-        try:
-            self._report(state, message)
-        except RunError:
-            try:
-                self.recorder.drop_live()
-                self._report(state, message)
-            except (RunError, OSError) as error:
-                raise RunError(message or one_line(error)) from error
-
-    def _explain(self, error: Exception) -> str:
-        """One sentence for a person; the traceback goes to trainer.log unless the sentence says it all."""
-        text = one_line(error)
-        no_memory = "out of memory" in text.lower() or "can't allocate memory" in text.lower()
-        if no_memory or isinstance(error, MemoryError):
-            self._log_traceback()
-            return "Not enough memory for this run: choose fewer hidden units, chains or images a batch."
-        # Of the packages' own errors every one is a sentence for the user.
-        if isinstance(error, ValueError) and type(error).__module__.startswith("rbm_core."):
-            return f"{text[:1].upper()}{text[1:].rstrip('.')}."
-        self._log_traceback()
-        return f"The trainer failed with {type(error).__name__}: {text[:300]} (details in {LOG_FILE})."
-
-    def _log_traceback(self) -> None:
-        try:
-            with open(self.path / LOG_FILE, "a", encoding="utf-8") as log:
-                log.write(traceback.format_exc())
-        except OSError:
-            sys.stderr.write(traceback.format_exc())
-
-
-class _Clock:
-    """Seconds of training, pauses excluded, and the speed over about the last two seconds."""
-
-    def __init__(self, seconds: float = 0.0, step: int = 0) -> None:
-        self._before = seconds
-        self._since: float | None = None
-        self._mark = (seconds, step)
-        self.rate: float | None = None
-
-    def start(self) -> None:
-        if self._since is None:
-            self._since = time.perf_counter()
-
-    def stop(self) -> None:
-        self._before, self._since = self.seconds(), None
-
-    def seconds(self) -> float:
-        return self._before + (0.0 if self._since is None else time.perf_counter() - self._since)
-
-    def measure(self, step: int) -> None:
-        """Takes the speed since the last measure into the mean, in updates a second."""
-        seconds, done = self.seconds() - self._mark[0], step - self._mark[1]
-        if seconds < 0.2 or done <= 0:
+    def _on_download(self, name: str, done: int, total: int) -> None:
+        if time.perf_counter() < self.report.next_at:
             return
-        share = min(1.0, seconds / 2.0) if self.rate is not None else 1.0
-        self.rate = (1 - share) * (self.rate or 0.0) + share * done / seconds
-        self._mark = (self.seconds(), step)
-
-
-@contextmanager
-def _signals(on_signal: Callable[[str], None]) -> Iterator[None]:
-    """Inside, an interrupt, a request to end and a closed terminal call on_signal with the signal's name.
-
-    Only the main thread can be asked; elsewhere this does nothing.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def handle(number: int, frame: object) -> None:
-        on_signal(signal.Signals(number).name)
-
-    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {name: signal.signal(getattr(signal, name), handle) for name in names}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)
+        size = f"{done / 1e6:.1f} of {total / 1e6:.1f} MB" if total else f"{done / 1e6:.1f} MB"
+        self._starting(f"Downloading {name}: {size}.")
+        if any(entry["command"] == "stop" for entry in self._commands()):
+            self.stopped_by = "command"
+            raise _Stop
 
 
 def main(arguments: list[str] | None = None) -> int:

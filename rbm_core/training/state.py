@@ -23,10 +23,9 @@ __all__ = ["Streams", "TrainState", "check_memory", "chosen_precision", "n_chain
 
 @dataclass(frozen=True)
 class Streams:
-    """The random numbers of a run, a stream for each use: what one draws does not move the others.
+    """The random numbers of a run, a stream for each use, so that draws from one leave the others where they are.
 
-    chains: of the negative phase. binarise: of the batches' pixels. measure: of the curves, which so leave learning
-    alone.
+    chains: of the negative phase. binarise: of the batches' pixels. measure: of the curves.
     """
 
     chains: Rng

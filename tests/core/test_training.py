@@ -86,6 +86,32 @@ def test_the_same_seed_repeats_a_run_and_a_resumed_run_equals_the_uninterrupted_
         assert torch.equal(a, c)
 
 
+@pytest.mark.parametrize("variant", VARIANTS, ids=[", ".join(v) or "plain" for v in VARIANTS])
+def test_updates_and_loading_work_in_the_memory_of_the_first_update(digits: Dataset, variant: dict) -> None:
+    """A captured CUDA graph reads and writes the memory that was there when it was captured."""
+    training = run(Training(small(**variant), digits), 1)
+
+    def memory() -> dict[str, int]:
+        state = training.state
+        kept = {**state._tensors(), **state.optimiser.adam_tensors(), "rate": state.optimiser.rate}
+        return {name: tensor.data_ptr() for name, tensor in kept.items()}
+
+    before = memory()
+    run(training, 12)
+    training.load_state_dict(*training.state_dict())
+    assert memory() == before
+
+
+def test_a_saved_state_stays_as_it_was_while_its_run_goes_on(digits: Dataset) -> None:
+    training = run(Training(small(), digits), 3)
+    tensors, meta = training.state_dict()
+    weights, settings = tensors["parameter.0"].clone(), dict(meta["settings"])
+    training.set("learning_rate", 0.5)
+    run(training, 3)
+    assert torch.equal(tensors["parameter.0"], weights)
+    assert meta["settings"] == settings
+
+
 def test_another_seed_gives_another_run(digits: Dataset) -> None:
     a, b = (run(Training(small(seed=seed), digits), 5) for seed in (0, 1))
     assert np.abs(a.state.model.to_numpy()["W"] - b.state.model.to_numpy()["W"]).max() > 0

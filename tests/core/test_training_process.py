@@ -68,7 +68,7 @@ def assert_same_run(path: Path, reference: Path) -> None:
         assert_array_equal(read.snapshot(step).particles_v, reference_read.snapshot(step).particles_v)
 
 
-def wait_for(what: Callable[[], Any], seconds: float = 30.0) -> Any:
+def wait_for(what: Callable[[], Any], seconds: float = 240.0) -> Any:
     """What it returns once that is true; fails after the time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -84,8 +84,8 @@ class Process:
     program = """
         import sys, time
         from rbm_core import training
-        from rbm_core.training import process as training_process
-        training_process.SAVE_S = training_process.SHOW_S = 0.1
+        from rbm_core.training import process as training_process, report
+        training_process.SAVE_S = report.SHOW_S = 0.1
         update = training.Training.update
         training.Training.update = lambda self: (update(self), time.sleep(0.001))[0]
         sys.exit(training_process.main())
@@ -112,7 +112,7 @@ class Process:
         """(exit code, what it said on stderr), after this signal if one is given."""
         if number is not None:
             self.child.send_signal(number)
-        _, told = self.child.communicate(timeout=60)
+        _, told = self.child.communicate(timeout=240)
         return self.child.returncode, told
 
 

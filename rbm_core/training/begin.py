@@ -1,0 +1,119 @@
+"""From a run's folder to a training ready for its next update: data, model, saved state, and what config.json lacks."""
+
+import importlib.metadata
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rbm_core
+from rbm_core.config import make_config
+from rbm_core.runs.files import RunError, SnapshotError
+from rbm_core.runs.recorder import Recorder
+from rbm_core.runs.snapshot import read_snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rbm_core.config import RunConfig
+    from rbm_core.datasets import Dataset, Progress
+    from rbm_core.rbm import RBM
+    from rbm_core.training.update import Training
+
+__all__ = ["begun"]
+
+
+def begun(
+    recorder: Recorder,
+    described: dict[str, Any],
+    say: "Callable[[str], None]",
+    *,
+    download: bool,
+    on_download: "Progress",
+) -> "tuple[Training, float | None]":
+    """(the run's training, the seconds it has trained so far), None for a run that has never been updated.
+
+    described: config.json. say: called with a sentence before each long step. Raises RunError, ConfigError,
+    DatasetError or DeviceError in one sentence where the run cannot begin or go on.
+    """
+    recorder.clean()
+    config = make_config(**described["config"])
+    recorder.max_snapshots = config.max_snapshots
+    from rbm_core import datasets
+
+    say(f"Loading {config.dataset}.")
+    dataset = datasets.load(config.dataset, n_valid=config.n_valid, download=download, progress=on_download)
+    _check_data(described, dataset)
+    say("Preparing the first update.")
+    from rbm_core.training import Training
+
+    device = None
+    if known := described.get("device"):
+        # What "auto" chose at the first start stays chosen: anything else would be another run.
+        device = known["kind"] if config.device == "auto" else None
+        config = config.model_copy(update={"precision": described["precision"]})
+    if recorder.has_resume():
+        training = Training(config, dataset, device=device)
+        tensors, meta = recorder.read_resume()
+        training.load_state_dict(tensors, meta["training"])
+        recorder.append_event(training.step, "continue")
+        return training, float(meta["seconds"])
+    training = Training(config, dataset, device=device, initial=_origin(recorder.path, described, config))
+    recorder.complete_config(**_facts(training, dataset))
+    recorder.write_probe(training.probe_arrays())
+    recorder.append_event(0, "start")
+    return training, None
+
+
+def _check_data(described: dict[str, Any], dataset: "Dataset") -> None:
+    """RunError if a run that was begun would go on with other data."""
+    known = described.get("data")
+    if known and known["fingerprint"] != dataset.fingerprint:
+        raise RunError(
+            f"the data {dataset.name!r} have changed since this run began (fingerprint "
+            f"{known['fingerprint']}, now {dataset.fingerprint}); put them back or start a new run"
+        )
+
+
+def _origin(run: Path, described: dict[str, Any], config: "RunConfig") -> "RBM | None":
+    """The parameters to start from, where the run continues another one's snapshot."""
+    if described.get("origin") is None:
+        return None
+    from rbm_core.rbm import RBM
+
+    try:
+        start = read_snapshot(run / "origin.safetensors")
+    except FileNotFoundError:
+        raise SnapshotError(
+            f"run {run.name!r} has lost origin.safetensors, the parameters it starts from"
+        ) from None
+    visible = start.meta.get("visible", "bernoulli")
+    if visible != config.visible:
+        raise SnapshotError(
+            f"the parameters this run starts from are for {visible} visible units, not {config.visible}"
+        )
+    return RBM.from_numpy(start.W, start.vbias, start.hbias, visible=visible, log_var=start.log_var)
+
+
+def _facts(training: "Training", dataset: "Dataset") -> dict[str, Any]:
+    """What config.json keeps of the machine, the packages and the data a run began with."""
+    from rbm_core.compute import device_name
+
+    return {
+        "versions": {
+            "python": platform.python_version(),
+            "torch": importlib.metadata.version("torch"),
+            "numpy": importlib.metadata.version("numpy"),
+            "rbm_core": rbm_core.__version__,
+        },
+        "device": {"name": device_name(training.device), "kind": training.device.type},
+        "precision": training.state.precision,
+        "precision_note": training.state.precision_note,
+        "data": {
+            "name": dataset.name,
+            "fingerprint": dataset.fingerprint,
+            "n_train": len(dataset.train),
+            "n_valid": len(dataset.valid),
+            "n_test": len(dataset.test),
+            "image_shape": list(dataset.image_shape),
+        },
+    }

@@ -1,0 +1,119 @@
+"""What a trainer's process says of itself: status.json, the progress callback, and one sentence for every failure."""
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rbm_core.runs.files import LOG_FILE, RunError, one_line
+from rbm_core.runs.reader import RunReader
+from rbm_core.runs.recorder import Recorder
+from rbm_core.runs.vocabulary import LIVE_STATES
+from rbm_core.training.clock import Clock
+
+if TYPE_CHECKING:
+    from rbm_core.training.update import Training
+
+__all__ = ["OnProgress", "Report", "explained"]
+
+OnProgress = Callable[[dict[str, Any], dict[str, Any]], None]
+"""Called twice a second and at the end: (the content of status.json, the last row of metrics.jsonl)."""
+
+SHOW_S = 0.5  # how often status.json is replaced
+
+
+class Report:
+    """status.json of one run, replaced while its trainer works.
+
+    announced: the time from which commands are meant for this trainer. row: the last row of the curves. message:
+    what the page shows while the run goes on. next_at: when (by perf_counter) the next report is due.
+    """
+
+    def __init__(self, recorder: Recorder, clock: Clock, on_progress: OnProgress | None) -> None:
+        self._recorder, self._clock, self._on_progress = recorder, clock, on_progress
+        self.row: dict[str, Any] = {}
+        self.message = ""
+        self.next_at = time.perf_counter()
+        try:
+            before = RunReader(recorder.path).status()
+        except RunError:
+            before = {}
+        # Commands left to a trainer that died before it read them are for that one; those given since this trainer
+        # was announced are for this one.
+        self.announced = float(before["heartbeat"]) if before.get("state") == "starting" else time.time()
+        # The numbers of the run stay: a resumed run does not show step 0 while it starts.
+        self._status: dict[str, Any] = {**before, "pid": os.getpid(), "pid_started": time.time()}
+
+    def hasten(self) -> None:
+        """Makes the next report due at once."""
+        self.next_at = 0.0
+
+    def describe(self, training: "Training") -> None:
+        """Takes the run's length into the status."""
+        self._status |= {
+            "n_steps": training.n_steps,
+            "n_epochs": training.config.epochs,
+            "steps_per_epoch": training.steps_per_epoch,
+        }
+
+    def note(self, training: "Training") -> None:
+        """Brings the numbers of the status up to this step."""
+        self._clock.measure(training.step)
+        self._status |= {
+            "step": training.step,
+            "epoch": training.epoch,
+            "seconds": self._clock.seconds(),
+            "learning_rate": training.learning_rate(),
+        }
+
+    def write(self, state: str, message: str) -> None:
+        """Replaces status.json and calls back; a new final state is forced to the disk, a heartbeat is not."""
+        self.next_at = time.perf_counter() + SHOW_S
+        final = state != self._status.get("state") and state not in LIVE_STATES
+        self._status |= {
+            "state": state,
+            "message": message,
+            "heartbeat": time.time(),
+            "steps_per_s": self._clock.rate or 0.0 if state == "running" else 0.0,
+        }
+        self._recorder.write_status(self._status, durable=final)
+        if self._on_progress is not None:
+            self._on_progress(dict(self._status), self.row)
+
+    def write_last(self, state: str, message: str) -> None:
+        """The final status. On a full disk it fits once the disposable view is gone; RunError with the sentence
+        itself if it still cannot be written.
+        """
+        try:
+            self.write(state, message)
+        except RunError:
+            try:
+                self._recorder.drop_live()
+                self.write(state, message)
+            except (RunError, OSError) as error:
+                raise RunError(message or one_line(error)) from error
+
+
+def explained(error: Exception, run: Path) -> str:
+    """One sentence for a person; the traceback goes to trainer.log unless the sentence says it all."""
+    text = one_line(error)
+    no_memory = "out of memory" in text.lower() or "can't allocate memory" in text.lower()
+    if no_memory or isinstance(error, MemoryError):
+        _log_traceback(run)
+        return "Not enough memory for this run: choose fewer hidden units, chains or images a batch."
+    # Every ValueError class that rbm_core defines carries a sentence for the user.
+    if isinstance(error, ValueError) and type(error).__module__.startswith("rbm_core."):
+        return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+    _log_traceback(run)
+    return f"The trainer failed with {type(error).__name__}: {text[:300]} (details in {LOG_FILE})."
+
+
+def _log_traceback(run: Path) -> None:
+    try:
+        with open(run / LOG_FILE, "a", encoding="utf-8") as log:
+            log.write(traceback.format_exc())
+    except OSError:
+        sys.stderr.write(traceback.format_exc())
