@@ -79,10 +79,7 @@ def train(
         state = training_process.run(path, on_progress=bar.show, download=download)
     status = bar.status
     if state in ("diverged", "failed"):
-        raise RunError(
-            status.get("message")
-            or f"run {path.name!r} ended as {state}; see {path / LOG_FILE}"
-        )
+        raise RunError(status.get("message") or f"run {path.name!r} ended as {state}; see {path / LOG_FILE}")
     err.print(
         f"{state} at step {status.get('step', 0):,} after {duration(status.get('seconds', 0.0))}; "
         f"look at it with: streamlit run dashboard/app.py"
