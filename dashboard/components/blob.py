@@ -7,7 +7,7 @@ would silently become its `str`. So everything a component is fed travels as one
     header                 JSON, padded with spaces so that the payload starts at a multiple of 8
     payload                the arrays one after another, each at a multiple of 8
 
-`blob.js` holds the other half, `unpack(bytes)`.
+`lib/blob.js` holds the other half, `unpack(bytes)`.
 """
 
 import json
@@ -21,7 +21,7 @@ DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "flo
 
 
 def pack(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray] | None = None) -> bytes:
-    """The blob that `unpack` in blob.js turns back into `{header, arrays}`.
+    """The blob that `unpack` in lib/blob.js turns back into `{header, arrays}`.
 
     Raises TypeError for an array whose dtype JavaScript has no typed array for (float16, int64):
     the caller decides how to narrow it, because only the caller knows what may be lost.

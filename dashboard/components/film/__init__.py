@@ -4,19 +4,6 @@ from dashboard import components
 
 mount = components.load(
     "film",
-    "lib/playback",
-    *(
-        "trajectory",
-        "shades",
-        "narration",
-        "layout",
-        "look",
-        "tip",
-        "grid",
-        "cycle",
-        "plots",
-        "map",
-        "arrange",
-    ),
-    *("twin", "words", "figures", "keys", "player"),
+    *"lib/playback trajectory shades narration layout look tip grid cycle plots map arrange".split(),
+    *"twin words figures keys player".split(),
 )

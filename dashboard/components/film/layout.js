@@ -16,7 +16,7 @@
  */
 
 /**
- * Lays the chains out so that cells come out large in a room of so many css pixels, blocks nearly square, and few places
+ * Lays the chains out so that cells come out large in the room, blocks nearly square, and few places
  * stay empty.
  * @param {{ h: number, w: number }} cell pixels of a picture
  * @param {{ per: number, groups: number }} count chains a group, and groups

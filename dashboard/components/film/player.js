@@ -28,7 +28,7 @@ import { nameLayers, writeFilm } from "./words.js";
 /** @typedef {{ version: string, same?: boolean, ask?: number }} Header ask: the page waits for rest = version */
 
 const SPEED = 8; // half steps a second, at first
-const SETTLED = 500; // ms after which the page is told where the reader is
+const SETTLED = 500; // ms without a change after which the page hears where the reader is
 const REST = 50; // ms that the first pictures get before the page goes on with what takes longer
 const PLAY = "M7 4.5v15L19.5 12z";
 const PAUSE = "M6 5h4v14H6zM14 5h4v14h-4z";
@@ -57,8 +57,8 @@ export class Player extends View {
   slim = false;
   /** @type {Record<string, import("./arrange.js").Size>} of the canvases, by layer; empty until laid out */
   sizes = {};
-  /** The place that the page knows, as JSON. */
-  told = "";
+  /** The place that the page heard last, as JSON. */
+  placeSent = "";
   /** @type {boolean | undefined} the theme that `look` is of */
   themed;
   drawn = 0;
@@ -250,8 +250,8 @@ export class Player extends View {
     this.leaving = setTimeout(() => {
       const place = { frame: this.frame, chain: this.chain + 1, show: this.mode, layer: this.layer };
       const text = JSON.stringify(place);
-      if (this.playing || text === this.told || !this.box.isConnected) return;
-      this.told = text;
+      if (this.playing || text === this.placeSent || !this.box.isConnected) return;
+      this.placeSent = text;
       this.ask("place", place);
     }, SETTLED);
   }
@@ -305,7 +305,7 @@ export class Player extends View {
   begin() {
     const { frame, chain, show: mode, layer } = this.film.place;
     Object.assign(this, { frame, chain: chain - 1, mode, layer, slim: this.film.slim });
-    this.told = JSON.stringify({ frame, chain, show: mode, layer });
+    this.placeSent = JSON.stringify({ frame, chain, show: mode, layer });
     find(this.box, ".layer", HTMLSelectElement).value = layer;
   }
   /** @param {Trajectory} before */

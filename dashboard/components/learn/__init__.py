@@ -4,18 +4,6 @@ from dashboard import components
 
 mount = components.load(
     "learn",
-    "lib/playback",
-    *(
-        "tiny",
-        "pen",
-        "matrices",
-        "tables",
-        "chains",
-        "update",
-        "transport",
-        "gradients",
-        "distribution",
-        "landscape",
-    ),
+    *"lib/playback tiny pen matrices tables chains update transport gradients distribution landscape".split(),
     "learn",
 )

@@ -4,7 +4,7 @@
 
 import { sigmoid } from "../lib/numbers.js";
 
-// Sums of so many nats still have an exponential that a double holds.
+// A double holds the exponential of a sum below 600 nats.
 const EXPONENTIAL = 600;
 
 /** @param {number} x */

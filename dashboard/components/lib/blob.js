@@ -12,12 +12,12 @@ const TYPES = {
 };
 
 /** @typedef {InstanceType<typeof TYPES[keyof typeof TYPES]> & { shape: number[] }} NumberArray with its shape, last axis fastest */
-/** @typedef {{ header: any, arrays: any }} Blob_ each component states its own header and arrays */
+/** @typedef {{ header: any, arrays: any }} Payload each component states its own header and arrays */
 
 /**
  * {header, arrays} of the bytes that `pack` in blob.py wrote. Each array is a typed array with a `shape`.
  * @param {Uint8Array} bytes
- * @returns {Blob_}
+ * @returns {Payload}
  */
 export function unpack(bytes) {
   const length = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);

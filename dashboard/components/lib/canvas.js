@@ -11,7 +11,7 @@ export function pixelRatio() {
 export const savingNow = () => fineness > 0;
 
 /**
- * Runs `work` while every canvas is drawn with at least so many device pixels a css pixel.
+ * Runs `work` while every canvas is drawn with at least `ratio` device pixels a css pixel.
  * @param {number} ratio
  * @param {() => void} work
  */
@@ -97,7 +97,7 @@ export function spotOf(event, canvas, scale = 1) {
 }
 
 /**
- * Breaks words into lines of at most so many units, in the context's font.
+ * Breaks words into lines of at most `width` units, in the context's font.
  * @param {CanvasRenderingContext2D} ctx
  * @param {string} text
  * @param {number} width

@@ -4,7 +4,7 @@ import { context, newCanvas, withFineness, wrapped } from "./canvas.js";
 import { el } from "./dom.js";
 import { pretty } from "./numbers.js";
 
-// A picture is drawn with so many device pixels a css pixel, or more.
+// Device pixels a css pixel of a saved picture, at least.
 const FINE = 2;
 const PAD = 16;
 const GAP = 12;

@@ -3,7 +3,7 @@
 import { unpack } from "./blob.js";
 import { inks, isDark } from "./theme.js";
 
-// A question that gets no answer is put again after so many milliseconds.
+// ms after which a request without an answer is sent again.
 const ASK_AGAIN = 3000;
 
 /** @typedef {(name: string, value: unknown) => void} Setter */
@@ -35,9 +35,9 @@ export class View {
   }
   /**
    * Takes a payload.
-   * @param {import("./blob.js").Blob_} _blob
+   * @param {import("./blob.js").Payload} _payload
    */
-  receive(_blob) {}
+  receive(_payload) {}
   /** Draws what it has; called after a payload, a change of theme or of width. */
   draw() {}
   /** Ends what runs on its own; called when its element has left the page. */

@@ -8,7 +8,7 @@ import { onResize, show, View } from "../lib/view.js";
 import { Presses } from "./presses.js";
 import { Saving } from "./saving.js";
 
-/** @typedef {{ step: number, label: string }} Event_ something that happened in the run */
+/** @typedef {{ step: number, label: string }} RunEvent something that happened in the run */
 /**
  * @typedef {object} Header
  * @property {number[]} steps of the snapshots
@@ -19,7 +19,7 @@ import { Saving } from "./saving.js";
  * @property {boolean} follows the page follows the newest state
  * @property {boolean} alive the trainer lives
  * @property {boolean} moving training goes on
- * @property {Event_[]} events
+ * @property {RunEvent[]} events
  * @property {string | null} answers the nonce of the newest wish answered
  * @property {string[]} heard the names of the last presses of the page's buttons that reached the app
  * @property {import("./saving.js").Progress | undefined} export
@@ -46,7 +46,7 @@ const LOST_AFTER = 15000; // ms after which a wish that nobody answered is given
 class Timeline extends View {
   /** @type {Header} */
   h;
-  /** @type {Moment | null} asked of the server and not shown yet */
+  /** @type {Moment | null} the reader's wish, until it is shown */
   wanted = null;
   /** @type {string | undefined} the nonce of the wish under way */
   asked;
