@@ -177,6 +177,7 @@ FIELDS: dict[str, Field] = {
     "smooth": number(0.0, 0.0, 0.98),
     "log": switch(False),
     # Learn: the lesson, the tiny machine, how it learns, and where in its learning one looks.
+    # View and update stand last: the player writes them too, see components/lib/link.js.
     "lesson": whole(1, 1, 10),
     "machine": choice("pair", LEARN_MACHINES),
     "method": choice("exact", LEARN_METHODS),

@@ -128,7 +128,6 @@ def test_slow_motion_goes_through_six_stages_and_makes_the_update(open_learn: Ca
         wait_for(page, at=300, stage=stage)
         assert page.locator(".card.later").count() < 7
     assert page.locator(".card.later").count() == 0
-    page.wait_for_timeout(400)
     shoot(page, "learn-one-update", full_page=True)
     page.locator(".stages .next").click()
     wait_for(page, at=301, stage=0)
@@ -353,15 +352,52 @@ def test_the_first_lessons_do_without_words_that_later_ones_explain(open_learn: 
     expect(page.locator(".numbers")).to_contain_text("log-likelihood")
 
 
-def test_the_browsers_back_goes_back_a_lesson_and_a_machine(open_learn: Callable[..., Page]) -> None:
-    page = open_learn()
-    page.get_by_role("button", name="Next step").click()
-    expect(page.get_by_text("2 of 10")).to_be_visible()
-    page.wait_for_url("**lesson=2*")
-    page.get_by_role("button", name="Next step").click()
-    expect(page.get_by_text("3 of 10")).to_be_visible()
-    page.wait_for_url("**lesson=3*")
+def back(page: Page, to: str) -> None:
+    """One press of the browser's Back, after which the address ends with `to`."""
     settle(page)
     page.go_back()
+    page.wait_for_url(f"**/learn{to}")
+    settle(page)
+
+
+def test_back_goes_back_a_lesson_whatever_was_played_in_between(open_learn: Callable[..., Page]) -> None:
+    """A turn is one step of the history; where the player comes to rest by itself is none."""
+    page = open_learn()
+    page.get_by_role("button", name="Let it learn").click()
+    wait_for(page, at=400, playing="false")
+    page.wait_for_url("**update=400")
+    for number in (2, 3):
+        page.get_by_role("button", name="Next step").click()
+        expect(page.get_by_text(f"{number} of 10")).to_be_visible()
+    page.get_by_role("tab", name="Energy landscape").click()
+    wait_for(page, view="landscape")
+    page.wait_for_url("**view=landscape")
+    back(page, "?lesson=2&view=landscape")
     expect(page.get_by_text("2 of 10")).to_be_visible()
-    page.wait_for_url("**lesson=2*")
+    wait_for(page, view="landscape", at=0)
+    back(page, "?update=400")
+    expect(page.get_by_text("1 of 10")).to_be_visible()
+    wait_for(page, view="distribution", at=400)
+    page.go_forward()
+    expect(page.get_by_text("2 of 10")).to_be_visible()
+    wait_for(page, view="landscape", at=0)
+
+
+def test_back_goes_back_a_machine_a_method_a_seed_or_a_link(open_learn: Callable[..., Page]) -> None:
+    page = open_learn("lesson=4&machine=pair&update=7")  # a link that spells out a default is left as it is
+    page.get_by_role("radio", name="3 × 3 pixels").click()
+    wait_for(page, machine="3x3", at=0)
+    page.get_by_role("radio", name="CD-1", exact=True).click()
+    wait_for(page, machine="3x3", method="cd1")
+    page.get_by_role("button", name="Next", exact=True).click()
+    page.wait_for_url("**seed=8**")
+    wait_for(page, machine="3x3", method="cd1")
+    page.goto(page.url.split("?")[0] + "?lesson=9&machine=pair&method=pcd")
+    wait_for(page, machine="pair", method="pcd")
+    back(page, "?seed=8&lesson=4&machine=3x3&method=cd1")
+    wait_for(page, machine="3x3", method="cd1")
+    back(page, "?lesson=4&machine=3x3&method=cd1")
+    back(page, "?lesson=4&machine=3x3")
+    wait_for(page, machine="3x3", method="exact")
+    back(page, "?lesson=4&machine=pair&update=7")
+    wait_for(page, machine="pair", at=7)

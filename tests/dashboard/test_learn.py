@@ -266,9 +266,7 @@ def test_a_turn_writes_the_link_up_to_where_the_player_will_rest(runs_root: Path
         "update": str(lesson.command["at"]),
     }
     app.segmented_control(key="learn.machine").set_value("pair").run()
-    assert asked(app, "update") == str(PAIR.n_updates), (
-        "a shorter training ends before the update of the longer one"
-    )
+    assert asked(app, "update") is None, "the player shows another machine from its first update on"
 
 
 def test_a_report_from_before_the_turn_moves_nothing(

@@ -4,6 +4,7 @@ from dashboard import components
 
 mount = components.load(
     "learn",
-    *"lib/playback tiny pen matrices tables chains update transport gradients distribution landscape".split(),
+    *"lib/playback lib/link tiny pen matrices tables chains update transport".split(),
+    *"gradients distribution landscape".split(),
     "learn",
 )

@@ -3,6 +3,7 @@
 
 import { textScale } from "../lib/canvas.js";
 import { find, findCanvas } from "../lib/dom.js";
+import { amendLink } from "../lib/link.js";
 import { clamp, pretty } from "../lib/numbers.js";
 import { calm, play } from "../lib/playback.js";
 import { saveButtons } from "../lib/save.js";
@@ -39,6 +40,7 @@ import { Update } from "./update.js";
  * @property {boolean} plain whether words are left out that a later lesson explains
  * @property {number} [at] to begin with
  * @property {ViewName} [view]
+ * @property {{ view: ViewName, update: number }} defaults where the link says nothing
  * @property {string} machine
  * @property {string} title
  * @property {[number, number]} shape
@@ -290,11 +292,14 @@ export class Learn extends View {
     }
     this.draw();
   }
-  /** Once the reader has settled, the page hears where. */
+  /** Once the reader has settled, link and page say where. */
   rest() {
     clearTimeout(this.telling);
     this.telling = setTimeout(() => {
-      if (this.h && !this.playing) this.say("moment", { view: this.view, at: this.at, film: this.version });
+      if (!this.h || this.playing || !this.root.isConnected) return;
+      const { view, at } = this;
+      amendLink({ view, update: at }, this.h.defaults);
+      this.say("moment", { view, at, film: this.version });
     }, RESTED);
   }
   toggle() {

@@ -41,6 +41,7 @@ def show(chosen: dict[str, Any], place: Any) -> None:
         "version": version,
         "at": page.settings.value("update"),
         "view": page.settings.value("view"),
+        "defaults": {name: link.FIELDS[name].default for name in ("view", "update")},
     }
     components.feed(
         component.mount,

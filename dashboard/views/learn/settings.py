@@ -53,10 +53,8 @@ def suit(machine: str, **moment: Any) -> None:
 
 
 def _machine_chosen() -> None:
-    settings = learn().settings
-    machine = st.session_state[settings.widget("machine")]
-    # The player goes on from the same update, or from the last one of a shorter training.
-    suit(machine, update=min(settings.value("update"), figures.MACHINES[machine].n_updates))
+    # The player shows another machine from its first update on.
+    suit(st.session_state[learn().settings.widget("machine")], update=0)
 
 
 def _choice(
