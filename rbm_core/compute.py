@@ -8,6 +8,7 @@ import platform
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -40,12 +41,16 @@ def as_array(x: Tensor) -> np.ndarray:
 class Rng:
     """One stream of random numbers, named by (seed, stream, rank); the same name gives the same numbers.
 
-    On the CPU the numbers are Philox4x32-10 of (key = seed, counter = (index, call, rank, stream)), so two streams
-    that differ in any part of their name never share a number, and the whole state is one call counter.
-    Bernoulli draws resolve probabilities to 2⁻²³ (`DRAW_RESOLUTION`); 0 and 1 are exact.
+    On the CPU the numbers are Philox4x32-10 of (key = seed, counter = (index, call, rank, number of the stream)), so
+    two streams that differ in any part of their name never share a number, and the whole state is one call counter. The
+    number of a stream is the CRC-32 of its name; of two names with the same number a process can use one.
+    Bernoulli draws fire with p to within 2⁻²³ (`DRAW_RESOLUTION`); 0 and 1 are exact.
 
-    seed: 0 … 2⁶⁴ − 1. stream: any name. rank: 0 … 65,535, the process or device.
+    seed: 0 … 2⁶⁴ − 1. stream: any name. rank: 0 … 65,535, the process or device. Raises ValueError for others, and for
+    a name that would share its numbers with another one.
     """
+
+    _names: ClassVar[dict[int, str]] = {}  # number -> name, of every stream in this process
 
     def __init__(self, seed: int, stream: str, device: str | torch.device = "cpu", rank: int = 0) -> None:
         if not 0 <= seed < 2**64:
@@ -56,6 +61,11 @@ class Rng:
         self.device = torch.device(device)
         self.calls = 0
         self._stream_id = zlib.crc32(stream.encode())
+        other = self._names.setdefault(self._stream_id, stream)
+        if other != stream:
+            raise ValueError(
+                f"stream {stream!r} would give the same numbers as {other!r}; choose another name for one of them"
+            )
         self.generator: torch.Generator | None = None
         if self.device.type != "cpu":
             name = np.random.SeedSequence([self.seed, self._stream_id, self.rank])
@@ -230,21 +240,24 @@ def captured(
     """
     if device.type != "cuda":
         return step
-    side = torch.cuda.Stream(device)
-    side.wait_stream(torch.cuda.current_stream(device))
-    try:
-        with torch.cuda.stream(side):
-            for _ in range(3):
+    # Warm-up on a side stream, generators registered before the capture (PyTorch's notes on CUDA graphs); the capture's
+    # own stream is made on the current device.
+    with torch.cuda.device(device):
+        side = torch.cuda.Stream(device)
+        side.wait_stream(torch.cuda.current_stream(device))
+        try:
+            with torch.cuda.stream(side):
+                for _ in range(3):
+                    step()
+            torch.cuda.current_stream(device).wait_stream(side)
+            graph = torch.cuda.CUDAGraph()
+            for rng in rngs:
+                graph.register_generator_state(rng.generator)
+            with torch.cuda.graph(graph):
                 step()
-        torch.cuda.current_stream(device).wait_stream(side)
-        graph = torch.cuda.CUDAGraph()
-        for rng in rngs:
-            graph.register_generator_state(rng.generator)
-        with torch.cuda.graph(graph):
-            step()
-        replay: Callable[[], object] = graph.replay
-    except RuntimeError:
-        torch.cuda.synchronize(device)
-        replay = step
-    restore()
+            replay: Callable[[], object] = graph.replay
+        except RuntimeError:
+            torch.cuda.synchronize(device)
+            replay = step
+        restore()
     return replay

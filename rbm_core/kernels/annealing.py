@@ -16,8 +16,8 @@ from rbm_core.kernels.primitives import (
     _FAST,
     _LANES,
     INNER,
-    _clip,
     _exp,
+    _fires,
     _load,
     _log1p_unit,
     _philox_row,
@@ -74,9 +74,7 @@ def anneal_visible(y, bias, beta, slope, v, field, key0, key1, c1, c2, c3):
     for b in range(rows):
         _philox_row(random, uint32(b * (padded // 4)), key0, key1, c1, c2, c3)
         for i in range(n):
-            z = _clip(beta * _load(y[b, i]) + bias[i])
-            u = _unit(random[i])
-            hot[i] = float32(1.0) if u + u * _exp(-z) < float32(1.0) else float32(0.0)
+            hot[i] = float32(1.0) if _fires(random[i], beta * _load(y[b, i]) + bias[i]) else float32(0.0)
         total = float32(0.0)
         for i in range(n):
             total += slope[i] * hot[i]

@@ -18,7 +18,7 @@ from llvmlite import ir
 from numba import float32, int64, njit, types, uint32, uint64
 from numba.extending import intrinsic
 
-from rbm_core.kernels.primitives import _FAST, INNER, _clip, _exp, _philox_row, _unit, inner
+from rbm_core.kernels.primitives import _FAST, INNER, _clip, _exp, _fires, _philox_row, inner
 from rbm_core.kernels.rows import add_rows
 from rbm_core.kernels.threads import next_piece
 
@@ -140,9 +140,7 @@ def philox_of(random, chain, stream, call):
 def _draw(x, shift, scale, random, fired):
     """fired[i] = 1 with probability σ(scale · x[i] + shift[i]), else 0."""
     for i in range(shift.shape[0]):
-        u = _unit(random[i])
-        # u < 1 / (1 + e⁻ᶻ), without the division.
-        fired[i] = u + u * _exp(-_clip(scale * x[i] + shift[i])) < float32(1.0)
+        fired[i] = _fires(random[i], scale * x[i] + shift[i])
 
 
 @inner

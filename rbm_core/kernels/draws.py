@@ -14,8 +14,8 @@ from numba import float32, float64, njit, uint32
 from rbm_core.kernels.primitives import (
     _FAST,
     _LANES,
-    _clip,
     _exp,
+    _fires,
     _load,
     _log1p_unit,
     _philox_row,
@@ -33,10 +33,7 @@ def draw_from_logits(x, bias, scale, out, key0, key1, c1, c2, c3):
     for b in range(rows):
         _philox_row(random, uint32(b * (padded // 4)), key0, key1, c1, c2, c3)
         for i in range(n):
-            z = _clip(scale * (_load(x[b, i]) + bias[i]))
-            u = _unit(random[i])
-            # u < 1 / (1 + e⁻ᶻ), without the division.
-            fires = u + u * _exp(-z) < float32(1.0)
+            fires = _fires(random[i], scale * (_load(x[b, i]) + bias[i]))
             out[b, i] = _store(out[b, i], float32(1.0) if fires else float32(0.0))
 
 

@@ -1,10 +1,15 @@
 """The random streams are what they claim: exact to their resolution, independent, repeatable, never overlapping."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
+from numba import njit
 
-from rbm_core.compute import DRAW_RESOLUTION, DeviceError, Rng, resolve_device
+from rbm_core.compute import DRAW_RESOLUTION, DeviceError, Rng, captured, resolve_device
 from rbm_core.kernels import draws, primitives
 from rbm_core.precision import PRECISIONS, pick_precision
 
@@ -63,18 +68,45 @@ def test_draws_fire_with_the_probability_of_their_logit(dtype: torch.dtype) -> N
     assert 0.5 < z.std() < 1.6  # neither too scattered nor too regular for 37 independent counts
 
 
-def test_draws_at_extreme_probabilities_are_exact_to_the_stated_resolution() -> None:
-    n, calls = 1_000_000, 40
+@njit
+def share_that_fires(z: np.float32) -> float:
+    """Of all 2²³ uniform numbers, the share that makes a unit with this logit fire: its probability, counted."""
+    count = 0
+    for r in range(2**23):
+        count += primitives._fires(np.uint32(r) << np.uint32(9), z)
+    return count / 2**23
+
+
+@pytest.mark.parametrize("p", [1e-7, 1e-6, 1e-3, 0.1545, 0.5, 0.525, 0.982, 0.999, 1 - 1e-6, 1 - 1e-7])
+def test_a_unit_fires_with_its_probability_to_within_the_resolution(p: float) -> None:
+    z = np.float32(np.log(p / (1 - p)))
+    exact = 1 / (1 + np.exp(-np.float64(z)))
+    assert abs(share_that_fires(z) - exact) < DRAW_RESOLUTION
+
+
+def test_probabilities_beyond_the_resolution_are_zero_and_one() -> None:
+    n = 1_000_000
     never = Rng(4, "test").bernoulli(torch.full((1, n), -30.0)).sum()
     always = Rng(4, "test").bernoulli(torch.full((1, n), 30.0)).sum()
     assert (never, always) == (0, n)
-    rng, fired = Rng(5, "test"), 0.0
-    rare = torch.full((1000, 1000), float(np.log(1e-6 / (1 - 1e-6))))
+    assert share_that_fires(np.float32(np.log(0.99 * 2.0**-24))) == 0
+
+
+def test_rare_draws_fire_as_often_as_counted() -> None:
+    n, calls, fired, rng = 1_000_000, 40, 0.0, Rng(5, "test")
+    z = float(np.float32(np.log(1e-6 / (1 - 1e-6))))
+    rare = torch.full((1000, 1000), z)
     for _ in range(calls):
         fired += float(rng.bernoulli(rare).sum())
-    # P is 1e-6 rounded to the resolution; five standard deviations of a Poisson count either side.
-    expected = n * calls * np.array([1e-6 - DRAW_RESOLUTION, 1e-6 + DRAW_RESOLUTION])
-    assert expected[0] - 5 * expected[0] ** 0.5 < fired < expected[1] + 5 * expected[1] ** 0.5
+    expected = n * calls * share_that_fires(np.float32(z))
+    assert abs(fired - expected) < 5 * expected**0.5  # five standard deviations of a Poisson count
+
+
+def test_names_that_would_share_their_numbers_are_refused() -> None:
+    Rng(1, "plumless")
+    Rng(2, "plumless")
+    with pytest.raises(ValueError, match="'buckeroo' would give the same numbers as 'plumless'"):
+        Rng(1, "buckeroo")
 
 
 def test_draws_in_a_row_between_rows_and_between_calls_are_uncorrelated() -> None:
@@ -166,3 +198,59 @@ def test_the_environment_chooses_the_precision_that_would_be_timed(
         ValueError, match="RBM_PRECISION must be differences, float32 or bfloat16, got 'float8'"
     ):
         pick_precision(784, 500, 100, torch.device("cpu"))
+
+
+class FakeCuda:
+    """What `captured` uses of torch.cuda, on a machine without a GPU: notes what is asked for, in order."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, capture_fails: bool) -> None:
+        self.asked: list[str] = []
+        stream = SimpleNamespace(wait_stream=lambda other: self.asked.append("wait"))
+        graph = SimpleNamespace(
+            register_generator_state=lambda generator: self.asked.append(f"register {generator}"),
+            replay=lambda: self.asked.append("replay"),
+        )
+        patch.setattr(torch.cuda, "device", lambda device: self.entered(f"on {device}"))
+        patch.setattr(torch.cuda, "Stream", lambda device: stream)
+        patch.setattr(torch.cuda, "current_stream", lambda device: stream)
+        patch.setattr(torch.cuda, "stream", lambda stream: self.entered("side stream"))
+        patch.setattr(torch.cuda, "CUDAGraph", lambda: graph)
+        patch.setattr(torch.cuda, "graph", lambda graph: self.entered("capture", capture_fails))
+        patch.setattr(torch.cuda, "synchronize", lambda device: self.asked.append("synchronise"))
+
+    @contextmanager
+    def entered(self, name: str, fails: bool = False) -> Iterator[None]:
+        self.asked.append(name)
+        if fails:
+            raise RuntimeError("operation not permitted when stream is capturing")
+        yield
+
+
+def test_an_update_is_captured_after_a_warm_up_that_is_undone(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda = FakeCuda(monkeypatch, capture_fails=False)
+    work = captured(
+        lambda: cuda.asked.append("step"),
+        [SimpleNamespace(generator="g")],  # type: ignore[list-item]
+        torch.device("cuda:1"),
+        lambda: cuda.asked.append("restore"),
+    )
+    warm_up = ["wait", "side stream", "step", "step", "step", "wait"]
+    assert cuda.asked == ["on cuda:1", *warm_up, "register g", "capture", "step", "restore"]
+    work()
+    assert cuda.asked[-1] == "replay"
+
+
+def test_an_update_that_cannot_be_captured_runs_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda = FakeCuda(monkeypatch, capture_fails=True)
+    work = captured(
+        lambda: cuda.asked.append("step"), [], torch.device("cuda"), lambda: cuda.asked.append("restore")
+    )
+    assert cuda.asked[-2:] == ["synchronise", "restore"]
+    work()
+    assert cuda.asked[-1] == "step"
+
+
+def test_nothing_is_captured_on_the_cpu() -> None:
+    def step() -> None: ...
+
+    assert captured(step, [], torch.device("cpu"), step) is step

@@ -93,14 +93,16 @@ def test_the_pcd_negative_phase_at_stationarity_gives_the_exact_gradient() -> No
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("chains", [30, 50])
 @pytest.mark.parametrize("algorithm", ["cd", "pcd"])
+@pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "as on a GPU"])
 def test_the_fast_path_computes_the_gradient_of_its_own_samples(
-    dtype: torch.dtype, chains: int, algorithm: str
+    dtype: torch.dtype, chains: int, algorithm: str, compiled: bool
 ) -> None:
     if algorithm == "cd" and chains != 30:
         chains = 30
     rng = np.random.default_rng(1)
     rbm = RBM.from_numpy(rng.normal(0, 0.3, (40, 25)), rng.normal(size=40), rng.normal(size=25))
     phases = Phases(rbm, 30, chains, dtype=dtype, rng=Rng(2, "chains"), algorithm=algorithm)
+    phases._on_cpu = compiled
     phases.v_batch.copy_(torch.tensor(rng.random((30, 40)) < 0.4))
     phases.chains_h.copy_(torch.tensor(rng.random((chains, 25)) < 0.5))
     phases.run(3)
