@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from rbm_core.compute import Rng
+from rbm_core.flips import flip_sweeps, flipped_rows
 from rbm_core.rbm import RBM, ShapeError
 
 __all__ = [
@@ -23,6 +24,9 @@ __all__ = [
     "mean_field_sweep",
     "sweep",
 ]
+
+# Sweeps that are worth transposing W for, which takes about as long as a sweep by products.
+_WORTH_FLIPPING = 4
 
 # (which pixels are held, (V,) bool; the values they are held at, (V,) or (B, V))
 Clamp = tuple[Tensor, Tensor]
@@ -95,6 +99,13 @@ def _check_clamp(chain: Chain, clamp: Clamp) -> Clamp:
     return held.to(chain.v.device), values
 
 
+def _check_beta(rbm: RBM, beta: float) -> None:
+    if not 0 <= beta < math.inf:
+        raise ValueError(f"beta must be finite and at least 0, got {beta}")
+    if beta == 0 and rbm.visible == "gaussian":
+        raise ValueError("beta must be above 0 for Gaussian visible units: their variance is σ²/β, got 0")
+
+
 def half_step(rbm: RBM, chain: Chain, rng: Rng, *, beta: float = 1.0, clamp: Clamp | None = None) -> Chain:
     """Draw the layer that was not drawn last: h ~ p(h | v), or v ~ p(v | h) and a sweep is done.
 
@@ -102,10 +113,7 @@ def half_step(rbm: RBM, chain: Chain, rng: Rng, *, beta: float = 1.0, clamp: Cla
     others are then drawn from the model's conditional law given them. Raises ValueError for a temperature or a clamp
     that cannot be.
     """
-    if not 0 <= beta < math.inf:
-        raise ValueError(f"beta must be finite and at least 0, got {beta}")
-    if beta == 0 and rbm.visible == "gaussian":
-        raise ValueError("beta must be above 0 for Gaussian visible units: their variance is σ²/β, got 0")
+    _check_beta(rbm, beta)
     if clamp is not None:
         clamp = _check_clamp(chain, clamp)
     if chain.half == "v":
@@ -131,9 +139,44 @@ def sweep(
     if n != int(n) or n < 0:
         raise ValueError(f"the number of sweeps must be a whole number of at least 0, got {n}")
     target = chain.sweep + n
-    while chain.sweep < target:
+    while (left := target - chain.sweep) > 0:
+        if left >= _WORTH_FLIPPING and _flips(rbm, chain, clamp):
+            return _flipped(rbm, chain, rng, left, beta, clamp)
         chain = half_step(rbm, chain, rng, beta=beta, clamp=clamp)
     return chain
+
+
+def _flips(rbm: RBM, chain: Chain, clamp: Clamp | None) -> bool:
+    """Whether flip-driven chains can go on from here: 0/1 units in float32 on the CPU, between sweeps."""
+    if (
+        chain.half != "v"
+        or rbm.visible != "bernoulli"
+        or (rbm.device.type, rbm.dtype) != ("cpu", torch.float32)
+    ):
+        return False
+    states = [chain.v] if clamp is None else [chain.v, _check_clamp(chain, clamp)[1]]
+    return all(bool(((v == 0) | (v == 1)).all()) for v in states)
+
+
+def _flipped(rbm: RBM, chain: Chain, rng: Rng, n: int, beta: float, clamp: Clamp | None) -> Chain:
+    """n sweeps by the rows of W that changed; half steps would draw the same from the same numbers, up to rounding."""
+    _check_beta(rbm, beta)
+    held, values = (None, None) if clamp is None else _check_clamp(chain, clamp)
+    pixels = None if values is None else torch.atleast_2d(values).to(torch.uint8).contiguous()
+    v, h, mean_v, mean_h = flip_sweeps(
+        flipped_rows(rbm.W),
+        rbm.vbias,
+        rbm.hbias,
+        chain.v.to(torch.uint8),
+        n,
+        rng,
+        beta=beta,
+        held=held,
+        values=pixels,
+    )
+    if held is not None and values is not None:
+        mean_v = torch.where(held, values, mean_v)
+    return Chain(v.float(), h.float(), mean_v, mean_h, chain.sweep + n, "v")
 
 
 def mean_field_sweep(rbm: RBM, chain: Chain, *, beta: float = 1.0, clamp: Clamp | None = None) -> Chain:

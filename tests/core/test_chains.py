@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from rbm_core import gibbs
 from rbm_core.compute import Rng
 from rbm_core.flips import flip_sweeps, flipped_rows
 from rbm_core.gradient import Phases, gradient
@@ -99,6 +100,23 @@ def test_held_pixels_keep_their_values() -> None:
     v = swept(rbm, values, 3, held=held, values=values)[0]
     assert torch.equal(v[:, :30], values[:, :30])
     assert not torch.equal(v, values)
+
+
+@pytest.mark.parametrize("start", ["binary", "grey"])
+@pytest.mark.parametrize("clamped", [False, True])
+def test_many_sweeps_go_where_half_steps_lead(start: str, clamped: bool) -> None:
+    rbm, rng, stepped_rng = model(100, 37), Rng(3, "chains"), Rng(3, "chains")
+    v = bits(20, 100, 0.3, 8).float() * (1.0 if start == "binary" else 0.6)
+    clamp = (torch.arange(100) < 30, bits(1, 100, 0.5, 9)[0].float()) if clamped else None
+    chain = gibbs.from_images(rbm, v)
+    swept = gibbs.sweep(rbm, chain, rng, 6, beta=0.7, clamp=clamp)
+    for _ in range(12):
+        chain = gibbs.half_step(rbm, chain, stepped_rng, beta=0.7, clamp=clamp)
+    assert (swept.sweep, swept.half, rng.calls) == (6, "v", stepped_rng.calls)
+    assert torch.equal(swept.v, chain.v)
+    assert torch.equal(swept.h, chain.h)
+    torch.testing.assert_close(swept.mean_v, chain.mean_v, atol=2e-6, rtol=0)
+    torch.testing.assert_close(swept.mean_h, chain.mean_h, atol=2e-6, rtol=0)
 
 
 # Phases -------------------------------------------------------------------------------------------------------------
