@@ -80,12 +80,12 @@ def _wait(name: str, done: Callable[[dict[str, Any]], bool]) -> None:
 def underway(run_state: str) -> str | None:
     """The command that is passed on and has had no effect yet, as a word; None where there is none."""
     watched = state.watched()
-    asked = watched.underway
-    if asked is None:
+    command = watched.underway
+    if command is None:
         return None
-    target, word = UNDERWAY[asked.command]
+    target, word = UNDERWAY[command.command]
     ended = run_state == target or run_state in ("finished", "failed", "diverged")
-    if ended or time.monotonic() - asked.since > UNDERWAY_FOR_S:
+    if ended or time.monotonic() - command.since > UNDERWAY_FOR_S:
         watched.underway = None
         return None
     return f"{word} …"

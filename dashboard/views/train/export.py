@@ -33,10 +33,10 @@ def payload() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return {"export": header}, {"export": np.frombuffer(export.data, dtype=np.uint8)}
 
 
-def asked() -> None:
-    """The reader wants an animation, or the browser asks for the finished file, or has it.
+def wished() -> None:
+    """The reader wishes for an animation, or the browser for the finished file, or the browser has the file.
 
-    The browser repeats a question until it is answered: a busy app may miss one that another follows closely.
+    The browser repeats a wish until it is answered: a busy app may miss one that another follows closely.
     """
     watched, message = state.watched(), state.said("export") or {}
     number = watched.export.number if watched.export is not None else None

@@ -12,7 +12,7 @@ from rbm_core.runs import Snapshot, SnapshotError
 
 @dataclass(frozen=True)
 class Moment:
-    """A recorded state; `key` changes exactly when the picture does; `note` says why it is not the one asked for."""
+    """A recorded state. `key` changes exactly when the picture does; `note` says why another is shown than wished."""
 
     snapshot: Snapshot
     key: str

@@ -42,7 +42,7 @@ def draw(run: Run, steps: list[int], shown: Moment | None) -> None:
         key=state.TIMELINE,
         data=pack(header | about_export, arrays),
         on_at_change=_moved,
-        on_export_change=export.asked,
+        on_export_change=export.wished,
         on_wake_change=lambda: None,  # the question itself makes a refresh
         on_press_change=lambda: None,  # the pressed button's own callback reads it
     )
