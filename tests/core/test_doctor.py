@@ -1,5 +1,6 @@
 """The doctor finds what was broken on purpose, says by what evidence, and is silent on healthy runs."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from rbm_core.runs.snapshot import snapshot_file
 from rbm_core.training import process as training_process
 from tests.small_run import train_small
 
+SHIPPED = Path(__file__).parents[2] / "checkpoints" / "mnist-default"
 N = 200
 HEALTHY = {
     "step": np.arange(N) * 25.0,
@@ -208,7 +210,7 @@ def test_missing_columns_and_holes_silence_a_rule_and_no_more() -> None:
 
 
 def test_a_damaged_snapshot_leaves_the_rules_that_need_none(tmp_path: Path) -> None:
-    run = train_small(tmp_path, **HEALTHY_RUNS["quick"])
+    run = shutil.copytree(SHIPPED, tmp_path / "damaged")
     newest = snapshot_file(run, RunReader(run).snapshot_steps()[-1])
     newest.write_bytes(b"half of it")
     rules = {finding.rule for finding in doctor.examine(doctor.record_of(RunReader(run)))}
@@ -336,6 +338,6 @@ def test_too_many_units_for_few_images_are_found_out(tmp_path: Path) -> None:
 
 
 def test_the_shipped_run_was_healthy_at_every_snapshot() -> None:
-    said = diagnose(Path(__file__).parents[2] / "checkpoints" / "mnist-default")
+    said = diagnose(SHIPPED)
     assert len(said) >= 8
     assert not set().union(*said.values()), said
