@@ -13,6 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from dashboard.figures import learn
 from dashboard.views.learn import lessons
 from rbm_core import enumerable
+from tests.browser.gibbs_player import painted
 from tests.live import App, settle, shoot
 
 SEED = 7
@@ -273,7 +274,8 @@ def test_every_lessons_button_and_what_it_moves_are_seen_together(open_learn: Ca
         if lesson.command.get("stages"):  # the last of the stages that it plays
             page.get_by_role("button", name="6 New weights").click()
             wait_for(page, stage=5)
-        page.wait_for_timeout(300)
+        settle(page)
+        painted(page)
         place = button.bounding_box()
         assert place is not None
         assert place["y"] >= 0
@@ -330,12 +332,11 @@ def test_a_machine_that_is_being_replaced_steps_back_and_stands_still(
     page.evaluate(SEE_WAITING)
     page.get_by_role("radio", name="4 × 4 pixels").click()
     wait_for(page, machine="4x4")
-    page.wait_for_timeout(500)
+    page.wait_for_function("() => String(window.__seen.at(-1)).startsWith('4x4,none')")
     seen = page.evaluate("window.__seen")
     assert ["3x3", "opacity(0.25)", False] in seen, (
         "the old machine stays in full colour, or goes on learning"
     )
-    assert seen[-1][:2] == ["4x4", "none"]
 
 
 def test_the_first_lessons_do_without_words_that_later_ones_explain(open_learn: Callable[..., Page]) -> None:
