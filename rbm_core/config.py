@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from rbm_core.visible import UNITS, Visible
+
 __all__ = ["PRESETS", "PRESET_NOTES", "ConfigError", "RunConfig", "make_config", "preset"]
 
 
@@ -34,7 +36,7 @@ class RunConfig(BaseModel):
         "stochastic",
         description="How grey pixels become 0 or 1: a fresh coin toss with the grey value as its odds, a cut at one half, or not at all.",
     )
-    visible: Literal["bernoulli", "gaussian"] = Field(
+    visible: Visible = Field(
         "bernoulli",
         description="The law of the visible units: on/off pixels, or real numbers with Gaussian noise (data standardised).",
     )
@@ -160,13 +162,14 @@ class RunConfig(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "RunConfig":
-        if self.learn_variance and self.visible != "gaussian":
-            raise ValueError("learn_variance needs visible 'gaussian', got 'bernoulli'")
-        if self.visible == "gaussian" and self.precision == "bfloat16":
+        units = UNITS[self.visible]
+        if self.learn_variance and not units.variance:
+            raise ValueError(f"learn_variance needs visible 'gaussian', got {self.visible!r}")
+        if units.real and self.precision == "bfloat16":
             raise ValueError(
                 "precision bfloat16 rounds real-valued pixels too coarsely; Gaussian units need float32"
             )
-        if self.precision == "differences" and (self.visible == "gaussian" or self.binarisation == "none"):
+        if self.precision == "differences" and (units.real or self.binarisation == "none"):
             raise ValueError("precision differences needs pixels of 0 and 1; real-valued ones need float32")
         return self
 

@@ -102,7 +102,7 @@ def _check_clamp(chain: Chain, clamp: Clamp) -> Clamp:
 def _check_beta(rbm: RBM, beta: float) -> None:
     if not 0 <= beta < math.inf:
         raise ValueError(f"beta must be finite and at least 0, got {beta}")
-    if beta == 0 and rbm.visible == "gaussian":
+    if beta == 0 and rbm.law.units.variance:
         raise ValueError("beta must be above 0 for Gaussian visible units: their variance is σ²/β, got 0")
 
 
@@ -148,11 +148,7 @@ def sweep(
 
 def _flips(rbm: RBM, chain: Chain, clamp: Clamp | None) -> bool:
     """Whether flip-driven chains can go on from here: 0/1 units in float32 on the CPU, between sweeps."""
-    if (
-        chain.half != "v"
-        or rbm.visible != "bernoulli"
-        or (rbm.device.type, rbm.dtype) != ("cpu", torch.float32)
-    ):
+    if chain.half != "v" or rbm.law.units.real or (rbm.device.type, rbm.dtype) != ("cpu", torch.float32):
         return False
     states = [chain.v] if clamp is None else [chain.v, _check_clamp(chain, clamp)[1]]
     return all(bool(((v == 0) | (v == 1)).all()) for v in states)

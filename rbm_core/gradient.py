@@ -163,12 +163,7 @@ class Phases:
         """The particles given chains_h."""
         logits, model = self._logits_v, self.model
         torch.mm(self.chains_h, self.W.T, out=logits)
-        if model.visible == "gaussian":
-            noise = self.rng.normal(tuple(self.v_chains.shape))
-            if model.log_var is not None:
-                noise *= torch.exp(model.log_var / 2)
-            torch.add(logits, noise.add_(model.vbias), out=self.v_chains)
-        elif self._on_cpu:
+        if self._on_cpu and not model.law.units.real:
             draws.draw_from_logits(
                 self._np_logits_v,
                 self._np_vbias,
@@ -177,7 +172,7 @@ class Phases:
                 *self.rng.next_counter(),
             )
         else:
-            self.rng.bernoulli(logits, model.vbias, out=self.v_chains)
+            model.law.draw(logits, self.rng, bias=model.vbias, sigma=model.sigma, out=self.v_chains)
 
     def run(self, k: int) -> None:
         """k sweeps of the chains, leaving in `v` both phases' visible units and in `h` both phases' hidden logits.
@@ -278,7 +273,7 @@ class Phases:
         Call after `gradient`. Costs next to nothing: the softplus sums fell out of the hidden means.
         """
         B, model = self.batch_size, self.model
-        if model.visible == "bernoulli":
+        if model.law.linear:
             own_data = -(self.v_total_data @ model.vbias) / B
             own_model = -(self.v_total_model @ model.vbias) / self.n_chains
         else:

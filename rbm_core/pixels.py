@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from rbm_core.visible import units_of
+
 __all__ = ["PixelScale", "as_bytes", "cut", "from_bytes", "grey_values", "prepared", "visible_states"]
 
 # Border pixels hardly vary; dividing by their own deviation would blow their noise up to the size of strokes.
@@ -70,10 +72,11 @@ def prepared(x: np.ndarray, fields: Mapping[str, Any], scale: PixelScale | None)
     float32: states of the visible units (standardised, or grey where nothing is binarised). uint8: 255 times the
     probability that the unit is 1, to be tossed before every use; {0, 255} where grey values are cut.
     """
-    if fields["visible"] == "gaussian":
+    units = units_of(fields)
+    if units.standardised:
         assert scale is not None
         return scale.standardised(x)
-    if fields["binarisation"] == "none":
+    if units.real or fields["binarisation"] == "none":
         return np.ascontiguousarray(x, np.float32)
     return as_bytes(cut(x) if fields["binarisation"] == "threshold" else x)
 
@@ -85,9 +88,10 @@ def visible_states(x: np.ndarray, fields: Mapping[str, Any], scale: PixelScale |
     run trained on grey values themselves. Gaussian units: standardised, or as they are where no scale is known.
     """
     x = from_bytes(x)
-    if fields.get("visible") == "gaussian":
+    units = units_of(fields)
+    if units.standardised:
         return x if scale is None else scale.standardised(x)
-    return x if fields.get("binarisation") == "none" else cut(x)
+    return x if units.real or fields.get("binarisation") == "none" else cut(x)
 
 
 def grey_values(v: np.ndarray, scale: PixelScale | None = None) -> np.ndarray:

@@ -8,7 +8,6 @@ Gaussian visible units:   E(v, h) = Σᵢ (vᵢ − bᵢ)² / 2σᵢ² − c·h 
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 import torch
@@ -16,10 +15,10 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from rbm_core.compute import Rng, resolve_device
+from rbm_core.laws import LAWS, Law
+from rbm_core.visible import Visible
 
-__all__ = ["RBM", "ShapeError", "Visible"]
-
-Visible = Literal["bernoulli", "gaussian"]
+__all__ = ["RBM", "ShapeError"]
 
 
 class ShapeError(ValueError):
@@ -42,8 +41,9 @@ class RBM:
     log_var: Tensor | None = None
 
     def __post_init__(self) -> None:
-        if self.visible not in ("bernoulli", "gaussian"):
-            raise ShapeError(f"visible must be 'bernoulli' or 'gaussian', got {self.visible!r}")
+        if self.visible not in LAWS:
+            known = " or ".join(repr(name) for name in LAWS)
+            raise ShapeError(f"visible must be {known}, got {self.visible!r}")
         named = {"W": self.W, "vbias": self.vbias, "hbias": self.hbias, "log_var": self.log_var}
         given = {name: t for name, t in named.items() if t is not None}
         for name, t in given.items():
@@ -63,9 +63,9 @@ class RBM:
             )
         tensors = list(given.values())
         if self.log_var is not None:
-            if self.visible != "gaussian":
+            if not self.law.units.variance:
                 raise ShapeError(
-                    "log_var belongs to Gaussian visible units only; leave it out for Bernoulli ones"
+                    f"log_var belongs to Gaussian visible units only; leave it out for {self.visible} ones"
                 )
             if self.log_var.shape != self.vbias.shape:
                 raise ShapeError(
@@ -83,6 +83,11 @@ class RBM:
             t = getattr(self, name)
             if t is not None and (bad := int(t.numel() - torch.isfinite(t).sum())):
                 raise ShapeError(_not_finite(name, bad))
+
+    @property
+    def law(self) -> Law:
+        """The law of the visible units."""
+        return LAWS[self.visible]
 
     @property
     def n_visible(self) -> int:
@@ -181,11 +186,8 @@ class RBM:
         hbias = torch.zeros(n_hidden, device=W.device)
         if data_mean is None:
             vbias = torch.zeros(n_visible, device=W.device)
-        elif visible == "gaussian":
-            vbias = data_mean.to(W)
         else:
-            # A pixel that is never on in the data still gets a finite bias: −log 999 ≈ −6.9.
-            vbias = torch.logit(data_mean.to(W).clamp(1e-3, 1 - 1e-3))
+            vbias = LAWS[visible].bias_of(data_mean.to(W))
         return cls(W, vbias, hbias, visible)
 
     def _check(self, x: Tensor, units: int, name: str) -> Tensor:
@@ -203,6 +205,11 @@ class RBM:
     def inverse_var(self) -> Tensor | None:
         """1/σ² (V,) of Gaussian visible units with learned variances, else None."""
         return None if self.log_var is None else torch.exp(-self.log_var)
+
+    @property
+    def sigma(self) -> Tensor | None:
+        """σ (V,) of visible units with learned variances, else None."""
+        return None if self.log_var is None else torch.exp(self.log_var / 2)
 
     def logits_h_from_v(self, v: Tensor) -> Tensor:
         """c + vW, or c + (v/σ²)W: the logits of the hidden units. v: (B, V). Returns (B, H)."""
@@ -224,23 +231,15 @@ class RBM:
 
     def mean_v_from_h(self, h: Tensor, beta: float = 1.0) -> Tensor:
         """E[v | h]: σ(β(b + hWᵀ)), or b + hWᵀ for Gaussian units (at any β). h: (B, H). Returns (B, V)."""
-        logits = self.logits_v_from_h(h)
-        return logits if self.visible == "gaussian" else torch.sigmoid(beta * logits)
+        return self.law.mean(self.logits_v_from_h(h), beta)
 
     def sample_v_from_h(self, h: Tensor, rng: Rng, beta: float = 1.0) -> Tensor:
         """v ~ p(v | h) at inverse temperature β; Gaussian units have variance σ²/β. h: (B, H). Returns (B, V)."""
-        logits = self.logits_v_from_h(h)
-        if self.visible == "bernoulli":
-            return rng.bernoulli(logits, scale=beta)
-        noise = rng.normal(tuple(logits.shape), dtype=logits.dtype) * beta**-0.5
-        return logits + (noise if self.log_var is None else noise * torch.exp(self.log_var / 2))
+        return self.law.draw(self.logits_v_from_h(h), rng, sigma=self.sigma, beta=beta)
 
     def visible_energy(self, v: Tensor) -> Tensor:
         """The part of the energy that v has by itself. (B, V) -> (B,)."""
-        if self.visible == "bernoulli":
-            return -(v @ self.vbias)
-        square = (v - self.vbias) ** 2
-        return 0.5 * (square if self.inverse_var is None else square * self.inverse_var).sum(1)
+        return self.law.own_energy(v, self.vbias, self.inverse_var)
 
     def energy(self, v: Tensor, h: Tensor) -> Tensor:
         """E(v, h) in nats, by the formulas at the head of this module. v: (B, V), h: (B, H). Returns (B,)."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rbm_core.runs.snapshot import Snapshot
+from rbm_core.visible import UNITS, VisibleUnits, sigmoid, units_of
 
 Floats = NDArray[np.float32]
 
@@ -21,23 +22,18 @@ class Parameters:
     W: Floats
     vbias: Floats
     hbias: Floats
-    gaussian: bool = False
+    units: VisibleUnits = UNITS["bernoulli"]
     log_var: Floats | None = None
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> "Parameters":
         """The parameters that a snapshot recorded."""
-        gaussian = snapshot.meta.get("visible") == "gaussian"
-        return cls(snapshot.W, snapshot.vbias, snapshot.hbias, gaussian, snapshot.log_var)
+        units = units_of(snapshot.meta)
+        return cls(snapshot.W, snapshot.vbias, snapshot.hbias, units, snapshot.log_var)
 
     def scaled(self, v: np.ndarray) -> np.ndarray:
         """v/σ² of Gaussian units, v itself of Bernoulli ones. v: (..., V)."""
         return v if self.log_var is None else v * np.exp(-self.log_var)
-
-
-def sigmoid(x: np.ndarray) -> np.ndarray:
-    """1 / (1 + e⁻ˣ), without overflow at any x."""
-    return 0.5 * (1.0 + np.tanh(0.5 * x))
 
 
 def softplus(x: np.ndarray) -> np.ndarray:
@@ -47,7 +43,7 @@ def softplus(x: np.ndarray) -> np.ndarray:
 
 def mean_visible(model: Parameters, logits: np.ndarray) -> np.ndarray:
     """E[v | h] of b + hWᵀ: σ of it, or the value itself for Gaussian units. Any shape."""
-    return logits if model.gaussian else sigmoid(logits)
+    return model.units.mean(logits)
 
 
 def hidden_logits(model: Parameters, v: np.ndarray, units: slice | np.ndarray = np.s_[:]) -> np.ndarray:
@@ -91,10 +87,7 @@ def energy_terms(model: Parameters, v: np.ndarray) -> EnergyTerms:
     drive = model.scaled(v64) @ model.W.astype(np.float64)
     logits = model.hbias + drive
     p = sigmoid(logits)
-    if model.gaussian:
-        visible = 0.5 * float((model.scaled((v64 - model.vbias) ** 2)).sum())
-    else:
-        visible = -float(v64 @ model.vbias)
+    visible = float(model.units.own_energy(v64, model.vbias, model.log_var))
     # H(p) = softplus(x) − x p at p = σ(x): no logarithm of 0.
     entropy = float((softplus(logits) - logits * p).sum())
     return EnergyTerms(visible, -float(p @ model.hbias), -float(p @ drive), entropy, softplus(logits))
@@ -102,10 +95,7 @@ def energy_terms(model: Parameters, v: np.ndarray) -> EnergyTerms:
 
 def free_energies(model: Parameters, v: np.ndarray) -> np.ndarray:
     """F(v) of many images, in nats. v: (B, V). Returns (B,)."""
-    if model.gaussian:
-        visible = 0.5 * model.scaled((v - model.vbias) ** 2).sum(axis=1)
-    else:
-        visible = -(v @ model.vbias)
+    visible = model.units.own_energy(v, model.vbias, model.log_var)
     return visible - softplus(hidden_logits(model, v)).sum(axis=1)
 
 

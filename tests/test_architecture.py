@@ -76,7 +76,14 @@ RECORDS = ("rbm_core.runs",)
 WORDS = "rbm_core.runs.vocabulary"  # constants alone: whoever may not know the record may still use its words
 TORCH = ("torch", "torchvision", "numba")
 ENGINE_ON_TORCH = (
-    *("rbm_core.rbm", "rbm_core.compute", "rbm_core.kernels", "rbm_core.estimator", *ABOVE_RBM),
+    *(
+        "rbm_core.rbm",
+        "rbm_core.laws",
+        "rbm_core.compute",
+        "rbm_core.kernels",
+        "rbm_core.estimator",
+        *ABOVE_RBM,
+    ),
     *("rbm_core.likelihood", "rbm_core.diagnostics", "rbm_core.evaluation", "rbm_core.trajectory"),
     *("rbm_core.RBM", "rbm_core.Rng", "rbm_core.Training", "rbm_core.BernoulliRBM"),
 )
@@ -91,7 +98,7 @@ ARROWS = {
         ("dashboard", "streamlit", "plotly"),
     ),
     "the rbm and its draws stand below everything": (
-        ("rbm_core.rbm", "rbm_core.compute", "rbm_core.kernels"),
+        ("rbm_core.rbm", "rbm_core.laws", "rbm_core.compute", "rbm_core.kernels"),
         (*ABOVE_RBM, *RECORDS, "rbm_core.likelihood", "rbm_core.config"),
     ),
     "chains know nothing of gradients": (
@@ -129,8 +136,14 @@ ARROWS = {
         ),
         (*TORCH, *ENGINE_ON_TORCH),
     ),
-    "the doctor, the model without torch, the enumerable one and the pixels need no torch": (
-        ("rbm_core.doctor", "rbm_core.rbm_numpy", "rbm_core.enumerable", "rbm_core.pixels"),
+    "the doctor, the model without torch, the enumerable one, pixels and words of the visible law need no torch": (
+        (
+            "rbm_core.doctor",
+            "rbm_core.rbm_numpy",
+            "rbm_core.enumerable",
+            "rbm_core.pixels",
+            "rbm_core.visible",
+        ),
         (*TORCH, *ENGINE_ON_TORCH),
     ),
     "a run's description and its data need no torch": (

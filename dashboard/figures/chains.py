@@ -12,7 +12,7 @@ import numpy as np
 from dashboard.figures import animation
 from dashboard.figures.palette import HIDDEN_STOPS, LINES_LIGHT, colour_table
 from rbm_core.pixels import PixelScale, grey_values
-from rbm_core.rbm_numpy import sigmoid
+from rbm_core.visible import sigmoid, units_of
 
 Layer = Literal["pv", "v"]
 MOST_FRAMES = 240
@@ -52,7 +52,7 @@ class Chains:
         out = []
         for h, beta, k in self._groups(self.h(t), t):
             x = h @ _single(self.arrays["W"][k]).T + self.arrays["vbias"][k]
-            out.append(x if self.header["visible"] == "gaussian" else sigmoid(beta * x))
+            out.append(units_of(self.header).mean(x, beta))
         mean = np.concatenate(out)
         if "held" in self.arrays:
             held = np.unpackbits(self.arrays["held"], count=mean.shape[1]).astype(bool)
@@ -67,8 +67,8 @@ class Chains:
 
     @property
     def mean_pixels(self) -> str:
-        """What mean_v is called: Gaussian pixels have a mean where others have a probability."""
-        return "E(v|h)" if self.header["visible"] == "gaussian" else "p(v|h)"
+        """What mean_v is called, as a symbol."""
+        return units_of(self.header).mean_symbol
 
     def _layer(self, name: str, t: int, units: int) -> np.ndarray:
         if f"{name}_half" in self.arrays:

@@ -12,6 +12,7 @@ import numpy as np
 from dashboard.figures import animation, palette
 from rbm_core.pixels import grey_values
 from rbm_core.runs import Probe, Snapshot
+from rbm_core.visible import units_of
 
 Blob = tuple[dict[str, Any], dict[str, np.ndarray]]
 
@@ -157,9 +158,7 @@ def filters(
 def mean_visible(snapshot: Snapshot) -> np.ndarray:
     """(N, V) float32: p(v=1|h) of the particles' hidden states; the mean for Gaussian visible units."""
     logits = snapshot.particles_h.astype(np.float32) @ snapshot.W.T + snapshot.vbias
-    if snapshot.meta.get("visible") == "gaussian":
-        return logits
-    return 1.0 / (1.0 + np.exp(-np.clip(logits, -60, 60)))
+    return units_of(snapshot.meta).mean(logits)
 
 
 def particles(
@@ -170,7 +169,6 @@ def particles(
     probe: the run's own, which says how Gaussian units stand for grey values.
     """
     means, drawn = mean_visible(snapshot)[:most], snapshot.particles_v[:most]
-    gaussian = snapshot.meta.get("visible") == "gaussian"
     header = {
         "kind": "particles",
         "shape": shape,
@@ -181,7 +179,7 @@ def particles(
         "high": 1.0,
         "title": "Fantasies",
         "noun": "chain",
-        "unit": "grey value" if gaussian else "p(v=1 | h)",
+        "unit": units_of(snapshot.meta).mean_unit,
         "note": "What the model dreams: images its own Gibbs chains have reached, not images from the data.",
         "facts": [["mean pixel", ""], ["hidden units on", ""]],
     }
@@ -196,7 +194,7 @@ def particles(
 
 def _pixels(v: np.ndarray, snapshot: Snapshot, probe: Probe | None) -> np.ndarray:
     """(N, V) in [0, 1]: values of the visible units as the data's grey values, on one scale for the whole run."""
-    return grey_values(v, probe.scale if probe and snapshot.meta.get("visible") == "gaussian" else None)
+    return grey_values(v, probe.scale if probe and units_of(snapshot.meta).standardised else None)
 
 
 def _shades(x: np.ndarray) -> np.ndarray:

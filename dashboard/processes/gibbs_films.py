@@ -14,6 +14,7 @@ import numpy as np
 from dashboard.figures import drawings
 from dashboard.processes import sampler
 from rbm_core.runs import RunReader, Snapshot
+from rbm_core.visible import units_of
 
 _SIDE_BY_SIDE = (
     *("v_bits", "v_half", "v_start", "h_bits", "h_half", "free_energy", "distance", "map_path"),
@@ -286,7 +287,7 @@ def request(
         vbias=snapshot.vbias,
         hbias=snapshot.hbias,
         log_var=snapshot.log_var,
-        visible=fields.get("visible", "bernoulli"),
+        visible=units_of(fields).name,
         start=starts.get(settings.start, settings.start),
         images=images,
         images_are=images_are,
@@ -321,8 +322,7 @@ def _start_images(
             name, step = settings.particles_of
             images = _particles(other, other.snapshot(step))
             images_are = f"the fantasy particles of run {name}, step {step:,}"
-        gaussian = reader.config()["config"].get("visible") == "gaussian"
-        return images if gaussian else np.clip(images, 0, 1), images_are
+        return images if units_of(reader.config()["config"]).real else np.clip(images, 0, 1), images_are
     if settings.start != "drawing":
         return None, ""
     rows, columns = image_shape(reader, snapshot)

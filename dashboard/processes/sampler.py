@@ -25,6 +25,8 @@ from typing import IO, Any
 import numpy as np
 import safetensors.numpy
 
+from rbm_core.visible import units_of
+
 ROOT = Path(__file__).resolve().parents[2]
 MAX_CHAINS = 100
 MAX_SWEEPS = 2000
@@ -109,7 +111,7 @@ class FilmRequest:
     def film_bytes(self) -> int:
         """The size of the states alone: a bit a binary unit, two bytes a real-valued one."""
         n_visible, n_hidden = self.W.shape
-        real_v, real_h = self.mean_field or self.visible == "gaussian", self.mean_field
+        real_v, real_h = self.mean_field or units_of(vars(self)).real, self.mean_field
         v = 2 * n_visible if real_v else -(-n_visible // 8)
         h = 2 * n_hidden if real_h else -(-n_hidden // 8)
         return self.n_chains * ((len(self.betas) + 1) * v + len(self.betas) * h)

@@ -40,6 +40,7 @@ def model_of(run: str, step: int | None, runs: Path | None) -> tuple[Any, Any, A
     """(reader, snapshot, RBM) of a run; the newest snapshot unless a step is given."""
     from rbm_core.rbm import RBM
     from rbm_core.runs.reader import RunReader
+    from rbm_core.visible import units_of
 
     reader = RunReader(store.resolve(runs or store.runs_root(), run))
     steps = reader.snapshot_steps()
@@ -50,7 +51,7 @@ def model_of(run: str, step: int | None, runs: Path | None) -> tuple[Any, Any, A
         snapshot.W,
         snapshot.vbias,
         snapshot.hbias,
-        visible=snapshot.meta.get("visible", "bernoulli"),
+        visible=units_of(snapshot.meta).name,
         log_var=snapshot.log_var,
     )
     return reader, snapshot, rbm

@@ -10,6 +10,7 @@ from rbm_core.pixels import cut, from_bytes
 from rbm_core.runs.files import RunError
 from rbm_core.runs.reader import Probe, RunReader
 from rbm_core.runs.snapshot import Snapshot
+from rbm_core.visible import units_of
 
 __all__ = ["Record", "median", "record_of", "share_that_differs"]
 
@@ -47,10 +48,6 @@ class Record:
         """The median of the last 20 rows that count; None if fewer than five of them have a value."""
         return median(self.column(name)[-_WINDOW:])
 
-    @property
-    def gaussian(self) -> bool:
-        return self.config.get("visible") == "gaussian"
-
     def images(self) -> np.ndarray | None:
         """(P, V), the probe batch as visible states; None if it has fewer than ten cases."""
         if self.probe is None or len(self.probe.v) < _FEWEST_IMAGES:
@@ -59,9 +56,9 @@ class Record:
         return cut(self.probe.v) if scale is None else scale.standardised(from_bytes(self.probe.v))
 
     def apart(self) -> float | None:
-        """The share of pixels in which two probe images differ; None for Gaussian units."""
+        """The share of pixels in which two probe images differ; None for real-valued ones."""
         images = self.images()
-        return None if images is None or self.gaussian else share_that_differs(images) or None
+        return None if images is None or units_of(self.config).real else share_that_differs(images) or None
 
 
 def record_of(

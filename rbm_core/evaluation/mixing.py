@@ -144,7 +144,7 @@ def _memory(subject: Subject, job: Job, v: Tensor, seed: int) -> dict[str, Any]:
 
 def _write_images(subject: Subject, job: Job, images: list[Tensor], times: list[int]) -> None:
     packed = torch.stack(images).numpy()
-    packed = packed.astype(np.float16 if subject.rbm.visible == "gaussian" else np.uint8)
+    packed = packed.astype(np.float16 if subject.rbm.law.units.real else np.uint8)
     write_bytes(
         job.folder / "samples.safetensors", tensor_bytes({"v": packed, "sweeps": np.array(times)}, {})
     )

@@ -12,7 +12,7 @@ from torch import Tensor
 from rbm_core import datasets
 from rbm_core.compute import Rng
 from rbm_core.likelihood.ais import base_rate
-from rbm_core.pixels import PixelScale, as_bytes, cut
+from rbm_core.pixels import PixelScale, as_bytes, cut, visible_states
 from rbm_core.rbm import RBM
 from rbm_core.runs.files import RunError
 from rbm_core.runs.reader import RunReader
@@ -61,8 +61,8 @@ class Subject:
 
     def noise(self, n: int, rng: Rng) -> Tensor:
         """n states (n, V) without any structure: fair coins, or N(0, 1) for Gaussian units."""
-        shape = (n, self.rbm.n_visible)
-        return rng.normal(shape) if self.rbm.visible == "gaussian" else (rng.uniform(shape) < 0.5).float()
+        law = self.rbm.law
+        return law.at_means(law.mean(torch.zeros(self.rbm.n_visible)), n, rng)
 
     def energy_histogram(self, samples: Tensor) -> dict[str, list[float]]:
         """Free energies in nats of data, of these samples of the model and of noise, for the page's histogram."""
@@ -98,12 +98,12 @@ def load_subject(path: Path, snapshot: Snapshot, config: dict[str, Any]) -> Subj
             f"({data.fingerprint} instead of {known['fingerprint']})"
         )
     parts = {"train": data.train, "valid": data.valid, "test": data.test}
-    if config["visible"] == "gaussian":
+    if rbm.law.units.real:
         binarisation = "none"
         # The scale the run recorded: recomputed today, it could differ in its last digits.
         probe = reader.probe()
         scale = probe.scale if probe and probe.scale else PixelScale.of(data.train)
-        cases = {name: torch.from_numpy(scale.standardised(x)) for name, x in parts.items()}
+        cases = {name: torch.from_numpy(visible_states(x, config, scale)) for name, x in parts.items()}
     else:
         # Binary units give grey values no probability, so these are binarised even if training used them as they are.
         binarisation = "threshold" if config["binarisation"] == "threshold" else "stochastic"

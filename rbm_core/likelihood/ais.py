@@ -120,14 +120,14 @@ def base_rate(rbm: RBM, data_mean: Tensor | np.ndarray | None = None, *, seed: i
             raise ShapeError(
                 f"data_mean must be {rbm.n_visible} finite numbers, got shape {tuple(mean.shape)}"
             )
-    elif rbm.visible == "gaussian":
-        mean = rbm.vbias.double()
+    elif (own := rbm.law.base_bias(rbm.vbias)) is not None:
+        return own
     else:
         flat = torch.zeros(rbm.n_visible, dtype=torch.float64, device=rbm.device)
         pilot = _forward(rbm, np.linspace(0, 1, 201), 100, flat, seed, "ais-base", "auto")
         pilot.advance(len(pilot.betas))
         mean = pilot.visible_states().double().mean(0) * 0.98 + 0.01
-    return mean if rbm.visible == "gaussian" else torch.logit(mean.clamp(1e-3, 1 - 1e-3))
+    return rbm.law.bias_of(mean)
 
 
 def _base(rbm: RBM, base_vbias: Tensor | np.ndarray | None, seed: int) -> Tensor:
@@ -159,11 +159,7 @@ def _forward(
     """Chains drawn from the base model, ready to be annealed."""
     start = Rng(seed, f"{stream}-start", rbm.device)
     base = base.to(rbm.device)
-    if rbm.visible == "bernoulli":
-        v = start.uniform((n, rbm.n_visible)) < torch.sigmoid(base).float()
-    else:
-        spread = 1.0 if rbm.log_var is None else torch.exp(rbm.log_var / 2)
-        v = base + start.normal((n, rbm.n_visible)) * spread
+    v = rbm.law.at_means(rbm.law.mean(base), n, start, rbm.sigma)
     return Annealing(rbm, betas, base, v, seed=seed, stream=stream, precision=precision)
 
 

@@ -108,7 +108,8 @@ class Annealing:
         self._W = self._W_wide.to(self.dtype).contiguous()
         self._W_back = self._W if rbm.log_var is None else rbm.W.to(self.dtype).contiguous()
         self._vbias, self._hbias, self._inverse_var = wide["vbias"], wide["hbias"], inverse_var
-        self._slope = (self._vbias - self._base) * self._inverse_var
+        self._sigma = None if rbm.log_var is None else inverse_var.rsqrt().to(self.dtype)
+        self._slope = self._vbias - self._base
         self.log_weights = torch.zeros(len(v), dtype=torch.float64, device=rbm.device)
         self._field = self._fields()
         if self.direction == "reverse":
@@ -133,18 +134,13 @@ class Annealing:
     @property
     def _compiled(self) -> bool:
         rbm = self.rbm
-        on_cpu = rbm.device.type == "cpu" and rbm.visible == "bernoulli"
+        on_cpu = rbm.device.type == "cpu" and not rbm.law.units.real
         return on_cpu and self.precision in ("float32", "bfloat16")
 
     def _fields(self, v: Tensor | None = None) -> Tensor:
-        """(b − a)·v, or for Gaussian units (‖v − a‖² − ‖v − b‖²)/2σ²: how log p_β of v's own part grows with
-        β.
-        """
+        """How log p_β of v's own part grows with β (N,): (b − a)·v for Bernoulli units."""
         v = (self._v if v is None else v).double()
-        if self.rbm.visible == "bernoulli":
-            return v @ self._slope
-        squares = (v - self._base) ** 2 - (v - self._vbias) ** 2
-        return 0.5 * (squares * self._inverse_var).sum(1)
+        return self.rbm.law.growth(v, self._base, self._vbias, self._inverse_var)
 
     def _rounding(self) -> Tensor:
         """log p̃*(v) of the rounded arithmetic at β = 1, less log p*(v) in float64. (N,)."""
@@ -172,10 +168,7 @@ class Annealing:
     @property
     def log_z_base(self) -> float:
         """log Z at β = 0: H log 2 and the base model's own, in closed form."""
-        H = self.rbm.n_hidden * math.log(2.0)
-        if self.rbm.visible == "bernoulli":
-            return H + float(softplus(self._base).sum())
-        return H + 0.5 * float((math.log(2 * math.pi) - torch.log(self._inverse_var)).sum())
+        return self.rbm.n_hidden * math.log(2.0) + self.rbm.law.log_z(self._base, self._inverse_var)
 
     def advance(self, n: int) -> None:
         """Up to n temperatures on; after the last one nothing is left to do."""
@@ -268,11 +261,7 @@ class _Part:
         y = torch.mm(self.x, whole._W_back.t(), out=self.y)
         bias = (1 - beta) * whole._base + beta * whole._vbias
         y.mul_(beta).add_(bias)
-        if whole.rbm.visible == "bernoulli":
-            self.rng.bernoulli(y, out=self.v)
-        else:
-            noise = self.rng.normal(tuple(y.shape), dtype=whole.dtype)
-            torch.add(y, noise * whole._inverse_var.rsqrt().to(whole.dtype), out=self.v)
+        whole.rbm.law.draw(y, self.rng, sigma=whole._sigma, out=self.v)
         self.field.copy_(whole._fields(self.v))
 
 
@@ -357,7 +346,7 @@ def _pick_precision(rbm: RBM, n_chains: int, precision: str) -> str:
     known = (*PRECISIONS, "float64")
     if precision not in ("auto", *known):
         raise ValueError(f"precision must be auto, {', '.join(known)}, got {precision!r}")
-    if rbm.visible == "gaussian":
+    if rbm.law.units.real:
         # Real-valued states would be rounded; 0/1 ones are exact in any precision.
         if precision in ("bfloat16", "differences"):
             raise ValueError(

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from rbm_core.compute import Rng
 from rbm_core.gradient import Gradient
-from rbm_core.kernels.annealing import enumerate_rows
+from rbm_core.laws import LAWS
 from rbm_core.rbm import RBM
 
 __all__ = [
@@ -35,7 +35,6 @@ MAX_UNITS = 28
 _LOW_BITS = 8  # units of a state's first half: the rows of a block
 _BLOCK = 64  # states of the second half in a block; a thread works on one block at a time
 _TABLE_UNITS = 16  # the largest layer whose states' probabilities fit one table: 2¹⁶ rows
-_LOG_2PI = float(np.log(2 * np.pi))
 
 
 class NotTractableError(ValueError):
@@ -43,8 +42,8 @@ class NotTractableError(ValueError):
 
 
 def enumerated_layer(rbm: RBM) -> Literal["v", "h"]:
-    """The layer whose states are enumerated: the visible one if it is Bernoulli and smaller, else the hidden one."""
-    return "v" if rbm.visible == "bernoulli" and rbm.n_visible < rbm.n_hidden else "h"
+    """The layer that is enumerated: the visible one if it is smaller and of 0/1 units, else the hidden one."""
+    return "v" if not rbm.law.units.real and rbm.n_visible < rbm.n_hidden else "h"
 
 
 def enumerated_units(rbm: RBM) -> int:
@@ -144,10 +143,10 @@ def _blocks(
     """
     rbm.check_finite()
     wide = {name: array.astype(np.float64) for name, array in rbm.to("cpu", torch.float64).to_numpy().items()}
-    W, b, c = wide["W"], wide["vbias"], wide["hbias"]
-    gaussian = rbm.visible == "gaussian"
+    W, b, c, law, log_var = wide["W"], wide["vbias"], wide["hbias"], rbm.law, wide.get("log_var")
     if enumerated_layer(rbm) == "v":
-        W, b, c = W.T, c, b
+        # The hidden units are the ones summed out, and they are Bernoulli units.
+        W, b, c, law = W.T, c, b, LAWS["bernoulli"]
     n = len(c)
     if n > MAX_UNITS:
         raise NotTractableError(
@@ -160,28 +159,11 @@ def _blocks(
     total = 1 << high_bits
     edges = range(0, total, _BLOCK)
 
-    def bernoulli(start: int) -> np.ndarray:
-        high = _states(high_bits, start, min(start + _BLOCK, total))
-        out = np.empty((len(low), len(high)))
-        enumerate_rows(
-            low @ W.T[:low_bits] + b, high @ W.T[low_bits:], low @ c[:low_bits], high @ c[low_bits:], out
-        )
-        return out
+    summed_out = law.summed_out(W, b, c, log_var)
 
-    inverse_var = np.exp(-wide["log_var"]) if "log_var" in wide else np.ones(len(b))
-    volume = 0.5 * float(np.sum(_LOG_2PI - np.log(inverse_var))) if gaussian else 0.0
-    scaled = W * inverse_var[:, None] if gaussian else W
-    linear, quadratic = c + b @ scaled, W.T @ scaled
+    def work(start: int) -> np.ndarray:
+        return summed_out(low, _states(high_bits, start, min(start + _BLOCK, total)))
 
-    def normal(start: int) -> np.ndarray:
-        """∫ exp(−E) dv = exp(volume + c·h + b·Wh/σ² + ‖Wh/σ‖²/2)."""
-        out = np.empty((len(low), min(_BLOCK, total - start)))
-        for j, high in enumerate(_states(high_bits, start, start + out.shape[1])):
-            h = np.concatenate([low, np.broadcast_to(high, (len(low), high_bits))], axis=1)
-            out[:, j] = volume + h @ linear + 0.5 * np.einsum("si,ij,sj->s", h, quadratic, h, optimize=True)
-        return out
-
-    work = normal if gaussian else bernoulli
     done = 0
     with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
         # Batches of a few blocks a thread keep the queue short and the memory flat.

@@ -7,7 +7,6 @@ have the log of a density.
 
 import torch
 from torch import Tensor
-from torch.nn.functional import logsigmoid, softplus
 
 from rbm_core.compute import Rng
 from rbm_core.rbm import RBM
@@ -48,7 +47,7 @@ def stochastic_pseudo_log_likelihood(
 
 def _one_each(rbm: RBM, v: Tensor, logits: Tensor, units: Tensor) -> Tensor:
     """log p(vᵢ | v₋ᵢ) for one unit i of each case. logits: (B, H), at v. units: (B,). Returns (B,)."""
-    size = max(1, _NUMBERS // (rbm.n_hidden * (1 if rbm.visible == "bernoulli" else 200)))
+    size = max(1, _NUMBERS // (rbm.n_hidden * rbm.law.conditional_points))
     parts = []
     for start in range(0, len(v), size):
         rows, chosen = slice(start, start + size), units[start : start + size]
@@ -60,7 +59,7 @@ def _one_each(rbm: RBM, v: Tensor, logits: Tensor, units: Tensor) -> Tensor:
 def _conditionals(rbm: RBM, case: Tensor, units: Tensor) -> Tensor:
     """log p(vᵢ | v₋ᵢ) of one case (1, V) for all these units. Returns (len(units),)."""
     logits = rbm.logits_h_from_v(case)
-    size = max(1, _NUMBERS // (rbm.n_hidden * (1 if rbm.visible == "bernoulli" else 200)))
+    size = max(1, _NUMBERS // (rbm.n_hidden * rbm.law.conditional_points))
     return torch.cat([_log_conditional(rbm, logits, case[0, chosen], chosen) for chosen in units.split(size)])
 
 
@@ -68,24 +67,5 @@ def _log_conditional(rbm: RBM, logits: Tensor, here: Tensor, units: Tensor) -> T
     """log p(vᵢ = here | the other units), from the hidden logits (1 or K, H) at v. units, here: (K,). Returns
     (K,).
     """
-    W = rbm.W[units]
-    if rbm.visible == "bernoulli":
-        change = 1 - 2 * here
-        there = softplus(logits + change[:, None] * W).sum(1)
-        # log p = −log(1 + exp(F(v) − F(v flipped)))
-        return logsigmoid(softplus(logits).sum(1) - there - change * rbm.vbias[units])
-    sigma = torch.ones_like(here) if rbm.log_var is None else torch.exp(rbm.log_var[units] / 2)
-    to_h = W / (sigma**2)[:, None]
-    b = rbm.vbias[units]
-    # In vᵢ alone p(v) is a mixture of Gaussians of variance σ², with means between these two; the
-    # trapezoidal rule with spacing σ/2 integrates such a function to machine precision.
-    low, high = b + W.clamp(max=0).sum(1) - 8 * sigma, b + W.clamp(min=0).sum(1) + 8 * sigma
-    n = int(torch.ceil((2 * (high - low) / sigma).max())) + 1
-    grid = low[:, None] + 0.5 * sigma[:, None] * torch.arange(n, device=b.device, dtype=b.dtype)
-
-    def log_p(x: Tensor) -> Tensor:
-        """log of the unnormalised p at vᵢ = x (K, n)."""
-        moved = logits[:, None, :] + (x - here[:, None])[:, :, None] * to_h[:, None, :]
-        return softplus(moved).sum(2) - (x - b[:, None]) ** 2 / (2 * sigma[:, None] ** 2)
-
-    return log_p(here[:, None])[:, 0] - torch.logsumexp(log_p(grid), 1) - torch.log(0.5 * sigma)
+    sigma = None if rbm.sigma is None else rbm.sigma[units]
+    return rbm.law.log_conditional(logits, here, rbm.W[units], rbm.vbias[units], sigma)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from rbm_core.runs.files import SnapshotError, of_run, one_line, read_bytes, tensor_bytes, tensors_from
+from rbm_core.visible import units_of
 
 _LARGEST_HALF = 65_504.0  # np.finfo(np.float16).max; what is larger would become infinite
 
@@ -44,12 +45,12 @@ class Snapshot:
 
 def encode(snapshot: Snapshot) -> bytes:
     """The content of the snapshot's file; `decode` returns the same, W and real particles rounded to 11 bits."""
-    gaussian = snapshot.meta.get("visible") == "gaussian"
+    real = units_of(snapshot.meta).real
     arrays = {
         "W": _halved(snapshot.W),
         "vbias": snapshot.vbias,
         "hbias": snapshot.hbias,
-        "particles_v": _halved(snapshot.particles_v) if gaussian else _packed(snapshot.particles_v),
+        "particles_v": _halved(snapshot.particles_v) if real else _packed(snapshot.particles_v),
         "particles_h": _packed(snapshot.particles_h),
         "probe_hidden": snapshot.probe_hidden,
         "mean_hidden": snapshot.mean_hidden,
@@ -76,7 +77,7 @@ def _unpacked(arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> Snapshot:
     if W.ndim != 2:
         raise ValueError(f"W should have two axes, not {W.ndim}")
     V, H = W.shape
-    if meta.get("visible") == "gaussian":
+    if units_of(meta).real:
         particles_v = arrays["particles_v"].astype(np.float32)
     else:
         particles_v = _bits(arrays["particles_v"], V, "particles_v")

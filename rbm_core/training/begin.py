@@ -10,6 +10,7 @@ from rbm_core.config import make_config
 from rbm_core.runs.files import RunError, SnapshotError
 from rbm_core.runs.recorder import Recorder
 from rbm_core.runs.snapshot import read_snapshot
+from rbm_core.visible import units_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +87,7 @@ def _origin(run: Path, described: dict[str, Any], config: "RunConfig") -> "RBM |
         raise SnapshotError(
             f"run {run.name!r} has lost origin.safetensors, the parameters it starts from"
         ) from None
-    visible = start.meta.get("visible", "bernoulli")
+    visible = units_of(start.meta).name
     if visible != config.visible:
         raise SnapshotError(
             f"the parameters this run starts from are for {visible} visible units, not {config.visible}"

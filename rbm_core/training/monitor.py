@@ -82,7 +82,7 @@ class Monitor:
     def _online_log_z(self, snapshot_steps: list[int]) -> OnlineLogZ | None:
         config, model = self.config, self.state.model
         # Log-probabilities of grey pixels mean nothing to a model of 0 and 1.
-        if config.visible == "bernoulli" and config.binarisation == "none":
+        if not model.law.units.real and config.binarisation == "none":
             return None
         # Rows multiplied by W in an update: two a half step and chain, the positive phase, the gradient.
         chains = n_chains(config)
@@ -124,7 +124,7 @@ class Monitor:
         row["mean_activation"] = float(mean_hidden.mean())
         row["dead_units"] = dead_units(mean_hidden)
         row["saturated_units"] = saturated_units(mean_hidden)
-        if state.model.visible == "bernoulli":
+        if not state.model.law.units.real:
             logits_v = self._visible_logits(state.phases.chains_h)
             moved = state.streams.measure.bernoulli(logits_v, state.shown.vbias)
             row["flips_per_sweep"] = flips_per_sweep(particles, moved.float())
@@ -155,7 +155,8 @@ class Monitor:
 
     def _pseudo_likelihoods(self, cases: dict[str, tuple[Tensor, Tensor]]) -> dict[str, float]:
         """Σᵢ log p(vᵢ | v₋ᵢ) estimated from one random pixel a case. cases: states and their hidden logits."""
-        if self.online is None or self.config.visible == "gaussian":
+        # The conditionals of real units are integrals, which take too long for every row.
+        if self.online is None or self.state.model.law.units.real:
             return {}
         rbm, rng = self.state.shown, self.state.streams.measure
         return {
@@ -169,9 +170,7 @@ class Monitor:
         """Mean squared difference between the training cases and E[v | h], h drawn given them."""
         rbm = self.state.shown
         h = self.state.streams.measure.bernoulli(logits, rbm.hbias)
-        mean_v = self._visible_logits(h).float() + rbm.vbias
-        if rbm.visible == "bernoulli":
-            mean_v.sigmoid_()
+        mean_v = rbm.law.mean(self._visible_logits(h).float() + rbm.vbias)
         return float(((mean_v - self.train) ** 2).mean())
 
     def _weights(self) -> dict[str, float]:
@@ -230,7 +229,7 @@ class Monitor:
             "log_var": None,
             **state.shown.to_numpy(),
             "step": state.step,
-            "particles_v": v if config.visible == "gaussian" else v.astype(np.uint8),
+            "particles_v": v if state.model.law.units.real else v.astype(np.uint8),
             "particles_h": h,
             "probe_hidden": np.round(255 * self._free_energy(self.probe)[2].cpu().numpy()).astype(np.uint8),
             "mean_hidden": self._free_energy(self.train)[2].mean(0).cpu().numpy(),
@@ -249,7 +248,7 @@ class Monitor:
         arrays = {"v": pixels.as_bytes(self.probe_images)}
         if self.probe_labels is not None:
             arrays["labels"] = np.asarray(self.probe_labels, np.int64)
-        if self.config.visible == "gaussian":
+        if self.state.model.law.units.standardised:
             arrays |= self.batches.scale.arrays()
         return arrays
 

@@ -17,6 +17,7 @@ from rbm_core.rbm import RBM
 from rbm_core.runs.vocabulary import SETTABLE
 from rbm_core.sparse import SparsePhases
 from rbm_core.training.optimiser import Optimiser
+from rbm_core.visible import UNITS
 
 __all__ = ["Streams", "TrainState", "check_memory", "chosen_precision", "n_chains"]
 
@@ -61,8 +62,10 @@ class TrainState:
     def __init__(
         self, config: RunConfig, scale: PixelScale, device: torch.device, initial: RBM | None = None
     ) -> None:
+        units = UNITS[config.visible]
         mean = torch.from_numpy(scale.mean).to(device)
-        gaussian = config.visible == "gaussian"
+        if units.standardised:
+            mean = torch.zeros_like(mean)
         self.config, self.device = config, device
         self.step = 0
         self.settings: dict[str, float] = {name: getattr(config, name) for name in SETTABLE}
@@ -72,7 +75,7 @@ class TrainState:
         self.phases = self._new_phases()
         self._begin_chains(mean)
         self.optimiser = Optimiser(config, self.model)
-        self.v_offset = torch.zeros_like(mean) if gaussian else mean
+        self.v_offset = mean
         self.h_offset = torch.full((config.n_hidden,), 0.5, device=device)
         self.energies = torch.zeros(2, dtype=torch.float64, device=device)
         self.loss_total = torch.zeros((), dtype=torch.float64, device=device)
@@ -87,11 +90,8 @@ class TrainState:
 
     def _begin_chains(self, mean: Tensor) -> None:
         """Chains begin as independent pixels at the data's means, the model without any hidden unit."""
-        rng, shape = Rng(self.config.seed, "start", self.device), tuple(self.phases.v_chains.shape)
-        if self.config.visible == "gaussian":
-            self.phases.v_chains.copy_(rng.normal(shape))
-        else:
-            self.phases.v_chains.copy_(rng.uniform(shape) < mean)
+        rng = Rng(self.config.seed, "start", self.device)
+        self.phases.v_chains.copy_(self.model.law.at_means(mean, n_chains(self.config), rng))
         begun = gibbs.from_images(self.model, self.phases.v_chains.float())
         self.phases.chains_h.copy_(gibbs.half_step(self.model, begun, self.streams.chains).h)
 
@@ -171,7 +171,7 @@ def chosen_precision(config: RunConfig, n_visible: int, device: torch.device) ->
         raise ConfigError(
             "precision 'differences' runs on the CPU alone; choose auto, float32 or bfloat16 on a GPU"
         )
-    if config.precision == "auto" and config.visible == "bernoulli" and config.binarisation != "none":
+    if config.precision == "auto" and not UNITS[config.visible].real and config.binarisation != "none":
         rows = max(config.batch_size, n_chains(config))
         return pick_precision(n_visible, config.n_hidden, rows, device)
     # Real-valued pixels would be rounded to 8 bits in bfloat16; 0/1 ones are exact.
@@ -199,18 +199,13 @@ def check_memory(config: RunConfig, n_visible: int, device: torch.device) -> Non
 
 def _random(config: RunConfig, mean: Tensor, device: torch.device) -> RBM:
     """Random weights, and visible biases from the data's means, as the configuration says."""
-    data_mean = None
-    if config.visible == "gaussian":
-        data_mean = torch.zeros_like(mean)  # standardised pixels
-    elif config.data_bias:
-        data_mean = mean
     return _with_variances(
         RBM.initial(
             len(mean),
             config.n_hidden,
             Rng(config.seed, "weights", device),
             weight_std=config.weight_std,
-            data_mean=data_mean,
+            data_mean=mean if config.data_bias else None,
             visible=config.visible,
         ),
         config,

@@ -71,7 +71,7 @@ class _Recording:
     def __init__(self, rbm: RBM, meta: dict[str, Any], request: Arrays, scale: Scale, start: Start) -> None:
         self._rbm, self._meta, self._request, self._scale, self._start = rbm, meta, request, scale, start
         n, n_chains = len(request["betas"]) + 1, len(start.v)
-        self._real_v = meta["mean_field"] or rbm.visible == "gaussian"
+        self._real_v = meta["mean_field"] or rbm.law.units.real
         self._v = Layer(n, n_chains, rbm.n_visible, self._real_v)
         self._h = Layer(n - 1, n_chains, rbm.n_hidden, meta["mean_field"])
         self._free_energy = np.empty((n, n_chains), np.float32)
@@ -141,7 +141,7 @@ class _Recording:
 def _band(rbm: RBM, meta: dict[str, Any], arrays: Arrays) -> dict[str, Any] | None:
     """Where the free energies of real data lie: 5 %, 50 % and 95 % of the probe cases; None for Gaussian units."""
     probe = probe_cases(arrays)
-    if probe is None or probe.images.shape[1] != rbm.n_visible or rbm.visible != "bernoulli":
+    if probe is None or probe.images.shape[1] != rbm.n_visible or rbm.law.units.real:
         return None
     v = torch.from_numpy(binarised(probe.images, meta["binarisation"], Rng(0, "gibbs band")))
     low, middle, high = np.quantile(rbm.free_energy(v).numpy(), [0.05, 0.5, 0.95])

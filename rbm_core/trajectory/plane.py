@@ -25,7 +25,7 @@ class Plane:
         from sklearn.decomposition import PCA  # takes a second to import, so only when a map is asked for
 
         images = known.images[:MAPPED]
-        if rbm.visible == "bernoulli":
+        if not rbm.law.units.real:
             images = binarised(images, binarisation, Rng(0, "gibbs map"))
         hidden = rbm.mean_h_from_v(scale.units(images)).numpy()
         with np.errstate(invalid="ignore"):  # the shares are 0/0 if all images have the same p(h|v)

@@ -38,8 +38,7 @@ def start_of(rbm: RBM, meta: dict[str, Any], arrays: Arrays, scale: Scale) -> St
     chains = "one chain starts" if n == 1 else f"{n} chains start"
     if meta["start"] == "gaussian":
         v = gibbs.from_gaussian_noise(rbm, n, rng).v
-        bernoulli = rbm.visible == "bernoulli"
-        seen = "which only the first half step sees" if bernoulli else "a value for each unit"
+        seen = "a value for each unit" if rbm.law.units.real else "which only the first half step sees"
         return Start(v, v, f"Start: {chains} from Gaussian noise N(0, 1), {seen}.")
     if meta["start"] == "bernoulli":
         v = scale.units(gibbs.from_bernoulli_noise(rbm, n, rng).v.numpy())
@@ -51,7 +50,7 @@ def start_of(rbm: RBM, meta: dict[str, Any], arrays: Arrays, scale: Scale) -> St
     else:
         images, source = arrays["images"], meta["images_are"]
         picture = images[np.arange(n) % len(images)].astype(np.float32)
-    clean = binarised(picture, "none" if rbm.visible == "gaussian" else meta["binarisation"], rng)
+    clean = binarised(picture, "none" if rbm.law.units.real else meta["binarisation"], rng)
     return _spoilt(clean, f"Start: {chains} from {source}", meta, arrays, scale, rng)
 
 

@@ -33,7 +33,7 @@ class Scale:
     """Grey values of a request's visible units: their own values, or by its PixelScale if it has one."""
 
     def __init__(self, rbm: RBM, arrays: Arrays) -> None:
-        self._scale = PixelScale.found_in(arrays) if rbm.visible == "gaussian" else None
+        self._scale = PixelScale.found_in(arrays) if rbm.law.units.standardised else None
 
     def picture(self, v: Tensor) -> np.ndarray:
         """(B, V) states -> grey values, float32, not limited to [0, 1]."""

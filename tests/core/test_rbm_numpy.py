@@ -7,6 +7,7 @@ import torch
 from rbm_core import rbm_numpy
 from rbm_core.rbm import RBM
 from rbm_core.rbm_numpy import Parameters
+from rbm_core.visible import UNITS, Visible
 
 V, H = 12, 7
 
@@ -15,11 +16,9 @@ def random_model(kind: str, scale: float = 0.8) -> tuple[Parameters, RBM]:
     rng = np.random.default_rng(5)
     W, b, c = rng.normal(0, scale, (V, H)), rng.normal(0, 1, V), rng.normal(0, 1, H)
     log_var = rng.normal(0, 0.5, V) if kind == "learned variance" else None
-    gaussian = kind != "bernoulli"
-    rbm = RBM.from_numpy(
-        W, b, c, visible="gaussian" if gaussian else "bernoulli", log_var=log_var, dtype=torch.float64
-    )
-    return Parameters(W, b, c, gaussian, log_var), rbm  # type: ignore[arg-type]
+    law: Visible = "bernoulli" if kind == "bernoulli" else "gaussian"
+    rbm = RBM.from_numpy(W, b, c, visible=law, log_var=log_var, dtype=torch.float64)
+    return Parameters(W, b, c, UNITS[law], log_var), rbm  # type: ignore[arg-type]
 
 
 def cases(kind: str, n: int = 9) -> np.ndarray:

@@ -10,6 +10,7 @@ from dashboard.figures import palette
 from dashboard.figures.dissection import image, unit
 from rbm_core import rbm_numpy
 from rbm_core.runs import RunReader, Snapshot
+from rbm_core.visible import UNITS, VisibleUnits
 
 SHAPE = (28, 28)
 
@@ -55,12 +56,12 @@ def energy_of(figure: go.Figure) -> dict[str, float]:
     return dict(zip(bar.y, bar.x, strict=True))
 
 
-@pytest.mark.parametrize("gaussian", [False, True])
-def test_energy_bars_add_up_to_the_free_energy(last: Snapshot, gaussian: bool) -> None:
-    model = rbm_numpy.Parameters(last.W, last.vbias, last.hbias, gaussian)
+@pytest.mark.parametrize("units", UNITS.values(), ids=UNITS)
+def test_energy_bars_add_up_to_the_free_energy(last: Snapshot, units: VisibleUnits) -> None:
+    model = rbm_numpy.Parameters(last.W, last.vbias, last.hbias, units)
     v = last.particles_v[0].astype(np.float32)
     terms = rbm_numpy.energy_terms(model, v)
-    figure = image.energy_figure(terms, gaussian, dark=False)
+    figure = image.energy_figure(terms, units.energy_label, dark=False)
     bars = energy_of(figure)
     names = list(bars)
     assert bars["mean energy"] == pytest.approx(sum(bars[name] for name in names[:3]))

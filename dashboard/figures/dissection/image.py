@@ -18,13 +18,13 @@ def build_up(
     shape: tuple[int, int],
     key: str,
     words: str,
-    gaussian: bool = False,
+    mean: str,
 ) -> Blob:
     """The reconstruction after 0, 1, 2, … of the strongest units, beside the image.
 
-    shown (n, V): its frames as pixels; original (V,): the image; words: what it is.
+    shown (n, V): its frames as pixels; original (V,): the image; words: what it is; mean: the symbol of E[v | h].
     """
-    n, mean = len(built.order), "E[v|h]" if gaussian else "p(v=1|h)"
+    n = len(built.order)
     frames = ["biases alone, no unit yet"]
     for count in built.counts[1:]:
         last = built.order[count - 1]
@@ -76,12 +76,11 @@ def answering(snapshot: Snapshot, built: BuildUp, shape: tuple[int, int], n: int
     return tiles_of_units(snapshot, shape, chosen, facts, "Which units answer", note)
 
 
-def energy_figure(terms: EnergyTerms, gaussian: bool, dark: bool) -> go.Figure:
-    """From the energy's terms to the free energy, each bar standing on the one before."""
+def energy_figure(terms: EnergyTerms, energy_label: str, dark: bool) -> go.Figure:
+    """From the energy's terms to the free energy, each bar on the one before. energy_label: of the visible term."""
     colours = plotly_look.lines(dark)
-    visible = "visible ½‖v − b‖²/σ²" if gaussian else "visible −b·v"
     parts = [
-        (visible, terms.visible),
+        (energy_label, terms.visible),
         ("hidden −c·p", terms.hidden),
         ("pairs −vᵀWp", terms.pairs),
         ("mean energy", None),

@@ -7,9 +7,10 @@ import streamlit as st
 from dashboard.ui.texts import plain, sentence
 from dashboard.views.evaluate.texts import is_number, nats, title
 from rbm_core.runs import RunError, RunReader
+from rbm_core.visible import VisibleUnits
 
 
-def headline(reader: RunReader, gaussian: bool, asked: bool) -> dict[str, Any] | None:
+def headline(reader: RunReader, units: VisibleUnits, asked: bool) -> dict[str, Any] | None:
     """The newest believable answer, in one line a stranger can read; returns its row.
 
     asked: whether an answer is already on its way.
@@ -42,8 +43,9 @@ def headline(reader: RunReader, gaussian: bool, asked: bool) -> dict[str, Any] |
         verdict(best)
         train = best.get("train_nats")
         beside = f"Training images get {nats(train)}. " if is_number(train) else ""
-        if gaussian:
-            beside += "A density of standardised grey values: not comparable with on-off pixels. "
+        if units.real:
+            values = "standardised grey values" if units.standardised else "grey values"
+            beside += f"A density of {values}: not comparable with on-off pixels. "
         st.caption(f"{beside}{title(best)}, step {best['step']:,}.")
     return best
 

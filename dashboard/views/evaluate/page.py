@@ -10,6 +10,7 @@ from dashboard.ui.texts import plain, sentence
 from dashboard.views.evaluate import answer, found, question, table, under_way
 from dashboard.views.evaluate.state import Evaluate
 from rbm_core.runs import RunError
+from rbm_core.visible import units_of
 
 
 def main() -> None:
@@ -41,7 +42,7 @@ def show(name: str) -> None:
     if not steps:
         st.info("This run has no snapshot yet: its trainer writes the first one when training begins.")
         return
-    best = answer.headline(reader, config.get("visible") == "gaussian", under_way.busy(name))
+    best = answer.headline(reader, units_of(config), under_way.busy(name))
     question.ask(reader, steps)
     under_way.watch(name)
     shown = found.choose(name)

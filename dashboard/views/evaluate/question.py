@@ -11,6 +11,7 @@ from dashboard.views.evaluate import texts, under_way
 from dashboard.views.evaluate.state import Evaluate
 from rbm_core.runs import RunReader
 from rbm_core.runs.evaluation_record import ESTIMATORS
+from rbm_core.visible import units_of
 
 ESTIMATOR, STEP = "evaluate.estimator", "evaluate.step"
 CARE, SWEEPS = "evaluate.care", "evaluate.sweeps"
@@ -54,7 +55,7 @@ def offered(reader: RunReader) -> list[str]:
     """The estimators that suit the run: counting needs a small layer of binary units."""
     config = reader.config()["config"]
     smaller = config["n_hidden"]
-    if config.get("visible") != "gaussian":
+    if not units_of(config).real:
         shape = (reader.config().get("data") or {}).get("image_shape") or [smaller]
         smaller = min(smaller, int(np.prod(shape)))
     return [e for e in texts.TITLES if e != "exact" or smaller <= EXACT_UNITS]

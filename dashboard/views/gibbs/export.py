@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboard.figures import animation, chains
 from dashboard.processes.gibbs_films import Shown
+from rbm_core.visible import units_of
 
 LAYERS: tuple[chains.Layer, ...] = ("pv", "v")
 FORMATS: dict[animation.Format, str] = {
@@ -48,7 +49,7 @@ def _choose_chains(film: chains.Chains, place: dict[str, Any]) -> int | None:
 
 
 def _choose_layer(film: chains.Chains) -> chains.Layer:
-    means = f"{'means' if film.header['visible'] == 'gaussian' else 'probabilities'} {film.mean_pixels}"
+    means = f"{units_of(film.header).mean_noun} {film.mean_pixels}"
     return st.segmented_control(
         "Pixels",
         LAYERS,

@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.ui.about import about
+from rbm_core.visible import Formulas, VisibleUnits, units_of
 
 GUIDE = "Hinton, *A Practical Guide to Training Restricted Boltzmann Machines* (2010)"
 FISCHER_IGEL = "Fischer and Igel, *Training restricted Boltzmann machines* (2014)"
@@ -12,26 +13,20 @@ FISCHER_IGEL = "Fischer and Igel, *Training restricted Boltzmann machines* (2014
 
 def about_pictures(header: dict[str, Any]) -> None:
     """One quiet button a picture of the player, in the order they stand in."""
-    gaussian = header["visible"] == "gaussian"
+    units = units_of(header)
     with st.container(horizontal=True, gap="small"):
-        _about_chain(gaussian)
-        _about_free_energy(gaussian)
+        _about_chain(units)
+        _about_free_energy(units.tex)
         _about_distances()
         if header["map"] or header["map_pending"]:
             _about_map()
 
 
-def _about_chain(gaussian: bool) -> None:
-    pixels = (
-        r"v_i \mid h \sim \mathcal N\Big(b_i + \textstyle\sum_j W_{ij} h_j,\; T\sigma_i^2\Big)"
-        if gaussian
-        else r"p(v_i{=}1 \mid h) = \sigma\Big(\tfrac1T\big(b_i + \textstyle\sum_j W_{ij} h_j\big)\Big)"
-    )
-    seen = r"\textstyle\sum_i (v_i/\sigma_i^2)\, W_{ij}" if gaussian else r"\textstyle\sum_i v_i W_{ij}"
+def _about_chain(units: VisibleUnits) -> None:
     greys = (
         " Pixels are real numbers here: the machine sees each one standardised, and what you see is the data's own "
         "grey, 0 black to 1 white in every frame."
-        if gaussian
+        if units.standardised
         else ""
     )
     about(
@@ -40,18 +35,13 @@ def _about_chain(gaussian: bool) -> None:
         "known. One **sweep** is two **half steps**: every hidden unit looks at the picture and is switched on "
         "with its probability, then every pixel looks at the hidden units. $T$ is the temperature. States come "
         f"from the engine; the probabilities are worked out in the browser from the very same weights.{greys}",
-        formula=rf"p(h_j{{=}}1 \mid v) = \sigma\Big(\tfrac1T\big(c_j + {seen}\big)\Big), \qquad {pixels}",
+        formula=rf"p(h_j{{=}}1 \mid v) = \sigma\Big(\tfrac1T\big(c_j + {units.tex.seen_sum}\big)\Big), "
+        rf"\qquad {units.tex.given_h}",
         source=f"{GUIDE}, §§2–3; {FISCHER_IGEL}, §4.",
     )
 
 
-def _about_free_energy(gaussian: bool) -> None:
-    energy = (
-        r"\textstyle\sum_i (v_i - b_i)^2 / 2\sigma_i^2 - "
-        r"\sum_j \log\Big(1 + e^{c_j + \sum_i (v_i/\sigma_i^2) W_{ij}}\Big)"
-        if gaussian
-        else r"-b\cdot v - \textstyle\sum_j \log\big(1 + e^{c_j + (vW)_j}\big)"
-    )
+def _about_free_energy(tex: Formulas) -> None:
     about(
         "the free energy",
         "How likely the machine finds a picture, whatever the hidden units do: ten nats lower is $e^{10}$ times "
@@ -59,7 +49,7 @@ def _about_free_energy(gaussian: bool) -> None:
         "single picture, and of digits there are ever so many. A chain that has forgotten its start moves among "
         "the free energies of real pictures (the band: the middle 90 % of the run's probe images) and keeps "
         "moving. One line a chain, the chosen one in colour; click a line or a cell to choose another.",
-        formula=rf"F(v) = {energy}, \qquad \log p(v) = -F(v) - \log Z",
+        formula=rf"F(v) = {tex.own_energy} - {tex.softplus}, \qquad \log p(v) = -F(v) - \log Z",
         source=f"{GUIDE}, §6.",
     )
 

@@ -103,11 +103,11 @@ def build_up(opened: Opened, pool: data.Images, image: int, v: np.ndarray, built
         opened.shape,
         f"image {image}",
         f"image {image}{label}{texts.seen_as(opened.fields)}",
-        opened.model.gaussian,
+        opened.model.units.mean_of_unit,
     )
     header |= {"name": f"image-{image}-build-up"}
     mount_map(opened, "build-up", (header, arrays))
-    about("how the units add up", **texts.build_up(opened.model.gaussian))
+    about("how the units add up", **texts.build_up(opened.model.units.tex))
 
 
 def answering(opened: Opened, image: int, built: BuildUp, terms: EnergyTerms) -> None:
@@ -157,13 +157,13 @@ def energy(opened: Opened, pool: data.Images, image: int, terms: EnergyTerms) ->
 def energy_terms(opened: Opened, image: int, terms: EnergyTerms) -> None:
     file = opened.file("image", image, "energy")
     chart(
-        figures.energy_figure(terms, opened.model.gaussian, is_dark()),
+        figures.energy_figure(terms, opened.model.units.energy_label, is_dark()),
         f"image-{image}-energy",
         f"The terms of the energy; free energy {terms.free_energy:.1f} nats.",
         file,
     )
     with st.container(horizontal=True, vertical_alignment="center"):
-        about("the terms of the energy", **texts.energy(opened.model.gaussian))
+        about("the terms of the energy", **texts.energy(opened.model.units.tex))
         names = ("visible", "hidden", "pairs", "mean_energy", "entropy", "free_energy")
         table_button(
             "Energy", file, ("term", "nats"), lambda: ((name, getattr(terms, name)) for name in names)

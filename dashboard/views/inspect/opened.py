@@ -38,9 +38,9 @@ class Opened:
 
     @cached_property
     def scale(self) -> pixels.PixelScale | None:
-        """How values of Gaussian visible units stand for grey values; None for Bernoulli ones."""
+        """How values of standardised visible units stand for grey values; None for others."""
         probe = self.reader.probe()
-        return probe.scale if probe and self.model.gaussian else None
+        return probe.scale if probe and self.model.units.standardised else None
 
     @cached_property
     def pool(self) -> data.Images | None:

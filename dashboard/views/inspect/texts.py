@@ -1,6 +1,7 @@
 """What stands behind the pictures of the Inspect page: words, formula, source."""
 
 from dashboard.ui.about import GUIDE, INTRODUCTION
+from rbm_core.visible import Formulas, units_of
 
 # --- a hidden unit ---
 
@@ -91,23 +92,22 @@ SOFTPLUS = {
 }
 
 
-def build_up(gaussian: bool) -> dict[str, str]:
+def build_up(tex: Formulas) -> dict[str, str]:
     squash = r"\Bigl(b + \sum_{j \in \text{first } n} p_j W_j\Bigr)"
     return {
         "text": "Each hidden unit answers to the image with its probability $p_j = p(h_j=1\\mid v)$. Units are added "
         "in the order of $p_j\\lVert W_j\\rVert$, the strongest first; after $n$ of them the picture is",
-        "formula": squash if gaussian else r"\sigma" + squash,
+        "formula": tex.mean % squash,
         "source": f"{INTRODUCTION}, §4.",
     }
 
 
-def energy(gaussian: bool) -> dict[str, str]:
-    visible = r"\sum_i \frac{(v_i - b_i)^2}{2\sigma_i^2}" if gaussian else r"-b\cdot v"
-    seen = r"(v/\sigma^2)" if gaussian else "v"
+def energy(tex: Formulas) -> dict[str, str]:
     return {
         "text": "Averaged over the hidden units as this image sets them, and then the free energy, which counts every "
         "hidden state with its weight: it is lower by how undecided the hidden units are, their entropy $H$.",
-        "formula": rf"\langle E\rangle_{{p(h\mid v)}} = {visible} - c\cdot p - {seen}^{{\mathsf T}} W p, \qquad "
+        "formula": rf"\langle E\rangle_{{p(h\mid v)}} = {tex.own_energy_terms} - c\cdot p "
+        rf"- {tex.seen}^{{\mathsf T}} W p, \qquad "
         r"F(v) = \langle E\rangle - \sum_j H(p_j)",
         "source": f"{INTRODUCTION}, §4.",
     }
@@ -115,10 +115,11 @@ def energy(gaussian: bool) -> dict[str, str]:
 
 def images(fields: dict[str, str]) -> dict[str, str]:
     """fields: the run's config, which says how its visible units see a grey image x."""
-    if fields.get("visible") == "gaussian":
+    units = units_of(fields)
+    if units.standardised:
         seen = "The machine sees each pixel less its mean, in its standard deviations."
         formula = r"v_i = (x_i - \mu_i) / s_i"
-    elif fields.get("binarisation") == "none":
+    elif units.real or fields.get("binarisation") == "none":
         seen = "The machine sees the grey values themselves, as if they were probabilities."
         formula = "v_i = x_i"
     else:
@@ -133,8 +134,9 @@ def images(fields: dict[str, str]) -> dict[str, str]:
 
 def seen_as(fields: dict[str, str]) -> str:
     """How the run's visible units see a grey image, as the end of a sentence about it."""
-    if fields.get("visible") == "gaussian":
+    units = units_of(fields)
+    if units.standardised:
         return ", standardised as the machine sees them"
-    if fields.get("binarisation") == "none":
+    if units.real or fields.get("binarisation") == "none":
         return ", grey values as the machine sees them"
     return ", grey pixels cut at one half to be on or off"
