@@ -151,7 +151,7 @@ def place_rungs(path: Path, rng: Rng, *, n_chains: int = 200, sweeps: int = 20) 
     chain = gibbs.sweep(model, gibbs.from_bernoulli_noise(model, n_chains, rng), rng, sweeps)
     while t < 1.0:
         energy = model.free_energy(chain.v)
-        t = _next_place(path, t, lambda s, v=chain.v, f=energy: float((path(s).free_energy(v) - f).std()))
+        t = _next_place(path, t, chain.v, energy)
         places.append(t)
         if len(places) > _MOST_RUNGS:
             raise ValueError(
@@ -162,8 +162,15 @@ def place_rungs(path: Path, rng: Rng, *, n_chains: int = 200, sweeps: int = 20) 
     return tuple(places)
 
 
-def _next_place(path: Path, t: float, spread: Callable[[float], float]) -> float:
-    """The largest place beyond t, found by bisection, at which the spread is at most _SPREAD; 1 if that is."""
+def _next_place(path: Path, t: float, v: Tensor, energy: Tensor) -> float:
+    """The largest place beyond t, found by bisection, at which the spread is at most _SPREAD; 1 if that is.
+
+    v: (N, V), states at t, and energy (N,), their free energies there.
+    """
+
+    def spread(place: float) -> float:
+        return float((path(place).free_energy(v) - energy).std())
+
     if spread(1.0) <= _SPREAD:
         return 1.0
     step = 1.0 - t

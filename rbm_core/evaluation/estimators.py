@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rbm_core import tempering
 from rbm_core.compute import Rng
 from rbm_core.evaluation.job import Job, State
 from rbm_core.evaluation.mixing import mixing
@@ -27,6 +28,7 @@ from rbm_core.likelihood.ais import (
 )
 from rbm_core.likelihood.annealing import AISResult, Annealing, Direction
 from rbm_core.likelihood.exact import exact_log_z
+from rbm_core.likelihood.ladder import Tempered
 from rbm_core.likelihood.pseudo import stochastic_pseudo_log_likelihood
 
 __all__ = ["BY_NAME", "Estimator"]
@@ -36,6 +38,8 @@ Estimator = Callable[[Subject, Settings, Job], dict[str, Any]]
 
 _CHUNK = 250  # temperatures between two pause points, at most
 _SETTLE = 1000  # sweeps of the run's persistent chains before reverse AIS begins at them
+_ROUNDS = 10  # rounds of exchanges between two pause points
+_WALKS = 20  # walks through the whole ladder and back that a trusted estimate rests on, at least
 _TRACE = 160  # points of the log-weights' curve
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -92,6 +96,43 @@ def pseudo(subject: Subject, settings: Settings, job: Job) -> dict[str, Any]:
     return {"log_z": None, "stderr": None, "trusted": None, "verdict": verdict, **row}
 
 
+def ladder(subject: Subject, settings: Settings, job: Job) -> dict[str, Any]:
+    """Parallel tempering from independent pixels to the model, and Bennett's estimate from rung to rung."""
+    job.progress["free_energies"] = subject.energy_histogram(subject.particles())
+    job.show("Placing the rungs.", force=True)
+    seed, rounds = settings["seed"], settings["rounds"]
+    path = tempering.temperature_path(subject.rbm, subject.base.to(subject.rbm.dtype))
+    places = tempering.place_rungs(path, Rng(seed, "rungs"))
+    work = Tempered(tuple(map(path, places)), n_ladders=settings["n_chains"], settle=rounds // 5, seed=seed)
+    if (saved := job.saved()) is not None:
+        work.load_state_dict(*saved)
+    job.progress |= {"done": work.rounds, "total": work.settle + rounds}
+    while work.rounds < work.settle + rounds:
+        work.advance(min(_ROUNDS, work.settle + rounds - work.rounds))
+        job.progress["done"] = work.rounds
+        job.show(f"Exchanging states between {len(places)} models.")
+        job.pause_point(work.state_dict)
+    found = work.result()
+    return {
+        **subject.nats(found.log_z, found.stderr),
+        "rungs": len(places),
+        "acceptance": [round(float(rate), 3) for rate in found.acceptance],
+        "round_trips": found.round_trips,
+        **_walked(found.round_trips),
+    }
+
+
+def _walked(round_trips: int) -> dict[str, Any]:
+    """Whether states wandered through the whole ladder often enough to be believed."""
+    walks = f"{round_trips:,} walks went from independent pixels to the model and back"
+    if round_trips >= _WALKS:
+        return {"trusted": True, "verdict": f"Trust it: {walks}, so no mode held the chains."}
+    return {
+        "trusted": False,
+        "verdict": f"Do not trust it: only {walks}, fewer than {_WALKS}; ask for more rounds or more chains.",
+    }
+
+
 BY_NAME: dict[str, Estimator] = {
     "bracket": bracket,
     "ais": forward_ais,
@@ -99,6 +140,7 @@ BY_NAME: dict[str, Estimator] = {
     "exact": exact,
     "pseudo": pseudo,
     "mixing": mixing,
+    "ladder": ladder,
 }
 """Of every name in runs.evaluation_record.ESTIMATORS, what computes it."""
 

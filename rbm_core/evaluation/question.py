@@ -22,6 +22,7 @@ from rbm_core.runs.snapshot import Snapshot, snapshot_file
 __all__ = ["evaluate"]
 
 _MOST_CHAINS = 10_000
+_ROUNDS = 500  # rounds of exchanges that count in estimator "ladder"
 _ANNEALED = ("bracket", "ais", "reverse")
 
 
@@ -79,7 +80,7 @@ def _settings(
         raise RunError(f"no estimator {estimator!r}; there are: {', '.join(ESTIMATORS)}")
     if not 0 <= seed < 2**64:
         raise RunError(f"seed must lie in 0 … 2^64 − 1, got {seed}")
-    if estimator in (*_ANNEALED, "mixing") and not 2 <= n_chains <= _MOST_CHAINS:
+    if estimator in (*_ANNEALED, "mixing", "ladder") and not 2 <= n_chains <= _MOST_CHAINS:
         raise RunError(f"n_chains must be at least 2 and at most {_MOST_CHAINS:,}, got {n_chains:,}")
     if estimator in _ANNEALED:
         if betas != "adaptive":
@@ -89,6 +90,8 @@ def _settings(
         if sweeps_max < 1:
             raise RunError(f"sweeps must be at least 1, got {sweeps_max:,}")
         return {"seed": seed, "n_chains": n_chains, "sweeps": sweeps_max}
+    if estimator == "ladder":
+        return {"seed": seed, "n_chains": n_chains, "rounds": _ROUNDS}
     return {"seed": seed}
 
 

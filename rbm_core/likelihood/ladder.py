@@ -6,8 +6,8 @@ independent pixels whose log Z is known, is log Z of the model. It shares neithe
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from rbm_core.compute import Rng
 from rbm_core.rbm import RBM
 from rbm_core.tempering import Ladder
 
-__all__ = ["LadderResult", "bennett", "independent_log_z", "ladder_log_z"]
+__all__ = ["LadderResult", "Tempered", "bennett", "independent_log_z", "ladder_log_z"]
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,85 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
     return 0.5 * (1.0 + np.tanh(0.5 * x))
 
 
+class Tempered:
+    """Ladders at work: rounds of parallel tempering whose free-energy differences are kept for Bennett's estimate.
+
+    ladder: its first rung has no weights (`tempering.independent`). n_ladders: independent ladders, at least 2, from
+    whose spread the error comes; each begins at noise and walks up the ladder. settle: rounds that do not count.
+    sweeps: sweeps of each rung a round. Can stop between any two rounds, be saved, and go on bit for bit. Raises
+    ValueError for fewer than two ladders or a first rung with weights.
+    """
+
+    def __init__(
+        self, ladder: Ladder, *, n_ladders: int = 20, settle: int = 100, sweeps: int = 1, seed: int = 0
+    ) -> None:
+        if n_ladders < 2:
+            raise ValueError(f"a ladder needs n_ladders ≥ 2 for its error bar, got {n_ladders}")
+        self.ladder, self.settle, self.sweeps = ladder, settle, sweeps
+        self._first = independent_log_z(ladder[0])
+        self._rng = Rng(seed, "ladder", ladder[-1].device)
+        self.replicas = tempering.replicas_at(_climbed(ladder, n_ladders, self._rng))
+        empty = torch.empty(0, len(ladder) - 1, n_ladders, dtype=torch.float64)
+        self._seen = {"ahead": empty, "behind": empty.clone(), "accepted": empty.clone()}
+
+    @property
+    def rounds(self) -> int:
+        """Rounds so far, those that do not count among them."""
+        return self.replicas.rounds
+
+    def advance(self, n: int) -> None:
+        """n rounds on."""
+        new: dict[str, list[Tensor]] = {name: [] for name in self._seen}
+        for _ in range(n):
+            counts = self.rounds >= self.settle
+            self.replicas, exchange = tempering.temper(
+                self.ladder, self.replicas, self._rng, sweeps=self.sweeps
+            )
+            if counts:
+                accepted = torch.where(exchange.proposed[:, None], exchange.accepted.double(), math.nan)
+                for name, seen in zip(new, (exchange.ahead, exchange.behind, accepted), strict=True):
+                    new[name].append(seen.double().cpu())
+        for name, rounds in new.items():
+            if rounds:
+                self._seen[name] = torch.cat([self._seen[name], torch.stack(rounds)])
+
+    def result(self) -> LadderResult:
+        """The estimate from the rounds that count. Raises ValueError before the first of them."""
+        if not len(self._seen["ahead"]):
+            raise ValueError(f"no round counts yet: the first {self.settle} only settle the chains")
+        steps = _steps(self._seen["ahead"].numpy(), self._seen["behind"].numpy())
+        rungs = self._first + np.concatenate([np.zeros((len(steps), 1)), steps.cumsum(1)], axis=1)
+        n = len(rungs) - 1
+        errors = np.sqrt((n - 1) / n * ((rungs[1:] - rungs[1:].mean(0)) ** 2).sum(0))
+        return LadderResult(
+            float(rungs[0, -1]),
+            float(errors[-1]),
+            rungs[0],
+            errors,
+            self._seen["accepted"].nanmean((0, 2)).numpy(),
+            int(self.replicas.round_trips.sum()),
+        )
+
+    def state_dict(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """All that `load_state_dict` needs to go on bit for bit: (tensors on the CPU, JSON-able rest)."""
+        r = self.replicas
+        tensors = {"v": r.v, "origin": r.origin, "leg": r.leg, "round_trips": r.round_trips, **self._seen}
+        return {name: t.cpu().clone() for name, t in tensors.items()}, {
+            "rounds": r.rounds,
+            "rng": self._rng.state(),
+        }
+
+    def load_state_dict(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
+        """Go on where `state_dict` was taken. Raises ValueError if it is of another ladder or number of chains."""
+        device = self.replicas.v.device
+        if tensors["v"].shape != self.replicas.v.shape:
+            raise ValueError("the saved ladder has other rungs or chains than this one")
+        there = {name: tensors[name].to(device) for name in ("v", "origin", "leg", "round_trips")}
+        self.replicas = tempering.Replicas(**there, rounds=int(meta["rounds"]))
+        self._seen = {name: tensors[name] for name in self._seen}
+        self._rng = Rng.from_state(meta["rng"], device)
+
+
 def ladder_log_z(
     ladder: Ladder,
     *,
@@ -84,42 +163,11 @@ def ladder_log_z(
     settle: int = 100,
     sweeps: int = 1,
     seed: int = 0,
-    start: Tensor | None = None,
-    progress: Callable[[int, int], None] | None = None,
 ) -> LadderResult:
-    """log Z of the ladder's last rung.
-
-    ladder: its first rung has no weights (`tempering.independent`). n_ladders: independent ladders, at least 2, from
-    whose spread the error comes. rounds: rounds counted, after `settle` rounds that are not; sweeps: sweeps of each
-    rung a round. start: (K, N, V) states to begin at; without it replicas walk up the ladder. progress: called
-    with (rounds done, rounds). Raises ValueError for fewer than two ladders or one round.
-    """
-    if n_ladders < 2 or rounds < 1:
-        raise ValueError(f"a ladder needs n_ladders ≥ 2 and rounds ≥ 1, got {n_ladders} and {rounds}")
-    rng = Rng(seed, "ladder", ladder[-1].device)
-    first = independent_log_z(ladder[0])
-    replicas = tempering.replicas_at(_climbed(ladder, n_ladders, rng) if start is None else start)
-    ahead, behind, exchanges = [], [], []
-    for done in range(settle + rounds):
-        replicas, exchange = tempering.temper(ladder, replicas, rng, sweeps=sweeps)
-        if done >= settle:
-            ahead.append(exchange.ahead.double().cpu().numpy())
-            behind.append(exchange.behind.double().cpu().numpy())
-            exchanges.append(exchange)
-        if progress is not None:
-            progress(done + 1, settle + rounds)
-    steps = _steps(np.stack(ahead), np.stack(behind))
-    rungs = first + np.concatenate([np.zeros((len(steps), 1)), steps.cumsum(1)], axis=1)
-    n = len(rungs) - 1
-    errors = np.sqrt((n - 1) / n * ((rungs[1:] - rungs[1:].mean(0)) ** 2).sum(0))
-    return LadderResult(
-        float(rungs[0, -1]),
-        float(errors[-1]),
-        rungs[0],
-        errors,
-        tempering.acceptance(exchanges).cpu().numpy(),
-        int(replicas.round_trips.sum()),
-    )
+    """log Z of the ladder's last rung, from `rounds` rounds after `settle` that do not count; see `Tempered`."""
+    work = Tempered(ladder, n_ladders=n_ladders, settle=settle, sweeps=sweeps, seed=seed)
+    work.advance(settle + rounds)
+    return work.result()
 
 
 def _steps(ahead: np.ndarray, behind: np.ndarray) -> np.ndarray:

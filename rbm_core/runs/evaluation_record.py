@@ -24,6 +24,7 @@ ESTIMATORS: dict[str, str] = {
     "exact": "Enumeration, for models with a layer of at most 28 units: no error bar needed.",
     "pseudo": "Pseudo-likelihood: each pixel given all the others; needs no log Z.",
     "mixing": "Samples against sampling time: does the model still look right past k sweeps?",
+    "ladder": "Parallel tempering from independent pixels to the model: log Z by another way than AIS.",
 }
 
 

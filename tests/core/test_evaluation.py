@@ -67,6 +67,15 @@ def test_one_direction_alone_is_marked_unconfirmed(run: Path, estimator: str) ->
     assert row["verdict"].startswith("Unconfirmed")
 
 
+def test_the_ladder_agrees_with_counting_and_says_how_often_it_was_walked(run: Path) -> None:
+    exact, ladder = evaluate(run, estimator="exact"), evaluate(run, estimator="ladder", n_chains=20)
+    assert abs(ladder["log_z"] - exact["log_z"]) < 5 * ladder["stderr"]
+    assert 0 < ladder["stderr"] < 0.5
+    assert len(ladder["acceptance"]) == ladder["rungs"] - 1
+    assert ladder["trusted"] is (ladder["round_trips"] >= 20)
+    assert f"{ladder['round_trips']:,} walks" in ladder["verdict"]
+
+
 @pytest.mark.slow
 def test_pseudo_likelihood_and_mixing_are_recorded_without_a_log_z(digits: Path) -> None:
     run = digits
@@ -83,7 +92,12 @@ def test_pseudo_likelihood_and_mixing_are_recorded_without_a_log_z(digits: Path)
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("estimator", "options"), [("bracket", {"betas": 3000}), ("mixing", {"sweeps_max": 500, "n_chains": 20})]
+    ("estimator", "options"),
+    [
+        ("bracket", {"betas": 3000}),
+        ("mixing", {"sweeps_max": 500, "n_chains": 20}),
+        ("ladder", {"n_chains": 10}),
+    ],
 )
 def test_an_interrupted_evaluation_goes_on_to_the_same_answer(
     run: Path, estimator: str, options: dict[str, Any]

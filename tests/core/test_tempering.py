@@ -7,7 +7,7 @@ import torch
 from rbm_core import gibbs, tempering
 from rbm_core.compute import Rng
 from rbm_core.likelihood.exact import exact_log_z, exact_probabilities
-from rbm_core.likelihood.ladder import bennett, independent_log_z, ladder_log_z
+from rbm_core.likelihood.ladder import Tempered, bennett, independent_log_z, ladder_log_z
 from rbm_core.rbm import RBM, ShapeError
 from tests import oracles
 
@@ -89,7 +89,7 @@ def two_modes(n_visible: int = 10, n_hidden: int = 8, weight: float = 2.0) -> RB
 
 
 def test_tempering_reaches_both_modes_from_one_and_plain_chains_do_not() -> None:
-    rbm, n, rounds = two_modes(), 2000, 200
+    rbm, n, rounds = two_modes(), 300, 240
     states, p_h = exact_probabilities(rbm)
     assert states.shape[1] == rbm.n_hidden
     exact_on = float((p_h * states.mean(1)).sum())
@@ -183,3 +183,19 @@ def test_ladders_that_do_not_fit_say_what_is_wrong() -> None:
         independent_log_z(model(1, (4, 3)))
     with pytest.raises(ValueError, match="n_ladders ≥ 2"):
         ladder_log_z(tiny_ladder((4, 3)), n_ladders=1)
+    with pytest.raises(ValueError, match="no round counts yet"):
+        ladder_log_z(tiny_ladder((4, 3)), rounds=0)
+
+
+def test_ladders_that_were_saved_go_on_bit_for_bit() -> None:
+    ladder = tiny_ladder((4, 3))
+    whole, begun = Tempered(ladder, settle=5, seed=3), Tempered(ladder, settle=5, seed=3)
+    whole.advance(40)
+    begun.advance(17)
+    resumed = Tempered(ladder, settle=5, seed=4)
+    resumed.load_state_dict(*begun.state_dict())
+    resumed.advance(23)
+    assert resumed.result().log_z == whole.result().log_z
+    assert torch.equal(resumed.replicas.v, whole.replicas.v)
+    with pytest.raises(ValueError, match="other rungs or chains"):
+        Tempered(ladder, n_ladders=7).load_state_dict(*begun.state_dict())

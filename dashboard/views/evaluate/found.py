@@ -84,6 +84,7 @@ def draw(run: str, config: dict[str, Any], one: dict[str, Any], best: dict[str, 
             *likelihoods(row, on_top),
             *normaliser(row),
             *directions(row),
+            *walks(row),
             *mixing(row),
         ):
             st.metric(label, value, help=meaning, width="content")
@@ -118,6 +119,29 @@ def directions(row: dict[str, Any]) -> Told:
         )
         for direction, errs in (("forward", "low"), ("reverse", "high"))
         if (part := row.get(direction))
+    ]
+
+
+def walks(row: dict[str, Any]) -> Told:
+    if not is_number(row.get("round_trips")):
+        return []
+    weakest = min(row.get("acceptance") or [0.0])
+    return [
+        (
+            "Models between",
+            f"{row['rungs']:,}",
+            "Rungs from independent pixels to the model, placed by acceptance.",
+        ),
+        (
+            "Weakest exchange",
+            f"{100 * weakest:.0f} %",
+            "The share of exchanges accepted between the two neighbours that exchange least.",
+        ),
+        (
+            "Walks there and back",
+            f"{row['round_trips']:,}",
+            "Chains that went from independent pixels to the model and back: each may have changed its mode.",
+        ),
     ]
 
 

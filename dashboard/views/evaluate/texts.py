@@ -13,6 +13,7 @@ TITLES = {
     "reverse": "Reverse AIS alone",
     "exact": "Exact, by counting",
     "pseudo": "Pseudo-likelihood",
+    "ladder": "Log-likelihood, by parallel tempering",
 }
 KINDS = {
     "bracket": "AIS, both sides",
@@ -21,6 +22,7 @@ KINDS = {
     "exact": "exact",
     "pseudo": "pseudo-likelihood",
     "mixing": "mixing",
+    "ladder": "tempering",
 }
 CARE = {  # the temperatures to ask for
     "1000": "1,000 temperatures: a quick look",
