@@ -23,6 +23,7 @@ from rbm_core.kernels.primitives import (
     _philox_row,
     _store,
     _unit,
+    copy_row,
     inner,
 )
 from rbm_core.kernels.threads import next_piece
@@ -130,10 +131,12 @@ def _anneal_group(visible, hidden, path, betas, start, stop, stream, first, weig
             weights[chain] += (betas[k + 1] - betas[k]) * field[chain]
             weights[chain] += _growth(hidden.x[chain], hbias, beta, beta_next)
         renew, call = k % _RENEWED == _RENEWED - 1, 2 * (k - start)
-        hidden.shift[:] = beta_next * hbias
+        for j in range(hbias.shape[0]):
+            hidden.shift[j] = beta_next * hbias[j]
         half_sweep(hidden, visible, WT, beta_next, held, values, renew, stream, call, first, marks_h)
         if k + 2 < betas.shape[0]:
-            visible.shift[:] = (float32(1.0) - beta_next) * base + beta_next * vbias
+            for i in range(vbias.shape[0]):
+                visible.shift[i] = (float32(1.0) - beta_next) * base[i] + beta_next * vbias[i]
             half_sweep(visible, hidden, W, beta_next, held, values, renew, stream, call + 1, first, marks_v)
             for chain in range(weights.shape[0]):
                 field[chain] = _field(visible.state[chain], slope)
@@ -163,8 +166,9 @@ def anneal_chains(queue, pieces, group, path, betas, start, stop, stream, v, h, 
         )
         get_states(visible, v[first:last])
         get_states(hidden, h[first:last])
-        x_v[first:last] = visible.x[:, : x_v.shape[1]]
-        x_h[first:last] = hidden.x[:, : x_h.shape[1]]
+        for chain in range(last - first):
+            copy_row(visible.x[chain], x_v[first + chain])
+            copy_row(hidden.x[chain], x_h[first + chain])
 
 
 @intrinsic

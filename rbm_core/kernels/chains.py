@@ -18,7 +18,7 @@ from llvmlite import ir
 from numba import float32, int64, njit, types, uint32, uint64
 from numba.extending import intrinsic
 
-from rbm_core.kernels.primitives import _FAST, INNER, _clip, _exp, _fires, _philox_row, inner
+from rbm_core.kernels.primitives import _FAST, INNER, _clip, _exp, _fires, _philox_row, copy_row, inner
 from rbm_core.kernels.rows import add_rows
 from rbm_core.kernels.threads import next_piece
 
@@ -168,7 +168,7 @@ def set_states(layer, other, rows, states, marks):
     """The layer's states from bytes (chains, n), and the other layer's sums that follow."""
     marks[:] = uint64(0)
     for chain in range(states.shape[0]):
-        layer.fired[: states.shape[1]] = states[chain]
+        copy_row(states[chain], layer.fired[: states.shape[1]])
         _take_up(layer, chain, True, marks)
     other.x[:] = float32(0.0)
     add_rows(other.x, other.shift.shape[0], rows, marks[0], marks[1])
@@ -179,9 +179,9 @@ def load_layer(layer, states, x):
     """The layer as it was left: states in bytes (chains, n), sums (chains, n)."""
     marks = np.empty((2, states.shape[1]), np.uint64)
     for chain in range(states.shape[0]):
-        layer.fired[: states.shape[1]] = states[chain]
+        copy_row(states[chain], layer.fired[: states.shape[1]])
         _take_up(layer, chain, True, marks)
-    layer.x[:, : x.shape[1]] = x
+        copy_row(x[chain], layer.x[chain, : x.shape[1]])
 
 
 @inner

@@ -11,7 +11,7 @@ import numpy as np
 from numba import float32, float64, njit
 
 from rbm_core.kernels.chains import get_states, new_layer, set_states, sweep_group
-from rbm_core.kernels.primitives import _FAST, INNER, _exp, _log1p_unit, inner
+from rbm_core.kernels.primitives import _FAST, INNER, _exp, _log1p_unit, copy_row, inner
 from rbm_core.kernels.rows import add_rows
 from rbm_core.kernels.threads import next_piece
 
@@ -45,7 +45,7 @@ def _hidden_means(x, bias, share, h):
 def _leave(visible, hidden, share, statistics, first):
     """The statistics of a group, whose first case or particle has the number `first`."""
     for chain in range(visible.state.shape[0]):
-        statistics.states[first + chain] = visible.state[chain]
+        copy_row(visible.state[chain], statistics.states[first + chain])
         statistics.softplus[first + chain] = _hidden_means(
             hidden.x[chain], hidden.shift, share, statistics.h[first + chain]
         )
@@ -153,7 +153,8 @@ def _correlations(block, batch, statistics, n, x):
     states, h, _ = statistics
     cases = states.shape[0]
     plus, minus = np.zeros(cases, np.uint64), np.zeros(cases, np.uint64)
-    plus[:batch], minus[batch:] = states[:batch, block], states[batch:, block]
+    for b in range(cases):
+        (plus if b < batch else minus)[b] = states[b, block]
     x[:] = float32(0.0)
     add_rows(x, n, h, plus, minus)
 
@@ -186,7 +187,7 @@ def weight_gradient(queue, pieces, batch, statistics, centring, grad):
         for i in range(64 * block, min(64 * block + 64, V)):
             row = x[i - 64 * block]
             _centre(row, i, centring, mu_grad)
-            grad[i] = row[:H]
+            copy_row(row, grad[i])
 
 
 @njit(fastmath=_FAST, **INNER)

@@ -132,6 +132,13 @@ def _fires(r, z):
     return u + u * _exp(-_clip(z)) < float32(1.0)
 
 
+@inner
+def copy_row(source, target):
+    """target = source, one axis. Assigning a slice would compile for seconds to word an error that cannot occur."""
+    for i in range(target.shape[0]):
+        target[i] = source[i]
+
+
 @njit(inline="always")
 def _philox_row(out, first, key0, key1, c1, c2, c3):
     """Fill out (a multiple of 64 long) with uint32 random numbers from counters first, first + 1, …"""

@@ -4,6 +4,7 @@ python -m tests.benchmarks [--device cuda] [--quick]
 """
 
 import argparse
+import platform
 import statistics
 import subprocess
 import sys
@@ -14,9 +15,23 @@ import numpy as np
 import torch
 
 from rbm_core.compute import device_name, resolve_device
-from tests.benchmarks.contestants import CONTESTANTS, Shape, Update, observatory, sampling
+from rbm_core.likelihood import ais, base_rate
+from tests.benchmarks.contestants import (
+    AGES,
+    BFLOAT16,
+    CONTESTANTS,
+    OURS,
+    RBMS,
+    Shape,
+    Update,
+    observatory,
+    sampling,
+    start_at,
+    whole_runs,
+)
 
-SHAPES = [Shape(250, 5, 100), Shape(500, 1, 100), Shape(500, 5, 100), Shape(2000, 5, 2000)]
+MAIN = Shape(500, 5, 100)
+SHAPES = [MAIN, Shape(500, 1, 100), Shape(250, 5, 100), Shape(250, 1, 100), Shape(2000, 5, 2000)]
 SLICE_S = 0.15  # how long a contestant runs before the next one has its turn
 
 
@@ -49,30 +64,86 @@ def spread(values: list[float]) -> str:
     return f"{middle:9.3f}  ({low:.3f} – {high:.3f})"
 
 
+def processor_kind() -> str:
+    """What decides which products are fast: bfloat16, AVX-512 or AVX2 (Linux), else the machine's own name."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0].split()
+    except (OSError, IndexError):
+        return platform.machine()
+    if {"avx512_bf16", "amx_bf16"} & set(flags):
+        return "bfloat16"
+    return "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else platform.machine()
+
+
+def contestants(device: torch.device) -> list[str]:
+    """Who takes part: bfloat16 products only where the device makes them and does not emulate them."""
+    emulated = device.type == "cpu" and processor_kind() != "bfloat16"
+    return [name for name in CONTESTANTS if not (emulated and name == BFLOAT16)]
+
+
 def updates_table(device: torch.device, rounds: int) -> None:
     for shape in SHAPES:
-        print(f"\n{shape}\n{'':28}ms an update: median (quartiles)    × this engine   × bfloat16 floor")
-        updates = {name: make(shape, str(device)) for name, make in CONTESTANTS.items()}
-        times = interleaved(updates, rounds if shape.chains < 1000 else max(3, rounds // 5), device)
-        ours, floor = times["RBM Observatory"], times["floor: products, bfloat16"]
-        for name, own in times.items():
-            # Ratios within a round, then their median: what slowed a round slowed both.
-            to_ours = statistics.median(a / b for a, b in zip(own, ours, strict=True))
-            to_floor = statistics.median(a / b for a, b in zip(own, floor, strict=True))
-            print(f"{name:26}{spread(own):34}{to_ours:12.2f}{to_floor:18.2f}")
-        both = [a + b for a, b in zip(times["floor: products, float32"], times["draws alone"], strict=True)]
-        float32 = statistics.median(
-            a / b for a, b in zip(times["RBM Observatory, float32"], both, strict=True)
-        )
-        print(f"float32 engine / (float32 floor + draws): {float32:.2f}")
+        for age in (*AGES, None) if shape == MAIN else (AGES[1],):
+            at = "noise" if age is None else f"step {age:,} of the shipped run"
+            print(
+                f"\n{shape}, from {at}\n{'':26}ms an update: median (quartiles)      × this engine   × products"
+            )
+            names = contestants(device)
+            floor = names[-1]
+            updates = {name: CONTESTANTS[name](shape, start_at(shape, age), str(device)) for name in names}
+            times = interleaved(updates, rounds if shape.chains < 1000 else max(3, rounds // 5), device)
+            for name, own in times.items():
+                print(
+                    f"{name:26}{spread(own):36}{ratio(own, times[OURS]):12.2f}{ratio(own, times[floor]):13.2f}"
+                )
+            to_rbms, to_floor = ratio(times[OURS], times[RBMS]), ratio(times[OURS], times[floor])
+            print(f"this engine: {to_rbms:.3f} of rbms, {to_floor:.2f} of the {floor}", flush=True)
+
+
+def ratio(one: list[float], other: list[float]) -> float:
+    """The median of the ratios within a round: what slowed a round slowed both."""
+    return statistics.median(a / b for a, b in zip(one, other, strict=True))
 
 
 def sampling_table(device: torch.device, rounds: int) -> None:
-    print("\nPure sampling, 784 × 500, 100 chains\n" + f"{'':28}sweeps/s: median")
-    names = ["engine", "engine, bfloat16", "rbms"]
-    times = interleaved({n: sampling(n, 500, 100, str(device)) for n in names}, rounds, device)
-    for name, own in times.items():
-        print(f"{name:26}{1e3 / statistics.median(own):12,.0f}")
+    print("\nPure sampling, 784 × 500, 100 chains\n" + f"{'':26}sweeps/s, median")
+    sweeps = 50
+    for age in AGES:
+        start = start_at(MAIN, age)
+        updates = {name: sampling(name, start, str(device), sweeps) for name in (OURS, RBMS)}
+        times = interleaved(updates, rounds, device)
+        shown = ", ".join(f"{n} {1e3 * sweeps / statistics.median(own):,.0f}" for n, own in times.items())
+        print(f"step {age:6,}: {shown}; {ratio(times[RBMS], times[OURS]):.1f} times as many", flush=True)
+
+
+def annealing_table(device: torch.device) -> None:
+    """One direction of AIS as `evaluate` does it: 500 hidden units, 100 chains, 14,500 temperatures."""
+    start = start_at(MAIN, AGES[-1])
+    rbm = start.rbm(str(device))
+    base = base_rate(rbm, start.digits.mean(0))
+    begun = time.perf_counter()
+    result = ais(rbm, base_vbias=base)
+    print(
+        f"\nAIS, 784 × 500, 100 chains × 14,500: {time.perf_counter() - begun:.1f} s, log Z {result.log_z:.2f}"
+    )
+
+
+def whole_runs_table(device: torch.device, updates: int) -> None:
+    """The first updates of preset `default`, the contestants taking turns of 100."""
+    seconds: dict[str, float] = {}
+    runs = whole_runs(str(device))
+    for update in runs.values():
+        update()  # compiles
+    for _ in range(updates // 100):
+        for name, update in runs.items():
+            begun = time.perf_counter()
+            for _ in range(100):
+                update()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - begun
+    shown = ", ".join(f"{name} {s:.1f} s" for name, s in seconds.items())
+    print(f"\nPreset default, the first {updates:,} updates, nothing measured or saved: {shown}", flush=True)
 
 
 def scaling_table(device: torch.device, rounds: int) -> None:
@@ -84,7 +155,7 @@ def scaling_table(device: torch.device, rounds: int) -> None:
         "hidden units": [(n, Shape(n, 5, 100)) for n in (250, 500, 1000, 2000)],
     }
     for name, points in sweeps.items():
-        updates = {str(x): observatory(shape, str(device)) for x, shape in points}
+        updates = {str(x): observatory(shape, start_at(shape, AGES[1]), str(device)) for x, shape in points}
         times = [statistics.median(own) for own in interleaved(updates, max(3, rounds // 3), device).values()]
         xs = np.array([x for x, _ in points], float)
         slope, start = np.polyfit(xs, times, 1)
@@ -96,7 +167,7 @@ def scaling_table(device: torch.device, rounds: int) -> None:
 
 def memory_table(device: torch.device) -> None:
     print("\nPeak memory above the imports, 784 × 500, k = 5, 100 chains" + f"\n{'':28}MB")
-    for name in CONTESTANTS:
+    for name in contestants(device):
         command = [sys.executable, "-m", "tests.benchmarks", "--memory", name, "--device", str(device)]
         print(
             f"{name:26}{subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip():>8}"
@@ -105,13 +176,13 @@ def memory_table(device: torch.device) -> None:
 
 def peak_memory(name: str, device: torch.device) -> float:
     """MB that setting up and 20 updates add to the process at their peak (or take on the GPU)."""
-    CONTESTANTS[name](
-        Shape(8, 1, 8), str(device)
-    )()  # its imports and compilations, at a size that is nothing
+    tiny = Shape(8, 1, 8)
+    CONTESTANTS[name](tiny, start_at(tiny, None), str(device))()  # its imports and compilations
+    start = start_at(MAIN, AGES[1])
     if device.type == "cpu":
         Path("/proc/self/clear_refs").write_text("5")  # the peak so far is forgotten (Linux)
     before = _memory("VmRSS")
-    update = CONTESTANTS[name](Shape(500, 5, 100), str(device))
+    update = CONTESTANTS[name](MAIN, start, str(device))
     for _ in range(20):
         update()
     if device.type == "cuda":
@@ -136,9 +207,12 @@ def main() -> None:
         print(f"{peak_memory(arguments.memory, device):.0f}")
         return
     rounds = 5 if arguments.quick else 25
-    print(f"{device_name(device)}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    kind = "" if device.type == "cuda" else f" ({processor_kind()})"
+    print(f"{device_name(device)}{kind}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     updates_table(device, rounds)
     sampling_table(device, rounds)
+    annealing_table(device)
+    whole_runs_table(device, 500 if arguments.quick else 5000)
     scaling_table(device, rounds)
     memory_table(device)
 
