@@ -52,6 +52,7 @@ class SparsePhases:
         )
         self._means = learning.Means(*(np.zeros(n, np.float32) for n in (V, V, H, H)))
         self._centring = self._centred_at(None, None)
+        self._counts, self._common = np.zeros(H, np.int32), np.zeros(H, np.uint8)
         self._gradient: Gradient | None = None
         self._step = (0.0, 0.0)  # rate and weight decay of the last step
         self.sync()
@@ -76,6 +77,7 @@ class SparsePhases:
         chains, cases = group_size(N), group_size(B)
         groups = -(-N // chains)
         persistent = self.algorithm == "pcd"
+        learning.most_common(self.chains_h.numpy(), self._counts, self._common)
         on_all_threads(
             learning.both_phases,
             groups + (-(-B // cases) if persistent else 0),
@@ -87,6 +89,7 @@ class SparsePhases:
             self.v_batch.numpy(),
             self.v_chains.numpy(),
             self.chains_h.numpy(),
+            self._common,
             self._statistics,
         )
         learning.phase_means(self.v_batch.numpy(), self.v_chains.numpy(), self._statistics, self._means)

@@ -69,14 +69,18 @@ def _bits_set(typing_context, word):
 
 
 @inner
+def padded(n):
+    """At least n, a multiple of 16 and odd in cache lines: 64 rows of this length do not share cache sets."""
+    return 16 * ((n + 15) // 16 | 1)
+
+
+@inner
 def new_layer(chains, shift):
     """A layer of this many chains, all units 0 and all sums 0."""
     n = shift.shape[0]
     words = (n + 63) // 64
-    # Rows of an odd number of cache lines: a strip of 64 of them falls into different sets of the first-level cache.
-    width = 16 * ((n + 15) // 16 | 1)
     return Layer(
-        np.zeros((chains, width), np.float32),
+        np.zeros((chains, padded(n)), np.float32),
         shift,
         np.zeros((chains, words), np.uint64),
         np.zeros(64 * words, np.uint8),
@@ -171,6 +175,28 @@ def set_states(layer, other, rows, states, marks):
         copy_row(states[chain], layer.fired[: states.shape[1]])
         _take_up(layer, chain, True, marks)
     other.x[:] = float32(0.0)
+    add_rows(other.x, other.shift.shape[0], rows, marks[0], marks[1])
+
+
+@inner
+def set_states_near(layer, other, rows, states, common, marks):
+    """`set_states` for states that are like one another: every sum starts from that of `common`, bytes (n,).
+
+    A chain that differs from it in more units than it has on starts from 0 after all.
+    """
+    marks[:] = uint64(0)
+    copy_row(common, layer.fired[: common.shape[0]])
+    _take_up(layer, 0, True, marks)
+    other.x[0] = float32(0.0)
+    add_rows(other.x, other.shift.shape[0], rows, marks[0], marks[1])
+    for chain in range(1, states.shape[0]):
+        copy_row(other.x[0], other.x[chain])
+        copy_row(layer.state[0], layer.state[chain])
+    marks[:] = uint64(0)
+    for chain in range(states.shape[0]):
+        copy_row(states[chain], layer.fired[: states.shape[1]])
+        if _take_up(layer, chain, False, marks):
+            other.x[chain] = float32(0.0)
     add_rows(other.x, other.shift.shape[0], rows, marks[0], marks[1])
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import float32, float64, njit
 
-from rbm_core.kernels.chains import get_states, new_layer, set_states, sweep_group
+from rbm_core.kernels.chains import get_states, new_layer, padded, set_states, set_states_near, sweep_group
 from rbm_core.kernels.primitives import _FAST, INNER, _exp, _log1p_unit, copy_row, inner
 from rbm_core.kernels.rows import add_rows
 from rbm_core.kernels.threads import next_piece
@@ -51,6 +51,17 @@ def _leave(visible, hidden, share, statistics, first):
         )
 
 
+@njit(cache=True, nogil=True)
+def most_common(states, counts, common):
+    """common[i] = 1 where more than half of the states (N, n) have unit i on, else 0. counts: (n,) int32, scratch."""
+    counts[:] = 0
+    for b in range(states.shape[0]):
+        for i in range(states.shape[1]):
+            counts[i] += states[b, i]
+    for i in range(states.shape[1]):
+        common[i] = 2 * counts[i] > states.shape[0]
+
+
 @inner
 def _chains_piece(first, visible, hidden, model, persistent, k, stream, v, h, statistics, batch):
     """k sweeps of the chains `first`, `first` + 1, …, whose statistics follow those of the batch."""
@@ -76,12 +87,13 @@ def _chains_piece(first, visible, hidden, model, persistent, k, stream, v, h, st
 
 
 @njit(cache=True, nogil=True)
-def both_phases(queue, pieces, groups, persistent, model, k, stream, v_batch, v, h, statistics):
+def both_phases(queue, pieces, groups, persistent, model, k, stream, v_batch, v, h, common, statistics):
     """Both phases of an update: the statistics of the batch, and k sweeps of the chains with theirs.
 
     persistent: whether chains go on from their hidden states (PCD) or start at their case of the batch (CD). groups:
     (chains of a group, cases of a group). model: (W, Wᵀ, vbias, hbias). v_batch (B, V), v (N, V), h (N, H): uint8, the
-    last two overwritten. Pieces are the groups of chains, the longer work, then, for PCD, those of the batch.
+    last two overwritten. common: (H,) uint8, the units that most chains have on. Pieces are the groups of chains, the
+    longer work, then, for PCD, those of the batch.
     """
     (W, WT, vbias, hbias), batch = model, v_batch.shape[0]
     of_chains = (v.shape[0] + groups[0] - 1) // groups[0]
@@ -97,7 +109,7 @@ def both_phases(queue, pieces, groups, persistent, model, k, stream, v_batch, v,
             set_states(visible, hidden, W, v_batch[first:last], np.empty((2, W.shape[0]), np.uint64))
             _leave(visible, hidden, float32(1.0) / float32(batch), statistics, first)
         else:
-            set_states(hidden, visible, WT, h[first:last], np.empty((2, W.shape[1]), np.uint64))
+            set_states_near(hidden, visible, WT, h[first:last], common, np.empty((2, W.shape[1]), np.uint64))
         if not of_batch:
             _chains_piece(first, visible, hidden, model, persistent, k, stream, v, h, statistics, batch)
 
@@ -176,7 +188,7 @@ def _centre(x, i, centring, mu_grad):
 def weight_gradient(queue, pieces, batch, statistics, centring, grad):
     """grad (V, H) = the centred gradient; a piece is 64 pixels."""
     V, H = grad.shape
-    x = np.empty((64, (H + 7) // 8 * 8), np.float32)
+    x = np.empty((64, padded(H)), np.float32)
     while True:
         block: int = next_piece(queue)
         if block >= pieces:
@@ -192,9 +204,10 @@ def weight_gradient(queue, pieces, batch, statistics, centring, grad):
 
 @njit(fastmath=_FAST, **INNER)
 def _step(w, gradient, rate, decay, average, share):
-    """w += rate · (gradient − decay · w), and the average moves towards it by share."""
+    """w += rate · (gradient − decay · w), also left in gradient; the average moves towards it by share."""
     for j in range(w.shape[0]):
-        w[j] += rate * (gradient[j] - decay * w[j])
+        gradient[j] = w[j] + rate * (gradient[j] - decay * w[j])
+    copy_row(gradient, w)
     if share > float32(0.0):
         for j in range(w.shape[0]):
             average[j] += share * (w[j] - average[j])
@@ -207,7 +220,7 @@ def ascend(queue, pieces, batch, statistics, centring, W, WT, rate, decay, avera
     average: (V, H), or anything where share is 0.
     """
     V, H = W.shape
-    x = np.empty((64, (H + 7) // 8 * 8), np.float32)
+    x = np.empty((64, padded(H)), np.float32)
     while True:
         block: int = next_piece(queue)
         if block >= pieces:
@@ -220,13 +233,13 @@ def ascend(queue, pieces, batch, statistics, centring, W, WT, rate, decay, avera
             row = x[i - first]
             _centre(row, i, centring, mu_grad)
             _step(W[i], row, rate, decay, average[i % average.shape[0]], share)
-        _transpose(W, WT, first, last)
+        _transpose(x, WT, first, last)
 
 
 @inner
-def _transpose(W, WT, first, last):
-    """WT[:, first:last] = W[first:last]ᵀ, in tiles that stay in the cache."""
-    for start in range(0, W.shape[1], 16):
-        for j in range(start, min(start + 16, W.shape[1])):
-            for i in range(first, last):
-                WT[j, i] = W[i, j]
+def _transpose(x, WT, first, last):
+    """WT[:, first:last] = x[: last − first]ᵀ, in tiles that stay in the cache."""
+    for start in range(0, WT.shape[0], 16):
+        for j in range(start, min(start + 16, WT.shape[0])):
+            for i in range(last - first):
+                WT[j, first + i] = x[i, j]
