@@ -80,7 +80,7 @@ export class Cycle {
    */
   countOf(layer, values) {
     const { film, frame } = this.player;
-    if (film.visible === "gaussian" && layer.endsWith("v")) return "";
+    if (film.real && layer.endsWith("v")) return "";
     const sum = values.reduce((a, b) => a + b, 0);
     const start = layer === "v" && frame < 2;
     if (layer.startsWith("p") || (film.mean_field && !start)) return `${sum.toFixed(0)} expected`;
@@ -159,7 +159,7 @@ export class Cycle {
     const p = pixels && frame < 2 ? null : film.show(pixels ? "pv" : "ph", frame, chain);
     const state = film.show(pixels ? "v" : "h", frame, chain)?.[i] ?? Number.NaN;
     const drawn = state === 1 ? "on" : state === 0 ? "off" : number(state, 3);
-    const symbol = pixels ? (film.visible === "gaussian" ? "mean" : "p(v=1|h)") : "p(h=1|v)";
+    const symbol = pixels ? (film.real ? "mean" : "p(v=1|h)") : "p(h=1|v)";
     const weights = film.weightsOf(chain, (frame + 1) >> 1);
     const words = [
       pixels ? `pixel in row ${y + 1}, column ${x + 1}` : `hidden unit ${i}`,

@@ -125,7 +125,7 @@ function startWords(film, chain) {
  * @param {number} chain
  */
 function emptiness(film, chain) {
-  const empty = film.visible !== "gaussian" && film.v(0, chain).every((x) => x === 0);
+  const empty = !film.real && film.v(0, chain).every((x) => x === 0);
   if (!empty || !film.band || !(film.a.free_energy[chain] < film.band.low)) return "";
   return ", likelier than most single pictures of the data, but those are ever so many";
 }
@@ -160,7 +160,7 @@ function secondHalf(film, t, chain) {
   if (film.mean_field) {
     return `${pixel} took the probability p(v|h)${heat} itself. The free energy of ${name} is ${energy} nats.`;
   }
-  if (film.visible === "gaussian") {
+  if (film.real) {
     return `${pixel} looked at the hidden units and was drawn around its mean${heat}. The free energy of ${name} is ${energy} nats.`;
   }
   const flips = changed(film.v(t - 1, chain), film.v(t, chain));

@@ -32,7 +32,7 @@ export class Shades {
   of(layer, frame, chain) {
     const { film } = this;
     const t = frame >> 1;
-    if (layer === "pv" && t > 0 && film.a.h_bits && film.visible !== "gaussian") {
+    if (layer === "pv" && t > 0 && film.a.h_bits && !film.real) {
       return this.meanV(film.a.h_bits, t, chain);
     }
     const values = film.show(layer, frame, chain);

@@ -48,6 +48,12 @@ import { pretty, sigmoid } from "../lib/numbers.js";
 const REMEMBERED = 4000; // conditionals
 
 /**
+ * E[v | h] from y = b + Wh at inverse temperature β, by the law of the visible units, as in rbm_core/visible.py.
+ * @type {Record<string, (y: number, beta: number) => number>}
+ */
+const MEANS = { bernoulli: (y, beta) => sigmoid(beta * y), gaussian: (y) => y };
+
+/**
  * A film. Its header's fields are its own; groups of chains run side by side from the same starts, and `n_chains` counts
  * all of them. States, conditionals and measures are asked for by sweep t and chain.
  */
@@ -56,7 +62,7 @@ export class Trajectory {
   n_chains = 0;
   n_visible = 0;
   n_hidden = 0;
-  /** @type {"bernoulli" | "gaussian"} */
+  /** The law of the visible units, by its name in MEANS. */
   visible = "bernoulli";
   /** @type {[number, number]} */
   image_shape = [0, 0];
@@ -106,6 +112,10 @@ export class Trajectory {
     if (!this.steps.length) return this.of;
     const steps = this.steps.map((step) => pretty(step)).join(", ");
     return { ...this.of, step: null, more: `steps ${steps} side by side · ${this.of.more}` };
+  }
+  /** Whether visible states are real numbers; only Bernoulli units are 0 or 1. */
+  get real() {
+    return this.visible !== "bernoulli";
   }
   /** Whether any sweep ran at another temperature than 1. */
   get heated() {
@@ -231,7 +241,7 @@ export class Trajectory {
     });
   }
   /**
-   * p(v|h) that v after sweep t was drawn from, (V); the mean where pixels are Gaussian. The start was drawn from nothing,
+   * p(v|h) that v after sweep t was drawn from, (V); the mean where pixels are real numbers. The start was drawn from nothing,
    * so it stands for itself, as held pixels do.
    * @param {number} t
    * @param {number} chain
@@ -241,7 +251,8 @@ export class Trajectory {
     return this.remember((t * this.n_chains + chain) * 2, () => {
       const { WT, vbias } = this.weightsOf(chain, t);
       const logits = linear(this.h(t, chain), WT, vbias);
-      const mean = this.visible === "gaussian" ? logits : this.probabilities(logits, this.betaOf(chain, t));
+      const beta = this.betaOf(chain, t);
+      const mean = logits.map((y) => MEANS[this.visible](y, beta));
       if (!this.a.held) return mean;
       const start = this.v(0, chain);
       return mean.map((p, i) => (this.isHeld(i) ? start[i] : p));
@@ -293,11 +304,11 @@ export class Trajectory {
     return mean && std ? v.map((x, i) => mean[i] + std[i] * x) : v;
   }
   /**
-   * What a layer is called. Gaussian pixels have a mean where others have a probability.
+   * What a layer is called. Real-valued pixels have a mean where pixels of 0 and 1 have a probability.
    * @param {Layer} layer
    */
   called(layer) {
-    return { pv: this.visible === "gaussian" ? "E(v|h)" : "p(v|h)", v: "v", ph: "p(h|v)", h: "h" }[layer];
+    return { pv: this.real ? "E(v|h)" : "p(v|h)", v: "v", ph: "p(h|v)", h: "h" }[layer];
   }
   /**
    * Rows and columns in which a layer's units are laid out.

@@ -38,17 +38,16 @@ export function writeFilm(player) {
  * @param {Player} player
  */
 function writeFormulas({ film, box, $ }) {
-  const gaussian = film.visible === "gaussian";
   const heated = (/** @type {string} */ x) => [tall("("), `<mfrac>${x}<mi>T</mi></mfrac>`, tall(")")];
   const sigma = (/** @type {string} */ x) =>
     row("<mi>σ</mi>", ...(film.heated ? heated(x) : ["<mo>(</mo>", x, "<mo>)</mo>"]));
   $(".arrow.right math").innerHTML = sigma(toHidden(film.a.h_gain !== undefined));
-  $(".arrow.left math").innerHTML = gaussian ? TO_PIXELS : sigma(TO_PIXELS);
-  $(".law").textContent = gaussian ? "E" : "p";
+  $(".arrow.left math").innerHTML = film.real ? TO_PIXELS : sigma(TO_PIXELS);
+  $(".law").textContent = film.real ? "E" : "p";
   for (const small of box.querySelectorAll(".arrow.up small, .arrow.down small")) {
     small.textContent = film.mean_field ? "copy" : "draw";
   }
-  $(".scale .pixels").textContent = gaussian ? "grey" : "pixels";
+  $(".scale .pixels").textContent = film.real ? "grey" : "pixels";
 }
 
 /**
@@ -58,7 +57,7 @@ function writeFormulas({ film, box, $ }) {
 export function nameLayers(player) {
   const { film, narrow } = player;
   const state = film.mean_field ? "values" : "samples";
-  const mean = film.visible === "gaussian" ? "means" : "probabilities";
+  const mean = film.real ? "means" : "probabilities";
   for (const [layer, units, short, kind] of /** @type {const} */ ([
     ["pv", "pixels", "pixels", mean],
     ["v", "pixels", "pixels", state],
