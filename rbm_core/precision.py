@@ -1,5 +1,6 @@
 """How sweeps are computed: by differences, or by matrix products in float32 or bfloat16; chosen once, by timing."""
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -14,7 +15,8 @@ __all__ = ["PRECISIONS", "pick_precision", "torch_dtype"]
 
 PRECISIONS = ("differences", "float32", "bfloat16")
 _TOO_SMALL = 10**7  # multiplications in a product for which a precision is worth choosing
-_TIMED_SWEEPS, _TIMED_S = 5, 0.1  # sweeps of each way that is timed, and seconds spent on each
+_SWEEPS = 5  # of flip-driven chains in one timed call
+_TIMED_S, _TIMED_CHAINS = 0.1, 200  # seconds spent on timing each way, and chains at most
 
 
 def torch_dtype(precision: str) -> torch.dtype:
@@ -27,7 +29,7 @@ def pick_precision(n_visible: int, n_hidden: int, chains: int, device: torch.dev
 
     'differences' (`kernels.chains`, CPU alone) adds the rows of W whose units flipped; the others multiply by W in that
     format. Which is fastest depends on the processor: those without bfloat16 instructions emulate it slowly. So each is
-    timed, after a warm-up, over an update's worth of sweeps of units that flip as often as a trained model's. bfloat16
+    timed, after a warm-up, over sweeps of units that flip as often as a trained model's. bfloat16
     rounds weights to 8 bits, so it has to be clearly faster. The outcome is for the caller to keep: timed again, it may
     differ. RBM_PRECISION stands for the outcome: the tests run as on another processor with it. Raises ValueError if it
     is none of the three.
@@ -41,15 +43,19 @@ def pick_precision(n_visible: int, n_hidden: int, chains: int, device: torch.dev
                 "unset it to have it timed"
             )
         return forced, f"{forced} (set by RBM_PRECISION)"
-    ways = _ways_to_sweep(n_visible, n_hidden, chains, device)
-    seconds = {name: _fastest(sweeps, device) for name, sweeps in ways.items()}
+    seconds: dict[str, float] = {}
+    chains = min(chains, _TIMED_CHAINS)
+    for name, (work, sweeps) in _ways_to_sweep(n_visible, n_hidden, chains, device).items():
+        seconds[name] = _fastest(work, device, sweeps * min(seconds.values(), default=math.inf)) / sweeps
     chosen = min(seconds, key=lambda name: seconds[name] / (0.7 if name == "bfloat16" else 1.0))
     timing = ", ".join(f"{name} {1e3 * s:.2f} ms" for name, s in seconds.items())
-    return chosen, f"{chosen} ({_TIMED_SWEEPS} sweeps at this run's shapes: {timing})"
+    return chosen, f"{chosen} (a sweep of {chains} chains: {timing})"
 
 
-def _ways_to_sweep(V: int, H: int, chains: int, device: torch.device) -> dict[str, Callable[[], object]]:
-    """name -> a function that makes _TIMED_SWEEPS sweeps of a model without weights, from a state of its own.
+def _ways_to_sweep(
+    V: int, H: int, chains: int, device: torch.device
+) -> dict[str, tuple[Callable[[], object], int]]:
+    """name -> a function that sweeps chains of a model without weights, and how many sweeps it makes.
 
     A tenth of its pixels and two fifths of its hidden units toss a coin; the others never change. So 5 % and 20 % flip
     in a sweep, of 13 % and 49 % that are on, as in the middle of training on MNIST.
@@ -73,25 +79,29 @@ def _ways_to_sweep(V: int, H: int, chains: int, device: torch.device) -> dict[st
             h.new_empty(chains, V),
         )
 
-        def sweeps() -> None:
-            for _ in range(_TIMED_SWEEPS):
-                rng.bernoulli(torch.mm(h, W.T, out=y), vbias, out=v)
-                rng.bernoulli(torch.mm(v, W, out=x), hbias, out=h)
+        def sweep() -> None:
+            rng.bernoulli(torch.mm(h, W.T, out=y), vbias, out=v)
+            rng.bernoulli(torch.mm(v, W, out=x), hbias, out=h)
 
-        return sweeps
+        return sweep
 
-    ways = {str(d).removeprefix("torch."): products(d) for d in (torch.float32, torch.bfloat16)}
+    ways = {str(d).removeprefix("torch."): (products(d), 1) for d in (torch.float32, torch.bfloat16)}
     if device.type != "cpu":
         return ways
     rows = flipped_rows(torch.zeros(V, H))
     v = (vbias > 0).to(torch.uint8).repeat(chains, 1)
-    return {"differences": lambda: flip_sweeps(rows, vbias, hbias, v, _TIMED_SWEEPS, rng), **ways}
+    # As many sweeps as an update makes, which begins with a full sum.
+    flips = (lambda: flip_sweeps(rows, vbias, hbias, v, _SWEEPS, rng)), _SWEEPS
+    return {"differences": flips, **ways}
 
 
-def _fastest(work: Callable[[], object], device: torch.device) -> float:
-    """Seconds of the fastest of a few calls, after one that warms up: noise only ever adds."""
-    best, begun = float("inf"), time.perf_counter()
+def _fastest(work: Callable[[], object], device: torch.device, rival: float) -> float:
+    """Seconds of the fastest of a few calls, after one that warms up: noise only ever adds.
+
+    rival: seconds of the fastest other way. One that takes five times as long is not called again.
+    """
     work()
+    best, begun = math.inf, time.perf_counter()
     while True:
         start = time.perf_counter()
         work()
@@ -99,5 +109,5 @@ def _fastest(work: Callable[[], object], device: torch.device) -> float:
             torch.cuda.synchronize(device)
         now = time.perf_counter()
         best = min(best, now - start)
-        if now - begun > _TIMED_S:
+        if now - begun > _TIMED_S or best > 5 * rival:
             return best

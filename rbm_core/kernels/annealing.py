@@ -103,10 +103,10 @@ def _growth(x, bias, beta, beta_next):
     for i in range(bias.shape[0]):
         z = x[i] + bias[i]
         size = -abs(z)
-        total += step * max(z, float32(0.0)) + (
-            _log1p_unit(_exp(max(beta_next * size, float32(-80.0))))
-            - _log1p_unit(_exp(max(beta * size, float32(-80.0))))
-        )
+        # log(1 + e′) − log(1 + e) = log(1 + (e′ − e) / (1 + e)) with e = e^−β|z|.
+        e = _exp(max(beta * size, float32(-80.0)))
+        ratio = (_exp(max(beta_next * size, float32(-80.0))) - e) / (float32(1.0) + e)
+        total += step * max(z, float32(0.0)) + _log1p_unit(ratio)
     return float64(total)
 
 

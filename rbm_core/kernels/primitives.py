@@ -100,7 +100,7 @@ def _exp(y):
 
 @njit(inline="always")
 def _log1p_unit(e):
-    """log(1 + e) for e in [0, 1], from 2·atanh(e / (2 + e)): absolute error below 1e-7."""
+    """log(1 + e) for e in [−½, 1], from 2·atanh(e / (2 + e)): absolute error below 1e-7."""
     s = e / (float32(2.0) + e)
     q = s * s
     p = float32(1.0 / 13.0)
