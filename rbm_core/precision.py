@@ -4,6 +4,7 @@ import math
 import os
 import time
 from collections.abc import Callable
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -29,10 +30,10 @@ def pick_precision(n_visible: int, n_hidden: int, chains: int, device: torch.dev
 
     'differences' (`kernels.chains`, CPU alone) adds the rows of W whose units flipped; the others multiply by W in that
     format. Which is fastest depends on the processor: those without bfloat16 instructions emulate it slowly. So each is
-    timed, after a warm-up, over sweeps of units that flip as often as a trained model's. bfloat16
-    rounds weights to 8 bits, so it has to be clearly faster. The outcome is for the caller to keep: timed again, it may
-    differ. RBM_PRECISION stands for the outcome: the tests run as on another processor with it. Raises ValueError if it
-    is none of the three.
+    timed, after a warm-up, over sweeps of units that flip as often as a trained model's. bfloat16 rounds weights to 8
+    bits, so it has to be clearly faster. The outcome is for the caller to keep: another process may find another one.
+    RBM_PRECISION stands for the outcome: the tests run as on another processor with it. Raises ValueError if it is none
+    of the three.
     """
     if n_visible * n_hidden * chains < _TOO_SMALL:
         return "float32", "float32 (products this small take no time in any precision)"
@@ -43,8 +44,13 @@ def pick_precision(n_visible: int, n_hidden: int, chains: int, device: torch.dev
                 "unset it to have it timed"
             )
         return forced, f"{forced} (set by RBM_PRECISION)"
+    return _timed(n_visible, n_hidden, min(chains, _TIMED_CHAINS), device)
+
+
+@lru_cache
+def _timed(n_visible: int, n_hidden: int, chains: int, device: torch.device) -> tuple[str, str]:
+    """`pick_precision` by timing, once a process: what is asked again gets the same answer."""
     seconds: dict[str, float] = {}
-    chains = min(chains, _TIMED_CHAINS)
     for name, (work, sweeps) in _ways_to_sweep(n_visible, n_hidden, chains, device).items():
         seconds[name] = _fastest(work, device, sweeps * min(seconds.values(), default=math.inf)) / sweeps
     chosen = min(seconds, key=lambda name: seconds[name] / (0.7 if name == "bfloat16" else 1.0))

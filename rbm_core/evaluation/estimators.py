@@ -26,7 +26,7 @@ from rbm_core.likelihood.ais import (
     temperatures,
     tempered_samples,
 )
-from rbm_core.likelihood.annealing import AISResult, Annealing, Direction
+from rbm_core.likelihood.annealing import AISResult, Annealing, Direction, sweep_precision
 from rbm_core.likelihood.exact import exact_log_z
 from rbm_core.likelihood.ladder import Tempered
 from rbm_core.likelihood.pseudo import stochastic_pseudo_log_likelihood
@@ -170,6 +170,9 @@ def _anneal(
         job.progress |= {"rounds": [], "log_weights": {}, "trace": {}, "done": 0}
     else:
         tensors, first = saved[0], int(saved[1]["stage"])
+    # Chosen once: an annealing that is taken up again goes on as it began.
+    precision = saved[1]["annealing"]["precision"] if saved else settings["precision"]
+    settings = {**settings, "precision": sweep_precision(subject.rbm, settings["n_chains"], precision)}
     starts = tensors.get("starts")
     if "reverse" in directions and starts is None:
         job.show("Settling the chains that reverse AIS begins at.", force=True)

@@ -27,7 +27,7 @@ from rbm_core.kernels.threads import group_size, on_all_threads
 from rbm_core.precision import PRECISIONS, pick_precision, torch_dtype
 from rbm_core.rbm import RBM, ShapeError
 
-__all__ = ["AISResult", "Annealing", "Direction"]
+__all__ = ["AISResult", "Annealing", "Direction", "sweep_precision"]
 
 Direction = Literal["forward", "reverse"]
 
@@ -96,7 +96,7 @@ class Annealing:
             raise ShapeError(f"chains must have shape (chains, {rbm.n_visible}), got {tuple(v.shape)}")
         rbm.check_finite()
         self.rbm, self.betas = rbm, np.asarray(betas, np.float64)
-        self.precision = _pick_precision(rbm, len(v), precision)
+        self.precision = sweep_precision(rbm, len(v), precision)
         self.dtype = torch_dtype(self.precision)
         self.seed, self.stream = seed, stream
         self.position = 0
@@ -342,7 +342,8 @@ class _FlippedPart(_Part):
         self.v.copy_(v)
 
 
-def _pick_precision(rbm: RBM, n_chains: int, precision: str) -> str:
+def sweep_precision(rbm: RBM, n_chains: int, precision: str) -> str:
+    """The precision itself, or what 'auto' stands for with this model: who stops and goes on keeps it."""
     known = (*PRECISIONS, "float64")
     if precision not in ("auto", *known):
         raise ValueError(f"precision must be auto, {', '.join(known)}, got {precision!r}")

@@ -120,7 +120,14 @@ class OnlineLogZ:
         if enumerated_units(rbm) <= _EXACT_UNITS:
             return exact_log_z(rbm), 0.0
         if step == 0 and self.plan:
-            young = ais(rbm, betas=_UNTRAINED, n_chains=_CHAINS, base_vbias=self._base, seed=self._seed)
+            young = ais(
+                rbm,
+                betas=_UNTRAINED,
+                n_chains=_CHAINS,
+                base_vbias=self._base,
+                seed=self._seed,
+                precision=precision,
+            )
             self._begun = -free_energy - young.log_z
         due = [n for at, n in self.plan.items() if self._step < at <= step]
         self._step = step
