@@ -22,7 +22,7 @@ from rbm_core.runs.evaluation_record import ESTIMATORS
 def evaluate(
     run: RunName,
     estimator: Annotated[
-        str, typer.Option(help=" ".join(f"{name}: {says}" for name, says in ESTIMATORS.items()))
+        str, typer.Option(help=" ".join(f"{name}: {words.says}" for name, words in ESTIMATORS.items()))
     ] = "bracket",
     snapshot: Annotated[
         int | None, typer.Option(help="Snapshot to judge, by step; default the newest.")

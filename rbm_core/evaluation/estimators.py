@@ -135,11 +135,11 @@ def _walked(round_trips: int) -> dict[str, Any]:
 
 BY_NAME: dict[str, Estimator] = {
     "bracket": bracket,
+    "mixing": mixing,
     "ais": forward_ais,
     "reverse": reverse_ais,
     "exact": exact,
     "pseudo": pseudo,
-    "mixing": mixing,
     "ladder": ladder,
 }
 """Of every name in runs.evaluation_record.ESTIMATORS, what computes it."""

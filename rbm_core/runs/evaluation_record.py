@@ -11,21 +11,57 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rbm_core.runs.files import RunError, lock_is_held, read_object
 
-__all__ = ["ESTIMATORS", "evaluation_folder", "evaluation_id", "list_evaluations", "read_evaluation"]
+__all__ = ["ESTIMATORS", "Words", "evaluation_folder", "evaluation_id", "list_evaluations", "read_evaluation"]
 
-ESTIMATORS: dict[str, str] = {
-    "bracket": "Annealed importance sampling (AIS), forward and in reverse: log Z from both sides, and a verdict.",
-    "ais": "Forward AIS alone: fast, and errs towards too high a likelihood.",
-    "reverse": "Reverse AIS alone: errs towards too low a likelihood.",
-    "exact": "Enumeration, for models with a layer of at most 28 units: no error bar needed.",
-    "pseudo": "Pseudo-likelihood: each pixel given all the others; needs no log Z.",
-    "mixing": "Samples against sampling time: does the model still look right past k sweeps?",
-    "ladder": "Parallel tempering from independent pixels to the model: log Z by another way than AIS.",
+
+class Words(NamedTuple):
+    """What an estimator is called: as a choice, in a table, and in one sentence that says what it does."""
+
+    title: str
+    short: str
+    says: str
+
+
+ESTIMATORS: dict[str, Words] = {
+    "bracket": Words(
+        "Log-likelihood, from both sides",
+        "AIS, both sides",
+        "Annealed importance sampling (AIS), forward and in reverse: log Z from both sides, and a verdict.",
+    ),
+    "mixing": Words(
+        "Mixing and sample quality",
+        "mixing",
+        "Samples against sampling time: does the model still look right past k sweeps?",
+    ),
+    "ais": Words(
+        "Forward AIS alone",
+        "AIS, forward",
+        "Forward AIS alone: fast, and errs towards too high a likelihood.",
+    ),
+    "reverse": Words(
+        "Reverse AIS alone", "AIS, reverse", "Reverse AIS alone: errs towards too low a likelihood."
+    ),
+    "exact": Words(
+        "Exact, by counting",
+        "exact",
+        "Enumeration, for models with a layer of at most 28 units: no error bar needed.",
+    ),
+    "pseudo": Words(
+        "Pseudo-likelihood",
+        "pseudo-likelihood",
+        "Pseudo-likelihood: each pixel given all the others; needs no log Z.",
+    ),
+    "ladder": Words(
+        "Log-likelihood, by parallel tempering",
+        "tempering",
+        "Parallel tempering from independent pixels to the model: log Z by another way than AIS.",
+    ),
 }
+"""The estimators in the order in which a page offers them; evaluation/estimators.py computes them."""
 
 
 def evaluation_id(step: int, estimator: str, settings: Mapping[str, Any]) -> str:

@@ -29,9 +29,9 @@ def ask(reader: RunReader, steps: list[int]) -> None:
     estimator = what.selectbox(
         "What to measure",
         estimators,
-        format_func=lambda e: texts.TITLES[e],
+        format_func=lambda e: ESTIMATORS[e].title,
         key=ESTIMATOR,
-        help="\n\n".join(f"**{texts.TITLES[e]}** — {ESTIMATORS[e]}" for e in estimators),
+        help="\n\n".join(f"**{ESTIMATORS[e].title}** — {ESTIMATORS[e].says}" for e in estimators),
     )
     step = choose_step(when, reader, steps)
     with how:
@@ -48,7 +48,7 @@ def ask(reader: RunReader, steps: list[int]) -> None:
         kwargs=settings,
     )
     way = texts.WAYS.get(estimator)
-    st.caption(texts.HOW_AIS_WORKS + way if way else ESTIMATORS[estimator])
+    st.caption(texts.HOW_AIS_WORKS + way if way else ESTIMATORS[estimator].says)
 
 
 def offered(reader: RunReader) -> list[str]:
@@ -58,7 +58,7 @@ def offered(reader: RunReader) -> list[str]:
     if not units_of(config).real:
         shape = (reader.config().get("data") or {}).get("image_shape") or [smaller]
         smaller = min(smaller, int(np.prod(shape)))
-    return [e for e in texts.TITLES if e != "exact" or smaller <= EXACT_UNITS]
+    return [e for e in ESTIMATORS if e != "exact" or smaller <= EXACT_UNITS]
 
 
 def choose_step(place: Any, reader: RunReader, steps: list[int]) -> int:

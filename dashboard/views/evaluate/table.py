@@ -8,8 +8,8 @@ import streamlit as st
 from dashboard import data
 from dashboard.ui.charts import plain_number, table_button
 from dashboard.ui.texts import plain, sentence
-from dashboard.views.evaluate.texts import KINDS
 from rbm_core.runs import RunError
+from rbm_core.runs.evaluation_record import ESTIMATORS
 
 # Columns of numbers, with the digits after the point.
 DIGITS = {"step": 0, "test": 2, "train": 2, "valid": 2, "stderr": 2, "log Z": 2, "ess": 0, "pseudo test": 2}
@@ -42,11 +42,12 @@ def rows_of(run: str) -> list[dict[str, Any]]:
 
 def cells(run: str, row: dict[str, Any]) -> dict[str, Any]:
     settings = row.get("settings") or {}
+    estimator = str(row.get("estimator", ""))
     temperatures = str(settings.get("betas", "")).replace("salakhutdinov-murray", "14500")
     return {
         "run": run,
         "step": row.get("step"),
-        "estimator": KINDS.get(str(row.get("estimator")), row.get("estimator")),
+        "estimator": ESTIMATORS[estimator].short if estimator in ESTIMATORS else estimator,
         "test": row.get("test_nats"),
         "stderr": row.get("stderr"),
         "believed": {"True": "yes", "False": "no"}.get(str(row.get("trusted")), "–"),

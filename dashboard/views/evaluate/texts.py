@@ -5,25 +5,8 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from dashboard.figures.numbers import minus
+from rbm_core.runs.evaluation_record import ESTIMATORS
 
-TITLES = {
-    "bracket": "Log-likelihood, from both sides",
-    "mixing": "Mixing and sample quality",
-    "ais": "Forward AIS alone",
-    "reverse": "Reverse AIS alone",
-    "exact": "Exact, by counting",
-    "pseudo": "Pseudo-likelihood",
-    "ladder": "Log-likelihood, by parallel tempering",
-}
-KINDS = {
-    "bracket": "AIS, both sides",
-    "ais": "AIS, forward",
-    "reverse": "AIS, reverse",
-    "exact": "exact",
-    "pseudo": "pseudo-likelihood",
-    "mixing": "mixing",
-    "ladder": "tempering",
-}
 CARE = {  # the temperatures to ask for
     "1000": "1,000 temperatures: a quick look",
     "adaptive": "5,000, placed with care: some 10 s",
@@ -51,7 +34,8 @@ WAYS = {  # the end of that sentence, and which way the estimate errs
 
 def title(one: dict[str, Any]) -> str:
     """What an evaluation estimates."""
-    return TITLES.get(one["estimator"], one["estimator"])
+    name = one["estimator"]
+    return ESTIMATORS[name].title if name in ESTIMATORS else name
 
 
 def question(one: dict[str, Any]) -> str:

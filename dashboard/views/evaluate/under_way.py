@@ -94,7 +94,7 @@ def _bar(running: dict[str, Any]) -> None:
     tail = f" About {duration(left)} left." if texts.is_number(left) and left > 1 else ""
     bar, stop = st.columns([6, 1], vertical_alignment="center")
     stage = running.get("stage", "Starting.")
-    bar.progress(_share(running), text=f"{texts.TITLES[running['estimator']]}: {stage}{tail}")
+    bar.progress(_share(running), text=f"{texts.title(running)}: {stage}{tail}")
     if stop.button(
         "Interrupt", icon=":material/pause:", help="Saves what is done; Evaluate goes on from there."
     ):
