@@ -45,7 +45,7 @@ def _path_and_birth(name: str) -> tuple[Path, int]:
 
 
 def reader(name: str) -> runs_reader.RunReader:
-    """The run's reader, shared by all browser tabs; RunError in one sentence if there is no such run.
+    """The run's reader, shared by all browser tabs; raises RunError in one sentence if there is no such run.
 
     A run deleted and made again under the same name gets a new reader.
     """
@@ -54,7 +54,7 @@ def reader(name: str) -> runs_reader.RunReader:
 
 
 def snapshot(name: str, step: int) -> Snapshot:
-    """The recorded state after `step` updates; SnapshotError in one sentence if it cannot be read."""
+    """The recorded state after `step` updates; raises SnapshotError in one sentence if it cannot be read."""
     path, born = _path_and_birth(name)
     return _snapshots().get((path, born, step), lambda: _reader(str(path), born).snapshot(step))
 
@@ -117,29 +117,29 @@ def new_name(config: RunConfig, kind: str) -> str:
 
 
 def check_new_name(name: str) -> None:
-    """RunError in one sentence if no new run can have this name."""
+    """Raises RunError in one sentence if no new run can have this name."""
     store.check_name(name)
     if (store.runs_root() / name).exists():
         raise RunError(f"there is a run {name!r} already")
 
 
 def rename(name: str, new: str) -> None:
-    """Gives the run another name; RunError in one sentence if it cannot have it."""
+    """Gives the run another name; raises RunError in one sentence if it cannot have it."""
     store.rename_run(store.runs_root(), name, new)
 
 
 def delete(name: str) -> None:
-    """Removes the run for good; RunError in one sentence if it cannot go."""
+    """Removes the run for good; raises RunError in one sentence if it cannot go."""
     store.delete_run(store.runs_root(), name)
 
 
 def notes(name: str) -> runs_notes.Notes:
-    """Tags and note of the run; RunError in one sentence if they cannot be read."""
+    """Tags and note of the run; raises RunError in one sentence if they cannot be read."""
     return runs_notes.read_notes(store.resolve(store.runs_root(), name))
 
 
 def write_notes(name: str, tags: Sequence[str], note: str) -> runs_notes.Notes:
-    """Replaces tags and note of the run; RunError in one sentence if they are out of bounds."""
+    """Replaces tags and note of the run; raises RunError in one sentence if they are out of bounds."""
     return runs_notes.write_notes(store.resolve(store.runs_root(), name), runs_notes.Notes(tuple(tags), note))
 
 

@@ -1,6 +1,6 @@
 """The engine of RBM Observatory: train, sample and measure Restricted Boltzmann Machines on CPU or CUDA.
 
-Names are loaded when first asked for, so that readers of a run folder do not wait for torch.
+A name is imported at its first use, so that reading a run folder does not wait for torch.
 """
 
 from importlib import import_module

@@ -1,6 +1,6 @@
-"""How well a model samples and how good the samples are: mixing, memorising, closeness to the data, dead units.
+"""How well a model's chains mix, how near its samples are to the data, and how many hidden units are dead.
 
-Nothing here needs Z, and likelihood shows none of it.
+Nothing here needs Z, and none of it can be read from the likelihood.
 """
 
 import math
@@ -32,10 +32,10 @@ __all__ = [
 
 
 def autocorrelation(series: np.ndarray) -> np.ndarray:
-    """ρ(t) at lags 0 … T − 1 of T recordings of N chains, their covariances pooled. (T, N) or (T,) -> (T,).
+    """ρ(t) at lags 0 … T − 1 of T recordings of N chains, from the sum of their covariances. (T, N) or (T,) -> (T,).
 
-    Deviations are from the mean over all chains, so chains stuck in different modes show as correlation that
-    stays. A constant series has ρ = 1 at every lag.
+    Deviations are taken from the mean over all chains: if chains are stuck in different modes, ρ does not fall to 0.
+    A constant series has ρ = 1 at every lag.
     """
     x = np.asarray(series, np.float64)
     x = x[:, None] if x.ndim == 1 else x.reshape(len(x), -1)
@@ -45,15 +45,15 @@ def autocorrelation(series: np.ndarray) -> np.ndarray:
     n, size = len(x), 1 << (2 * len(x) - 1).bit_length()
     spectrum = np.fft.rfft(x, size, axis=0)
     covariance = np.fft.irfft((spectrum * spectrum.conj()).real, size, axis=0)[:n].sum(1)
-    covariance /= np.arange(n, 0, -1)  # without bias towards 0 at long lags
+    covariance /= np.arange(n, 0, -1)  # a sum over fewer pairs at longer lags: no bias towards 0
     return covariance / covariance[0] if covariance[0] > 0 else np.ones(n)
 
 
 def autocorrelation_time(series: np.ndarray, window: float = 5.0) -> float:
-    """τ = 1 + 2 Σ ρ(t), in recordings: how many of them are worth one independent draw; infinite for a constant.
+    """τ = 1 + 2 Σ ρ(t): the number of recordings that are worth one independent draw; infinite for a constant series.
 
-    The sum ends at the first lag M ≥ window · τ(M) (Sokal 1997). An estimate above a fiftieth of the length
-    of the series is itself unreliable, and low. series: (T, N) or (T,).
+    The sum ends at the first lag M ≥ window · τ(M) (Sokal 1997). An estimate above T/50 is unreliable, and usually too
+    low. series: (T, N) or (T,).
     """
     rho = autocorrelation(series)
     if np.all(rho == 1.0):
@@ -69,17 +69,17 @@ def effective_sample_size(series: np.ndarray) -> float:
 
 
 def flips_per_sweep(before: Tensor, after: Tensor) -> float:
-    """The fraction of binary units that one sweep changed. Both (N, V)."""
+    """The share of binary units that differ between the states before and after a sweep, both (N, V)."""
     return float((before != after).float().mean())
 
 
 def sampling_times(
     rbm: RBM, start: Tensor, times: Sequence[int], *, seed: int = 0, stream: str = "sampling-time"
 ) -> Iterator[tuple[int, Tensor]]:
-    """(t, v (N, V)) after each of these numbers of sweeps, in rising order, of chains that begin at `start`.
+    """(t, v (N, V)): the states of chains that begin at `start`, after each of these numbers of sweeps, which ascend.
 
-    From noise and well past the k of training this exposes models that only look right at exactly k sweeps
-    (Decelle, Furtlehner & Seoane 2021).
+    Started from noise and run far beyond the k sweeps of training, the chains show whether the samples are right only
+    after exactly k sweeps (Decelle, Furtlehner & Seoane 2021). Raises ValueError for times that do not ascend from 0.
     """
     if list(times) != sorted(set(times)) or (times and times[0] < 0):
         raise ValueError(f"sampling times must rise from 0 or more, got {list(times)}")
@@ -95,17 +95,18 @@ def sampling_times(
 
 
 class SampleAccuracy(tuple[float, float]):
-    """(truth, synthetic) halves of the adversarial accuracy; each is ½ where samples and data are alike."""
+    """The two halves (truth, synthetic) of the adversarial accuracy; each is ½ if samples and data are alike."""
 
     @property
     def truth(self) -> float:
-        """The share of data cases whose nearest neighbour is a data case: above ½, samples miss something."""
+        """The share of data cases whose nearest neighbour is a data case. Above ½: some data have no samples nearby."""
         return self[0]
 
     @property
     def synthetic(self) -> float:
-        """The share of samples whose nearest neighbour is a sample: above ½, samples are bunched or off the
-        data; below ½, they copy it.
+        """The share of samples whose nearest neighbour is a sample.
+
+        Above ½: the samples lie close together, or far from the data. Below ½: they copy the data.
         """
         return self[1]
 
@@ -115,10 +116,10 @@ class SampleAccuracy(tuple[float, float]):
 
 
 def adversarial_accuracy(samples: Tensor, data: Tensor) -> SampleAccuracy:
-    """AA_TS of as many samples as data cases, both (N, V): how often a nearest neighbour tells them apart.
+    """AA_TS of N samples and N data cases, both (N, V): the shares of cases whose nearest neighbour is of their kind.
 
-    Yale et al. 2020, "Generation and evaluation of privacy preserving synthetic health data". Compare with
-    the value for held-out data in place of samples: it scatters about ½ by 1/√N.
+    Source: Yale et al. 2020, "Generation and evaluation of privacy preserving synthetic health data". Held-out data in
+    place of samples give values that scatter about ½ by 1/√N. Raises ShapeError for arrays of different shapes.
     """
     if samples.shape != data.shape or len(samples) < 2:
         raise ShapeError(
@@ -132,17 +133,17 @@ def adversarial_accuracy(samples: Tensor, data: Tensor) -> SampleAccuracy:
     halves = []
     for own, other in ((within_data, across), (within_samples, across.T)):
         nearest_own, nearest_other = own.min(1).values, other.min(1).values
-        # Binary images tie often; a tie is no evidence and counts one half.
+        # Distances between binary images are often equal; an equal pair counts one half.
         wins = (nearest_own < nearest_other).double() + 0.5 * (nearest_own == nearest_other).double()
         halves.append(float(wins.mean()))
     return SampleAccuracy(halves)
 
 
 def nearest_case(samples: Tensor, train: Tensor) -> tuple[Tensor, Tensor]:
-    """The training case nearest to each sample: (index (N,), squared distance (N,)). Between binary images the
-    squared distance is the number of pixels that differ.
+    """The training case nearest to each sample: (index (N,), squared distance (N,)).
 
-    A sample at distance 0, or nearer than held-out cases usually are, is remembered rather than invented.
+    Between binary images the squared distance is the number of pixels that differ. A sample that is nearer to a
+    training case than held-out cases are is a copy of it.
     """
     index, distance = [], []
     for part in samples.split(1000):
@@ -153,7 +154,7 @@ def nearest_case(samples: Tensor, train: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
-    """‖aᵢ − bⱼ‖² (A, B), by one matrix product; whole numbers stay exact."""
+    """‖aᵢ − bⱼ‖² (A, B) by one matrix product, which is exact for 0/1 states."""
     a, b = a.float(), b.float()
     return ((a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * (a @ b.T)).clamp_(min=0)
 
@@ -162,12 +163,12 @@ def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
 
 
 def dead_units(mean_hidden: np.ndarray | Tensor) -> int:
-    """Hidden units on for less than 1 % of the cases. mean_hidden: (H,), mean probabilities over the data."""
+    """The number of hidden units with a mean p(h=1|v) below 1 %. mean_hidden: (H,), the means over the data."""
     return int((mean_hidden < DEAD).sum())
 
 
 def saturated_units(mean_hidden: np.ndarray | Tensor) -> int:
-    """Hidden units on for more than 99 % of the cases."""
+    """The number of hidden units with a mean p(h=1|v) above 99 %. mean_hidden: (H,), the means over the data."""
     return int((mean_hidden > SATURATED).sum())
 
 

@@ -1,8 +1,8 @@
-"""A machine small enough to be exact: every state is counted, so nothing is estimated unless asked for.
+"""A model so small that its states can be enumerated: log Z, probabilities and gradients are exact.
 
-Pure numpy in float64, no torch: the app's own process teaches with it. Bernoulli units; states are numbered
-as binary numbers whose first unit is the highest bit. Sums run over the smaller layer, so the largest
-machine here, 16 visible and 12 hidden units, sums 4,096 terms.
+NumPy in float64 without torch, since the app's process uses it for the Learn page. All units are Bernoulli. A state's
+number is the binary number whose highest bit is the first unit. Sums run over the states of the smaller layer: the
+largest model here has 16 visible and 12 hidden units and sums 4,096 terms.
 """
 
 from collections.abc import Iterator
@@ -11,41 +11,35 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-METHODS = {"exact": 0, "cd1": 1, "cd10": 10, "pcd": 1}
-"""Sweeps of the negative phase's chains in one update; the exact gradient needs no chain."""
-MOST_VISIBLE, MOST_HIDDEN = 16, 12
-N_CHAINS = 96  # of an update; a multiple of the cases of every data set below
-N_CARRIED = 960  # persistent chains carried along beside the learning; PCD learns from the first N_CHAINS
-SHOWN_CHAINS = 8  # whose every half step is kept
+from rbm_core import rbm_numpy
+from rbm_core.rbm_numpy import softplus
+from rbm_core.visible import sigmoid
 
-_INITIAL, _START, _UPDATE, _COMPARE, _WALK = range(5)  # the streams of chance drawn from one seed
+METHODS = {"exact": 0, "cd1": 1, "cd10": 10, "pcd": 1}
+"""The methods of learning, and the sweeps that chains make in one update; the exact gradient needs no chain."""
+MOST_VISIBLE, MOST_HIDDEN = 16, 12
+N_CHAINS = 96  # chains of an update; a multiple of the number of cases of every data set that Learn offers
+N_CARRIED = 960  # persistent chains that every update moves on; PCD learns from the first N_CHAINS of them
+SHOWN_CHAINS = 8  # chains whose every half step the page shows
+
+_INITIAL, _START, _UPDATE, _COMPARE, _WALK = range(5)  # the random streams of one seed
 
 
 class TinyError(ValueError):
-    """A machine or a method that cannot be; one sentence with the way out."""
+    """A size or a method that this module does not have; one sentence with the way out."""
 
 
 @lru_cache(maxsize=16)
 def states(n: int) -> np.ndarray:
-    """(2ⁿ, n) float64, not to be written to: every state of n binary units, by their binary numbers."""
+    """Every state of n binary units in the order of its number, (2ⁿ, n) float64; the array is read-only."""
     bits = ((np.arange(2**n)[:, None] >> np.arange(n)[::-1]) & 1).astype(np.float64)
     bits.flags.writeable = False
     return bits
 
 
 def numbers(bits: np.ndarray) -> np.ndarray:
-    """(..., n) 0/1 -> (...) uint16: the place of each state in `states(n)`, n ≤ 16."""
+    """The number of each state, its place in `states(n)`. (..., n) of 0 and 1 -> (...) uint16; n ≤ 16."""
     return (bits @ (1 << np.arange(bits.shape[-1])[::-1])).astype(np.uint16)
-
-
-def softplus(x: np.ndarray) -> np.ndarray:
-    """log(1 + eˣ) without overflow."""
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
-
-
-def sigmoid(x: np.ndarray) -> np.ndarray:
-    """1 / (1 + e⁻ˣ) without overflow."""
-    return 0.5 * (1 + np.tanh(0.5 * x))
 
 
 def logsumexp(x: np.ndarray) -> float:
@@ -56,7 +50,7 @@ def logsumexp(x: np.ndarray) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Parameters:
-    """W (V, H), vbias (V,), hbias (H,): a machine's parameters, or statistics or a gradient of that shape."""
+    """W (V, H), vbias (V,), hbias (H,): a model's parameters, or statistics or a gradient of that shape."""
 
     W: np.ndarray
     vbias: np.ndarray
@@ -85,40 +79,40 @@ def angle(a: Parameters, b: Parameters) -> float:
 
 @dataclass(frozen=True, eq=False)
 class TinyRBM(Parameters):
-    """E(v,h) = −b·v − c·h − vᵀWh with all its states within reach."""
+    """E(v,h) = −b·v − c·h − vᵀWh of at most 16 visible and 12 hidden units."""
 
     @classmethod
     def initial(cls, n_visible: int, n_hidden: int, seed: int, weight_std: float = 0.1) -> "TinyRBM":
-        """Weights N(0, weight_std²), biases zero: nearly every picture equally likely.
+        """Weights drawn from N(0, weight_std²), and biases of zero: all pictures are nearly equally likely.
 
-        Raises TinyError beyond 16 visible or 12 hidden units, which can no longer be counted at once.
+        Raises TinyError beyond 16 visible or 12 hidden units, whose states are too many to hold at once.
         """
         for name, value, most in (("visible", n_visible, MOST_VISIBLE), ("hidden", n_hidden, MOST_HIDDEN)):
             if not 1 <= value <= most:
-                raise TinyError(f"a machine that is counted out has 1 to {most} {name} units, got {value}")
+                raise TinyError(f"a model whose states are counted has 1 to {most} {name} units, got {value}")
         W = _rng(seed, _INITIAL).normal(0, weight_std, (n_visible, n_hidden))
         return cls(W, np.zeros(n_visible), np.zeros(n_hidden))
 
     def free_energy(self, v: np.ndarray) -> np.ndarray:
         """F(v) = −b·v − Σⱼ softplus(cⱼ + (vW)ⱼ), in nats. v: (N, V). Returns (N,)."""
-        return -v @ self.vbias - softplus(v @ self.W + self.hbias).sum(-1)
+        return rbm_numpy.free_energies(self._model, v)
 
     def mean_h_from_v(self, v: np.ndarray) -> np.ndarray:
-        return sigmoid(v @ self.W + self.hbias)
+        return rbm_numpy.mean_hidden(self._model, v)
 
     def mean_v_from_h(self, h: np.ndarray) -> np.ndarray:
         return sigmoid(h @ self.W.T + self.vbias)
 
     def log_z(self) -> float:
-        """log Z in nats, summed over all states of the smaller layer."""
+        """log Z in nats: the sum over all states of the smaller layer."""
         return logsumexp(self._smaller_layer[1])
 
     def log_p_v(self) -> np.ndarray:
-        """(2^V,) log p(v) of every visible state, in nats, in the order of `states(V)`."""
+        """log p(v) in nats of every visible state in the order of `states(V)`, (2^V,)."""
         return -self.free_energy(states(len(self.vbias))) - self.log_z()
 
     def statistics(self) -> Parameters:
-        """⟨v h⟩, ⟨v⟩ and ⟨h⟩ under the model itself: the negative phase that every chain tries to reach."""
+        """⟨v h⟩, ⟨v⟩ and ⟨h⟩ under the model: the exact negative phase, which CD and PCD estimate by chains."""
         layer, log_weights = self._smaller_layer
         p = np.exp(log_weights - logsumexp(log_weights))
         if self._hidden_is_smaller:
@@ -130,7 +124,7 @@ class TinyRBM(Parameters):
     def statistics_of(self, v: np.ndarray) -> Parameters:
         """The means over cases v (N, V) of v p(h|v)ᵀ, v and p(h|v).
 
-        Probabilities, not samples, of the last hidden layer: lower variance (Hinton 2010, section 3).
+        p(h|v) in place of samples of h lowers the variance (Hinton 2010, section 3).
         """
         h = self.mean_h_from_v(v)
         return Parameters(v.T @ h / len(v), v.mean(0), h.mean(0))
@@ -138,13 +132,17 @@ class TinyRBM(Parameters):
     def moved(self, step: Parameters) -> "TinyRBM":
         return TinyRBM(self.W + step.W, self.vbias + step.vbias, self.hbias + step.hbias)
 
+    @cached_property
+    def _model(self) -> rbm_numpy.Parameters:
+        return rbm_numpy.Parameters(self.W, self.vbias, self.hbias)
+
     @property
     def _hidden_is_smaller(self) -> bool:
         return len(self.hbias) <= len(self.vbias)
 
     @cached_property
     def _smaller_layer(self) -> tuple[np.ndarray, np.ndarray]:
-        """All states of the smaller layer, and the log of what each sums to over the other."""
+        """All states of the smaller layer, and for each the log of exp(−E) summed over the other layer."""
         if self._hidden_is_smaller:
             h = states(len(self.hbias))
             return h, h @ self.hbias + softplus(h @ self.W.T + self.vbias).sum(-1)
@@ -158,13 +156,13 @@ def log_likelihood(rbm: TinyRBM, data: np.ndarray) -> float:
 
 
 def entropy(data: np.ndarray) -> float:
-    """−Σ p log p of the cases' own distribution, in nats: KL(data ‖ model) = −entropy − log-likelihood."""
+    """−Σ p log p of the cases' own distribution, in nats. KL(data ‖ model) = −entropy − log-likelihood."""
     p = np.unique(numbers(data), return_counts=True)[1] / len(data)
     return float(-(p * np.log(p)).sum())
 
 
 def exact_gradient(rbm: TinyRBM, data: np.ndarray) -> Parameters:
-    """∂ mean log p(v) / ∂(W, b, c) = ⟨v h⟩ under the data − ⟨v h⟩ under the model, and so for the biases."""
+    """∂ mean log p(v) / ∂W = ⟨v h⟩ under the data − ⟨v h⟩ under the model; with ⟨v⟩ and ⟨h⟩ for the biases."""
     return rbm.statistics_of(data) - rbm.statistics()
 
 
@@ -173,7 +171,7 @@ def _rng(seed: int, *stream: int) -> np.random.Generator:
 
 
 def walk(rbm: TinyRBM, v: np.ndarray, uniforms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Gibbs sweeps with given chance: a unit turns on where its uniform number is below its probability.
+    """Gibbs sweeps with given random numbers: a unit is 1 where its uniform number is below its probability.
 
     v: (N, V), the start. uniforms: (k, N, H + V) in [0, 1), hidden units first. Returns h (k, N, H) and
     v (k, N, V) after each sweep's half steps, float32.
@@ -194,7 +192,7 @@ def _uniforms(rng: np.random.Generator, k: int, n: int, rbm: TinyRBM) -> np.ndar
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """A machine while it learns: its parameters, how many updates made it, and the chains carried along."""
+    """A model that learns: its parameters after `step` updates, and the persistent chains then."""
 
     rbm: TinyRBM
     step: int
@@ -203,9 +201,10 @@ class State:
 
 @dataclass(frozen=True, eq=False)
 class UpdateInfo:
-    """One update of the state `before`: its statistics, and its chains where it ran any.
+    """One update of the state `before`: the statistics of both phases, and the chains of the negative phase.
 
-    starts (N_CHAINS, V), h and v (k, N_CHAINS, ·) after each sweep; empty for the exact gradient.
+    starts (N_CHAINS, V): where the chains began. h, v (k, N_CHAINS, ·): their states after each sweep. All three are
+    empty for the exact gradient, which needs no chain.
     """
 
     before: State
@@ -221,7 +220,7 @@ class UpdateInfo:
 
 
 def begin(n_visible: int, n_hidden: int, seed: int) -> State:
-    """The machine before its first update, its carried chains at fair coins."""
+    """The model before its first update; the units of its persistent chains are fair coin tosses."""
     rbm = TinyRBM.initial(n_visible, n_hidden, seed)
     carried = _rng(seed, _START).integers(0, 2, (N_CARRIED, n_visible)).astype(np.float32)
     return State(rbm, 0, carried)
@@ -232,8 +231,8 @@ def update(
 ) -> tuple[State, UpdateInfo]:
     """One full-batch update of gradient ascent on the log-likelihood.
 
-    method: exact, cd1, cd10 (chains start at the data) or pcd (chains go on where they were). The same state
-    and seed give the same update. Raises TinyError for another method.
+    method: exact; cd1 or cd10, whose chains start at the data; or pcd, whose chains go on from the update before. The
+    same state and seed give the same update. Raises TinyError for another method.
     """
     if method not in METHODS:
         raise TinyError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
@@ -261,10 +260,10 @@ def _repeated(data: np.ndarray, n: int) -> np.ndarray:
 def learn(
     data: np.ndarray, n_hidden: int, method: str, learning_rate: float, n_updates: int, seed: int
 ) -> Iterator[tuple[State, UpdateInfo]]:
-    """The state after each update and that update, n_updates times.
+    """The state after each of n_updates updates, with that update.
 
-    The learning rate falls linearly to zero (`rate_at`): at a constant one the last steps' noise stays in the
-    weights, and persistent chains fall behind a machine that never stops moving.
+    The learning rate falls linearly to zero (`rate_at`). At a constant rate the noise of the last updates stays in the
+    weights, and the persistent chains lag behind the model.
     """
     state = begin(data.shape[1], n_hidden, seed)
     for step in range(n_updates):
@@ -273,14 +272,14 @@ def learn(
 
 
 def rate_at(step: int, n_updates: int, learning_rate: float) -> float:
-    """The learning rate of the update from step to step + 1: linear, from learning_rate towards zero."""
+    """The rate of the update from step to step + 1: learning_rate · (1 − step / n_updates)."""
     return learning_rate * (1 - step / n_updates)
 
 
 def estimates(state: State, data: np.ndarray, n_chains: int, seed: int) -> dict[str, Parameters]:
-    """What CD-1, CD-10 and PCD each take for the gradient at this state, from n_chains chains.
+    """The gradient at this state as CD-1, CD-10 and PCD estimate it, by method, each from n_chains ≤ N_CARRIED chains.
 
-    n_chains ≤ N_CARRIED; few chains show the noise, many the bias that stays.
+    With few chains noise dominates the error; with many the bias remains.
     """
     rbm, rng = state.rbm, _rng(seed, _COMPARE, state.step)
     positive = rbm.statistics_of(data)
@@ -292,10 +291,10 @@ def estimates(state: State, data: np.ndarray, n_chains: int, seed: int) -> dict[
 
 
 def expected_cd_gradient(rbm: TinyRBM, data: np.ndarray, k: int) -> Parameters:
-    """The mean of CD-k's gradient over all chance: what remains of its error is bias alone.
+    """The expected value of CD-k's gradient, whose error is CD-k's bias.
 
-    Pushes the data's distribution through k sweeps of the whole transition matrix; for 2^(V+H) up to a
-    few million.
+    The data's distribution is multiplied k times by the transition matrix of a sweep, which has 2^(V+H) entries: a few
+    million at most.
     """
     vs, hs = states(len(rbm.vbias)), states(len(rbm.hbias))
     p_h = np.exp(_log_bernoulli(vs @ rbm.W + rbm.hbias, hs))
@@ -309,10 +308,10 @@ def expected_cd_gradient(rbm: TinyRBM, data: np.ndarray, k: int) -> Parameters:
 
 
 def _log_bernoulli(logits: np.ndarray, outcomes: np.ndarray) -> np.ndarray:
-    """(A, B): log p of each outcome (B, n) where units are on with the logits (A, n)."""
+    """log p of each outcome (B, n) of n units with each row of logits (A, n). Returns (A, B)."""
     return logits @ outcomes.T - softplus(logits).sum(-1, keepdims=True)
 
 
 def walk_chance(n_visible: int, n_hidden: int, n_sweeps: int, seed: int) -> np.ndarray:
-    """(n_sweeps, H + V) float32: the uniform numbers of one chain, the same for a machine of any age."""
+    """The uniform numbers of one chain, (n_sweeps, H + V) float32; the same after any number of updates."""
     return _rng(seed, _WALK).random((n_sweeps, n_hidden + n_visible), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""The scikit-learn face: an RBM as a transformer that fits into pipelines and grid searches."""
+"""An RBM as a scikit-learn transformer, for pipelines and grid searches."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,11 +19,11 @@ __all__ = ["BernoulliRBM"]
 
 
 class BernoulliRBM(TransformerMixin, BaseEstimator):
-    """Binary RBM trained by centred persistent contrastive divergence; same calls as scikit-learn's BernoulliRBM.
+    """A binary RBM trained by centred persistent contrastive divergence, with the methods of sklearn's BernoulliRBM.
 
-    X: (n_samples, n_features) in [0, 1]; grey values are binarised afresh at every update. The learning rate falls
-    to zero in a straight line over n_iter passes. Fitted: components_ (n_components, n_features),
-    intercept_hidden_, intercept_visible_, and rbm_, the model itself.
+    X: (n_samples, n_features) in [0, 1]; every update draws binary values anew with the grey values as probabilities.
+    The learning rate falls linearly to zero over n_iter passes over X. Attributes after `fit`: components_
+    (n_components, n_features), intercept_hidden_, intercept_visible_, and rbm_, the model.
     """
 
     def __init__(
@@ -50,8 +50,10 @@ class BernoulliRBM(TransformerMixin, BaseEstimator):
     def fit(
         self, X: Any, y: Any = None, *, callback: Callable[[Training], None] | None = None
     ) -> "BernoulliRBM":
-        """Learn from X. callback(training) runs after every pass. ValueError, one sentence, for settings or values of
-        X that cannot be learned from.
+        """Trains a new model on X; callback(training) is called after every pass over X.
+
+        Raises ValueError, in one sentence, for invalid settings, for values of X that are not in [0, 1], and if
+        training diverges.
         """
         X = self._checked(X, reset=True)
         shape = (1, X.shape[1])
@@ -69,7 +71,7 @@ class BernoulliRBM(TransformerMixin, BaseEstimator):
                 device=self.device,
             )
         except ConfigError as error:
-            # The engine's names, where scikit-learn's are others.
+            # The error names the engine's setting; the user knows it by scikit-learn's name.
             field, rest = str(error).split(maxsplit=1)
             own = {"n_hidden": "n_components", "epochs": "n_iter", "seed": "random_state"}
             name = field.removesuffix(":")
@@ -96,17 +98,17 @@ class BernoulliRBM(TransformerMixin, BaseEstimator):
         return X
 
     def transform(self, X: Any) -> np.ndarray:
-        """p(h = 1 | v) of each row, (n_samples, n_components)."""
+        """p(h = 1 | v) of each row of X, (n_samples, n_components)."""
         check_is_fitted(self)
         return self.rbm_.mean_h_from_v(torch.from_numpy(self._checked(X))).numpy()
 
     def free_energy(self, X: Any) -> np.ndarray:
-        """F(v) of each row in nats, (n_samples,)."""
+        """F(v) of each row of X in nats, (n_samples,)."""
         check_is_fitted(self)
         return self.rbm_.free_energy(torch.from_numpy(self._checked(X))).numpy()
 
     def score_samples(self, X: Any) -> np.ndarray:
-        """log p(v) of each row in nats, with log Z by annealed importance sampling, computed once after fitting."""
+        """log p(v) of each row of X in nats; log Z is estimated once after fitting, by annealed importance sampling."""
         check_is_fitted(self)
         if not hasattr(self, "log_z_"):
             from rbm_core.likelihood import ais
@@ -115,11 +117,11 @@ class BernoulliRBM(TransformerMixin, BaseEstimator):
         return -self.free_energy(X) - self.log_z_
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Mean log p(v) in nats: higher is better, so grid searches can use it as it is."""
+        """The mean log p(v) in nats. Higher is better, as grid searches expect."""
         return float(self.score_samples(X).mean())
 
     def gibbs(self, X: Any, n_sweeps: int = 1, seed: int = 0) -> np.ndarray:
-        """States of chains that started at the rows of X, after n_sweeps sweeps, (n_samples, n_features)."""
+        """The states of chains that start at the rows of X, after n_sweeps Gibbs sweeps, (n_samples, n_features)."""
         check_is_fitted(self)
         chain = gibbs.from_images(self.rbm_, torch.from_numpy(self._checked(X)))
         return gibbs.sweep(self.rbm_, chain, Rng(seed, "chains"), n_sweeps).v.numpy()

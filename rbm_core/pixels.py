@@ -1,21 +1,22 @@
 """Grey values of pictures and states of visible units, each worked out from the other: the only copy of these rules.
 
 A grey value x lies in [0, 1], 0 black and 1 white, and is stored as the byte round(255 x). Bernoulli visible units
-are 0 or 1: a grey value is tossed with its own odds, cut at one half, or, where a run says so, taken as it is.
+are 0 or 1: a unit is 1 with its grey value as probability, or where the grey value is at least one half; or, where a
+run is configured so, it takes the grey value itself.
 Gaussian visible units hold standardised values v = (x − mean) / std. NumPy alone; no torch, no files.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from rbm_core.visible import units_of
 
-__all__ = ["PixelScale", "as_bytes", "cut", "from_bytes", "grey_values", "prepared", "visible_states"]
+__all__ = ["PixelScale", "as_bytes", "cut", "from_bytes", "grey_values", "lit", "prepared", "visible_states"]
 
-# Border pixels hardly vary; dividing by their own deviation would blow their noise up to the size of strokes.
+# Border pixels hardly vary. Divided by their own deviation, their noise would become as large as strokes.
 _LEAST_STD = 0.1
 
 
@@ -23,6 +24,8 @@ _LEAST_STD = 0.1
 class PixelScale:
     """How the values of Gaussian visible units stand for grey values: x = mean + std · v. Both (V,) float32."""
 
+    ARRAYS: ClassVar = ("pixel_mean", "pixel_std")
+    """The names of mean and deviation in files, exports and films."""
     mean: np.ndarray
     std: np.ndarray
 
@@ -35,12 +38,12 @@ class PixelScale:
     @classmethod
     def found_in(cls, arrays: Mapping[str, np.ndarray]) -> "PixelScale | None":
         """The scale that `arrays()` gave; None where there is none, as for Bernoulli units."""
-        mean, std = arrays.get("pixel_mean"), arrays.get("pixel_std")
+        mean, std = (arrays.get(name) for name in cls.ARRAYS)
         return None if mean is None or std is None else cls(mean, std)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """By the names that files, exports and films use."""
-        return {"pixel_mean": self.mean, "pixel_std": self.std}
+        """Mean and deviation by their names in ARRAYS."""
+        return dict(zip(self.ARRAYS, (self.mean, self.std), strict=True))
 
     def standardised(self, x: np.ndarray) -> np.ndarray:
         """(x − mean) / std. x: (..., V) grey values; returns float32."""
@@ -61,16 +64,21 @@ def from_bytes(x: np.ndarray) -> np.ndarray:
     return np.divide(x, np.float32(255), dtype=np.float32) if x.dtype == np.uint8 else x
 
 
+def lit(x: np.ndarray) -> np.ndarray:
+    """Whether the grey value is at least one half. x: bytes or real numbers."""
+    return from_bytes(x) >= 0.5
+
+
 def cut(x: np.ndarray) -> np.ndarray:
     """1 where the grey value is at least one half, else 0; float32. x: bytes or real numbers."""
-    return (from_bytes(x) >= 0.5).astype(np.float32)
+    return lit(x).astype(np.float32)
 
 
 def prepared(x: np.ndarray, fields: Mapping[str, Any], scale: PixelScale | None) -> np.ndarray:
     """Grey values x (N, V) as training keeps them, by the fields "visible" and "binarisation" of a RunConfig.
 
     float32: states of the visible units (standardised, or grey where nothing is binarised). uint8: 255 times the
-    probability that the unit is 1, to be tossed before every use; {0, 255} where grey values are cut.
+    probability that the unit is 1, from which states are drawn at every use; {0, 255} where grey values are cut.
     """
     units = units_of(fields)
     if units.standardised:
@@ -82,7 +90,7 @@ def prepared(x: np.ndarray, fields: Mapping[str, Any], scale: PixelScale | None)
 
 
 def visible_states(x: np.ndarray, fields: Mapping[str, Any], scale: PixelScale | None) -> np.ndarray:
-    """Pictures as states of a run's visible units, without chance: (N, V) float32.
+    """Pictures as states of a run's visible units, without random numbers: (N, V) float32.
 
     x: (N, V) bytes or real grey values. fields: of the run's RunConfig. Bernoulli units: cut at one half, unless the
     run trained on grey values themselves. Gaussian units: standardised, or as they are where no scale is known.

@@ -1,7 +1,7 @@
-"""What follows from recorded parameters in closed form, in NumPy: no torch, no chance, no files.
+"""The model in NumPy: what follows from its parameters in closed form, without torch, random numbers or files.
 
-For pages that look at one image, or at a few thousand, in a process that holds no torch. Tests compare
-every number with `RBM`. Notation as in `rbm.py`; energies in nats.
+The app's process uses it for one image or a few thousand, since it must not load torch. Tests compare every number
+with `RBM`. The notation is that of `rbm.py`; energies are in nats.
 """
 
 from dataclasses import dataclass
@@ -38,16 +38,16 @@ class Parameters:
 
 def softplus(x: np.ndarray) -> np.ndarray:
     """log(1 + eˣ), without overflow at any x."""
-    return np.logaddexp(0.0, x)
+    return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
 
 
 def mean_visible(model: Parameters, logits: np.ndarray) -> np.ndarray:
-    """E[v | h] of b + hWᵀ: σ of it, or the value itself for Gaussian units. Any shape."""
+    """E[v | h] from the logits b + hWᵀ, of any shape, by the law of the visible units."""
     return model.units.mean(logits)
 
 
 def hidden_logits(model: Parameters, v: np.ndarray, units: slice | np.ndarray = np.s_[:]) -> np.ndarray:
-    """c + vW of some hidden units (all unless said). v: (B, V). Returns (B, number of units)."""
+    """c + vW of these hidden units, of all unless `units` is given. v: (B, V). Returns (B, number of units)."""
     return model.scaled(v) @ model.W[:, units] + model.hbias[units]
 
 
@@ -58,11 +58,11 @@ def mean_hidden(model: Parameters, v: np.ndarray, units: slice | np.ndarray = np
 
 @dataclass(frozen=True)
 class EnergyTerms:
-    """The energy of one image, taken apart; p = p(h = 1 | v), everything in nats.
+    """The terms of the energy of one image, in nats, where p = p(h = 1 | v).
 
-    visible −b·v (½‖v − b‖²/σ² for Gaussian units) · hidden −c·p · pairs −vᵀWp: their sum is the energy
-    averaged over p(h | v). entropy: Σⱼ H(pⱼ), how undecided the hidden units are. softplus (H,):
-    log(1 + e^(cⱼ + (vW)ⱼ)). Two ways to the same free energy:
+    visible: −b·v, or ½‖v − b‖²/σ² for Gaussian units. hidden: −c·p. pairs: −vᵀWp. Their sum is the energy averaged
+    over p(h | v). entropy: Σⱼ H(pⱼ), which is large where hidden units are undecided. softplus (H,):
+    log(1 + e^(cⱼ + (vW)ⱼ)). The free energy follows in two ways:
         F(v) = visible + hidden + pairs − entropy = visible − Σ softplus
     """
 
@@ -101,11 +101,11 @@ def free_energies(model: Parameters, v: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class BuildUp:
-    """An image built from its units, the strongest first.
+    """An image rebuilt from its hidden units, which are added one by one, the strongest first.
 
-    order (H,): units by strength, largest first. strength (H,): pⱼ‖Wⱼ‖, how far a unit moves the picture's
-    logits. counts (n,): how many units each picture of `means` (n, V) adds up. error (n,): its mean squared
-    distance from the image, per pixel.
+    order (H,): the units by strength, the largest first. strength (H,): pⱼ‖Wⱼ‖, how far a unit moves the picture's
+    logits. p (H,): p(h = 1 | v). means (n, V): the pictures. counts (n,): the number of units in each picture.
+    error (n,): the mean over pixels of each picture's squared distance from the image.
     """
 
     order: np.ndarray
@@ -117,12 +117,12 @@ class BuildUp:
 
 
 def build_up(model: Parameters, v: np.ndarray, most: int = 64) -> BuildUp:
-    """The mean of v given the strongest units of one image v (V,), one after the other: E[v] at b + Σ pⱼWⱼ.
+    """Pictures E[v] at the logits b + Σ pⱼWⱼ, summed over the strongest units of one image v (V,).
 
-    At most `most` pictures: every one of the first units, then thinning out, always the last.
+    There are at most `most` pictures: one for each of the first units, then one for ever more units, the last for all.
     """
     p = mean_hidden(model, v[None])[0]
-    strength = p * np.sqrt(np.einsum("vh,vh->h", model.W, model.W))
+    strength = p * norms(model.W)
     order = np.argsort(-strength, kind="stable")
     counts = _counts(len(order), most)
     logits = np.empty((len(counts), len(v)), np.float32)
@@ -136,7 +136,7 @@ def build_up(model: Parameters, v: np.ndarray, most: int = 64) -> BuildUp:
 
 
 def _counts(n: int, most: int) -> np.ndarray:
-    """0, 1, 2, … densely, then geometrically, ending with n: at most `most` numbers."""
+    """At most `most` numbers from 0 to n: 0, 1, 2, … at first, then in geometric steps; n is the last."""
     if n + 1 <= most:
         return np.arange(n + 1)
     dense = most // 2
@@ -144,9 +144,14 @@ def _counts(n: int, most: int) -> np.ndarray:
     return np.unique(np.concatenate([np.arange(dense), np.rint(sparse).astype(int)]))
 
 
+def norms(vectors: np.ndarray) -> np.ndarray:
+    """The length of every column. (D, N) -> (N,)."""
+    return np.sqrt(np.einsum("dn,dn->n", vectors, vectors))
+
+
 def cosines(vectors: np.ndarray, one: int) -> np.ndarray:
-    """Cosine of the angle between column `one` and every column; 0 where either is zero. (D, N) -> (N,)."""
-    lengths = np.sqrt(np.einsum("dn,dn->n", vectors, vectors))
+    """The cosine of the angle between column `one` and every column; 0 where either is zero. (D, N) -> (N,)."""
+    lengths = norms(vectors)
     products = vectors.T @ vectors[:, one]
     scale = lengths * lengths[one]
     return np.divide(products, scale, out=np.zeros_like(products), where=scale > 0)

@@ -11,6 +11,7 @@ import numpy as np
 
 from dashboard.figures import animation, palette
 from rbm_core.pixels import grey_values
+from rbm_core.rbm_numpy import norms
 from rbm_core.runs import Probe, Snapshot
 from rbm_core.visible import units_of
 
@@ -77,11 +78,6 @@ def common_scale(values: np.ndarray) -> float:
         magnitudes = magnitudes[:: len(magnitudes) // 50_000]
     scale = float(np.quantile(magnitudes, 0.995)) if len(magnitudes) else 0.0
     return scale if np.isfinite(scale) and scale > 0 else 1e-6
-
-
-def norms(W: np.ndarray) -> np.ndarray:
-    """(H,): the length of each hidden unit's weight vector."""
-    return np.sqrt(np.einsum("vh,vh->h", W, W))
 
 
 def order_of_units(sort: str, snapshot: Snapshot, earlier: Snapshot | None) -> np.ndarray:
@@ -156,7 +152,7 @@ def filters(
 
 
 def mean_visible(snapshot: Snapshot) -> np.ndarray:
-    """(N, V) float32: p(v=1|h) of the particles' hidden states; the mean for Gaussian visible units."""
+    """E[v|h] of the particles' hidden states, (N, V) float32; for Bernoulli units it is p(v=1|h)."""
     logits = snapshot.particles_h.astype(np.float32) @ snapshot.W.T + snapshot.vbias
     return units_of(snapshot.meta).mean(logits)
 

@@ -29,7 +29,7 @@ def start(
 ) -> None:
     """Starts the process. The same question asked again goes on where it was interrupted.
 
-    RunError in one sentence if it cannot be started; what goes wrong after that stands in its progress.
+    Raises RunError in one sentence if it cannot be started; what goes wrong after that stands in its progress.
     """
     path = store.resolve(store.runs_root(), name)
     command = [sys.executable, "-m", "rbm_core.evaluation", str(path), "--snapshot", str(step)]
@@ -68,7 +68,7 @@ def of_run(name: str) -> list[dict[str, Any]]:
 def images(name: str, evaluation: str) -> tuple[np.ndarray, list[int]]:
     """What estimator "mixing" drew: (times, chains, height, width), and the sweeps before each.
 
-    RunError in one sentence where there is nothing that can be read.
+    Raises RunError in one sentence where there is nothing that can be read.
     """
     run = store.resolve(store.runs_root(), name)
     arrays, _ = read_tensors(evaluation_folder(run, evaluation) / "samples.safetensors")

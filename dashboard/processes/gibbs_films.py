@@ -1,7 +1,8 @@
 """Gibbs films: from a page's settings to requests of the sampler, and from its answers to one film for the player.
 
-A film in the machine of one snapshot is one request. Beside it can run the same chains in earlier snapshots, or under
-other circumstances from some sweep on: a request each, and their films become one, side by side.
+A film of chains in the model of one snapshot is one request. The same chains can be shown beside it in the models of
+earlier snapshots, or with another temperature, seed or model from some sweep on. Each of these is a request of its own,
+and their films are joined into one, side by side.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import numpy as np
 
 from dashboard.figures import drawings
 from dashboard.processes import sampler
+from rbm_core.pixels import PixelScale
 from rbm_core.runs import RunReader, Snapshot
 from rbm_core.visible import units_of
 
@@ -20,21 +22,27 @@ _SIDE_BY_SIDE = (
     *("v_bits", "v_half", "v_start", "h_bits", "h_half", "free_energy", "distance", "map_path"),
     *("near_distance", "near_number"),
 )
-_SHARED = ("clean", "held", "pixel_mean", "pixel_std", "map_points", "map_labels")  # the same in all of them
+_SHARED = (
+    "clean",
+    "held",
+    *PixelScale.ARRAYS,
+    "map_points",
+    "map_labels",
+)  # arrays that are the same in all of them
 _START = ("start", "digit", "particles_of", "drawing", "held", "corrupt")  # what the chains begin with
 AGES = 6  # snapshots side by side
 
 
 @dataclass(frozen=True)
 class ChainSettings:
-    """What a reader chose.
+    """The chains that a reader chose.
 
-    particles_of: another run whose particles the chains start from, with their step; None for this one's. hot: the
-    temperature to cool down from, 0 for none. corrupt: per cent of the pixels.
-
-    drawing, held: bits as base64, the picture drawn and the pixels held fixed; empty for none.
-    beside: "nothing", "ages" (the same start and chance in snapshots of other ages), or "whatif": from sweep `fork`
-    on at if_temperature, with other random numbers if if_seed, in the machine of if_step unless that is None.
+    particles_of: another run whose particles the chains start from, with their step; None for this run's. drawing,
+    held: the picture drawn and the pixels held fixed, bits as base64; empty for none. corrupt: the share of pixels
+    inverted at the start, in per cent. hot: the temperature from which the chains are cooled; 0: they are not cooled.
+    beside: "nothing"; "ages": the same start and random numbers in earlier snapshots; "whatif": the same chains, which
+    from sweep `fork` on run at if_temperature, with other random numbers if if_seed, and in the model of if_step
+    unless that is None.
     """
 
     start: str
@@ -57,17 +65,17 @@ class ChainSettings:
 
     @property
     def has_map(self) -> bool:
-        """Whether the chains can be laid on one map: each machine has a hidden layer of its own."""
+        """Whether one map can show all chains: its axes are hidden units, and each model has its own."""
         return self.beside == "nothing" or (self.beside == "whatif" and self.if_step is None)
 
     def betas(self) -> np.ndarray:
-        """(sweeps,): 1/T of each sweep; from hot to cold by equal factors."""
+        """1/T of each sweep, (sweeps,); chains that are cooled go from hot to cold by equal factors."""
         if not self.hot:
             return np.full(self.sweeps, 1 / self.temperature)
         return 1 / np.geomspace(self.hot, self.temperature, self.sweeps)
 
     def words(self) -> str:
-        """What one has to know of the chains to make them again, besides run, step and seed."""
+        """What determines the chains besides run, step and seed, in words."""
         heat = f"{self.temperature:g}" if not self.hot else f"{self.hot:g} → {self.temperature:g}"
         return (
             f"{self.chains} chain{'s' * (self.chains > 1)} · {self.sweeps:,} sweep{'s' * (self.sweeps > 1)}"
@@ -80,8 +88,8 @@ class Shown:
     """A film as the player takes it: header["version"] tells it from every other film.
 
     The arrays are those of rbm_core/trajectory, of the groups side by side, and W (M, V, H) in the
-    bit pattern of half precision, vbias (M, V), hbias (M, H), the machines met; machine (G, S): which of them made
-    each sweep of each group; beta (G, S): at which inverse temperature.
+    bit pattern of half precision, vbias (M, V) and hbias (M, H), the M models that ran them; machine (G, S): the
+    number of the model of each sweep of each group; beta (G, S): its inverse temperature.
     """
 
     header: dict[str, Any]
@@ -109,7 +117,7 @@ def make_film(
     with_map: bool = True,
     with_nearest: bool = True,
 ) -> Shown:
-    """The film of these settings in the machine of this snapshot, and of what is to run beside it.
+    """The film of these settings in the model of this snapshot, with the chains that are shown beside it.
 
     snapshot_at: reads the run's snapshot of a step. other: the run of settings.particles_of. with_map: lay the chains
     among training images too, where settings.has_map. with_nearest: find the training image nearest to each state
@@ -149,13 +157,13 @@ def make_film(
 def _at_each_age(
     alone: sampler.FilmRequest, steps: list[int], chosen: Snapshot, snapshot_at: Callable[[int], Snapshot]
 ) -> dict[str, sampler.FilmRequest]:
-    """The same start and the same chance in the machine of each step, with as many chains as fit side by side."""
+    """The same start and random numbers in the model of each step, with as many chains as fit side by side."""
     n_chains = min(alone.n_chains, sampler.MAX_FILM_CHAINS // len(steps))
     parts = {}
     for step in steps:
         aged = chosen if step == chosen.step else snapshot_at(step)
-        machine: dict[str, Any] = {name: getattr(aged, name) for name in ("W", "vbias", "hbias", "log_var")}
-        parts[f"step {step:,}"] = replace(alone, n_chains=n_chains, **machine)
+        model: dict[str, Any] = {name: getattr(aged, name) for name in ("W", "vbias", "hbias", "log_var")}
+        parts[f"step {step:,}"] = replace(alone, n_chains=n_chains, **model)
     return parts
 
 
@@ -174,7 +182,7 @@ def _what_if(
     settings: ChainSettings,
     snapshot_at: Callable[[int], Snapshot],
 ) -> sampler.FilmRequest:
-    """The same film with other circumstances from sweep `fork` on."""
+    """The same film, whose temperature, random numbers or model change after sweep `fork`."""
     betas = was.betas.copy()
     betas[settings.fork :] = 1 / settings.if_temperature
     changed = replace(was, betas=betas, fork_at=settings.fork)
@@ -182,8 +190,8 @@ def _what_if(
         changed = replace(changed, fork_seed=settings.seed + 1)
     if settings.if_step is not None and settings.if_step != snapshot.step:
         other = snapshot_at(settings.if_step)
-        machine: dict[str, Any] = {"fork_W": other.W, "fork_vbias": other.vbias, "fork_hbias": other.hbias}
-        changed = replace(changed, **machine, fork_log_var=other.log_var)
+        model: dict[str, Any] = {"fork_W": other.W, "fork_vbias": other.vbias, "fork_hbias": other.hbias}
+        changed = replace(changed, **model, fork_log_var=other.log_var)
     return changed
 
 
@@ -206,7 +214,7 @@ def _side_by_side(
     }
     arrays |= _nearest_of_all(made)
     arrays |= {name: first.arrays[name] for name in _SHARED if name in first.arrays}
-    arrays |= _machines(requests)
+    arrays |= _models(requests)
     arrays["beta"] = np.stack([film.arrays["beta"] for film in made])
     header = {
         **first.header,
@@ -214,12 +222,12 @@ def _side_by_side(
         "n_chains": len(made) * first.header["n_chains"],
     }
     if len(arrays["W"]) > 1:
-        header["band"] = None  # free energies of different machines differ by their log Z
+        header["band"] = None  # free energies of different models differ by their log Z
     return header, arrays
 
 
 def _nearest_of_all(made: list[sampler.Film]) -> dict[str, np.ndarray]:
-    """The nearest training images of all films, each once; nothing where none were asked for."""
+    """The nearest training images of all films, each once; empty where the requests did not want them."""
     if "near_numbers" not in made[0].arrays:
         return {}
     numbers, at = np.unique(np.concatenate([film.arrays["near_numbers"] for film in made]), return_index=True)
@@ -230,8 +238,8 @@ def _nearest_of_all(made: list[sampler.Film]) -> dict[str, np.ndarray]:
     return {"near_numbers": numbers, **rest}
 
 
-def _machines(requests: list[sampler.FilmRequest]) -> dict[str, np.ndarray]:
-    """The machines of these films, each once, and `machine`: which of them made each sweep of each film."""
+def _models(requests: list[sampler.FilmRequest]) -> dict[str, np.ndarray]:
+    """The models of these films, each once, and `machine`: the number of the model of each sweep of each film."""
     met: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]] = []
 
     def number(W: np.ndarray, vbias: np.ndarray, hbias: np.ndarray, log_var: np.ndarray | None) -> int:
@@ -261,7 +269,7 @@ def _machines(requests: list[sampler.FilmRequest]) -> dict[str, np.ndarray]:
 
 
 def image_shape(reader: RunReader, snapshot: Snapshot) -> tuple[int, int]:
-    """(rows, columns) of the pictures of this run; one row where the run does not say."""
+    """(rows, columns) of this run's pictures; one row where the run does not record them."""
     rows, columns = (reader.config().get("data") or {}).get("image_shape") or (1, len(snapshot.vbias))
     return int(rows), int(columns)
 
@@ -269,10 +277,10 @@ def image_shape(reader: RunReader, snapshot: Snapshot) -> tuple[int, int]:
 def request(
     reader: RunReader, snapshot: Snapshot, settings: ChainSettings, other: RunReader | None = None
 ) -> sampler.FilmRequest:
-    """What the sampler is asked for. other: the run of settings.particles_of.
+    """The request to the sampler. other: the run of settings.particles_of.
 
-    Raises SamplerError for settings out of bounds, DrawingError for a drawing that does not fit this machine,
-    RunError for particles that cannot be read.
+    Raises SamplerError for settings out of bounds, DrawingError for a drawing that does not fit this model,
+    Raises RunError for particles that cannot be read.
     """
     config, probe = reader.config(), reader.probe()
     fields = config["config"]
@@ -304,8 +312,7 @@ def request(
         mean_field=settings.rule == "mean",
         held=held,
         flipped=settings.corrupt / 100,
-        pixel_mean=None if probe is None or probe.scale is None else probe.scale.mean,
-        pixel_std=None if probe is None or probe.scale is None else probe.scale.std,
+        scale=None if probe is None else probe.scale,
     )
 
 

@@ -25,6 +25,7 @@ from typing import IO, Any
 import numpy as np
 import safetensors.numpy
 
+from rbm_core.pixels import PixelScale
 from rbm_core.visible import units_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,11 +51,11 @@ class FilmRequest:
     "images". images: (n, V) in [0, 1], needed for "images", taken in turn where there are more chains. digit:
     only that class of "digits". betas: (S,), the inverse temperature of each sweep. probe (P, V) uint8 and
     probe_labels (P,): the run's fixed cases. held: (V,) bool, pixels that keep their starting value while the
-    rest begins as noise. flipped: the share of pixels inverted in the start. pixel_mean, pixel_std (V,): how a
-    Gaussian unit stands for a pixel, x = mean + std · v. n_valid, fingerprint: which part of the data set was
-    trained on, and which data these must be. with_map: also project the chains among training images.
-    with_nearest: also find the training image nearest to each state. fork_at: the sweeps after which another
-    seed, or the machine of fork_W, fork_vbias and fork_hbias, takes over.
+    rest begins as noise. flipped: the share of pixels inverted in the start. scale: how Gaussian units stand for
+    grey values. n_valid, fingerprint: which part of the data set was trained on, and which data these must be.
+    with_map: also project the chains among training images. with_nearest: also find the training image nearest to
+    each state. fork_at: the number of sweeps after which the chains go on with fork_seed, or in the model of fork_W,
+    fork_vbias and fork_hbias.
     Raises SamplerError for numbers out of bounds and for films too large to send.
     """
 
@@ -79,8 +80,7 @@ class FilmRequest:
     mean_field: bool = False
     held: np.ndarray | None = None
     flipped: float = 0.0
-    pixel_mean: np.ndarray | None = None
-    pixel_std: np.ndarray | None = None
+    scale: PixelScale | None = None
     with_map: bool = False
     with_nearest: bool = False
     fork_at: int = 0
@@ -109,22 +109,29 @@ class FilmRequest:
             )
 
     def film_bytes(self) -> int:
-        """The size of the states alone: a bit a binary unit, two bytes a real-valued one."""
+        """The size of the states alone: one bit for a binary unit, two bytes for a real-valued one."""
         n_visible, n_hidden = self.W.shape
         real_v, real_h = self.mean_field or units_of(vars(self)).real, self.mean_field
         v = 2 * n_visible if real_v else -(-n_visible // 8)
         h = 2 * n_hidden if real_h else -(-n_hidden // 8)
         return self.n_chains * ((len(self.betas) + 1) * v + len(self.betas) * h)
 
-    def message(self, number: int) -> bytes:
-        """The request as the process reads it; its answers carry the same number."""
+    def parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """(meta, arrays): the fields as JSON-able values and as arrays, which rbm_core.trajectory takes."""
         arrays: dict[str, np.ndarray] = {}
         meta: dict[str, Any] = {}
         for name, value in vars(self).items():
-            if isinstance(value, np.ndarray):
+            if isinstance(value, PixelScale):
+                arrays |= value.arrays()
+            elif isinstance(value, np.ndarray):
                 arrays[name] = np.ascontiguousarray(value)
             else:
                 meta[name] = value
+        return meta, arrays
+
+    def message(self, number: int) -> bytes:
+        """The request as the process reads it; its answers carry the same number."""
+        meta, arrays = self.parts()
         return encode({"kind": "film", "id": number, **meta}, arrays)
 
 

@@ -31,7 +31,7 @@ class Export:
     there is none.
 
     number: the browser's name for this export. order: the hidden units in the order of the page, (n,) int.
-    ValueError for a subject or a format that does not exist.
+    Raises ValueError for a subject or a format that does not exist.
     """
 
     def __init__(

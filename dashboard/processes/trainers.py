@@ -36,8 +36,8 @@ def start(
     """Makes a run and starts its trainer; returns the run's name at once, before the trainer has written a status.
 
     config: a RunConfig. origin: {"run", "step"}, a snapshot whose parameters it starts from. download: let
-    the trainer fetch the data set. RunError in one sentence if the run cannot be made; an error after that stands in
-    the run's status.
+    the trainer fetch the data set. Raises RunError in one sentence if the run cannot be made; the run's status
+    reports a later error.
     """
     root = store.runs_root()
     name = store.new_name(config, preset, root) if name is None else name
@@ -49,8 +49,8 @@ def start(
 def resume(name: str) -> None:
     """Starts a trainer on a run that was stopped or interrupted, from its last saved state.
 
-    RunError in one sentence if the run is being trained, is finished, or has diverged: resumed, a diverged run would
-    diverge again, bit for bit.
+    Raises RunError in one sentence if the run is being trained, is finished, or has diverged, since a resumed run
+    would diverge again, bit for bit.
     """
     path = store.resolve(store.runs_root(), name)
     RunReader(path).config()
@@ -74,7 +74,7 @@ def resume(name: str) -> None:
 
 
 def send(name: str, command: str, value: Any = None) -> None:
-    """Leaves a command for the run's trainer: see rbm_core.runs.control.send. It obeys within a second."""
+    """Sends the run's trainer a command, as rbm_core.runs.control.send describes; it is obeyed within a second."""
     control.send(store.resolve(store.runs_root(), name), command, value, by="page")
 
 

@@ -1,4 +1,4 @@
-"""The command line: python -m rbm_core train | sample | runs | export | evaluate | doctor. A module a command."""
+"""The command line: python -m rbm_core train | sample | runs | export | evaluate | doctor; each is a module here."""
 
 import typer
 
@@ -12,7 +12,7 @@ __all__ = ["app", "doctor", "evaluate", "export", "main", "runs", "sample", "tra
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; one clear line on stderr and exit code 2 for what a user can cause."""
+    """Run the command line and return its exit code; an error that a user can cause prints one line and returns 2."""
     try:
         app(arguments, standalone_mode=False)
     except (ConfigError, RunError, ValueError) as error:
@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:
         if not hasattr(error, "format_message"):
             raise
-        # click's own complaints about options, without its usage block.
+        # click's errors about options, printed without its usage block.
         err.print(
             f"Error: {error.format_message()}", style="red", markup=False, highlight=False, soft_wrap=True
         )

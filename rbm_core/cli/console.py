@@ -1,4 +1,4 @@
-"""What every command shares: the app, the two consoles, common options, and how examples and times are written."""
+"""What the commands share: the app, the two consoles, common options, examples in the help, and durations."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,7 +26,7 @@ Seed = Annotated[int, typer.Option(min=0, help="Where all random numbers come fr
 
 
 def examples(*lines: str) -> str:
-    """Examples as an epilog; typer keeps paragraphs apart only by blank lines."""
+    """Command lines as the epilog of a command's help. typer joins lines unless a blank line lies between them."""
     return "\n\n".join(["[bold]Examples[/bold]", *(f"  python -m rbm_core {line}" for line in lines)])
 
 
@@ -37,7 +37,7 @@ def duration(seconds: float) -> str:
 
 
 def model_of(run: str, step: int | None, runs: Path | None) -> tuple[Any, Any, Any]:
-    """(reader, snapshot, RBM) of a run; the newest snapshot unless a step is given."""
+    """The run's reader, its snapshot at `step` (None: the newest), and its model. Raises RunError if there is none."""
     from rbm_core.rbm import RBM
     from rbm_core.runs.reader import RunReader
     from rbm_core.visible import units_of

@@ -1,4 +1,4 @@
-"""`python -m rbm_core doctor`: what the Train page says about a run's health."""
+"""`python -m rbm_core doctor`: the checks of a run that the Train page shows."""
 
 from rbm_core.cli.console import RunName, Runs, Step, app, examples, out
 from rbm_core.doctor import examine, record_of, report

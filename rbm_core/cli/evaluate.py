@@ -40,34 +40,13 @@ def evaluate(
     seed: Seed = 0,
     runs: Runs = None,
 ) -> None:
-    """Estimate a run's log-likelihood in nats, with its error bar. Ctrl-C keeps what is done; ask again to go on."""
+    """Estimate a run's log-likelihood in nats, with its error bar. After Ctrl-C the same command goes on."""
     from rbm_core.evaluation import Interrupted
     from rbm_core.evaluation import evaluate as work
 
     path = store.resolve(runs or store.runs_root(), run)
-    stop: dict[str, Any] = {"asked": False}
-    previous = signal.signal(signal.SIGINT, lambda *_: stop.update(asked=True))
     try:
-        with Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[left]}"),
-            console=err,
-        ) as bar:
-            task = bar.add_task(estimator, total=None, left="")
-
-            def show(progress: dict[str, Any]) -> None:
-                stop["step"] = progress["step"]
-                left = progress.get("seconds_left")
-                bar.update(
-                    task,
-                    description=progress.get("stage") or estimator,
-                    total=progress.get("total") or None,
-                    completed=progress.get("done", 0),
-                    left="" if left is None else f"{duration(left)} left",
-                )
-
+        with _EvaluationBar(estimator) as bar:
             row = work(
                 path,
                 step=snapshot,
@@ -77,15 +56,60 @@ def evaluate(
                 seed=seed,
                 precision=precision,
                 sweeps_max=sweeps,
-                on_progress=show,
-                should_stop=lambda: stop["asked"],
+                on_progress=bar.show,
+                should_stop=lambda: bar.interrupted,
             )
     except Interrupted:
-        named = "" if snapshot is not None else f" with --snapshot {stop['step']}"
+        named = "" if snapshot is not None else f" with --snapshot {bar.step}"
         err.print(f"Interrupted; the same command{named} goes on from here.")
         raise typer.Exit(130) from None
-    finally:
-        signal.signal(signal.SIGINT, previous)
+    out.print(_table(row))
+
+
+class _EvaluationBar:
+    """The progress of one evaluation; while it stands, Ctrl-C sets `interrupted` in place of ending the process.
+
+    step: of the snapshot that is judged, once the evaluation has begun.
+    """
+
+    def __init__(self, estimator: str) -> None:
+        self.interrupted, self.step = False, 0
+        self._estimator = estimator
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[left]}"),
+            console=err,
+        )
+        self._task = self._progress.add_task(estimator, total=None, left="")
+
+    def __enter__(self) -> "_EvaluationBar":
+        self._previous = signal.signal(signal.SIGINT, self._interrupt)
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+        signal.signal(signal.SIGINT, self._previous)
+
+    def _interrupt(self, *_: object) -> None:
+        self.interrupted = True
+
+    def show(self, progress: dict[str, Any]) -> None:
+        self.step = progress["step"]
+        left = progress.get("seconds_left")
+        self._progress.update(
+            self._task,
+            description=progress.get("stage") or self._estimator,
+            total=progress.get("total") or None,
+            completed=progress.get("done", 0),
+            left="" if left is None else f"{duration(left)} left",
+        )
+
+
+def _table(row: dict[str, Any]) -> Table:
+    """The numbers of a row of likelihood.jsonl, one a line."""
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, value in row.items():
         if name == "settings" or name == "time":
@@ -95,4 +119,4 @@ def evaluate(
             if isinstance(number, int | float | str):
                 shown = f"{number:,.3f}" if isinstance(number, float) else str(number)
                 table.add_row(f"{name} {part}".strip(), shown)
-    out.print(table)
+    return table

@@ -41,35 +41,19 @@ def sample(
         raise ConfigError(f"--start must be {', '.join(starts[:-1])} or {starts[-1]}, got {start!r}")
     if not out_file.parent.is_dir():
         raise RunError(f"cannot write {out_file}: there is no folder {out_file.parent}")
-    import numpy as np
-    import torch
     from PIL import Image
 
     from rbm_core import gibbs
     from rbm_core.compute import Rng
-    from rbm_core.pixels import as_bytes, from_bytes, grey_values
+    from rbm_core.pixels import as_bytes, grey_values
 
     reader, snapshot, rbm = model_of(run, step, runs)
     probe = reader.probe()
-    scale = probe.scale if probe else None
-    begin = Rng(seed, "start")
-    if start == "noise":
-        chain = gibbs.from_bernoulli_noise(rbm, chains, begin)
-    elif start == "gaussian":
-        chain = gibbs.from_gaussian_noise(rbm, chains, begin)
-    else:
-        if start == "particles":
-            source = snapshot.particles_v
-        elif probe is None:
-            raise RunError(f"run {run!r} keeps no data batch to start from; use --start noise")
-        else:
-            source = from_bytes(probe.v) if scale is None else scale.standardised(from_bytes(probe.v))
-        v = torch.from_numpy(np.asarray(source, np.float32))[torch.arange(chains) % len(source)]
-        chain = gibbs.from_images(rbm, v)
+    chain = _started(start, rbm, chains, seed, snapshot, probe, run)
     chain = gibbs.sweep(rbm, chain, Rng(seed, "chains"), sweeps)
     shape = (reader.config().get("data") or {}).get("image_shape") or [1, rbm.n_visible]
     shown = (chain.v if states or chain.mean_v is None else chain.mean_v).numpy()
-    pixels = as_bytes(grey_values(shown, scale)).reshape(chains, *shape)
+    pixels = as_bytes(grey_values(shown, probe.scale if probe else None)).reshape(chains, *shape)
     try:
         Image.fromarray(_tiled(pixels)).save(out_file, format="PNG")
     except OSError as error:
@@ -79,8 +63,32 @@ def sample(
     )
 
 
+def _started(start: str, rbm: Any, chains: int, seed: int, snapshot: Any, probe: Any, run: str) -> Any:
+    """The chains before their first sweep. Raises RunError for a start from data that the run did not record."""
+    import numpy as np
+    import torch
+
+    from rbm_core import gibbs
+    from rbm_core.compute import Rng
+    from rbm_core.pixels import from_bytes
+
+    if start == "noise":
+        return gibbs.from_bernoulli_noise(rbm, chains, Rng(seed, "start"))
+    if start == "gaussian":
+        return gibbs.from_gaussian_noise(rbm, chains, Rng(seed, "start"))
+    if start == "particles":
+        source = snapshot.particles_v
+    elif probe is None:
+        raise RunError(f"run {run!r} keeps no data batch to start from; use --start noise")
+    else:
+        grey = from_bytes(probe.v)
+        source = grey if probe.scale is None else probe.scale.standardised(grey)
+    v = torch.from_numpy(np.asarray(source, np.float32))[torch.arange(chains) % len(source)]
+    return gibbs.from_images(rbm, v)
+
+
 def _tiled(pixels: Any) -> Any:
-    """(n, height, width) tiles in a near-square grid, one grey pixel apart."""
+    """The tiles (n, height, width) in a nearly square grid with grey lines of one pixel between them."""
     import numpy as np
 
     n, height, width = pixels.shape

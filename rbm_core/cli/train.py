@@ -1,5 +1,6 @@
 """`python -m rbm_core train`: start or resume a run in this process."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -45,7 +46,7 @@ def train(
     download: Annotated[bool, typer.Option(help="Fetch the data set if this machine lacks it.")] = False,
     runs: Runs = None,
 ) -> None:
-    """Train a run, from a preset and whatever you change of it. Ctrl-C stops cleanly; --resume goes on."""
+    """Train a run from a preset, with the settings that you change. Ctrl-C stops cleanly; --resume goes on."""
     root = runs or store.runs_root()
     if resume is not None:
         path = store.resolve(root, resume)
@@ -62,16 +63,29 @@ def train(
         changes = _settings(set_ or []) | {
             field: value for field, value in named.items() if value is not None
         }
-        config = preset(preset_name, **changes)
-        _check_device(config.device)
+        path = _new_run(root, name, preset_name, changes, download)
+    _train(path, download)
+
+
+def _new_run(root: Path, name: str | None, preset_name: str, changes: dict[str, Any], download: bool) -> Path:
+    """Makes the run's folder, once it is known that its device and data can be had."""
+    config = preset(preset_name, **changes)
+    if config.device.startswith("cuda"):
+        from rbm_core.compute import resolve_device
+
+        resolve_device(config.device)
+    if not download:
         from rbm_core import datasets
 
-        if not download:
-            _known_data(config.dataset, datasets)
-        path = store.create_run(
-            root, name or store.new_name(config, preset_name, root), config, preset=preset_name
-        )
+        if not datasets.available(config.dataset):
+            datasets.load(config.dataset, download=False)  # raises the sentence that says what is missing
+    return store.create_run(
+        root, name or store.new_name(config, preset_name, root), config, preset=preset_name
+    )
 
+
+def _train(path: Path, download: bool) -> None:
+    """Trains the run to its end in this process, with a progress bar. Raises RunError if it diverges or fails."""
     from rbm_core.training import process as training_process
 
     err.print(f"Run [bold]{path.name}[/bold] in {store.shown(path.parent)}")
@@ -86,21 +100,8 @@ def train(
     )
 
 
-def _check_device(device: str) -> None:
-    if device.startswith("cuda"):
-        from rbm_core.compute import resolve_device
-
-        resolve_device(device)
-
-
-def _known_data(name: str, datasets: Any) -> None:
-    """Say at once, before a run folder is made, that data are missing."""
-    if not datasets.available(name):
-        datasets.load(name, download=False)
-
-
 class _TrainingBar:
-    """Epoch, steps a second, free-energy gap and time left, redrawn as the trainer reports."""
+    """Epoch, steps a second, free-energy gap and time left, drawn again at every report of the trainer."""
 
     def __init__(self) -> None:
         self.status: dict[str, Any] = {}
@@ -110,7 +111,7 @@ class _TrainingBar:
             TaskProgressColumn(),
             TextColumn("{task.fields[numbers]}"),
             console=err,
-            auto_refresh=False,  # drawn when the trainer reports: no thread beside the two that compute
+            auto_refresh=False,  # a thread of its own would take time from those that train
         )
         self._task = self._progress.add_task("starting", total=None, numbers="")
 
@@ -142,7 +143,7 @@ class _TrainingBar:
 
 
 def _settings(assignments: list[str]) -> dict[str, Any]:
-    """{'momentum': '0.5'} from ['momentum=0.5']; pydantic turns text into numbers."""
+    """{'momentum': '0.5'} from ['momentum=0.5']; RunConfig turns the text into a number."""
     settings = {}
     for assignment in assignments:
         name, equals, value = assignment.partition("=")

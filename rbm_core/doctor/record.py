@@ -1,4 +1,4 @@
-"""What the rules look at: a run's metrics, two of its snapshots and its probe batch, up to one moment."""
+"""The input of the rules: a run's metrics up to one moment, two of its snapshots and its probe batch."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Record:
         return (self.metrics["epoch"] >= _FIRST_EPOCH) & (self.metrics["step"] >= _FIRST_STEP)
 
     def column(self, name: str) -> np.ndarray:
-        """The metric in the rows that count, NaN where it has no value; empty if it was never recorded."""
+        """The metric in the rows that count, NaN where a row has no value; empty if it was never recorded."""
         return self.metrics[name][self.in_earnest()] if name in self.metrics else np.zeros(0)
 
     def recent(self, name: str) -> float | None:

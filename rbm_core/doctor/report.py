@@ -1,4 +1,4 @@
-"""The doctor's findings in words, for the command line and the Train page alike."""
+"""The doctor's findings in words, for the command line and for the Train page."""
 
 from collections.abc import Sequence
 
@@ -18,13 +18,13 @@ def headline(findings: Sequence[Finding]) -> str:
 
 
 def waiting(findings: Sequence[Finding]) -> str:
-    """`1 more cannot be told yet` of the rules that lack what they need; empty if every rule has a finding."""
+    """`1 more cannot be told yet`, for the rules that lack what they need; empty if every rule has a finding."""
     n = len(RULES) - len(findings)
     return f"{n} more cannot be told yet" if n else ""
 
 
 def threshold(finding: Finding) -> str:
-    """What the finding is held to, and where that comes from."""
+    """The finding's threshold, and the source of the threshold."""
     return f"healthy is {finding.healthy}; {finding.source}"
 
 

@@ -1,6 +1,6 @@
-"""One evaluation as a job: its folder and lock, what is shown meanwhile, and where an interrupted one resumes.
+"""One evaluation as a job: its folder and lock, its progress, and the state from which an interrupted one resumes.
 
-Knows nothing of models or estimators. The files are described in runs/evaluation_record.py.
+This module knows neither models nor estimators. The files are described in runs/evaluation_record.py.
 """
 
 import os
@@ -47,7 +47,7 @@ class Job:
     """The folder of one evaluation, locked from `open` to `close`, and its progress.
 
     progress: the content of progress.json, which estimators add to. on_progress: called with it at every write.
-    should_stop: looked at between two chunks of work.
+    should_stop: called between two chunks of work.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class Job:
             self._on_progress(self.progress)
 
     def stop_if_asked(self) -> None:
-        """Raises Interrupted if should_stop says so; for work that keeps no state and begins anew."""
+        """Raises Interrupted if should_stop says so; for work that saves no state and begins anew."""
         if self._should_stop is not None and self._should_stop():
             raise Interrupted
 

@@ -1,8 +1,8 @@
-"""Pseudo-likelihood: Σᵢ log p(vᵢ | v₋ᵢ), in nats, the SUM over visible units (never their mean).
+"""Pseudo-likelihood (Besag 1975): Σᵢ log p(vᵢ | v₋ᵢ) in nats, the sum over visible units and not their mean.
 
-It needs no Z, so it compares any two models of the same data; but it only asks each pixel about its
-neighbours, and a model that never forms a whole digit can score well (Besag 1975). Gaussian visible units
-have the log of a density.
+It needs no Z, so any two models of the same data can be compared. It measures only how well each pixel follows from
+the others, so a model whose samples are no whole digits can have a high value. For Gaussian visible units p is a
+density.
 """
 
 import torch
@@ -13,13 +13,13 @@ from rbm_core.rbm import RBM
 
 __all__ = ["pseudo_log_likelihood", "stochastic_pseudo_log_likelihood"]
 
-_NUMBERS = 20_000_000  # elements of the largest array that is made at once
+_NUMBERS = 20_000_000  # elements of the largest temporary array
 
 
 def pseudo_log_likelihood(rbm: RBM, v: Tensor) -> Tensor:
-    """Σᵢ log p(vᵢ | v₋ᵢ) of each case, every unit asked. v: (B, V). Returns (B,) nats, the sum over units.
+    """Σᵢ log p(vᵢ | v₋ᵢ) of each case, over all units. v: (B, V). Returns (B,) in nats.
 
-    Costs V·H a case: about a second for 1,000 cases of 784 × 500; see `stochastic_pseudo_log_likelihood`.
+    The cost is V·H a case: about a second for 1,000 cases of 784 × 500. `stochastic_pseudo_log_likelihood` costs less.
     """
     units = torch.arange(rbm.n_visible, device=rbm.device)
     return torch.stack([_conditionals(rbm, case[None], units).sum() for case in v.to(rbm.dtype)])
@@ -28,11 +28,10 @@ def pseudo_log_likelihood(rbm: RBM, v: Tensor) -> Tensor:
 def stochastic_pseudo_log_likelihood(
     rbm: RBM, v: Tensor, rng: Rng, n_units: int = 1, *, logits: Tensor | None = None
 ) -> Tensor:
-    """An unbiased estimate of the same from n_units random units a case, scaled up to the sum over all of
-    them.
+    """An unbiased estimate of `pseudo_log_likelihood`: V/n_units times the sum over n_units random units of each case.
 
-    v: (B, V). logits: `rbm.logits_h_from_v(v)` (B, H), where the caller has them already. Returns (B,) nats. Its
-    spread over cases is wide; its mean over a thousand is not.
+    v: (B, V). logits: `rbm.logits_h_from_v(v)` (B, H), if the caller has them already. Returns (B,) in nats. The values
+    of single cases scatter widely; use the mean over a thousand cases. Raises ValueError for n_units beyond 1 … V.
     """
     if not 1 <= n_units <= rbm.n_visible:
         raise ValueError(f"n_units must lie in 1 … {rbm.n_visible}, got {n_units}")
@@ -57,15 +56,13 @@ def _one_each(rbm: RBM, v: Tensor, logits: Tensor, units: Tensor) -> Tensor:
 
 
 def _conditionals(rbm: RBM, case: Tensor, units: Tensor) -> Tensor:
-    """log p(vᵢ | v₋ᵢ) of one case (1, V) for all these units. Returns (len(units),)."""
+    """log p(vᵢ | v₋ᵢ) of one case (1, V) for each of these units. Returns (len(units),)."""
     logits = rbm.logits_h_from_v(case)
     size = max(1, _NUMBERS // (rbm.n_hidden * rbm.law.conditional_points))
     return torch.cat([_log_conditional(rbm, logits, case[0, chosen], chosen) for chosen in units.split(size)])
 
 
 def _log_conditional(rbm: RBM, logits: Tensor, here: Tensor, units: Tensor) -> Tensor:
-    """log p(vᵢ = here | the other units), from the hidden logits (1 or K, H) at v. units, here: (K,). Returns
-    (K,).
-    """
+    """log p(vᵢ = here | v₋ᵢ) from the hidden logits (1 or K, H) at v. units, here: (K,). Returns (K,)."""
     sigma = None if rbm.sigma is None else rbm.sigma[units]
     return rbm.law.log_conditional(logits, here, rbm.W[units], rbm.vbias[units], sigma)

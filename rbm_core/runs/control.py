@@ -1,4 +1,4 @@
-"""Commands to a living trainer: any process appends them to control.json, and the trainer takes them out."""
+"""Commands to a running trainer: any process appends them to control.json, and the trainer removes them."""
 
 import math
 import os
@@ -19,7 +19,7 @@ def send(path: Path, command: str, value: Any = None, *, by: str | None = None) 
 
     pause, resume, stop and snapshot take no value; set takes {"name": ..., "value": ...} for a setting in
     SETTABLE; step takes {"n": updates}, makes that many updates and pauses. by: who sent it, for the record.
-    RunError in one sentence for an unknown command, a value it does not take, and a run that no process trains.
+    Raises RunError in one sentence for an unknown command, an invalid value, and a run that no process trains.
     """
     path = Path(path)
     check(command, value)
@@ -34,7 +34,7 @@ def send(path: Path, command: str, value: Any = None, *, by: str | None = None) 
     with _locked(path):
         try:
             waiting = _waiting(path)
-        except RunError:  # damaged: what it held is lost, and it must not block this command
+        except RunError:  # The file is damaged: its commands are lost, and it must not block this one.
             waiting = []
         write_json(path / "control.json", {"commands": [*waiting, entry]}, durable=False)
 
@@ -42,8 +42,8 @@ def send(path: Path, command: str, value: Any = None, *, by: str | None = None) 
 def take(path: Path) -> list[dict[str, Any]]:
     """Removes and returns the waiting commands, oldest first.
 
-    Without any, control.json does not exist, and the call costs one failed stat, about 2 µs. RunError if the file
-    is damaged; it is then removed.
+    Without any, control.json does not exist, and the call costs one failed stat, about 2 µs. A damaged
+    file is removed and raises RunError.
     """
     file = path / "control.json"
     try:
@@ -84,7 +84,7 @@ def _locked(path: Path) -> AcquireReturnProxy:
 
 
 def check(command: str, value: Any) -> None:
-    """RunError in one sentence if there is no such command or it does not take this value."""
+    """Raises RunError in one sentence if there is no such command or it does not take this value."""
     if command not in COMMANDS:
         raise RunError(f"no command {command!r}; there are: {', '.join(COMMANDS)}")
     if command == "set":

@@ -76,7 +76,7 @@ def evaluation_folder(run: Path, name: str) -> Path:
 
 
 def read_evaluation(folder: Path) -> dict[str, Any] | None:
-    """The content of progress.json; None if there is none yet. RunError in one sentence if it is damaged.
+    """The content of progress.json; None if there is none yet. Raises RunError in one sentence if it is damaged.
 
     "state" is "interrupted" if the file says "running" and no process holds the lock.
     """

@@ -1,4 +1,4 @@
-"""The files of a run: how they are written, read and locked, and how a failure is worded.
+"""The files of a run: how they are written, read and locked, and the sentences for failures.
 
 A file is either replaced whole or appended to, a line at a time. Replaced: the content goes to another file, is
 flushed to the disk, and takes the old name by a rename, so that a reader sees the file as it was before the write or
@@ -74,7 +74,7 @@ def one_line(error: BaseException) -> str:
 
 
 def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Replaces the file's content in one step: aside, flush, rename. RunError in one sentence if it cannot.
+    """Replaces the file's content in one step: aside, flush, rename. Raises RunError in one sentence if it cannot.
 
     durable: also force content and name to the disk, so that they survive a power failure. Locks ensure that one
     process at a time writes a given file, so the temporary file has a fixed name, and what a killed writer left is
@@ -237,7 +237,7 @@ def read_bytes(path: Path) -> bytes:
 def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Arrays and `meta` of a safetensors file, both of one moment.
 
-    FileNotFoundError if there is none; SnapshotError in one sentence if it is damaged.
+    Raises FileNotFoundError if there is none; raises SnapshotError in one sentence if it is damaged.
     """
     data = read_bytes(path)
     try:

@@ -1,4 +1,4 @@
-"""Writing a run: the trainer that holds the run's lock does it all, but for likelihoods, which any process appends."""
+"""Writing a run. The trainer that holds the run's lock writes everything but likelihoods, which any process appends."""
 
 import json
 import os
@@ -160,7 +160,7 @@ class Recorder:
         return (self.path / "resume.safetensors").exists()
 
     def read_resume(self) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
-        """What write_resume kept, bit for bit; RunError in one sentence if there is none or it is damaged."""
+        """What write_resume kept, bit for bit; raises RunError in one sentence if there is none or it is damaged."""
         from safetensors.torch import load
 
         path = self.path / "resume.safetensors"

@@ -1,4 +1,4 @@
-"""The run store: where runs live, what they are called, which there are, and how one comes into being."""
+"""The run store: its folder, the names of runs, the list of runs, and how a run is made, renamed and deleted."""
 
 import os
 import re
@@ -36,7 +36,7 @@ _CONTENT = ("config.json", "status.json", "metrics.jsonl", "snapshots")
 
 @dataclass(frozen=True)
 class RunInfo:
-    """One line of the list of runs. Where the run cannot be read, `error` says why and the rest is empty."""
+    """One line of the list of runs. If the run cannot be read, `error` says why and the other fields are empty."""
 
     name: str
     path: Path
@@ -72,7 +72,7 @@ def shown(root: Path) -> str:
 
 
 def check_name(name: str) -> str:
-    """The name, if it can name a run: letters, digits, '.', '_' and '-'. RunError in one sentence if not."""
+    """The name, if it can name a run: letters, digits, '.', '_' and '-'. Raises RunError in one sentence if not."""
     if not _NAME.fullmatch(str(name)) or name.endswith(".") or _RESERVED.fullmatch(name):
         raise RunError(
             f"a run cannot be called {name!r}: use letters, digits, '.', '_' and '-', "
@@ -116,7 +116,7 @@ def create_run(
 
     config: a RunConfig or a dict of its fields. origin: {"run", "step"}, a snapshot in the same store whose
     parameters the new run starts from; it is copied, so that the new run does not depend on the old one.
-    RunError if the name is taken or not allowed, SnapshotError if there is no such snapshot or it does not fit.
+    Raises RunError if the name is taken or not allowed, SnapshotError if there is no such snapshot or it does not fit.
     """
     root, fields = Path(root), _fields(config)
     path = root / check_name(name)
@@ -181,7 +181,7 @@ def resolve(root: Path, name: str) -> Path:
 def rename_run(root: Path, name: str, new: str) -> Path:
     """Gives the run another name and returns its folder; its record is otherwise untouched.
 
-    RunError in one sentence if the new name is taken or not allowed, if the run is being trained, and for the
+    Raises RunError in one sentence if the new name is taken or not allowed, if the run is being trained, and for the
     shipped run.
     """
     root, path = Path(root), resolve(root, name)
@@ -200,8 +200,8 @@ def rename_run(root: Path, name: str, new: str) -> Path:
 def delete_run(root: Path, name: str) -> None:
     """Removes the run and everything recorded in it, for good.
 
-    It leaves the list in one step, before its files are removed one by one. RunError in one sentence if the run is
-    being trained, for the shipped run, and where files cannot be removed.
+    It leaves the list in one step, before its files are removed one by one. Raises RunError in one sentence if the run
+    is being trained, for the shipped run, and where files cannot be removed.
     """
     path = resolve(root, name)
     aside = path.with_name(f".deleted-{name}-{secrets.token_hex(4)}")

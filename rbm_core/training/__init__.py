@@ -1,6 +1,6 @@
 """Learning: one parameter update and what it needs, and the process that applies it to a run folder.
 
-Names are loaded when first asked for: the process reports that it is starting before torch is there.
+A name is imported at its first use: the process reports that it is starting before it has loaded torch.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""What a run learns from: its images, prepared once, and the order in which updates meet them."""
+"""The training images of a run, prepared once, and the order in which updates take them."""
 
 import numpy as np
 import torch
@@ -15,8 +15,8 @@ class Batches:
     """The training images on the run's device, and which of them each update takes.
 
     scale: how Gaussian units stand for grey values. images: (N, V) as `pixels.prepared` keeps them. tossed: whether
-    they are odds in bytes, from which 0/1 states are drawn afresh at every use. per_epoch: updates of one pass over
-    the data; a last incomplete batch is left out.
+    they are probabilities in bytes, from which 0/1 states are drawn anew at every use. per_epoch: updates of one pass
+    over the data; a last incomplete batch is left out.
     """
 
     def __init__(self, config: RunConfig, train: np.ndarray, device: torch.device) -> None:
@@ -31,19 +31,19 @@ class Batches:
         )  # of one epoch: its number, rows
 
     def prepared(self, images: np.ndarray) -> Tensor:
-        """Images (N, V) in [0, 1] as training keeps them: uint8 odds, or float32 states."""
+        """Images (N, V) in [0, 1] as training keeps them: uint8 probabilities, or float32 states."""
         fields = {"visible": self.config.visible, "binarisation": self.config.binarisation}
         return torch.from_numpy(pixels.prepared(images, fields, self.scale)).to(self.device)
 
     def states(self, prepared: Tensor, rng: Rng) -> Tensor:
-        """All of these prepared cases as visible states (N, V) float32, drawn from rng where they are odds."""
+        """All of these prepared cases as visible states (N, V) float32, drawn from rng where they are probabilities."""
         if not self.tossed:
             return prepared
         out = torch.empty(prepared.shape, device=self.device)
         return rng.binarise(prepared, torch.arange(len(prepared), device=self.device), out)
 
     def fill(self, rows: Tensor, rng: Rng, out: Tensor) -> None:
-        """Visible states of the training cases `rows` (B,) into out (B, V). Runs on the device alone."""
+        """Writes visible states of the training cases `rows` (B,) into out (B, V), without leaving the device."""
         if self.tossed:
             rng.binarise(self.images, rows, out)
         else:
@@ -53,7 +53,7 @@ class Batches:
         """The training cases of update number step + 1: (B,) int64.
 
         Every epoch has its own order, which follows from the seed and the epoch's number alone, so that a resumed
-        run needs no saved order. Data sets smaller than a batch fill it by coming round again.
+        run needs no saved order. A data set smaller than a batch is repeated to fill it.
         """
         epoch, position = divmod(step, self.per_epoch)
         if self._order[0] != epoch:

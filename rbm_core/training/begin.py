@@ -31,7 +31,7 @@ def begun(
     download: bool,
     on_download: "Progress",
 ) -> "tuple[Training, float | None]":
-    """(the run's training, the seconds it has trained so far), None for a run that has never been updated.
+    """(the run's training, the seconds it has trained so far or None before its first update).
 
     described: config.json. say: called with a sentence before each long step. Raises RunError, ConfigError,
     DatasetError or DeviceError in one sentence where the run cannot begin or go on.
@@ -49,7 +49,7 @@ def begun(
 
     device = None
     if known := described.get("device"):
-        # What "auto" chose at the first start stays chosen: anything else would be another run.
+        # A resumed run keeps what "auto" chose at its first start: another choice would give another run.
         device = known["kind"] if config.device == "auto" else None
         config = config.model_copy(update={"precision": described["precision"]})
     if recorder.has_resume():
@@ -66,7 +66,7 @@ def begun(
 
 
 def _check_data(described: dict[str, Any], dataset: "Dataset") -> None:
-    """RunError if a run that was begun would go on with other data."""
+    """Raises RunError if a run that was begun would go on with other data."""
     known = described.get("data")
     if known and known["fingerprint"] != dataset.fingerprint:
         raise RunError(
@@ -76,7 +76,7 @@ def _check_data(described: dict[str, Any], dataset: "Dataset") -> None:
 
 
 def _origin(run: Path, described: dict[str, Any], config: "RunConfig") -> "RBM | None":
-    """The parameters to start from, where the run continues another one's snapshot."""
+    """The parameters of the snapshot from which the run starts; None for a run that starts from random ones."""
     if described.get("origin") is None:
         return None
     from rbm_core.rbm import RBM
@@ -96,7 +96,7 @@ def _origin(run: Path, described: dict[str, Any], config: "RunConfig") -> "RBM |
 
 
 def _facts(training: "Training", dataset: "Dataset") -> dict[str, Any]:
-    """What config.json keeps of the machine, the packages and the data a run began with."""
+    """The entries of config.json about the computer, the packages and the data with which a run began."""
     from rbm_core.compute import device_name
 
     return {

@@ -1,11 +1,11 @@
-"""How long a run has trained, and how fast it goes."""
+"""The time that a run has trained, and its speed."""
 
 import time
 
 __all__ = ["Clock"]
 
-_SHORTEST_S = 0.2  # a shorter span says little about the speed
-_MEMORY_S = 2.0  # the speed is a mean over about this long
+_SHORTEST_S = 0.2  # s; over a shorter span the speed is not measured
+_MEMORY_S = 2.0  # s; the speed is a mean over about this time
 
 
 class Clock:
@@ -19,7 +19,7 @@ class Clock:
         self.go_on_from(0.0, 0)
 
     def go_on_from(self, seconds: float, step: int) -> None:
-        """Takes up what a saved run had come to; the clock stands until `start`."""
+        """Sets the time and the step of a saved run; the clock is stopped until `start`."""
         self._before = seconds
         self._since: float | None = None
         self._mark = (seconds, step)
@@ -35,7 +35,7 @@ class Clock:
         return self._before + (0.0 if self._since is None else time.perf_counter() - self._since)
 
     def measure(self, step: int) -> None:
-        """Takes the speed since the last measure into the mean. step: updates so far."""
+        """Includes the speed since the last call in the mean. step: updates so far."""
         seconds, done = self.seconds() - self._mark[0], step - self._mark[1]
         if seconds < _SHORTEST_S or done <= 0:
             return

@@ -1,4 +1,4 @@
-"""What is measured while a run learns: the curves, divergence, the probe batch, histograms.
+"""The measurements while a run learns: the curves, divergence, the probe batch, histograms.
 
 Nothing here changes what is learned: the measurements draw from a random stream of their own.
 """
@@ -188,7 +188,7 @@ class Monitor:
         if self.online is None:
             return {}
         state = self.state
-        # Chains that begin at the data each time never went anywhere.
+        # Chains that begin at the data at every update are not near the model's distribution.
         particles = state.phases.v_chains.float() if self.config.algorithm == "pcd" else None
         estimate = self.online.observe(
             state.shown, row["free_energy_train"], state.step, particles=particles, precision=state.precision

@@ -1,4 +1,4 @@
-"""From the gradient to the step: costs, clipping, then SGD, momentum or Adam; and the mean over the latest steps."""
+"""The step from a gradient: costs, clipping, then SGD, momentum or Adam; and the mean over the latest parameters."""
 
 import torch
 from torch import Tensor
@@ -68,7 +68,7 @@ class Optimiser:
             self.use_momentum()
 
     def use_momentum(self) -> None:
-        """Keeps the last step from now on, if nothing does yet."""
+        """Keeps the last step of each parameter from now on."""
         if self.velocity is None:
             self.velocity = [torch.zeros_like(p) for p in self.parameters]
 

@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 
 __all__ = ["main", "run"]
 
-POLL_S = 0.05  # how often commands and clocks are looked at: a command waits this long and an update at most
-SAVE_S = 30.0  # how often the state is saved: as much as a killed run computes again
+POLL_S = 0.05  # s between two looks at commands and clocks: a command waits this long and one update at most
+SAVE_S = 30.0  # s between two saved states: a killed run computes this much again
 
 
 def run(path: Path | str, on_progress: OnProgress | None = None, *, download: bool = False) -> str:
     """Trains the run in this folder until it ends; returns the state it ends in: finished, stopped (by
     command or signal), diverged or failed. status.json says the same, with a sentence where one is needed.
 
-    Goes on from the saved state where there is one. download: fetch the data set if this machine lacks it.
-    RunError if the folder holds no run or another process is training it; nothing is changed then.
+    Goes on from the saved state where there is one. download: fetch the data set if this computer lacks it.
+    Raises RunError if the folder holds no run or another process is training it; nothing is changed then.
     """
     path = Path(path)
     described = RunReader(path).config()
@@ -55,11 +55,11 @@ def run(path: Path | str, on_progress: OnProgress | None = None, *, download: bo
 
 
 class _Stop(BaseException):
-    """Ends the work of a process that has not begun to train. No Exception: no library may swallow it."""
+    """Ends a process that has not begun to train. It is no Exception, so that no library catches it."""
 
 
 class _Diverged(Exception):
-    """The parameters have blown up; the text is a sentence that says how it was seen."""
+    """The run has diverged; the text is a sentence that says by which numbers."""
 
 
 class _Trainer:
@@ -128,7 +128,7 @@ class _Trainer:
             return "diverged", f"{seen[:1].upper()}{seen[1:].rstrip('.')}.{last}"
 
     def _update_until_the_end(self, training: "Training") -> tuple[str, str]:
-        """Most updates are followed by one look at the clock and a few comparisons, and nothing else."""
+        """Updates until the run ends. After most of them it reads the clock once and compares a few numbers."""
         due = [step for step in reversed(training.snapshot_steps) if step > training.step]
         while training.step < training.n_steps:
             now = time.perf_counter()
@@ -157,7 +157,7 @@ class _Trainer:
         return "finished", ""
 
     def _look_around(self, training: "Training", now: float) -> None:
-        """Commands, what pages show and the saved state, as far as each is due."""
+        """Obeys commands, and writes what pages show and the saved state, as far as each is due."""
         self.next_poll = now + POLL_S
         for entry in self._commands():
             self._obey(training, entry)
@@ -176,7 +176,7 @@ class _Trainer:
         return "stopped", f"Stopped by {self.stopped_by}; Resume goes on from here."
 
     def _unsound(self, training: "Training") -> str | None:
-        """Why the state must not be kept, if so: by the last update, and by the parameters themselves."""
+        """Why the state must not be kept, by the last update and by the parameters; None if it may be."""
         return (training.diverged(self.last) if self.last else None) or training.diverged()
 
     @staticmethod
@@ -196,7 +196,7 @@ class _Trainer:
         self.report.write("paused" if self.allowance == 0 else "running", self.report.message)
 
     def _log(self, training: "Training") -> None:
-        """A row of the curves. Measuring draws numbers, so a row that is on file already is measured again."""
+        """Measures and appends a row of the curves, also one that is on file: measuring moves a random stream on."""
         row = training.metrics()
         self.report.row = {
             **row,
@@ -212,11 +212,11 @@ class _Trainer:
         return Snapshot(**{**fields, "meta": {**fields["meta"], "seconds": self.clock.seconds()}})
 
     def _keep(self, training: "Training") -> None:
-        """A snapshot for the time slider."""
+        """Keeps a snapshot for the time slider."""
         self.recorder.write_snapshot(self._moment(training))
 
     def _save(self, training: "Training", *, again: bool = False) -> None:
-        """The state for a resume; again: also where this step is saved already, since a setting was changed."""
+        """Saves the state for a resume. again: also if this step is saved already, since a setting was changed."""
         self.next_save = time.perf_counter() + SAVE_S
         if training.step == self.saved_step and not again:
             return
@@ -234,7 +234,7 @@ class _Trainer:
             return []
 
     def _obey(self, training: "Training", entry: dict[str, Any]) -> None:
-        """Does what a command asks. One that cannot be obeyed becomes a sentence in status.message."""
+        """Obeys a command; why one cannot be obeyed becomes the sentence status.message."""
         command, value = entry["command"], entry.get("value")
         self.report.hasten()  # whoever gave the command sees its effect at once
         self.report.message = ""
@@ -258,7 +258,7 @@ class _Trainer:
             self._save(training, again=True)
 
     def _carry_out(self, training: "Training", command: str, value: Any) -> bool:
-        """Whether the command changed anything: to pause what is paused does not."""
+        """Whether the command changed anything; to pause a paused run does not."""
         if command == "pause":
             if self.allowance == 0:
                 return False

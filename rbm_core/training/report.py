@@ -1,4 +1,4 @@
-"""What a trainer's process says of itself: status.json, the progress callback, and one sentence for every failure."""
+"""A trainer's reports: status.json, the progress callback, and one sentence for every failure."""
 
 import os
 import sys
@@ -52,7 +52,7 @@ class Report:
         self.next_at = 0.0
 
     def describe(self, training: "Training") -> None:
-        """Takes the run's length into the status."""
+        """Writes the run's length into the status."""
         self._status |= {
             "n_steps": training.n_steps,
             "n_epochs": training.config.epochs,

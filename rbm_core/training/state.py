@@ -89,7 +89,7 @@ class TrainState:
         return Phases(self.model, *sizes, dtype=torch_dtype(self.precision), **common)
 
     def _begin_chains(self, mean: Tensor) -> None:
-        """Chains begin as independent pixels at the data's means, the model without any hidden unit."""
+        """Chains start as independent pixels with the data's means: samples of the model without hidden units."""
         rng = Rng(self.config.seed, "start", self.device)
         self.phases.v_chains.copy_(self.model.law.at_means(mean, n_chains(self.config), rng))
         begun = gibbs.from_images(self.model, self.phases.v_chains.float())
@@ -129,7 +129,7 @@ class TrainState:
         """Continue exactly where `save` was taken. ConfigError, with nothing changed, for a state of other settings."""
         self._check(tensors)
         if meta["dtype"] != self.precision:
-            # The timing behind 'auto' may fall the other way today; the run goes on in what it began with.
+            # Timed again, 'auto' might choose another precision; the run goes on in the one it began with.
             self.precision = meta["dtype"]
             self.precision_note = meta["precision_note"]
             self.phases = self._new_phases()
@@ -138,7 +138,9 @@ class TrainState:
         self.loss_total.fill_(float(meta["loss"][0]))
         self.loss_count = int(meta["loss"][1])
         self.optimiser.rate.fill_(float(meta["rate"]))
-        if any(name.startswith("velocity.") for name in tensors):  # momentum was switched on by hand
+        if any(
+            name.startswith("velocity.") for name in tensors
+        ):  # a person switched momentum on while the run trained
             self.optimiser.use_momentum()
         for name, ours in self._tensors().items():
             ours.copy_(tensors[name])
@@ -166,7 +168,7 @@ class TrainState:
 
 
 def chosen_precision(config: RunConfig, n_visible: int, device: torch.device) -> tuple[str, str]:
-    """How sweeps are computed, and a line that says why it was chosen. Raises ConfigError for what cannot be."""
+    """The precision of the sweeps, and a line that says why it was chosen. Raises ConfigError for one not allowed."""
     if config.precision == "differences" and device.type != "cpu":
         raise ConfigError(
             "precision 'differences' runs on the CPU alone; choose auto, float32 or bfloat16 on a GPU"
@@ -180,9 +182,9 @@ def chosen_precision(config: RunConfig, n_visible: int, device: torch.device) ->
 
 
 def check_memory(config: RunConfig, n_visible: int, device: torch.device) -> None:
-    """Raises ConfigError before any work, where the system would end the process in the middle of it."""
+    """Raises ConfigError if the run needs more memory than there is: the system would end the process later."""
     V, H, B, N = n_visible, config.n_hidden, config.batch_size, n_chains(config)
-    # Bytes: parameters in their copies, both layers, draws.
+    # bytes: the copies of the parameters, the states of both layers, the random numbers
     need = 32 * V * H + 8 * (B + N) * (V + H) + 4 * N * H
     if device.type == "cuda":
         have = torch.cuda.mem_get_info(device)[0]
@@ -227,7 +229,7 @@ def _own_copy(initial: RBM, config: RunConfig, mean: Tensor, device: torch.devic
 
 
 def _with_variances(model: RBM, config: RunConfig) -> RBM:
-    """A copy, since updates are made in place, with log σ² = 0 to learn from where the run learns variances."""
+    """A copy, since updates are made in place; with log σ² = 0 to start from if the run learns variances."""
     log_var = model.log_var
     if config.learn_variance and log_var is None:
         log_var = torch.zeros_like(model.vbias)

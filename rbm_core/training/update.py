@@ -75,7 +75,7 @@ class Training:
     # One update
 
     def update(self) -> StepInfo:
-        """One parameter update: data, chains, gradient, step. Returns what it saw."""
+        """One parameter update: data, chains, gradient, step. Returns its free energies."""
         state, optimiser = self.state, self.state.optimiser
         self._rows.copy_(self.batches.rows(state.step))
         optimiser.rate.fill_(self.learning_rate())
@@ -129,7 +129,7 @@ class Training:
             lambda: state.load(*saved) if saved else None,
         )
 
-    # Where it stands
+    # Progress and settings
 
     @property
     def step(self) -> int:
@@ -170,7 +170,7 @@ class Training:
             self.state.optimiser.use_momentum()
         self._work = None
 
-    # What it shows and keeps
+    # What is shown and kept
 
     def should_log(self) -> bool:
         """Whether the step just done belongs in the curves."""

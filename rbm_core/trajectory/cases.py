@@ -9,7 +9,7 @@ import numpy as np
 
 from rbm_core import datasets
 from rbm_core.compute import Rng
-from rbm_core.pixels import cut, from_bytes
+from rbm_core.pixels import cut, from_bytes, lit
 
 __all__ = [
     "NO_LABEL",
@@ -26,7 +26,7 @@ Arrays = dict[str, np.ndarray]
 
 PROBE_IMAGES = "the run's own probe images"
 NO_LABEL = 255
-MAPPED = 2000  # training images kept unpacked, as many as the map is fitted to
+MAPPED = 2000  # training images kept unpacked: the map is fitted to them
 
 
 class Cases(NamedTuple):
@@ -96,14 +96,14 @@ def probe_cases(arrays: Arrays) -> Cases | None:
 
 
 def binarised(images: np.ndarray, binarisation: str, rng: Rng) -> np.ndarray:
-    """Grey values as training saw them: on with their own probability, cut at one half, or unchanged. (N, V)."""
+    """Grey values (N, V) as training saw them: 1 with their own probability, cut at one half, or unchanged."""
     if binarisation == "stochastic":
         return (rng.uniform(images.shape).numpy() < images).astype(images.dtype)
     return cut(images) if binarisation == "threshold" else images
 
 
 def _data_of(meta: dict[str, Any], n_visible: int) -> _DataSet | None:
-    """The run's data set if this computer has the very same, else None."""
+    """The run's data set if this computer has exactly the same data, else None."""
     data = _loaded(meta["dataset"], meta["n_valid"])
     if data is None or data.test.images.shape[1] != n_visible:
         return None
@@ -130,4 +130,4 @@ def _loaded(name: str, n_valid: int) -> _DataSet | None:
 
 
 def _packed(images: np.ndarray) -> np.ndarray:
-    return np.packbits(images >= 0.5, axis=1)
+    return np.packbits(lit(images), axis=1)

@@ -1,4 +1,4 @@
-"""A request answered: the chains are run, and each state is recorded as it is drawn."""
+"""Makes the film of a request: runs the chains, and records each state as it is drawn."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from rbm_core import gibbs
 from rbm_core.compute import Rng
-from rbm_core.pixels import as_bytes
+from rbm_core.pixels import as_bytes, lit
 from rbm_core.rbm import RBM
 from rbm_core.trajectory.cases import Arrays, binarised, probe_cases, sources, training_bits
 from rbm_core.trajectory.nearest import Nearest
@@ -66,7 +66,7 @@ def _model(meta: dict[str, Any], arrays: Arrays, prefix: str = "") -> RBM:
 
 
 class _Recording:
-    """What is kept of every state of a film's chains."""
+    """The record of a film: states, free energies, distances, and positions on the map, sweep by sweep."""
 
     def __init__(self, rbm: RBM, meta: dict[str, Any], request: Arrays, scale: Scale, start: Start) -> None:
         self._rbm, self._meta, self._request, self._scale, self._start = rbm, meta, request, scale, start
@@ -76,8 +76,8 @@ class _Recording:
         self._h = Layer(n - 1, n_chains, rbm.n_hidden, meta["mean_field"])
         self._free_energy = np.empty((n, n_chains), np.float32)
         self._distance = np.empty((n, n_chains), np.uint16)
-        self._reference = scale.picture(start.clean) > 0.5
-        # The data set is loaded only for a film that needs it, so that the first film of a visit need not wait.
+        self._reference = lit(scale.picture(start.clean))
+        # The data set is loaded only for a film that needs it, since loading it delays the first film of a visit.
         known = next(sources(meta, request, "train"), None) if meta["with_map"] else None
         self._plane = plane_of(rbm, meta["binarisation"], scale, known) if known else None
         self._path = np.empty((n, n_chains, 2), np.float32)
@@ -92,7 +92,7 @@ class _Recording:
         self._free_energy[t] = rbm.free_energy(v).numpy()
         if self._plane is not None:
             self._path[t] = self._plane.place(rbm.mean_h_from_v(v))
-        pixels = self._scale.picture(v) > 0.5
+        pixels = lit(self._scale.picture(v))
         self._distance[t] = (pixels != self._reference).sum(1)
         if self._nearest is not None:
             self._nearest.keep(t, pixels)

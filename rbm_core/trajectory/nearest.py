@@ -9,7 +9,7 @@ from rbm_core.trajectory.cases import Arrays, PackedCases
 __all__ = ["Nearest"]
 
 _MOST_STATES = 5100  # states compared in a film: about 2 s of one core with 55,000 images
-_BLOCK = 8192  # images compared at once: so many stay in the cache
+_BLOCK = 8192  # images compared at once: these fit the processor's cache
 
 
 class Nearest:
@@ -21,7 +21,7 @@ class Nearest:
         self._states = np.empty((-(-n // self.every), n_chains, self._bits.shape[1]), np.uint8)
 
     def words(self) -> dict[str, str | int]:
-        """What the header says of it."""
+        """The entry `nearest` of the film's header."""
         noun = "training image" if "training" in self._source else "probe image"
         return {"source": self._source, "every": self.every, "noun": noun}
 

@@ -15,14 +15,14 @@ from rbm_core.trajectory.states import Scale
 __all__ = ["Plane", "plane_of"]
 
 _SHOWN = 700  # images drawn as points
-_REMEMBERED = 8  # planes kept: a person changes seeds and temperatures more often than models
+_REMEMBERED = 8  # planes kept; most films differ from the last in seed or temperature, not in the model
 
 
 class Plane:
     """The plane of one model: points (N, 2) and labels (N,) of training images, and where any state lies."""
 
     def __init__(self, rbm: RBM, binarisation: str, scale: Scale, known: Cases) -> None:
-        from sklearn.decomposition import PCA  # takes a second to import, so only when a map is asked for
+        from sklearn.decomposition import PCA  # takes a second to import, so it is imported only for a map
 
         images = known.images[:MAPPED]
         if not rbm.law.units.real:
@@ -46,7 +46,7 @@ _planes: dict[tuple[Any, ...], Plane] = {}
 
 
 def plane_of(rbm: RBM, binarisation: str, scale: Scale, known: Cases) -> Plane:
-    """The plane of this model among these images, from memory if it was made lately."""
+    """The plane of this model and these images, from memory if it is one of those made last."""
     weights = hashlib.sha256(b"".join(x.numpy().tobytes() for x in (rbm.W, rbm.vbias, rbm.hbias))).digest()
     key = (weights, known.source, binarisation, rbm.visible)
     if key not in _planes:

@@ -57,7 +57,7 @@ def start_of(rbm: RBM, meta: dict[str, Any], arrays: Arrays, scale: Scale) -> St
 def _spoilt(
     clean: np.ndarray, words: str, meta: dict[str, Any], arrays: Arrays, scale: Scale, rng: Rng
 ) -> Start:
-    """The pictures with a share of the pixels inverted, and with noise in the pixels that are not held."""
+    """The pictures with a share of their pixels inverted, and with noise in the pixels that are not held."""
     picture, reference = clean, "its own start"
     if meta["flipped"] > 0:
         flips = rng.uniform(clean.shape).numpy() < meta["flipped"]
@@ -73,7 +73,7 @@ def _spoilt(
 
 
 def _digits(meta: dict[str, Any], arrays: Arrays) -> tuple[np.ndarray, str]:
-    """Test images of the run's data, of one class if the request names one, else its probe images; and their source."""
+    """Test images of the run's data, else its probe images, of one class if the request names one; and their source."""
     digit = meta["digit"]
     for cases in sources(meta, arrays, "test"):
         if digit is None:

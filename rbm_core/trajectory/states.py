@@ -12,7 +12,7 @@ __all__ = ["Layer", "Scale", "half"]
 
 
 class Layer:
-    """The states of one layer through a film, packed as they come: bits, or half precision if they are real."""
+    """The states of one layer in a film, packed one sweep at a time: as bits, or in half precision if they are real."""
 
     def __init__(self, n: int, n_chains: int, units: int, real: bool) -> None:
         self._real = real
@@ -30,7 +30,7 @@ class Layer:
 
 
 class Scale:
-    """Grey values of a request's visible units: their own values, or by its PixelScale if it has one."""
+    """Grey values of a request's visible units: by its PixelScale if it has one, else their own values."""
 
     def __init__(self, rbm: RBM, arrays: Arrays) -> None:
         self._scale = PixelScale.found_in(arrays) if rbm.law.units.standardised else None

@@ -1,4 +1,4 @@
-"""The tiny machine is exact: it agrees with brute force, and its chains with what the exact numbers say."""
+"""The enumerable model agrees with brute force, and its chains agree with its exact probabilities."""
 
 import math
 from dataclasses import replace
@@ -16,7 +16,7 @@ EXACT = 1e-10
 Model = tuple[np.ndarray, ...]
 
 
-def machine(model: Model) -> enumerable.TinyRBM:
+def tiny(model: Model) -> enumerable.TinyRBM:
     return enumerable.TinyRBM(*model)
 
 
@@ -45,41 +45,41 @@ def test_states_are_numbered_as_binary_numbers() -> None:
 
 
 def test_free_energy_and_log_z_agree_with_brute_force(model: Model) -> None:
-    rbm = machine(model)
+    rbm = tiny(model)
     want = [oracles.free_energy(*model, v) for v in oracles.states(len(model[1]))]
     np.testing.assert_allclose(rbm.free_energy(enumerable.states(len(model[1]))), want, atol=EXACT, rtol=0)
     assert rbm.log_z() == pytest.approx(oracles.log_z(*model), abs=EXACT)
 
 
 def test_every_probability_agrees_with_brute_force(model: Model) -> None:
-    p = np.exp(machine(model).log_p_v())
+    p = np.exp(tiny(model).log_p_v())
     np.testing.assert_allclose(p, oracles.p_v(*model), atol=EXACT, rtol=0)
     assert p.sum() == pytest.approx(1, abs=EXACT)
 
 
 def test_the_models_statistics_agree_with_brute_force(model: Model) -> None:
     want = oracles.expected_statistics(*model, oracles.p_v(*model))
-    assert_equal(machine(model).statistics(), want, EXACT)
+    assert_equal(tiny(model).statistics(), want, EXACT)
 
 
 def test_the_datas_statistics_agree_with_brute_force(model: Model) -> None:
     data = cases(len(model[1]))
     want = oracles.expected_statistics(*model, weights(data))
-    assert_equal(machine(model).statistics_of(data), want, EXACT)
+    assert_equal(tiny(model).statistics_of(data), want, EXACT)
 
 
 def test_the_exact_gradient_is_that_of_the_log_likelihood(model: Model) -> None:
     data = cases(len(model[1]))
     want = oracles.exact_gradient(*model, weights(data))
     # Central differences with a step of 1e-5 err by the third derivative times 1e-10, and by rounding.
-    assert_equal(enumerable.exact_gradient(machine(model), data), want, 1e-8)
+    assert_equal(enumerable.exact_gradient(tiny(model), data), want, 1e-8)
 
 
 def test_log_likelihood_and_entropy_make_the_divergence(model: Model) -> None:
     data, p = cases(len(model[1])), oracles.p_v(*model)
     q = weights(data)
     divergence = sum(a * math.log(a / b) for a, b in zip(q, p, strict=True) if a)
-    ours = -enumerable.entropy(data) - enumerable.log_likelihood(machine(model), data)
+    ours = -enumerable.entropy(data) - enumerable.log_likelihood(tiny(model), data)
     assert ours == pytest.approx(divergence, abs=EXACT)
 
 
@@ -90,11 +90,11 @@ def test_expected_cd_gradient_agrees_with_the_transition_matrix(model: Model, k:
     positive = oracles.expected_statistics(*model, weights(data))
     negative = oracles.expected_statistics(*model, after)
     want = tuple(a - b for a, b in zip(positive, negative, strict=True))
-    assert_equal(enumerable.expected_cd_gradient(machine(model), data, k), want, EXACT)
+    assert_equal(enumerable.expected_cd_gradient(tiny(model), data, k), want, EXACT)
 
 
 def test_more_sweeps_bring_cd_to_the_exact_gradient(model: Model) -> None:
-    rbm, data = machine(model), cases(len(model[1]))
+    rbm, data = tiny(model), cases(len(model[1]))
     exact = enumerable.exact_gradient(rbm, data)
     angles = [enumerable.angle(enumerable.expected_cd_gradient(rbm, data, k), exact) for k in (1, 10, 300)]
     assert angles[0] > angles[1] > angles[2]
@@ -132,7 +132,7 @@ def total_variation_after_a_sweep(rbm: enumerable.TinyRBM, kernel: enumerable.Ti
 
 
 def test_a_sweep_leaves_the_model_where_it_is_and_a_broken_one_does_not(model: Model) -> None:
-    rbm, n = machine(model), 40_000
+    rbm, n = tiny(model), 40_000
     p = np.exp(rbm.log_p_v())
     # E|found - p| per state is at most its standard deviation; TV then exceeds its mean by 5 of its own.
     mean = 0.5 * float(np.sqrt(p * (1 - p) / n).sum())
@@ -145,7 +145,7 @@ def test_a_sweep_leaves_the_model_where_it_is_and_a_broken_one_does_not(model: M
 def test_estimates_scatter_about_the_expected_cd_gradient() -> None:
     model = oracles.tiny_model(3)
     data = cases(4)
-    rbm = machine(model)
+    rbm = tiny(model)
     expected = enumerable.expected_cd_gradient(rbm, data, 1).flat()
     carried = np.zeros((enumerable.N_CARRIED, 4), np.float32)
     many = [
@@ -213,9 +213,12 @@ def test_chance_of_the_walk_does_not_depend_on_its_length() -> None:
     [
         (
             lambda: enumerable.begin(17, 3, 0),
-            "a machine that is counted out has 1 to 16 visible units, got 17",
+            "a model whose states are counted has 1 to 16 visible units, got 17",
         ),
-        (lambda: enumerable.begin(4, 0, 0), "a machine that is counted out has 1 to 12 hidden units, got 0"),
+        (
+            lambda: enumerable.begin(4, 0, 0),
+            "a model whose states are counted has 1 to 12 hidden units, got 0",
+        ),
         (
             lambda: enumerable.update(enumerable.begin(4, 3, 0), cases(4), "cd7", 0.1, 0),
             "method must be one of exact, cd1, cd10, pcd, got 'cd7'",

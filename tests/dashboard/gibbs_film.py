@@ -29,9 +29,7 @@ def request(**changes: Any) -> FilmRequest:
 
 def in_process(film: FilmRequest) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The film as the sampler's process would make it, made here."""
-    given = vars(film)
-    arrays = {name: x for name, x in given.items() if isinstance(x, np.ndarray)}
-    return trajectory.film({name: x for name, x in given.items() if name not in arrays}, arrays)
+    return trajectory.film(*film.parts())
 
 
 def bits(packed: np.ndarray, units: int) -> np.ndarray:

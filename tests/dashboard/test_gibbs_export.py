@@ -11,6 +11,7 @@ from PIL import Image
 
 from dashboard.figures import chains as pictures
 from dashboard.processes import gibbs_films
+from rbm_core.pixels import PixelScale
 from rbm_core.rbm import RBM
 from rbm_core.runs.reader import RunReader
 from tests.dashboard.gibbs_film import V, bits, in_process, request
@@ -19,11 +20,8 @@ from tests.dashboard.gibbs_film import V, bits, in_process, request
 def test_gaussian_states_are_shown_as_the_datas_grey_on_one_scale_for_the_whole_film() -> None:
     """Sheets and films draw mean + std · v, 0 black and 1 white, at every sweep; no frame has a scale of its own."""
     draws = np.random.default_rng(0)
-    scaled = {
-        "pixel_mean": draws.uniform(0.2, 0.5, V).astype(np.float32),
-        "pixel_std": draws.uniform(0.05, 0.2, V).astype(np.float32),
-    }
-    film = request(visible="gaussian", start="gaussian", betas=np.ones(6), **scaled)
+    mean, std = (draws.uniform(*bounds, V).astype(np.float32) for bounds in ((0.2, 0.5), (0.05, 0.2)))
+    film = request(visible="gaussian", start="gaussian", betas=np.ones(6), scale=PixelScale(mean, std))
     header, arrays = in_process(film)
     header |= {
         "groups": [""],
@@ -34,7 +32,7 @@ def test_gaussian_states_are_shown_as_the_datas_grey_on_one_scale_for_the_whole_
     taken = pictures.Chains(header, arrays)
     for t in range(7):
         v = arrays["v_half"][t].view(np.float16).astype(np.float32)
-        grey = np.clip(film.pixel_mean + film.pixel_std * v, 0, 1)
+        grey = np.clip(mean + std * v, 0, 1)
         assert np.abs(taken.pixels(t, "v").reshape(5, V) - 255 * grey).max() <= 0.51, f"sweep {t}"
     frames = []
     with Image.open(io.BytesIO(pictures.animated(taken, chain=None, layer="v", format="gif"))) as gif:

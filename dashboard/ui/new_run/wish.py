@@ -30,7 +30,7 @@ class Wish:
 
     @property
     def config(self) -> RunConfig:
-        """ConfigError in one sentence if these settings cannot be trained."""
+        """Raises ConfigError in one sentence if these settings cannot be trained."""
         return make_config(**self.fields)
 
     @property
@@ -48,7 +48,7 @@ class Wish:
         return data.new_name(config, kind + differs)
 
     def start(self, called: str, step: AtStep) -> str:
-        """Starts the run's trainer; returns its name, `called` or a new one. ValueError in one sentence if it cannot.
+        """Starts the run's trainer; returns the run's name, which is `called` or a new one.
 
         step: the moment whose weights a fork starts from.
         """

@@ -4,7 +4,6 @@ import numpy as np
 import streamlit as st
 
 from dashboard import data
-from dashboard.figures import moment
 from dashboard.figures.dissection import unit as figures
 from dashboard.figures.numbers import significant
 from dashboard.ui import link
@@ -24,7 +23,7 @@ SHORT_SHELF = 256  # the tiles of at most this many units leave room in their co
 
 def show(opened: Opened) -> None:
     H = opened.snapshot.W.shape[1]
-    norms = moment.norms(opened.snapshot.W)
+    norms = rbm_numpy.norms(opened.snapshot.W)
     unit = number_of("unit", H, lambda: int(np.argmax(norms)), "hidden units")
     # The unit first, the shelf of all units beside it: in a narrow window the shelf comes last.
     beside, shelf = st.columns([7, 4], gap="large")

@@ -24,7 +24,7 @@ class Moment:
 
 
 def current(run: Run, steps: list[int]) -> Moment | None:
-    """The snapshot at the slider, or the newest state; None before the first. RunError if unreadable."""
+    """The snapshot at the slider, or the newest state; None before the first. Raises RunError if unreadable."""
     wanted = state.watched().step
     if wanted != "live":
         return _at(run, steps, int(wanted))

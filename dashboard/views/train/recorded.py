@@ -49,7 +49,7 @@ class Run:
 
 
 def read(name: str) -> Run:
-    """RunError in one sentence if there is no such run, or its config or status cannot be read."""
+    """Raises RunError in one sentence if there is no such run, or its config or status cannot be read."""
     reader = data.reader(name)
     return Run(name, reader, reader.config(), reader.status())
 

@@ -1,0 +1,159 @@
+"""The temperatures of AIS, its precisions, its saved state, and the samples that its reverse starts from."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from rbm_core.compute import Rng
+from rbm_core.likelihood.ais import (
+    adaptive_betas,
+    ais,
+    base_rate,
+    prepare_ais,
+    prepare_reverse_ais,
+    reverse_ais,
+    sweeps,
+    temperatures,
+    tempered_samples,
+)
+from rbm_core.likelihood.annealing import Annealing
+from rbm_core.likelihood.exact import (
+    exact_log_z,
+    exact_samples,
+)
+from rbm_core.rbm import RBM, ShapeError
+from tests import oracles
+from tests.core.likelihood_models import FOR_EVERY_SHAPE, assert_drawn_from, model, two_modes
+
+
+@FOR_EVERY_SHAPE
+def test_reverse_ais_of_a_small_model_starts_at_exact_samples(shape: tuple[int, int]) -> None:
+    W, b, c = oracles.tiny_model(5, *shape)
+    assert_drawn_from(oracles.p_v(W, b, c), tempered_samples(RBM.from_numpy(W, b, c), 40_000))
+
+
+def test_the_named_schedule_is_the_published_one() -> None:
+    betas = temperatures("salakhutdinov-murray")
+    assert len(betas) == 14_501
+    assert betas[500] == 0.5
+    assert betas[4500] == pytest.approx(0.9)
+    np.testing.assert_allclose(
+        np.diff(betas)[[0, 499, 500, 4499, 4500, -1]], [1e-3, 1e-3, 1e-4, 1e-4, 1e-5, 1e-5]
+    )
+
+
+@pytest.mark.slow
+def test_adaptive_temperatures_beat_equal_ones_of_the_same_number() -> None:
+    rbm = model(12, 40, 20, 0.8)
+    base = base_rate(rbm)
+    betas = adaptive_betas(rbm, 100, base_vbias=base)
+    assert betas[0] == 0
+    assert betas[-1] == 1
+    assert (np.diff(betas) > 0).all()
+    assert len(betas) == 101
+
+    def spread(path: np.ndarray | int) -> float:
+        return float(
+            np.mean([ais(rbm, betas=path, base_vbias=base, seed=s).log_weights.var() for s in range(10)])
+        )
+
+    assert spread(betas) < spread(100)
+
+
+@pytest.mark.parametrize(
+    ("betas", "message"),
+    [
+        (np.array([0.0, 0.5, 0.4, 1.0]), "must rise strictly from 0 to 1"),
+        (np.array([0.1, 1.0]), "got 0.1 … 1"),
+        (0, "must lie in 1 … 10,000,000, got 0"),
+        (10**12, "got 1,000,000,000,000"),
+        ("fast", "got 'fast'"),
+    ],
+)
+def test_a_wrong_path_is_named(betas: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ais(model(0), betas=betas)  # type: ignore[arg-type]
+
+
+def test_one_chain_or_wrong_biases_are_refused() -> None:
+    with pytest.raises(ValueError, match="n_chains must be at least 2"):
+        ais(model(0), n_chains=1)
+    with pytest.raises(ValueError, match="12 finite numbers, got shape"):
+        ais(model(0), base_vbias=np.zeros(5))
+    with pytest.raises(ValueError, match="needs as many starts, got 3"):
+        reverse_ais(model(0), betas=10, starts=torch.zeros(3, 12))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("name", ["W", "vbias", "hbias"])
+@pytest.mark.parametrize("estimate", [ais, reverse_ais, exact_log_z, base_rate, tempered_samples])
+def test_a_model_that_is_not_finite_is_refused_by_name(
+    estimate: Callable[..., object], name: str, value: float
+) -> None:
+    rbm = model(0)
+    getattr(rbm, name).flatten()[-1] = value
+    more = (5,) if estimate is tempered_samples else ()
+    with pytest.raises(ShapeError, match=f"^{name} has 1 numbers that are not finite"):
+        estimate(rbm, *more)
+
+
+@pytest.mark.slow
+def test_every_precision_estimates_the_model_as_given() -> None:
+    """Large weights that bfloat16 rounds visibly: the last weight leads back to the model itself."""
+    rbm = model(13, 60, 10, 1.2)
+    truth, base = exact_log_z(rbm), base_rate(rbm)
+    rounded = rbm.to(dtype=torch.bfloat16).to(dtype=torch.float32)
+    assert abs(exact_log_z(rounded) - truth) > 0.02
+    for precision in ("differences", "bfloat16", "float32", "float64"):
+        # Many chains rather than many seeds: an emulated product costs the same for any number of rows.
+        found = ais(rbm, betas=500, n_chains=800, base_vbias=base, seed=0, precision=precision)
+        assert abs(found.log_z - truth) < 4 * found.stderr < 0.025, precision
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["differences", "bfloat16", "float32", "float64"])
+@pytest.mark.parametrize("prepare", [prepare_ais, prepare_reverse_ais])
+def test_saved_and_loaded_annealing_goes_on_bit_for_bit(
+    prepare: Callable[..., Annealing], precision: str
+) -> None:
+    rbm = model(14, 100, 110, 0.1)  # large enough to run in two halves
+
+    def fresh() -> Annealing:
+        return prepare(rbm, betas=60, base_vbias=rbm.vbias, n_chains=100, seed=3, precision=precision)
+
+    whole, first, second = fresh(), fresh(), fresh()
+    whole.advance(60)
+    first.advance(23)
+    second.load_state_dict(*first.state_dict())
+    second.advance(60)
+    assert torch.equal(whole.log_weights, second.log_weights)
+    assert torch.equal(whole.visible_states(), second.visible_states())
+    with pytest.raises(ValueError, match="other chains or temperatures"):
+        prepare(rbm, betas=61, base_vbias=rbm.vbias).load_state_dict(*first.state_dict())
+
+
+def test_annealing_leaves_the_callers_threads_as_they_were() -> None:
+    before = torch.get_num_threads()
+    ais(model(14, 100, 110, 0.1), betas=5, base_vbias=torch.zeros(100))
+    assert torch.get_num_threads() == before
+
+
+@FOR_EVERY_SHAPE
+def test_sweeps_keep_the_model_invariant(shape: tuple[int, int]) -> None:
+    W, b, c = oracles.tiny_model(6, *shape)
+    rbm = RBM.from_numpy(W, b, c)
+    assert_drawn_from(oracles.p_v(W, b, c), sweeps(rbm, exact_samples(rbm, 40_000, Rng(1, "test")), 3))
+
+
+def test_tempered_samples_find_both_modes() -> None:
+    one = two_modes(1.0, 40)
+    # Thirteen copies of no weight more: enough hidden units that the samples are annealed, not enumerated.
+    model_of_two_modes = RBM(
+        torch.cat([one.W, torch.zeros(40, 13)], 1), one.vbias, torch.cat([one.hbias, torch.zeros(13)])
+    )
+    v = tempered_samples(model_of_two_modes, 200)
+    share = float((v.mean(1) > 0.5).float().mean())
+    assert abs(share - 0.5) < 5 * math.sqrt(0.25 / 200)

@@ -1,0 +1,188 @@
+"""The store of runs: names, the list, runs made and found."""
+
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from numpy.testing import assert_array_equal
+
+from rbm_core.runs import (
+    RunError,
+    RunReader,
+    control,
+    create_run,
+    files,
+    list_runs,
+    new_name,
+    resolve,
+    store,
+)
+from rbm_core.runs import (
+    runs_root as default_root,
+)
+from rbm_core.runs.recorder import Recorder
+from rbm_core.runs.snapshot import read_snapshot
+from tests.core.run_record import CONFIG, H, moment, one_sentence, running
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".",
+        "..",
+        "../x",
+        "a/b",
+        "a\\b",
+        "/etc",
+        ".hidden",
+        "-rf",
+        "a b",
+        "a\n",
+        "ä",
+        "x" * 81,
+        "con",
+        "NUL.txt",
+        "a.",
+    ],
+)
+def test_names_that_could_mislead_are_refused(runs_root: Path, name: str) -> None:
+    with pytest.raises(RunError, match="a run cannot be called") as error:
+        create_run(runs_root, name, CONFIG)
+    assert one_sentence(str(error.value))
+    with pytest.raises(RunError):
+        resolve(runs_root, name)
+    assert list(runs_root.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["mnist-default-3f2a", "A", "7", "v1.2_final-b", "x" * 80])
+def test_plain_names_are_taken(runs_root: Path, name: str) -> None:
+    path = create_run(runs_root, name, CONFIG)
+    assert resolve(runs_root, name) == path
+    with pytest.raises(RunError, match="already a run"):
+        create_run(runs_root, name, CONFIG)
+
+
+def test_unknown_run_is_told_with_the_runs_there_are(runs_root: Path) -> None:
+    with pytest.raises(RunError, match=r"no run 'x' in .*; there are: none yet"):
+        resolve(runs_root, "x")
+    create_run(runs_root, "mnist-500", CONFIG)
+    with pytest.raises(RunError, match=r"no run 'x' in .*; there are: mnist-500"):
+        resolve(runs_root, "x")
+    for n in range(12):
+        create_run(runs_root, f"r{n}", CONFIG)
+    with pytest.raises(RunError, match="and 5 more"):
+        resolve(runs_root, "x")
+
+
+def test_new_names_say_what_is_trained_and_are_free(runs_root: Path) -> None:
+    assert re.fullmatch(r"bars-and-stripes-quick-[0-9a-f]{4}", new_name(CONFIG, "quick", runs_root))
+    assert re.fullmatch(r"bars-and-stripes-pcd5-[0-9a-f]{4}", new_name(CONFIG, root=runs_root))
+    own = {**CONFIG, "dataset": "/home/me/My Pictures (2)/"}
+    assert re.fullmatch(r"my-pictures-2-pcd5-[0-9a-f]{4}", new_name(own, root=runs_root))
+    assert len({new_name(CONFIG, "quick", runs_root) for _ in range(50)}) > 40
+
+
+def test_runs_are_listed_newest_first(runs_root: Path) -> None:
+    assert list_runs(runs_root / "nowhere") == []
+    for name in ("c", "a", "b"):
+        create_run(runs_root, name, CONFIG, preset="quick")
+        time.sleep(0.003)
+    (runs_root / "notes.txt").write_text("not a run")
+    (runs_root / "empty").mkdir()
+    (runs_root / ".new-d-1234").mkdir()
+    infos = list_runs(runs_root)
+    assert [info.name for info in infos] == ["b", "a", "c"]
+    assert {(info.dataset, info.preset, info.state, info.error) for info in infos} == {
+        ("bars-and-stripes", "quick", "starting", None)
+    }
+
+
+def test_deleted_and_remade_run_is_listed_as_it_is_now(runs_root: Path, run: Path) -> None:
+    import shutil
+
+    Recorder(run).write_status({"state": "finished", "step": 50})
+    assert list_runs(runs_root)[0].step == 50
+    shutil.rmtree(run)
+    assert list_runs(runs_root) == []
+    create_run(runs_root, "demo", {**CONFIG, "dataset": "mnist-5k"})
+    (info,) = list_runs(runs_root)
+    assert (info.dataset, info.step, info.state) == ("mnist-5k", 0, "starting")
+
+
+def test_root_comes_from_the_environment(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert default_root() == runs_root
+    monkeypatch.delenv("RBM_RUNS_DIR")
+    assert default_root() == Path(store.__file__).parents[2] / "checkpoints"
+
+
+def test_run_that_starts_from_a_snapshot_holds_its_own_copy(runs_root: Path, run: Path) -> None:
+    import shutil
+
+    Recorder(run).write_snapshot(moment(5))
+    fork = create_run(runs_root, "fork", CONFIG, origin={"run": "demo", "step": 5})
+    shutil.rmtree(run)
+    assert RunReader(fork).config()["origin"] == {"run": "demo", "step": 5}
+    assert_array_equal(read_snapshot(fork / "origin.safetensors").hbias, moment(5).hbias)
+
+
+def test_run_cannot_start_from_what_is_not_there_or_does_not_fit(runs_root: Path, run: Path) -> None:
+    Recorder(run).write_snapshot(moment(5))
+    for origin, change, sentence in (
+        ({"run": "demo", "step": 6}, {}, "no snapshot at step 6"),
+        ({"run": "../demo", "step": 5}, {}, "cannot be called"),
+        ({"run": "other", "step": 5}, {}, "no run 'other'"),
+        ({"run": "demo", "step": 5}, {"n_hidden": H + 1}, "has 6 hidden units"),
+    ):
+        with pytest.raises(RunError, match=sentence):
+            create_run(runs_root, "fork", {**CONFIG, **change}, origin=origin)
+    assert [path.name for path in runs_root.iterdir()] == ["demo"]
+
+
+def test_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(RunError) as error:
+        create_run(tmp_path / "file" / "runs", "demo", CONFIG)
+    assert one_sentence(str(error.value))
+
+
+def milliseconds(work: Callable[[], Any], times: int = 50) -> float:
+    """Of the fastest of a few calls: noise only ever adds."""
+    best = float("inf")
+    for _ in range(times):
+        start = time.perf_counter()
+        work()
+        best = min(best, time.perf_counter() - start)
+    return 1e3 * best
+
+
+def test_asking_again_costs_far_less_than_a_millisecond(runs_root: Path, run: Path) -> None:
+    record, read = Recorder(run), RunReader(run)
+    for step in range(60):
+        record.write_snapshot(moment(step))
+        record.append_metrics({"step": step, "x": 1.0})
+    record.write_live(moment(60))
+    running(run)
+    lock = files.hold_lock(run)
+    time.sleep(0.1)
+    work: dict[str, Callable[[], Any]] = {
+        "status": read.status,
+        "config": read.config,
+        "metrics": read.metrics,
+        "steps": read.snapshot_steps,
+        "live": read.live,
+        "commands": lambda: control.take(run),
+    }
+    costs = {name: milliseconds(call) for name, call in work.items()}
+    for n in range(19):
+        create_run(runs_root, f"other-{n}", CONFIG)
+        Recorder(runs_root / f"other-{n}").write_status({"state": "finished"})
+    time.sleep(0.1)
+    list_runs(runs_root)
+    costs["a run in the list"] = milliseconds(lambda: list_runs(runs_root), 20) / 20
+    assert lock is not None
+    lock.release()
+    assert max(costs.values()) < 0.5, costs
