@@ -18,6 +18,7 @@ __all__ = ["PixelScale", "as_bytes", "cut", "from_bytes", "grey_values", "lit", 
 
 # Border pixels hardly vary. Divided by their own deviation, their noise would become as large as strokes.
 _LEAST_STD = 0.1
+_AT_ONCE = 1000  # images at a time: memory for copies of all of them takes longer to get than to fill
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +33,14 @@ class PixelScale:
     @classmethod
     def of(cls, images: np.ndarray) -> "PixelScale":
         """The pixels' means and standard deviations, the latter at least 0.1. images: (N, V) in [0, 1]."""
-        std = np.maximum(images.std(0, dtype=np.float64), _LEAST_STD)
-        return cls(images.mean(0, dtype=np.float64).astype(np.float32), std.astype(np.float32))
+        mean, squares = images.mean(0, dtype=np.float64), np.zeros(images.shape[1])
+        # The bits of images.std(0), without its copy of all images in float64.
+        for first in range(0, len(images), _AT_ONCE):
+            deviations = np.square(images[first : first + _AT_ONCE] - mean)
+            deviations[0] += squares
+            squares = deviations.sum(0)
+        std = np.maximum(np.sqrt(squares / len(images)), _LEAST_STD)
+        return cls(mean.astype(np.float32), std.astype(np.float32))
 
     @classmethod
     def found_in(cls, arrays: Mapping[str, np.ndarray]) -> "PixelScale | None":
@@ -86,7 +93,10 @@ def prepared(x: np.ndarray, fields: Mapping[str, Any], scale: PixelScale | None)
         return scale.standardised(x)
     if units.real or fields["binarisation"] == "none":
         return np.ascontiguousarray(x, np.float32)
-    return as_bytes(cut(x) if fields["binarisation"] == "threshold" else x)
+    odds = np.empty(x.shape, np.uint8)
+    for some in (slice(first, first + _AT_ONCE) for first in range(0, len(x), _AT_ONCE)):
+        odds[some] = as_bytes(cut(x[some]) if fields["binarisation"] == "threshold" else x[some])
+    return odds
 
 
 def visible_states(x: np.ndarray, fields: Mapping[str, Any], scale: PixelScale | None) -> np.ndarray:

@@ -2,6 +2,9 @@
 
 import importlib.metadata
 import platform
+import threading
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +44,8 @@ def begun(
     recorder.max_snapshots = config.max_snapshots
     from rbm_core import datasets
 
+    # Importing torch takes two seconds and one core; reading and checking the images takes one second on the other.
+    threading.Thread(target=_import_engine, name="import-engine").start()
     say(f"Loading {config.dataset}.")
     dataset = datasets.load(config.dataset, n_valid=config.n_valid, download=download, progress=on_download)
     _check_data(described, dataset)
@@ -63,6 +68,11 @@ def begun(
     recorder.write_probe(training.probe_arrays())
     recorder.append_event(0, "start")
     return training, None
+
+
+def _import_engine() -> None:
+    with suppress(Exception):  # whoever imports it next gets the error too, and says it
+        import_module("rbm_core.training.update")
 
 
 def _check_data(described: dict[str, Any], dataset: "Dataset") -> None:

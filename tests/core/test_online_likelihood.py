@@ -146,6 +146,17 @@ def test_the_run_s_own_chains_show_the_online_estimate_a_mode_that_annealing_har
 
 
 @pytest.mark.slow
+def test_the_online_estimate_times_no_precision_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    timed: list[object] = []
+    online, rbm = watched(), growing(1.0)
+    monkeypatch.setattr("rbm_core.likelihood.annealing.pick_precision", lambda *shape: timed.append(shape))
+    particles = torch.zeros(200, rbm.n_visible)
+    for step in (0, MOMENTS[-1]):
+        online.observe(rbm, mean_energy(rbm), step, particles=particles, precision="float32")
+    assert anchors(online)
+    assert not timed, "what a run records would depend on a clock"
+
+
 def test_the_online_estimate_goes_on_exactly_from_its_state() -> None:
     through, stopped = watched(), watched()
     for k in range(30):

@@ -34,6 +34,7 @@ def test_the_scale_is_the_data_s_mean_and_deviation_but_never_below_a_tenth() ->
     images = load("mnist-5k", n_valid=200).train
     scale = PixelScale.of(images)
     assert_allclose(scale.mean, images.mean(0, dtype=np.float64), atol=1e-7)
+    assert_array_equal(scale.std, np.maximum(images.std(0, dtype=np.float64), 0.1).astype(np.float32))
     assert scale.std.min() == np.float32(0.1)
     wide = images.std(0, dtype=np.float64) > 0.1
     values = scale.standardised(images)
