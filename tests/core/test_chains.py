@@ -8,10 +8,13 @@ import torch
 
 from rbm_core import gibbs
 from rbm_core.compute import Rng
+from rbm_core.config import make_config
+from rbm_core.datasets import load
 from rbm_core.flips import flip_sweeps, flipped_rows
 from rbm_core.gradient import Phases, gradient
 from rbm_core.rbm import RBM
 from rbm_core.sparse import SparsePhases
+from rbm_core.training import Training
 from tests import oracles
 from tests.core.test_gibbs import exact_start, monte_carlo_bound, total_variation
 
@@ -197,3 +200,22 @@ def test_updates_are_the_same_bits_on_one_two_and_three_threads() -> None:
         )
     for other in found[1:]:
         assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
+
+
+def test_a_run_saved_with_dense_products_goes_on_with_them_where_differences_would_be_chosen_today(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fields = {"dataset": "mnist-5k", "n_hidden": 128, "n_valid": 100, "device": "cpu"}
+    data = load("mnist-5k", n_valid=100)
+    begun = Training(make_config(**fields, precision="float32"), data)
+    for _ in range(3):
+        begun.update()
+    monkeypatch.setenv("RBM_PRECISION", "differences")
+    later = Training(make_config(**fields), data)
+    assert isinstance(later.state.phases, SparsePhases)
+    later.load_state_dict(*begun.state_dict())
+    assert isinstance(later.state.phases, Phases)
+    for training in (begun, later):
+        training.update()
+    for mine, theirs in zip(begun.rbm.to_numpy().values(), later.rbm.to_numpy().values(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
