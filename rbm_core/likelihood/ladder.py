@@ -45,10 +45,8 @@ def independent_log_z(rbm: RBM) -> float:
     if bool((rbm.W != 0).any()):
         raise ValueError("the first rung must have no weights: its log Z is known only then")
     hidden = float(softplus(rbm.hbias.double()).sum())
-    if rbm.visible == "bernoulli":
-        return hidden + float(softplus(rbm.vbias.double()).sum())
-    log_var = torch.zeros_like(rbm.vbias) if rbm.log_var is None else rbm.log_var
-    return hidden + 0.5 * float((math.log(2 * math.pi) + log_var.double()).sum())
+    inverse_var = torch.ones_like(rbm.vbias) if rbm.inverse_var is None else rbm.inverse_var
+    return hidden + rbm.law.log_z(rbm.vbias.double(), inverse_var.double())
 
 
 def bennett(ahead: np.ndarray, behind: np.ndarray) -> tuple[float, np.ndarray]:

@@ -1,5 +1,7 @@
 """Both halves of a visible law say the same: its mathematics on torch, and what follows from it without."""
 
+import ast
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -70,3 +72,32 @@ def test_growth_is_the_difference_of_two_own_energies(name: Visible) -> None:
 )
 def test_a_record_that_names_no_law_is_read_as_one_of_bernoulli_units(record: dict[str, object]) -> None:
     assert units_of(record) is UNITS["bernoulli"]
+
+
+def asks_for_a_name(source: str) -> list[int]:
+    """The lines that compare something called "visible" with the name of a law."""
+    lines = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Compare):
+            names = {one.value for one in ast.walk(node) if isinstance(one, ast.Constant)}
+            if names & set(NAMES) and "visible" in ast.unparse(node):
+                lines.append(node.lineno)
+    return lines
+
+
+def test_no_module_but_the_laws_asks_for_the_name_of_a_law() -> None:
+    repo = Path(__file__).parents[2]
+    asked = {
+        str(path.relative_to(repo)): lines
+        for room in ("rbm_core", "dashboard")
+        for path in (repo / room).rglob("*.py")
+        if (lines := asks_for_a_name(path.read_text()))
+    }
+    assert not asked, f"ask `units_of(...)` or `rbm.law` instead: {asked}"
+
+
+@pytest.mark.parametrize(
+    "line", ['rbm.visible == "gaussian"', 'config.get("visible") != "gaussian"', 'visible in ("bernoulli",)']
+)
+def test_a_question_for_the_name_of_a_law_is_seen(line: str) -> None:
+    assert asks_for_a_name(line) == [1]
