@@ -189,7 +189,7 @@ class Monitor:
             return {}
         state = self.state
         # Chains that begin at the data at every update are not near the model's distribution.
-        particles = state.phases.v_chains.float() if self.config.algorithm == "pcd" else None
+        particles = None if self.config.algorithm == "cd" else state.phases.v_chains.float()
         estimate = self.online.observe(
             state.shown, row["free_energy_train"], state.step, particles=particles, precision=state.precision
         )
