@@ -55,7 +55,7 @@ _TIMEOUT = 20.0  # seconds without an answer
 
 
 class DatasetError(ValueError):
-    """Data that cannot be had or used; one sentence with the way out."""
+    """Data that are missing or not usable; the message is one sentence with the way out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,7 +183,7 @@ def data_dir(root: str | Path | None = None) -> Path:
 
 
 def _shuffled(cases: _Cases) -> _Cases:
-    # RandomState, because numpy promises its stream for ever; Generator's may change with a release (NEP 19).
+    # RandomState's stream is the same in all releases of numpy; Generator's may change with one (NEP 19).
     return cases.take(np.random.RandomState(0).permutation(len(cases.images)))
 
 
@@ -290,7 +290,7 @@ def _read_idx(path: Path, ndim: int) -> np.ndarray:
 def _download(name: str, raw: Path, progress: Progress | None) -> None:
     """Lay the four files where torchvision would, from the places and with the checksums it knows.
 
-    torchvision's own download waits for ever on a silent network and draws its own bar beside the caller's.
+    torchvision's own download has no timeout, and prints a progress bar beside the caller's.
     """
     from torchvision import datasets as published
 
@@ -336,7 +336,7 @@ def _get(address: str, progress: Progress | None) -> bytes:
 
 
 def _write_whole(path: Path, content: bytes) -> None:
-    """Write aside and rename: two trainers that download at once, or one killed, leave no half file."""
+    """Writes another file and renames it, so that a download killed or done twice at once leaves no half file."""
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as aside:
         try:
             aside.write(content)
@@ -398,7 +398,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
 
 
 def _size(path: Path) -> tuple[int, int]:
-    """(width, height) as shown: a photograph taken upright may be stored lying."""
+    """(width, height) as shown: a camera may store an upright photograph turned by 90°, with a note of it."""
     with _opened(path) as image:
         turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
         return (image.height, image.width) if turned else image.size

@@ -28,8 +28,8 @@ __all__ = [
 # Sweeps that are worth transposing W for, which takes about as long as a sweep by products.
 _WORTH_FLIPPING = 4
 
-# (which pixels are held, (V,) bool; the values they are held at, (V,) or (B, V))
 Clamp = tuple[Tensor, Tensor]
+"""(which pixels are held (V,) bool, the values they are held at (V,) or (B, V))."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def from_bernoulli_noise(rbm: RBM, n: int, rng: Rng, p: float = 0.5) -> Chain:
 
 
 def from_gaussian_noise(rbm: RBM, n: int, rng: Rng) -> Chain:
-    """n chains from real-valued N(0, I) noise: no state of a Bernoulli model, but only the first half step sees it."""
+    """n chains from N(0, I) noise: no state of Bernoulli units, so that only the first half step uses it."""
     _check_count(n)
     return from_images(rbm, rng.normal((n, rbm.n_visible), dtype=rbm.dtype))
 
@@ -132,7 +132,7 @@ def half_step(rbm: RBM, chain: Chain, rng: Rng, *, beta: float = 1.0, clamp: Cla
 def sweep(
     rbm: RBM, chain: Chain, rng: Rng, n: int = 1, *, beta: float = 1.0, clamp: Clamp | None = None
 ) -> Chain:
-    """n sweeps v → h → v. A chain caught between half steps first completes its sweep, which counts as one.
+    """n sweeps v → h → v. A chain that stands between two half steps first completes its sweep, which counts as one.
 
     Raises ValueError unless n is a whole number of at least 0.
     """

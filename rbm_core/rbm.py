@@ -41,7 +41,7 @@ class RBM:
     log_var: Tensor | None = None
 
     def __post_init__(self) -> None:
-        if self.visible not in LAWS:
+        if self.visible not in tuple(LAWS):  # a tuple, because what was passed need not be hashable
             known = " or ".join(repr(name) for name in LAWS)
             raise ShapeError(f"visible must be {known}, got {self.visible!r}")
         named = {"W": self.W, "vbias": self.vbias, "hbias": self.hbias, "log_var": self.log_var}
@@ -52,30 +52,30 @@ class RBM:
                     f"{name} must be a floating-point torch tensor, got {_kind(t)}; "
                     "RBM.from_numpy takes arrays and lists of any kind"
                 )
-        if self.W.dim() != 2 or 0 in self.W.shape:
+        self._check_shapes()
+        places = {f"{t.device}/{t.dtype}" for t in given.values()}
+        if len(places) > 1:
             raise ShapeError(
-                f"W must have shape (visible, hidden), both at least 1, got {tuple(self.W.shape)}"
+                f"all parameters must share one device and one dtype, got {', '.join(sorted(places))}"
             )
-        if self.vbias.shape != self.W.shape[:1] or self.hbias.shape != self.W.shape[1:]:
+
+    def _check_shapes(self) -> None:
+        W, vbias, hbias, log_var = self.W, self.vbias, self.hbias, self.log_var
+        if W.dim() != 2 or 0 in W.shape:
+            raise ShapeError(f"W must have shape (visible, hidden), both at least 1, got {tuple(W.shape)}")
+        if vbias.shape != W.shape[:1] or hbias.shape != W.shape[1:]:
             raise ShapeError(
-                f"W {tuple(self.W.shape)} needs vbias ({self.W.shape[0]},) and hbias ({self.W.shape[1]},), "
-                f"got {tuple(self.vbias.shape)} and {tuple(self.hbias.shape)}"
+                f"W {tuple(W.shape)} needs vbias ({W.shape[0]},) and hbias ({W.shape[1]},), "
+                f"got {tuple(vbias.shape)} and {tuple(hbias.shape)}"
             )
-        tensors = list(given.values())
-        if self.log_var is not None:
-            if not self.law.units.variance:
-                raise ShapeError(
-                    f"log_var belongs to Gaussian visible units only; leave it out for {self.visible} ones"
-                )
-            if self.log_var.shape != self.vbias.shape:
-                raise ShapeError(
-                    f"log_var must have shape {tuple(self.vbias.shape)}, got {tuple(self.log_var.shape)}"
-                )
-        if len({t.device for t in tensors}) > 1 or len({t.dtype for t in tensors}) > 1:
+        if log_var is None:
+            return
+        if not self.law.units.variance:
             raise ShapeError(
-                "all parameters must share one device and one dtype, got "
-                + ", ".join(sorted({f"{t.device}/{t.dtype}" for t in tensors}))
+                f"log_var belongs to Gaussian visible units only; leave it out for {self.visible} ones"
             )
+        if log_var.shape != vbias.shape:
+            raise ShapeError(f"log_var must have shape {tuple(vbias.shape)}, got {tuple(log_var.shape)}")
 
     def check_finite(self) -> None:
         """Raises ShapeError if a parameter is NaN or infinite: such a model has no log Z, and no sample."""
@@ -245,7 +245,7 @@ class RBM:
         """E(v, h) in nats, by the formulas at the head of this module. v: (B, V), h: (B, H). Returns (B,)."""
         v, h = self._check(v, self.n_visible, "v"), self._check(h, self.n_hidden, "h")
         if len(v) != len(h):
-            raise ShapeError(f"v and h must hold as many cases, got {len(v)} and {len(h)}")
+            raise ShapeError(f"v and h must hold the same number of cases, got {len(v)} and {len(h)}")
         _check_finite(v, "v")
         _check_finite(h, "h")
         return self.visible_energy(v) - (self.logits_h_from_v(v) * h).sum(1)
@@ -271,6 +271,6 @@ def _not_finite(name: str, bad: int) -> str:
 
 
 def _kind(x: object) -> str:
-    """What a caller passed, in a word or two."""
+    """The type of what a caller passed, and its dtype if it has one, for an error message."""
     dtype = getattr(x, "dtype", None)
     return type(x).__name__ if dtype is None else f"{type(x).__name__} of {dtype}"

@@ -1,4 +1,4 @@
-"""What people write about a run: tags and a note, in notes.json of its folder. Training never reads it."""
+"""Tags and a note that a person gives a run, in notes.json of its folder. Training reads neither."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ class Notes:
 
 
 def read_notes(run: Path) -> Notes:
-    """What was written about the run; empty where nothing was. RunError if notes.json is damaged."""
+    """The run's tags and note, empty if there is no notes.json. Raises RunError if the file is damaged."""
     try:
         found = read_object(Path(run) / "notes.json")
     except FileNotFoundError:
@@ -33,9 +33,10 @@ def read_notes(run: Path) -> Notes:
 
 
 def write_notes(run: Path, notes: Notes) -> Notes:
-    """Replaces what was written about the run, whole, and returns it as kept; a trainer may be at work.
+    """Replaces the run's tags and note by these, and returns them as kept: blanks trimmed, each tag once.
 
-    RunError in one sentence for too many or too long tags, and for a note that is too long.
+    A trainer may be at work meanwhile, since it does not touch the file. Raises RunError for more than 12 tags, a
+    tag of more than 40 characters and a note of more than 4,000.
     """
     tags = tuple(dict.fromkeys(" ".join(tag.split()) for tag in notes.tags if tag.strip()))
     if len(tags) > MOST_TAGS:
