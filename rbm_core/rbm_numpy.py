@@ -41,11 +41,6 @@ def softplus(x: np.ndarray) -> np.ndarray:
     return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
 
 
-def mean_visible(model: Parameters, logits: np.ndarray) -> np.ndarray:
-    """E[v | h] from the logits b + hWᵀ, of any shape, by the law of the visible units."""
-    return model.units.mean(logits)
-
-
 def hidden_logits(model: Parameters, v: np.ndarray, units: slice | np.ndarray = np.s_[:]) -> np.ndarray:
     """c + vW of these hidden units, of all unless `units` is given. v: (B, V). Returns (B, number of units)."""
     return model.scaled(v) @ model.W[:, units] + model.hbias[units]
@@ -131,7 +126,7 @@ def build_up(model: Parameters, v: np.ndarray, most: int = 64) -> BuildUp:
         fresh = order[added:count]
         total = total + model.W[:, fresh] @ p[fresh].astype(np.float64)
         logits[place], added = total, count
-    means = mean_visible(model, logits)
+    means = model.units.mean(logits)
     return BuildUp(order, strength, p, counts, means, ((means - v) ** 2).mean(axis=1))
 
 

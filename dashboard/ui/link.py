@@ -157,7 +157,8 @@ FIELDS: dict[str, Field] = {
     "if_temperature": number(1.5, 0.05, 20.0),
     "if_seed": switch(False),
     "if_step": Field("same", lambda text: text if text == "same" else _step(text), "same or a step"),
-    # Gibbs: what of the film is looked at. A film of S sweeps has frames 0 to 2S.
+    # Gibbs: what of the film is looked at. A film of S sweeps has frames 0 to 2S. These four stand last among Gibbs's
+    # fields: the player writes them too, see components/lib/link.js.
     "frame": whole(0, 0, 4000),
     "chain": whole(1, 1, 200),
     "show": choice("both", GIBBS_SHOWS),

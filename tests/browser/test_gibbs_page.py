@@ -82,6 +82,7 @@ def test_keys_of_the_player_work_after_a_button_of_the_page_was_pressed(
 def test_link_follows_the_player_and_leads_back_to_the_very_view(open_film: Callable[..., Page]) -> None:
     """Written where the player is left, not while it plays; opened elsewhere the link shows the same pictures."""
     page = open_film("chains=9&sweeps=40&seed=5")
+    history = page.evaluate("history.length")
     page.get_by_label("Play (space)").click()
     page.wait_for_function(f"() => {{ {PLAYER} return player.frame > 12 }}")
     assert "frame=" not in page.url, "the link is written while the film plays"
@@ -102,6 +103,9 @@ def test_link_follows_the_player_and_leads_back_to_the_very_view(open_film: Call
     painted(page)
     there = pictures(page)
     assert page.evaluate("window.__rbmMounts") == 1, "the player was mounted again"
+    assert page.evaluate("history.length") == history, (
+        "where the player rests is a step of the browser's history"
+    )
     again = open_film(page.url.split("?")[1])
     at_frame(again, int(frame or -1))
     expect(again.locator(".film[data-chain='4']")).to_be_attached()

@@ -4,6 +4,6 @@ from dashboard import components
 
 mount = components.load(
     "film",
-    *"lib/playback trajectory shades narration layout look tip grid cycle plots map arrange".split(),
+    *"lib/playback lib/link trajectory shades narration layout look tip grid cycle plots map arrange".split(),
     *"twin words figures keys player".split(),
 )

@@ -5,6 +5,7 @@
 import { savingNow } from "../lib/canvas.js";
 import { css } from "../lib/colour.js";
 import { find } from "../lib/dom.js";
+import { amendLink } from "../lib/link.js";
 import { clamp } from "../lib/numbers.js";
 import { calm, play } from "../lib/playback.js";
 import { sourceOf } from "../lib/save.js";
@@ -243,7 +244,7 @@ export class Player extends View {
     this.refresh();
     this.leave();
   }
-  /** Once the reader has settled, the page hears where, so that its link leads here. */
+  /** Once the reader has settled, link and page say where; the place is no step of the browser's history. */
   leave() {
     clearTimeout(this.leaving);
     if (this.playing || !this.film) return;
@@ -252,6 +253,7 @@ export class Player extends View {
       const text = JSON.stringify(place);
       if (this.playing || text === this.placeSent || !this.box.isConnected) return;
       this.placeSent = text;
+      amendLink(place, this.film.place_defaults);
       this.ask("place", place);
     }, SETTLED);
   }

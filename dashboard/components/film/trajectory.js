@@ -91,6 +91,8 @@ export class Trajectory {
   of = {};
   /** @type {{ frame: number, chain: number, show: Show, layer: Layer }} where to begin; chains count from 1 */
   place = { frame: 0, chain: 1, show: "both", layer: "pv" };
+  /** Where the link says nothing. */
+  place_defaults = { ...this.place };
   /** Whether the page was made for a narrow window. */
   slim = false;
 

@@ -12,6 +12,7 @@ from dashboard.components.film import mount as film_player
 from dashboard.processes import sampler
 from dashboard.processes.gibbs_films import Shown
 from dashboard.recent import Recent
+from dashboard.ui import link
 from dashboard.ui.texts import sentence
 from dashboard.views.gibbs import export, texts
 from dashboard.views.gibbs.state import PLACE, PLAYER, gibbs, settings
@@ -50,7 +51,13 @@ def _play(shown: Shown, may_ask: bool) -> None:
     # A number that differs each time: the browser passes on to the player only what has changed.
     ask = time.monotonic_ns() if may_ask else 0
     version = shown.header["version"]
-    header = {**shown.header, "place": place, "ask": ask, "slim": gibbs().narrow}
+    header = {
+        **shown.header,
+        "place": place,
+        "place_defaults": {name: link.FIELDS[name].default for name in PLACE},
+        "ask": ask,
+        "slim": gibbs().narrow,
+    }
     components.feed(
         film_player,
         PLAYER,
