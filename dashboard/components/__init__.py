@@ -55,8 +55,8 @@ def feed(
     """Mount a component with a payload that is sent only when its version is new to this browser tab.
 
     `build()` makes the whole payload, whose header must carry the same version. Otherwise a few bytes say "same"; a
-    view that was mounted afresh, or missed a message, answers "need" and gets the whole. `note` goes into the header
-    of "same": what the page has to tell the view besides its payload.
+    view that was mounted afresh, or missed a message, answers "need" and gets the whole. `note` is added to
+    the header of "same", for values that change while the payload stays the same.
     """
     sent = st.session_state.setdefault(_SENT, {})
     if sent.get(key) == version:

@@ -9,7 +9,7 @@ files as modules.
 modules export the same name. Three habits keep it simple: imports and exports are named and not renamed (`import
 { a, b }`, `export function a`), an exported name is never assigned anew, and no string spans lines.
 
-Comments and indentation stay at home: Streamlit sends the script again with each payload.
+Comments and indentation are removed, since Streamlit sends the script again with each payload.
 """
 
 import re

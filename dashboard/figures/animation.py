@@ -1,4 +1,4 @@
-"""Pictures and animations to take away: frames of grey or colour with captions, encoded as PNG, GIF or WebP."""
+"""Pictures and animations to save: frames of grey or colour with captions, encoded as PNG, GIF or WebP."""
 
 import io
 import itertools

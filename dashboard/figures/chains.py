@@ -1,4 +1,4 @@
-"""Gibbs chains to take away: the film of the Gibbs page in, frames, films and sample sheets out.
+"""Gibbs chains to save: the film of the Gibbs page in; frames, animations and sheets of samples out.
 
 A film of S sweeps has 2S + 1 frames: frame 0 is the start, 2t − 1 the first half of sweep t (hidden units from
 pixels), 2t its second half (pixels from hidden units). See rbm_core/trajectory for the arrays.
@@ -22,7 +22,7 @@ _BLANK = 70  # grey of a layer that has not been drawn yet
 
 @dataclass(frozen=True, eq=False)
 class Chains:
-    """The states of a film and the conditionals they were drawn from, one sweep at a time."""
+    """The states of a film, and the conditional probabilities from which they were drawn, one sweep at a time."""
 
     header: dict[str, Any]
     arrays: dict[str, np.ndarray]
@@ -76,7 +76,7 @@ class Chains:
         return np.unpackbits(self.arrays[f"{name}_bits"][t], axis=1, count=units).astype(np.float32)
 
     def _groups(self, x: np.ndarray, t: int) -> list[tuple[np.ndarray, float, int]]:
-        """(its rows of x, its inverse temperature, its machine) of each group in sweep t."""
+        """(rows of x, inverse temperature, number of the model) of each group in sweep t."""
         parts = np.split(x, len(self.header["groups"]))
         machine, beta = self.arrays["machine"][:, t - 1], self.arrays["beta"][:, t - 1]
         return [(part, float(b), int(k)) for part, b, k in zip(parts, beta, machine, strict=True)]
@@ -154,7 +154,7 @@ def sheet(chains: Chains, t: int, layer: Layer) -> bytes:
 
 
 def caption(chains: Chains, frame: int, chain: int | None) -> str:
-    """Which run, step, seed and sweep a frame shows, and of what."""
+    """The caption of a frame: run, step, seed, sweep, and what is drawn."""
     of, sweep = chains.header["of"], (frame + 1) // 2
     which = "" if chain is None else f" · chain {chain + 1} · v, p(h|v) above {chains.mean_pixels}, h"
     moment = f"{len(steps)} moments" if (steps := chains.header.get("steps")) else f"step {of['step']:,}"

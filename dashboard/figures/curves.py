@@ -1,4 +1,4 @@
-"""The recorded metrics as the rows that the curves component draws, and the words behind each group of curves; pure."""
+"""The recorded metrics as rows for the curves component, and the texts about each group of curves."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -33,7 +33,7 @@ COLUMNS = (
 )
 
 
-# What stands behind each group of curves: words, formula, source.
+# The text, the formula and the source of each group of curves.
 ABOUT = {
     "energy": {
         "text": "Every pair of visible units $v$ (the pixels) and hidden units $h$ has an energy; summed over all $h$ "
@@ -116,7 +116,7 @@ WORDS = {
 
 
 def marks(events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What happened by hand, for the marks in the curves and on the time slider: {"step", "label"}."""
+    """The commands that a run obeyed, as marks {"step", "label"} for the curves and the time slider."""
     found = []
     for event in events:
         value, label = event.get("value"), WORDS.get(str(event.get("command")))

@@ -1,4 +1,4 @@
-"""Pictures of a reader's own, made into what a machine trained on small images expects to see."""
+"""A reader's drawings and image files, turned into images like those that a run is trained on."""
 
 import base64
 import binascii
@@ -49,7 +49,7 @@ def picture_from_file(content: bytes) -> np.ndarray:
         raise DrawingError("this file is not an image that can be read; use a PNG or JPEG") from error
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     ink = 1 - grey if np.median(border) > 0.5 else grey
-    # Paper is never quite one colour: what differs little from it is no ink.
+    # Paper is not all of one colour: a pixel that differs little from it is no ink.
     low, high = np.median(np.concatenate([ink[0], ink[-1], ink[:, 0], ink[:, -1]])), ink.max()
     if high - low < 0.1:
         raise DrawingError(
@@ -81,7 +81,7 @@ def placed(picture: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     left = min(max(left, 0), _MNIST_SIDE - small.shape[1])
     image = np.zeros(shape, np.float32)
     image[top : top + small.shape[0], left : left + small.shape[1]] = small
-    # A thin stroke on a large picture fades when it is shrunk; its darkest parts stay ink.
+    # A thin stroke fades when a large picture is shrunk, so its darkest parts are kept as ink.
     return (image > min(0.5, 0.5 * float(image.max()))).astype(np.float32).ravel()
 
 

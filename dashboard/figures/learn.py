@@ -1,7 +1,7 @@
-"""What the Learn page draws of one tiny machine's learning, update by update, as plain arrays.
+"""The training of one tiny machine of the Learn page, update by update, as arrays for its component.
 
-Pure: a machine's settings in, (header, arrays) for the learn component out. Everything is computed here with
-the exact machine of rbm_core.enumerable, so the browser only plays it.
+Settings in, (header, arrays) out. Everything is computed here with the exact model of rbm_core.enumerable, and the
+browser shows it.
 """
 
 from collections.abc import Callable
@@ -51,7 +51,7 @@ def cases(machine: str) -> np.ndarray:
 
 
 def moments(n_updates: int) -> np.ndarray:
-    """At most N_MOMENTS updates from 0 to n_updates, denser where learning is fast: evenly in their root."""
+    """At most N_MOMENTS updates from 0 to n_updates, evenly spaced in √update, since learning is fast at first."""
     return np.unique(np.rint(np.linspace(0, n_updates**0.5, N_MOMENTS) ** 2).astype(np.int64))
 
 
@@ -63,7 +63,7 @@ def training(
     seed: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Blob:
-    """A whole training of the machine, every update of it, and what each method would have done on the way.
+    """Every update of a training of the machine, and at some moments the gradient estimate of each method.
 
     header: the settings, and `best`, the highest log-likelihood that the data allow, in nats.
     arrays (T updates, P = VH + V + H parameters, laid out as enumerable.Parameters.flat, float32):
@@ -74,15 +74,9 @@ def training(
     Raises ValueError for more hidden units than can be counted.
     """
     plan, data = MACHINES[machine], cases(machine)
-    total, n_visible = plan.n_updates, data.shape[1]
-    recorded = _Recorded(data, n_hidden, method, total, seed)
-    for after, info in enumerable.learn(data, n_hidden, method, rate, total, seed):
-        recorded.state(info.before)
-        recorded.update(info)
-        if info.before.step % 50 == 0:
-            progress(info.before.step, total)
-        if after.step == total:
-            recorded.state(after)
+    n_visible = data.shape[1]
+    recorded = _Recorded(data, n_hidden, method, plan.n_updates, seed)
+    recorded.learn(method, rate, progress)
     found, counts = np.unique(enumerable.numbers(data), return_counts=True)
     arrays = {
         **recorded.arrays,
@@ -96,7 +90,7 @@ def training(
         "shape": plan.shape,
         "n_visible": n_visible,
         "n_hidden": n_hidden,
-        "n_updates": total,
+        "n_updates": plan.n_updates,
         "method": method,
         "method_names": METHOD_NAMES,
         "sweeps": enumerable.METHODS[method],
@@ -111,13 +105,13 @@ def training(
 
 
 class _Recorded:
-    """The arrays of a training, filled as it goes on."""
+    """The arrays of a training, filled update by update."""
 
     def __init__(self, data: np.ndarray, n_hidden: int, method: str, total: int, seed: int) -> None:
-        self.data, self.seed = data, seed
+        self.data, self.n_hidden, self.total, self.seed = data, n_hidden, total, seed
         width = data.shape[1] * n_hidden + data.shape[1] + n_hidden
         sweeps = enumerable.METHODS[method]
-        self.shown = enumerable.SHOWN_CHAINS if sweeps else 0  # the exact gradient has no chains
+        self.shown = enumerable.SHOWN_CHAINS if sweeps else 0  # the exact gradient needs no chains
         self.compared = moments(total)
         self.arrays: dict[str, np.ndarray] = {
             "parameters": np.empty((total + 1, width), np.float32),
@@ -133,6 +127,16 @@ class _Recorded:
             "estimates": np.empty((2, 3, len(self.compared), width), np.float32),
             "angles": np.empty((2, 3, len(self.compared)), np.float32),
         }
+
+    def learn(self, method: str, rate: float, progress: Callable[[int, int], None]) -> None:
+        """Records every update of a training by this method."""
+        for after, info in enumerable.learn(self.data, self.n_hidden, method, rate, self.total, self.seed):
+            self.state(info.before)
+            self.update(info)
+            if info.before.step % 50 == 0:
+                progress(info.before.step, self.total)
+            if after.step == self.total:
+                self.state(after)
 
     def state(self, state: enumerable.State) -> None:
         """The parameters after state.step updates, their likelihood and, at some moments, the gradients there."""

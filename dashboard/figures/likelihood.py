@@ -1,4 +1,4 @@
-"""Figures of the Evaluate page: how estimates of log Z close in, how chains mix; arrays in, Plotly out."""
+"""Figures of the Evaluate page: the convergence of estimates of log Z, and mixing; arrays in, Plotly out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,6 @@
-"""What the Train page draws of one recorded moment: filters, particles, activity, histograms.
+"""Figures of one snapshot for the Train page: filters, particles, activity, histograms.
 
-Pure: a snapshot in, (header, arrays) for a canvas component out. Every image is on one common scale, which
-the header names.
+A snapshot in, (header, arrays) for a canvas component out. All images have one common scale, which is in the header.
 """
 
 from collections.abc import Sequence
@@ -27,7 +26,7 @@ SORTS = (
     ("similarity", "by similarity"),
 )
 BINS = 64
-# What stands behind each picture: words, formula, source.
+# The text, the formula and the source of each picture.
 ABOUT = {
     "filters": {
         "text": "One tile is one hidden unit's weights: red pixels switch the unit on, blue ones off, the paper's "

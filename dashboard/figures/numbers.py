@@ -7,5 +7,5 @@ def minus(text: str) -> str:
 
 
 def significant(x: float, digits: int = 3) -> str:
-    """The number to so many significant digits: `−0.123`, `1.23e+06`."""
+    """The number with this many significant digits: `−0.123`, `1.23e+06`."""
     return minus(f"{x:.{digits}g}")

@@ -1,6 +1,6 @@
 """The colours of every page: Okabe-Ito for lines, grey or diverging about zero for images.
 
-All of them can be told apart with the common forms of colour blindness
+All of them can be distinguished with the common forms of colour blindness
 (Okabe & Ito 2008, https://jfly.uni-koeln.de/color/; diverging ends after Brewer's RdBu).
 """
 

@@ -27,7 +27,7 @@ def start(
     sweeps: int = 100_000,
     seed: int = 0,
 ) -> None:
-    """Starts the process. The same question asked again goes on where it was interrupted.
+    """Starts the process. The same question goes on where it was interrupted.
 
     Raises RunError in one sentence if it cannot be started; what goes wrong after that stands in its progress.
     """

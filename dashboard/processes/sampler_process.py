@@ -1,4 +1,4 @@
-"""The far end of the sampler's pipe: the process that imports torch, and answers each request with a film.
+"""The sampler's process: it imports torch, reads requests from a pipe and answers each with a film.
 
 rbm_core.trajectory makes the films and says what they hold.
 """

@@ -1,4 +1,4 @@
-"""The training as an animation to take away: a timelapse of one frame a kept snapshot, made by a process of its own.
+"""A timelapse of the training to save as an animation, one frame for each kept snapshot, made by its own process.
 
 A thread of the page's server would hold up every page and every command for seconds. The process reads one line of
 JSON, the wish, and answers in lines: `words 40 %` while it works, then `file BYTES` followed by that many bytes, or
@@ -27,7 +27,7 @@ _MOST_FRAME_PIXELS = 60_000_000  # of all frames: leaves room for captions withi
 
 
 class Export:
-    """One timelapse in the making. `words` says how far it is; then `data` holds the file, or `error` a sentence why
+    """One timelapse that is being made. `words` is its progress; then `data` holds the file, or `error` a sentence why
     there is none.
 
     number: the browser's name for this export. order: the hidden units in the order of the page, (n,) int.

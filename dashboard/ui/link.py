@@ -1,4 +1,4 @@
-"""What a link can hold: FIELDS gives each query parameter its default, its reading and its bounds.
+"""The query parameters of a link: FIELDS gives each its default, its parser and its bounds.
 
 `field("step")` reads a value; `remember("step", 1200)` writes one, so that the URL reproduces the view. A value that
 cannot be read is replaced by the default, and `complaints()` returns one sentence about it for the page to show.

@@ -43,7 +43,7 @@ def choose(reader: RunReader, page: str) -> Snapshot | None:
 
 
 def _asked(reader: RunReader, steps: list[int], newest: int) -> Any:
-    """The step in the link that the run has, or "live"; a step it does not have costs a sentence."""
+    """The step in the link, or "live"; a step that the run does not have is replaced, and a sentence says so."""
     asked = link.field("step")
     if asked in ("live", newest):
         return "live"

@@ -1,4 +1,4 @@
-"""The player of a Gibbs film: chains run by the engine, watched half step by half step."""
+"""The player of a Gibbs film, which shows the chains half step by half step."""
 
 from dashboard import components
 

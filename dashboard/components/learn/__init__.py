@@ -1,4 +1,4 @@
-"""A tiny machine learning: its distribution, one update in slow motion, gradients, the energy landscape."""
+"""The player of a tiny model's training: its distribution, one update in slow motion, gradients, energy landscape."""
 
 from dashboard import components
 

@@ -1,1 +1,1 @@
-"""What the Compare page shows of several runs side by side; pure."""
+"""Figures and tables of the Compare page: several runs side by side."""

@@ -1,4 +1,4 @@
-"""What was evaluated of each run: which estimate counts, and all of them in one figure."""
+"""The likelihoods of several runs: the estimate that counts for each, and all of them in one figure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

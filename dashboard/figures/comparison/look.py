@@ -1,4 +1,4 @@
-"""How runs are told apart: each has a colour and a dash of its own, by its place among those compared."""
+"""The look of a run's line: each run has a colour and a dash of its own, by its place among those compared."""
 
 from dashboard.figures import plotly_look
 

@@ -1,4 +1,4 @@
-"""Runs as the table shows them: what sets them apart, their order, and which of them contain some words."""
+"""Runs as the table shows them: the settings in which they differ, their order, and the search among them."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

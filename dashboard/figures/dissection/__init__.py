@@ -1,1 +1,1 @@
-"""What the Inspect page draws of one hidden unit, one pixel, one image; pure."""
+"""Figures of the Inspect page: one hidden unit, one pixel, one image."""

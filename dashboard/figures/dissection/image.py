@@ -1,10 +1,12 @@
-"""What the Inspect page draws of one image; pure."""
+"""Figures of one image for the Inspect page: arrays in, pictures out."""
+
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.figures import plotly_look
-from dashboard.figures.dissection.parts import still, tiles_of_units
+from dashboard.figures.dissection.parts import log_places, still, tiles_of_units
 from dashboard.figures.moment import Blob
 from dashboard.figures.numbers import minus, significant
 from rbm_core.rbm_numpy import BuildUp, EnergyTerms
@@ -20,10 +22,25 @@ def build_up(
     words: str,
     mean: str,
 ) -> Blob:
-    """The reconstruction after 0, 1, 2, … of the strongest units, beside the image.
+    """The reconstruction from 0, 1, 2, … of the strongest units, beside the image.
 
-    shown (n, V): its frames as pixels; original (V,): the image; words: what it is; mean: the symbol of E[v | h].
+    shown (n, V): the reconstructions as pixels. original (V,): the image. words: what the image is. mean: the symbol of
+    E[v | h].
     """
+    added = np.concatenate([[np.nan], built.p[built.order[built.counts[1:] - 1]]])
+    arrays = {
+        "cells": shown.astype(np.float32),
+        "names": np.arange(shown.shape[1], dtype=np.int32),
+        "beside": original.astype(np.float32),
+        "curves": np.stack([built.error, added]).astype(np.float32),
+        "x": log_places(built.counts),
+    }
+    return _build_up_header(built, shape, key, words, mean), arrays
+
+
+def _build_up_header(
+    built: BuildUp, shape: tuple[int, int], key: str, words: str, mean: str
+) -> dict[str, Any]:
     n = len(built.order)
     frames = ["biases alone, no unit yet"]
     for count in built.counts[1:]:
@@ -38,8 +55,7 @@ def build_up(
         low=0.0,
         high=1.0,
     )
-    places = np.log1p(built.counts.astype(np.float64))
-    header |= {
+    return header | {
         "key": key,
         "unit": mean,
         "noun": "pixel",
@@ -56,19 +72,10 @@ def build_up(
         ],
         "ends": ["no units", f"all {n} units (log scale)"],
     }
-    added = np.concatenate([[np.nan], built.p[built.order[built.counts[1:] - 1]]])
-    arrays = {
-        "cells": shown.astype(np.float32),
-        "names": np.arange(shown.shape[1], dtype=np.int32),
-        "beside": original.astype(np.float32),
-        "curves": np.stack([built.error, added]).astype(np.float32),
-        "x": (places / max(places[-1], 1e-12)).astype(np.float32),
-    }
-    return header, arrays
 
 
 def answering(snapshot: Snapshot, built: BuildUp, shape: tuple[int, int], n: int = 20) -> Blob:
-    """The units that shape this image most, strongest first."""
+    """Filters of the n units that shape this image most, the strongest first."""
     chosen = built.order[:n]
     facts = [("p(h=1|v)", built.p[chosen]), ("push p‖W‖", built.strength[chosen])]
     on = int((built.p > 0.5).sum())
@@ -112,7 +119,7 @@ def energy_figure(terms: EnergyTerms, energy_label: str, dark: bool) -> go.Figur
     )
     figure.update_yaxes(autorange="reversed")
     ends = np.concatenate([bases, np.add(bases, heights)])
-    # The numbers stand at the bars' ends, and in a narrow window take a third of it.
+    # The numbers at the bars' ends take a third of the width of a narrow window.
     room = 0.34 * max(float(np.ptp(ends)), 1e-9)
     figure.update_xaxes(
         title_text="nats; further left is likelier", range=[ends.min() - room, ends.max() + room]
@@ -121,7 +128,7 @@ def energy_figure(terms: EnergyTerms, energy_label: str, dark: bool) -> go.Figur
 
 
 def softplus_figure(terms: EnergyTerms, dark: bool, n: int = 40) -> go.Figure:
-    """How much each unit lowers the free energy: −softplus(cⱼ + (vW)ⱼ), the largest first."""
+    """The part of the free energy that each unit contributes, −softplus(cⱼ + (vW)ⱼ), the largest first."""
     order = np.argsort(-terms.softplus, kind="stable")
     shown, rest = order[:n], order[n:]
     remainder = float(terms.softplus[rest].sum())
@@ -150,7 +157,7 @@ def softplus_figure(terms: EnergyTerms, dark: bool, n: int = 40) -> go.Figure:
 
 
 def standing(this: float, data: np.ndarray, fantasies: np.ndarray, dark: bool, source: str) -> go.Figure:
-    """The image's free energy among those of other data and of the model's own fantasies."""
+    """The image's free energy beside histograms of those of other images and of the run's fantasy particles."""
     colours = plotly_look.lines(dark)
     everything = np.concatenate([data, fantasies, [this]])
     edges = np.histogram_bin_edges(everything, bins=48)

@@ -1,4 +1,4 @@
-"""What the pictures of the Inspect page are made of: mosaics of filters and of images, and maps of cells."""
+"""Parts of the Inspect page's figures: mosaics of filters and of images, maps of cells, a logarithmic axis."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ def tiles_of_units(
     title: str,
     note: str,
 ) -> Blob:
-    """Some units' filters on the scale of all of them, to click on."""
+    """Filters of some units, which open on a click; their colour scale is that of all units."""
     scale = moment.common_scale(snapshot.W)
     kept = snapshot.W[:, units]
     full = max(float(np.abs(kept).max(initial=0.0)), scale)
@@ -48,7 +48,7 @@ def tiles_of_units(
 def image_tiles(
     images: np.ndarray, shape: tuple[int, int], facts: Sequence[tuple[str, np.ndarray]], title: str, note: str
 ) -> Blob:
-    """Grey images of the data as a mosaic. images (n, V) uint8; facts: a name and a number for each image."""
+    """A mosaic of grey images. images: (n, V) uint8. facts: names, each with a number for every image."""
     header = {
         "kind": "particles",
         "shape": shape,
@@ -69,7 +69,7 @@ def image_tiles(
 def still(
     title: str, note: str, shape: Sequence[int], *, signed: bool, low: float, high: float
 ) -> dict[str, Any]:
-    """The header of one map of cells, without frames or curves; the caller adds what the cells are."""
+    """The header of one map of cells without frames or curves; the caller adds what the cells are."""
     return {
         "title": title,
         "note": note,
@@ -84,3 +84,9 @@ def still(
         "curves": [],
         "ends": ["", ""],
     }
+
+
+def log_places(steps: np.ndarray) -> np.ndarray:
+    """Places from 0 to 1 on a logarithmic axis of steps − steps[0] + 1, (n,) float32; the first steps lie far apart."""
+    places = np.log1p(steps.astype(np.float64) - steps[0])
+    return (places / max(places[-1], 1e-12)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What the Inspect page draws of one pixel; pure."""
+"""Figures of one pixel for the Inspect page: arrays in, pictures out."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from rbm_core.runs import Snapshot
 
 
 def pixel_map(means: np.ndarray, shape: tuple[int, int], pixel: int, what: str) -> Blob:
-    """A picture to pick a pixel from: how bright each is in the data."""
+    """A map of the pixels' brightness in the data, in which a reader picks a pixel."""
     high = float(means.max(initial=0.0))
     header = still(
         "Pick a pixel",
@@ -64,7 +64,7 @@ def incoming(snapshot: Snapshot, pixel: int, shape: tuple[int, int]) -> Blob:
 
 
 def kinship(snapshot: Snapshot, pixel: int, shape: tuple[int, int]) -> Blob:
-    """Which pixels have weights like this one's: the cosine between rows of W."""
+    """A map of the cosines between this pixel's row of W and the other rows."""
     header = still(
         "Pixels wired like it",
         "Cosine between this pixel's weights and each other pixel's. Neighbours in a stroke are wired alike, "

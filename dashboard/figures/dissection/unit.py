@@ -1,12 +1,13 @@
-"""What the Inspect page draws of one hidden unit; pure."""
+"""Figures of one hidden unit for the Inspect page: arrays in, pictures out."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.figures import moment, plotly_look
-from dashboard.figures.dissection.parts import image_tiles, tiles_of_units
+from dashboard.figures.dissection.parts import image_tiles, log_places, tiles_of_units
 from dashboard.figures.moment import Blob
 from rbm_core.rbm_numpy import cosines
 from rbm_core.runs import Snapshot
@@ -41,9 +42,21 @@ def history(snapshots: Sequence[Snapshot], shape: tuple[int, int], unit: int, at
             [100 * s.mean_hidden[unit] for s in snapshots],
         ]
     ).astype(np.float32)
-    steps = np.array([s.step for s in snapshots])
+    arrays = {
+        "cells": cells,
+        "names": np.arange(cells.shape[1], dtype=np.int32),
+        "curves": curves,
+        "x": log_places(np.array([s.step for s in snapshots])),
+    }
+    return _history_header(snapshots, shape, unit, at), arrays
+
+
+def _history_header(
+    snapshots: Sequence[Snapshot], shape: tuple[int, int], unit: int, at: int
+) -> dict[str, Any]:
+    steps = [s.step for s in snapshots]
     scale = max(moment.common_scale(snapshots[-1].W), 1e-6)
-    header = {
+    return {
         "key": f"unit {unit}",
         "title": f"Unit {unit}: its filter",
         "note": "Red pixels switch the unit on, blue ones off; the paper's colour is no influence. The norm is the "
@@ -60,7 +73,7 @@ def history(snapshots: Sequence[Snapshot], shape: tuple[int, int], unit: int, at
         "picks_words": "click to open this pixel",
         "marked": None,
         "frames": [frame_words(s) for s in snapshots],
-        "steps": steps.tolist(),
+        "steps": steps,
         "at": at,
         "moves": True,
         "play_words": "Play this unit's training",
@@ -71,13 +84,6 @@ def history(snapshots: Sequence[Snapshot], shape: tuple[int, int], unit: int, at
         ],
         "ends": [f"step {steps[0]:,}", f"step {steps[-1]:,} (log scale)"],
     }
-    arrays = {
-        "cells": cells,
-        "names": np.arange(cells.shape[1], dtype=np.int32),
-        "curves": curves,
-        "x": log_places(steps),
-    }
-    return header, arrays
 
 
 def frame_words(snapshot: Snapshot) -> str:
@@ -85,14 +91,8 @@ def frame_words(snapshot: Snapshot) -> str:
     return f"step {snapshot.step:,}" + (f" · epoch {epoch:.3g}" if isinstance(epoch, (int, float)) else "")
 
 
-def log_places(steps: np.ndarray) -> np.ndarray:
-    """The steps' places from 0 to 1 on a logarithmic axis of step + 1: early moments are dense."""
-    places = np.log1p(steps.astype(np.float64) - steps[0])
-    return (places / max(places[-1], 1e-12)).astype(np.float32)
-
-
 def class_counts(p: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(classes (C,), counts (C, BINS)): how many images of each class give which p(h = 1 | v)."""
+    """(classes (C,), counts (C, BINS)): the histogram of p(h = 1 | v) over the images of each class."""
     classes = np.unique(labels)
     place = np.minimum((p * BINS).astype(int), BINS - 1)
     counts = np.stack([np.bincount(place[labels == c], minlength=BINS) for c in classes])
@@ -100,7 +100,7 @@ def class_counts(p: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def activation_by_class(p: np.ndarray, labels: np.ndarray | None, unit: int, dark: bool) -> go.Figure:
-    """A histogram of p(hⱼ = 1 | v) for every class, one row each; heights are square roots of shares."""
+    """Histograms of p(hⱼ = 1 | v), one row for each class; a bar's height is the square root of its share."""
     labels = np.zeros(len(p), int) if labels is None else labels
     classes, counts = class_counts(p, labels)
     share = counts / counts.sum(axis=1, keepdims=True)
@@ -119,7 +119,6 @@ def activation_by_class(p: np.ndarray, labels: np.ndarray | None, unit: int, dar
             "%{customdata[2]:.1f} % of the class<extra></extra>",
         )
     )
-    means = [float(p[labels == c].mean()) for c in classes]
     figure.update_xaxes(
         range=[0, 1.16],
         tickvals=[0, 0.25, 0.5, 0.75, 1],
@@ -134,24 +133,29 @@ def activation_by_class(p: np.ndarray, labels: np.ndarray | None, unit: int, dar
         zeroline=False,
         showgrid=False,
     )
+    _write_means(figure, [float(p[labels == c].mean()) for c in classes])
+    title = "How sure it is" if single else "Class by class"
+    return plotly_look.dress(figure, dark, 190 + 24 * len(classes), title_text=title, bargap=0)
+
+
+def _write_means(figure: go.Figure, means: list[float]) -> None:
+    """Writes each row's mean at its right end, in per cent, under the head "mean"."""
     for row, mean in enumerate(means):
         figure.add_annotation(
             x=1.03,
-            y=len(classes) - 0.7 - row,
+            y=len(means) - 0.7 - row,
             xanchor="left",
             text=f"{100 * mean:.0f} %",
             showarrow=False,
             font={"size": 13},
         )
     figure.add_annotation(
-        x=1.03, y=len(classes) - 0.06, xanchor="left", text="mean", showarrow=False, font={"size": 12}
+        x=1.03, y=len(means) - 0.06, xanchor="left", text="mean", showarrow=False, font={"size": 12}
     )
-    title = "How sure it is" if single else "Class by class"
-    return plotly_look.dress(figure, dark, 190 + 24 * len(classes), title_text=title, bargap=0)
 
 
 def extremes(p: np.ndarray, logits: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """(indices of the n images that excite the unit most, and least): by logit, which never saturates."""
+    """Indices of the n images with the unit's largest logits, and of the n with its least; p itself saturates."""
     order = np.argsort(-logits, kind="stable")
     return order[:n], order[::-1][:n]
 
@@ -181,7 +185,7 @@ def exciting(
 
 
 def neighbours(snapshot: Snapshot, shape: tuple[int, int], unit: int, n: int = 18) -> tuple[Blob, np.ndarray]:
-    """(the nearest units by the cosine of their weights, then the most opposite two; every unit's cosine)."""
+    """(the units nearest by the cosine of their weights, then the two most opposed; the cosine of every unit)."""
     cosine = cosines(snapshot.W, unit)
     others = np.delete(np.arange(len(cosine)), unit)
     ranked = others[np.argsort(-cosine[others], kind="stable")]

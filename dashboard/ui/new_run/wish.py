@@ -1,4 +1,4 @@
-"""A filled-in form: the name of the run that it asks for, and its start."""
+"""A filled-in form, the name of the run that it describes, and the start of that run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -72,7 +72,7 @@ def filters(run: Run, steps: list[int], shown: Moment, order: state.Order) -> No
 
 
 def _evenly(steps: list[int], most: int) -> list[int]:
-    """At most so many of the steps, evenly chosen, both ends among them."""
+    """At most this many of the steps, evenly spaced among them, with the first and the last."""
     if len(steps) <= most:
         return steps
     return [steps[round(i * (len(steps) - 1) / (most - 1))] for i in range(most)]
