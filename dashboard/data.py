@@ -10,7 +10,7 @@ import streamlit as st
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from dashboard.recent import Recent
-from rbm_core import datasets, pixels
+from rbm_core import datasets, pace, pixels
 from rbm_core.config import RunConfig
 from rbm_core.runs import RunError, Snapshot, store
 from rbm_core.runs import notes as runs_notes
@@ -109,6 +109,11 @@ def runs() -> list[store.RunInfo]:
 
 def run_names() -> list[str]:
     return [info.name for info in runs()]
+
+
+def estimate(config: RunConfig) -> pace.Estimate | None:
+    """How many updates a run of these settings makes and how long they take here; see `pace.estimate`."""
+    return pace.estimate(store.runs_root(), config)
 
 
 def new_name(config: RunConfig, kind: str) -> str:

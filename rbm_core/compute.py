@@ -4,10 +4,8 @@ On the CPU draws come from a counter-based generator in compiled kernels (kernel
 device generator. Callers see one class, `Rng`, and never a global seed.
 """
 
-import platform
 import zlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -16,6 +14,7 @@ from torch import Tensor
 
 from rbm_core.kernels import draws
 from rbm_core.kernels.primitives import DRAW_RESOLUTION
+from rbm_core.machine import processor_name
 
 __all__ = [
     "DRAW_RESOLUTION",
@@ -220,13 +219,7 @@ def device_name(device: torch.device) -> str:
     """What a person calls it: the GPU's or the processor's name."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
+    return processor_name()
 
 
 def captured(

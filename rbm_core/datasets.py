@@ -157,6 +157,16 @@ def available(name: str, *, root: str | Path | None = None) -> bool:
     return name in _BARS_AND_STRIPES or bool(_image_files(Path(name).expanduser()))
 
 
+def sizes(name: str, n_valid: int) -> tuple[int, int] | None:
+    """(training images, pixels) that load(name) would give; None for a folder, whose images would have to be read."""
+    if name in _PUBLISHED:
+        return 60_000 - n_valid, 784
+    if name == "mnist-5k":
+        return 4_500 - min(n_valid, 500), 784
+    side = _BARS_AND_STRIPES.get(name)
+    return (2 ** (side + 1), side**2) if side else None
+
+
 def describe(name: str) -> str:
     """One sentence for a person who chooses. Raises DatasetError for a name neither known nor a folder."""
     if name in _SENTENCES:

@@ -24,7 +24,7 @@ class Batches:
         self.scale = pixels.PixelScale.of(train)
         self.images = self.prepared(train)
         self.tossed = self.images.dtype == torch.uint8
-        self.per_epoch = max(1, len(train) // self.size)
+        self.per_epoch = config.updates_per_epoch(len(train))
         self._order: tuple[int, Tensor] = (
             -1,
             torch.empty(0, dtype=torch.int64),

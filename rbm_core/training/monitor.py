@@ -22,7 +22,7 @@ from rbm_core.precision import torch_dtype
 from rbm_core.runs.vocabulary import MONITORED, PROBED
 from rbm_core.training.batches import Batches
 from rbm_core.training.optimiser import learning_rate, momentum
-from rbm_core.training.state import TrainState, n_chains
+from rbm_core.training.state import TrainState
 
 __all__ = ["Monitor", "divergence", "snapshot_schedule"]
 
@@ -84,9 +84,7 @@ class Monitor:
         # Log-probabilities of grey pixels mean nothing to a model of 0 and 1.
         if not model.law.units.real and config.binarisation == "none":
             return None
-        # Rows multiplied by W in an update: two a half step and chain, the positive phase, the gradient.
-        chains = n_chains(config)
-        rows = 2 * config.k * chains + 2 * config.batch_size + chains
+        rows = config.rows_per_update()
         base = base_rate(model, self.state.v_offset)
         return OnlineLogZ(model, snapshot_steps, rows, base_vbias=base, seed=config.seed)
 

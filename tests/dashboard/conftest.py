@@ -6,8 +6,15 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.processes import trials
 from tests.dashboard.opened import open_page
 from tests.small_run import train_small
+
+
+@pytest.fixture(autouse=True)
+def no_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The form of a new run begins no trial of this machine's pace, which would take the cores from the tests."""
+    monkeypatch.setattr(trials, "under_way", lambda config: False)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard import data
 from dashboard.ui import run_choice
-from dashboard.ui.new_run import data_set
+from dashboard.ui.new_run import data_set, length
 from dashboard.ui.new_run import fields as run_fields
 from dashboard.ui.new_run.state import key, state
 from dashboard.ui.new_run.wish import LIKE, AtStep, Wish, misnamed
@@ -39,6 +39,8 @@ def sidebar(step: AtStep) -> None:
             st.caption(f":red[{plain(bad_name)}]")
         if wrong and wrong[0] not in run_fields.MAIN:  # the field itself may be folded away
             st.caption(f":red[{plain(wrong[1])}]")
+        if st.session_state[OPEN] and wish.fields["dataset"] is not None and wrong is None:
+            length.show(wish.config)
         st.button(
             "Start",
             key=key("start"),

@@ -42,8 +42,8 @@ def main() -> None:
 def first_visit() -> None:
     st.title("RBM Observatory")
     st.markdown(
-        "There is no run to show yet. **Start one in the sidebar**: the *quick* preset shows "
-        "recognisable digits in well under a minute."
+        "There is no run to show yet. **Start one in the sidebar**: the *quick* preset is "
+        "the first to show recognisable digits."
     )
     newcomers()
 
