@@ -91,7 +91,7 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "more v than h": (
         lambda: model().energy(torch.zeros(2, V), torch.zeros(3, H)),
-        "v and h must hold as many cases, got 2 and 3",
+        "v and h must hold the same number of cases, got 2 and 3",
     ),
     # chains
     "an array to start from": (
