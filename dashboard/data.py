@@ -1,4 +1,4 @@
-"""The one door from the pages to recorded runs: cached readers, cached snapshots, images of a run's data, names."""
+"""The pages' access to recorded runs, all of it: cached readers and snapshots, images of a run's data, names."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -36,7 +36,7 @@ SLICE_S = 0.15  # how long a contestant runs before the next one has its turn
 
 
 def timed(update: Update, seconds: float, device: torch.device) -> float:
-    """Milliseconds a call, over about so many seconds."""
+    """Milliseconds a call, measured for about `seconds`."""
     calls, start = 0, time.perf_counter()
     while True:
         update()

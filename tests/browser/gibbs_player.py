@@ -14,7 +14,7 @@ def at_frame(page: Page, frame: int) -> None:
 
 
 def painted(page: Page) -> None:
-    """Wait until the browser has painted what was asked of it."""
+    """Wait until the browser has painted the frame that is due."""
     page.evaluate(
         "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
     )

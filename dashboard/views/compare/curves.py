@@ -22,13 +22,13 @@ def draw(readers: dict[str, RunReader], at: int | None) -> None:
         return
     metric, axis, smoothing, log_x = choose(runs, metrics)
     choose_format()
-    told = METRICS[metric]
-    st.caption(told.tells)
+    quantity = METRICS[metric]
+    st.caption(quantity.tells)
     figure = figures.overlay(runs, metric, axis, smoothing, log_x, at, is_dark())
     file = file_name("compare", metric, "by", axis)
-    chart(figure, f"compare-{metric}", f"{told.name} of {', '.join(name for name, _, _ in runs)}.", file)
+    chart(figure, f"compare-{metric}", f"{quantity.name} of {', '.join(name for name, _, _ in runs)}.", file)
     with st.container(horizontal=True, vertical_alignment="center"):
-        about("this curve", told.tells, formula=told.formula, source=told.source)
+        about("this curve", quantity.tells, formula=quantity.formula, source=quantity.source)
         table_button(
             "These curves",
             file,

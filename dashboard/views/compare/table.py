@@ -92,7 +92,7 @@ def ticked_names(readable: set[str], proposed: list[str]) -> list[str]:
 
 def draw(shown: list[Record], apart: list[str], ticked: list[str], readable: set[str]) -> None:
     order = [one.name for one in shown]
-    key = f"compare.table-{hash(tuple(order))}"  # other rows, other ticks: a table of its own
+    key = f"compare.table-{hash(tuple(order))}"  # Other rows have other ticks, so they are another table.
 
     def changed() -> None:
         rows = st.session_state[key]["selection"]["rows"]
@@ -193,7 +193,9 @@ def heads(apart: list[str]) -> dict[str, Any]:
     for name in apart:
         told = fields[name].description if name in fields else ""
         heads[name] = st.column_config.Column(
-            "Sweeps, k" if name == "k" else label(name),  # the widest head, and the shortest numbers
+            "Sweeps, k"
+            if name == "k"
+            else label(name),  # This column has the widest head and the shortest numbers.
             help=f"{told} An arrow: it was changed while the run trained. To find runs by it, type `{name}=…`.",
         )
     return heads

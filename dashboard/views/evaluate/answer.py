@@ -51,7 +51,7 @@ def headline(reader: RunReader, units: VisibleUnits, asked: bool) -> dict[str, A
 
 
 def weight(row: dict[str, Any]) -> tuple[float, ...]:
-    """What decides which answer stands on top: the newest step, then a trusted, then an exact, then the newest one."""
+    """The rank of an answer for the top of the page: by newest step, then trusted, then exact, then newest."""
     return (
         float(row.get("step", 0)),
         row.get("trusted") is True,

@@ -1,4 +1,4 @@
-"""Every picture that an evaluation has something to show in, with what it means."""
+"""The pictures for which an evaluation has numbers, each with its meaning."""
 
 from typing import Any
 

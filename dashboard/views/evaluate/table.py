@@ -11,7 +11,7 @@ from dashboard.ui.texts import plain, sentence
 from rbm_core.runs import RunError
 from rbm_core.runs.evaluation_record import ESTIMATORS
 
-# Columns of numbers, with the digits after the point.
+# columns of numbers, with their digits after the point
 DIGITS = {"step": 0, "test": 2, "train": 2, "valid": 2, "stderr": 2, "log Z": 2, "ess": 0, "pseudo test": 2}
 DIGITS |= {"chains": 0, "seconds": 0}
 

@@ -1,4 +1,4 @@
-"""What can be taken away from the Gibbs page: animations, and the sheet of all chains at the frame shown."""
+"""The files that the Gibbs page offers: animations, and the sheet of all chains at the frame shown."""
 
 from functools import partial
 from typing import Any

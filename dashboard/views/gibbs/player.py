@@ -22,13 +22,13 @@ FILM_BYTES_KEPT = 96_000_000
 
 @st.cache_resource(show_spinner=False)
 def films() -> Recent[Shown]:
-    """The films made last, of all readers: a link opened twice is computed once."""
+    """The films made last for any reader, so that a link opened twice is computed once."""
     return Recent(FILM_BYTES_KEPT, lambda shown: shown.nbytes)
 
 
 @st.fragment
 def show(key: tuple, shown: Shown, make_whole: Callable[[sampler.Progress], Shown]) -> None:
-    """The player with its film, what the pictures are, and what can be taken away.
+    """The player with its film, the texts about its pictures, and the files that it offers.
 
     shown: the film to begin with, perhaps without its map and the nearest training images. make_whole: makes it with
     them, once the player asks, so that the first frames do not wait; it is kept under `key`.
@@ -79,7 +79,7 @@ def _complete(version: str, make_whole: Callable[[sampler.Progress], Shown]) -> 
     complaint = st.empty()
 
     def let_through(done: int, total: int) -> None:
-        complaint.empty()  # only while something is sent to the page can a control that was moved interrupt the work
+        complaint.empty()  # A control that was moved interrupts the work only while something is sent to the page.
 
     try:
         make_whole(let_through)
@@ -99,7 +99,7 @@ def _said() -> dict[str, Any]:
 
 
 def _fork_here() -> None:
-    """Its button: fork the chains at the sweep it shows."""
+    """The player's button was pressed: the chains fork at the sweep that it shows."""
     sweep = _said().get("fork")
     if isinstance(sweep, int) and 0 <= sweep < sampler.MAX_SWEEPS:
         settings().set("beside", "whatif")
@@ -109,7 +109,7 @@ def _fork_here() -> None:
 
 
 def _left_at() -> None:
-    """Where it was left: for the link, and for when this page is opened again."""
+    """The player came to rest: the place goes into the link, and is kept for when this page is opened again."""
     left = _said().get("place") or {}
     moved = {name: left[name] for name in PLACE if name in left}
     if settings().value("held") and moved.get("chain", settings().value("chain")) != settings().value(
@@ -122,12 +122,12 @@ def _left_at() -> None:
 
 
 def _rest_asked() -> None:
-    """It shows the film of this version, and has time for its map and its nearest training images."""
+    """The player shows the film of this version, and wants its map and its nearest training images."""
     if asked := _said().get("rest"):
         gibbs().asked = asked
 
 
 def _window_changed() -> None:
-    """Whether the window is so narrow that the sidebar is shut at first: then the pad stands on the page."""
+    """The window became wide or narrow. A narrow one has its sidebar shut at first, so the pad stands on the page."""
     gibbs().narrow = bool(_said().get("slim"))
     gibbs().page_anew = st.session_state.get(settings().widget("start")) == "drawing"

@@ -1,4 +1,4 @@
-"""What the pictures of the Gibbs page are: a few sentences, a formula and a source each."""
+"""The texts about the pictures of the Gibbs page: a few sentences, a formula and a source each."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The look at one image: which units answer to it, what they add up to, and its energy."""
+"""The view of one image: the units that it switches on, the picture that these make, and its energy."""
 
 import numpy as np
 import streamlit as st

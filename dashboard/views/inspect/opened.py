@@ -1,4 +1,4 @@
-"""What the looks at a unit, a pixel and an image share: the moment opened, its pictures, and where a click leads."""
+"""What the views of a unit, a pixel and an image share: the snapshot that is open, its pictures, and clicks on them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class Opened:
 
     @property
     def source(self) -> dict[str, Any]:
-        """What a saved picture says about where it comes from."""
+        """The source that a saved picture names."""
         return {"run": self.reader.name, "step": self.snapshot.step, "seed": self.fields.get("seed")}
 
     def file(self, *parts: object) -> str:
@@ -125,7 +125,7 @@ def mount_map(opened: Opened, widget: str, blob: Blob, opens: str = "", **callba
     cellmap.mount(key=key, data=pack(header, arrays), **callbacks)
 
 
-def metrics(told: list[tuple[str, str, str]]) -> None:
+def metrics(shown: list[tuple[str, str, str]]) -> None:
     """Numbers in a row: label, value and what it means."""
-    for label, value, tip in told:
+    for label, value, tip in shown:
         st.metric(label, value, help=tip, width="content")

@@ -1,4 +1,4 @@
-"""The look at one pixel: how bright it is in the data, and which units it is wired to."""
+"""The view of one pixel: its brightness in the data, and its weights to the units."""
 
 import numpy as np
 import streamlit as st

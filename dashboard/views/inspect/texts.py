@@ -1,4 +1,4 @@
-"""What stands behind the pictures of the Inspect page: words, formula, source."""
+"""The texts about the pictures of the Inspect page: words, formula, source."""
 
 from dashboard.ui.about import GUIDE, INTRODUCTION
 from rbm_core.visible import Formulas, units_of

@@ -1,4 +1,4 @@
-"""The look at one hidden unit: what it looks for, how it came to that, and which images switch it on."""
+"""The view of one hidden unit: its filter, the filter's history, and the images that switch the unit on."""
 
 import numpy as np
 import streamlit as st

@@ -17,7 +17,7 @@ class Lesson:
     command: dict[str, Any] = field(default_factory=dict)
 
 
-PRESSED = ("play", "walk", "stages", "stage", "many")  # the part of a command that is left to the button
+PRESSED = ("play", "walk", "stages", "stage", "many")  # the keys of a command that only the button sends
 
 LESSONS = (
     Lesson(

@@ -1,4 +1,4 @@
-"""What the pictures of the Learn page are: a few sentences, a formula and a source each."""
+"""The texts about the pictures of the Learn page: a few sentences, a formula and a source each."""
 
 import streamlit as st
 

@@ -42,7 +42,7 @@ def _buttons(number: int, lesson: lessons.Lesson) -> None:
 
 
 def _turn(number: int) -> None:
-    """Goes to another lesson: the player shows its machine, and waits for the lesson's button to do the rest.
+    """Goes to another lesson: the player shows its machine, and waits until the lesson's button is pressed.
 
     The link gets all of it at once, up to the moment at which the player comes to rest: the browser's Back then goes
     from lesson to lesson.

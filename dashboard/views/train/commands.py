@@ -23,7 +23,7 @@ UNDERWAY_FOR_S = 20.0
 # An idle trainer obeys within 0.1 s: a press and its effect are then shown by one refresh.
 ANSWER_WITHIN_S = 0.3
 COMPLAINT_FOR_S = 8.0  # long enough to be read on a page that refreshes twice a second
-PRESSES_KEPT = 16  # more than anyone presses between two refreshes
+PRESSES_KEPT = 16  # more presses than anyone makes between two refreshes
 
 
 def key_of(command: str, value: dict[str, Any] | None) -> str:

@@ -17,7 +17,7 @@ from rbm_core.runs import SnapshotError
 
 FILTERS, PARTICLES = "train.filters", "train.particles"
 ACTIVITY, HISTOGRAMS = "train.activity", "train.histograms"
-MOST_BASES = 12  # the list of moments to compare with stays short
+MOST_BASES = 12  # the most moments offered for comparison, so that the list stays short
 
 
 def kept_order(run: Run, steps: list[int], shown: Moment) -> state.Order:

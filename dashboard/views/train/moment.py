@@ -69,7 +69,7 @@ def source(run: Run, shown: Moment | None) -> dict[str, Any]:
 
 
 def steps_per_epoch(run: Run, shown: Moment | None) -> float:
-    """As the trainer says it; before it does, as the shown snapshot's own step and epoch imply."""
+    """The updates of an epoch, from the trainer's status; before it is there, from the snapshot's step and epoch."""
     if run.status["steps_per_epoch"]:
         return float(run.status["steps_per_epoch"])
     if shown is not None and shown.snapshot.meta.get("epoch"):

@@ -62,7 +62,7 @@ def watch(name: str) -> None:
         st.error(f"{sentence(error)} Choose another run in the sidebar.")
         return
     if run.alive != state.watched().alive:
-        st.rerun()  # only a run of the whole page changes how often it is refreshed
+        st.rerun()  # The period of the refresh changes only when the whole page is run.
     header.draw(run)
     try:
         steps = run.reader.snapshot_steps()

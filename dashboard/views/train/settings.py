@@ -52,7 +52,7 @@ def _form(run: Run, change: state.Change) -> None:
 
 
 def _set(name: str, wish: dict[str, Any], made: int) -> None:
-    """Passes the change on. made: how many settings had been changed before it."""
+    """Sends the change to the trainer. made: the number of settings that had been changed before it."""
     change = state.watched().change
     if change is not None:
         change.sent = made
