@@ -70,24 +70,27 @@ def update_ratio(record: Record) -> Finding | None:
     if middle is None:
         return None
     when = "while the learning rate is high, " if by_now is None and slow.any() else ""
-    if by_now is not None:
-        healthy = "between 0.01 % and 1 %, about 0.1 % at best"
-    elif record.config.get("averaging"):
-        healthy = (
-            "0.01 % or more; the weights shown are averages over many updates, so that large ones do no harm"
-        )
-    else:
-        healthy = "0.01 % or more; its upper bound, 1 %, counts once the falling rate has halved"
     return Finding(
         "Update / weight ratio",
         not (too_small or too_large),
         f"{when}a typical update changes the weights by {100 * middle:.2g} % of their size",
-        healthy,
+        _healthy_ratio(by_now is not None, bool(record.config.get("averaging"))),
         "Try a larger learning rate."
         if too_small
         else "Try a learning rate ten times smaller, one that falls to zero, or larger batches.",
         f"{_GUIDE}, § 7",
     )
+
+
+def _healthy_ratio(both_bounds: bool, averaging: bool) -> str:
+    """The bounds of the update ratio, in words, as far as they can be held to the rows so far."""
+    if both_bounds:
+        return "between 0.01 % and 1 %, about 0.1 % at best"
+    if averaging:
+        return (
+            "0.01 % or more; the weights shown are averages over many updates, so that large ones do no harm"
+        )
+    return "0.01 % or more; its upper bound, 1 %, counts once the falling rate has halved"
 
 
 def dead_units(record: Record) -> Finding | None:

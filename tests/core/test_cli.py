@@ -54,7 +54,7 @@ def test_sample_writes_a_grid_of_the_chains_asked_for(run: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("start", ["gaussian", "data", "particles"])
-def test_sample_starts_where_it_is_told(run: str, tmp_path: Path, start: str) -> None:
+def test_sample_starts_where_it_is_asked_to(run: str, tmp_path: Path, start: str) -> None:
     out = tmp_path / f"{start}.png"
     assert main(["sample", run, "--chains", "4", "--sweeps", "1", "--start", start, "--out", str(out)]) == 0
     assert out.is_file()

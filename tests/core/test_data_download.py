@@ -62,7 +62,7 @@ class Web:
 
 @pytest.fixture
 def published(monkeypatch: pytest.MonkeyPatch, small_mnist: Path) -> Web:
-    """small_mnist's four files as published archives, with torchvision told their checksums."""
+    """small_mnist's four files as published archives, whose checksums torchvision is given."""
     from torchvision.datasets import MNIST
 
     raw = small_mnist / "MNIST" / "raw"

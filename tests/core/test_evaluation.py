@@ -87,7 +87,7 @@ def test_pseudo_likelihood_and_mixing_are_recorded_without_a_log_z(digits: Path)
     folder = evaluation_folder(run, mixing["id"])
     curve = json.loads((folder / "progress.json").read_text())["curve"]
     assert [point["sweeps"] for point in curve] == [0, 1, 2, 5, 10, 20, 50, 100]
-    assert curve[0]["aa_synthetic"] > 0.7, "noise is told from data"
+    assert curve[0]["aa_synthetic"] > 0.7, "samples are still noise and do not resemble data"
 
 
 @pytest.mark.slow

@@ -63,7 +63,9 @@ def learn(run: Training, steps: int | None = None) -> Training:
 def test_learning_raises_the_exact_likelihood_of_unseen_cases(kind: str) -> None:
     run = training(**KINDS[kind])
     before = likelihood(run)
-    assert likelihood(learn(run)) > before + 0.3  # the blobs are worth about log 2 and more, once told apart
+    assert (
+        likelihood(learn(run)) > before + 0.3
+    )  # the blobs are worth about log 2 and more, once the model separates them
     assert run.diverged() is None
 
 

@@ -1,4 +1,4 @@
-"""The closed forms of the model agree with brute force, and bad shapes are told apart before they do harm."""
+"""The closed forms of the model agree with brute force, and wrong shapes are refused."""
 
 import numpy as np
 import pytest

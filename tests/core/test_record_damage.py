@@ -187,7 +187,7 @@ def test_failed_write_is_one_sentence_and_loses_nothing(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device /dev/full of Linux")
-def test_full_disk_is_told_from_the_device(run: Path) -> None:
+def test_a_full_disk_is_recognised_on_the_device(run: Path) -> None:
     (run / ".status.json.tmp").symlink_to("/dev/full")
     with pytest.raises(RunError, match=r"the disk is full: status\.json of run 'demo' could not be written"):
         Recorder(run).write_status({"state": "running"})
@@ -208,9 +208,9 @@ def test_line_that_does_not_fit_on_the_disk_is_taken_back(run: Path) -> None:
         except ValueError as error:
             print(error)
     """
-    told = subprocess.run(
+    said = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=True
     ).stdout
-    assert told.startswith("the disk is full")
+    assert said.startswith("the disk is full")
     assert (run / "metrics.jsonl").read_text().endswith('a"}\n')
     assert_array_equal(RunReader(run).metrics()["step"], [0])

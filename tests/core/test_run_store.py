@@ -66,7 +66,7 @@ def test_plain_names_are_taken(runs_root: Path, name: str) -> None:
         create_run(runs_root, name, CONFIG)
 
 
-def test_unknown_run_is_told_with_the_runs_there_are(runs_root: Path) -> None:
+def test_unknown_run_is_refused_with_the_runs_there_are(runs_root: Path) -> None:
     with pytest.raises(RunError, match=r"no run 'x' in .*; there are: none yet"):
         resolve(runs_root, "x")
     create_run(runs_root, "mnist-500", CONFIG)

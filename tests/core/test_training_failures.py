@@ -96,7 +96,7 @@ def test_full_disk_fails_in_one_sentence_and_goes_on_once_there_is_room(
     assert_array_equal(RunReader(path).metrics()["step"], np.arange(0, 1601, 10))
 
 
-def test_last_word_finds_room_where_the_disposable_view_was(
+def test_final_status_finds_room_where_the_disposable_view_was(
     runs_root: Path, fake: type[FakeTraining], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = make_run(runs_root, "full", epochs=100_000, log_every=10)
@@ -131,6 +131,6 @@ def test_folder_without_write_permission_is_one_sentence(
 
     monkeypatch.setattr(files.os, "replace", refuse)
     assert training_process.main([str(path)]) == 2
-    told = capsys.readouterr().err
-    assert told.startswith(f"No permission to write in {path}")
-    assert told.count("\n") == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"No permission to write in {path}")
+    assert said.count("\n") == 1

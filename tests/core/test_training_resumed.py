@@ -26,7 +26,7 @@ def assert_same_run(path: Path, reference: Path) -> None:
     """Bit for bit, and the record too: every row but its wall-clock columns, every scheduled snapshot."""
     (tensors, meta), (expected, expected_meta) = final_state(path), final_state(reference)
     for state in (meta, expected_meta):
-        del state["precision_note"]  # it tells what was timed
+        del state["precision_note"]  # it holds the times that were measured
     assert meta == expected_meta
     assert set(tensors) == set(expected)
     for name, tensor in expected.items():
@@ -74,8 +74,8 @@ class Process:
         """(exit code, what it said on stderr), after this signal if one is given."""
         if number is not None:
             self.child.send_signal(number)
-        _, told = self.child.communicate(timeout=240)
-        return self.child.returncode, told
+        _, said = self.child.communicate(timeout=240)
+        return self.child.returncode, said
 
 
 @pytest.fixture
@@ -115,8 +115,8 @@ def test_run_killed_at_any_moment_and_resumed_equals_one_never_interrupted(
             kills += 1
             assert started.read.status()["state"] == "interrupted"
     assert kills >= 2
-    code, told = process(killed).end()
-    assert (code, told) == (0, "")
+    code, said = process(killed).end()
+    assert (code, said) == (0, "")
     assert RunReader(killed).status()["state"] == "finished"
     assert [event["command"] for event in RunReader(killed).events()].count("continue") >= 2
     assert_same_run(killed, reference)
@@ -133,9 +133,9 @@ def test_run_stopped_by_a_signal_and_resumed_equals_one_never_interrupted(
     stopped = make_run(runs_root, "stopped", **recipe)
     started = process(stopped)
     started.wait_until_step(200)
-    code, told = started.end(signal.SIGTERM)
+    code, said = started.end(signal.SIGTERM)
     assert code == 0
-    assert told == "Stopped by SIGTERM; Resume goes on from here.\n"
+    assert said == "Stopped by SIGTERM; Resume goes on from here.\n"
     read = RunReader(stopped)
     status = read.status()
     assert status["state"] == "stopped"

@@ -102,7 +102,7 @@ def test_a_film_nobody_waits_for_is_dropped(helper: Sampler) -> None:
     with pytest.raises(Left):
         helper.film(long, leave)
     assert helper.film(request()).header["n_sweeps"] == 12, "the next film did not come"
-    assert helper.pid == pid, "the process was replaced rather than told"
+    assert helper.pid == pid, "the process was replaced although a cancellation would do"
 
 
 @pytest.mark.parametrize(
