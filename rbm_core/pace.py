@@ -16,7 +16,7 @@ from rbm_core.machine import gpu_names, processor_name
 from rbm_core.runs import RunError, RunReader, store
 from rbm_core.runs.files import read_object, write_json
 
-__all__ = ["Estimate", "estimate", "keep_trial"]
+__all__ = ["Estimate", "estimate", "keep_trial", "kind_of"]
 
 TRIALS_FILE = ".pace.json"  # in the run store
 _LOOKED_AT = 100  # runs, the newest
@@ -67,7 +67,7 @@ def estimate(root: Path, config: RunConfig) -> Estimate | None:
     if size is None:
         return None
     updates, work = config.epochs * config.updates_per_epoch(size[0]), _work(config, size[1])
-    alike = [one for one in timed if _kind(one.config) == _kind(config)]
+    alike = [one for one in timed if kind_of(one.config) == kind_of(config)]
     if not alike:
         return Estimate(updates)
     best = min(alike, key=lambda one: abs(math.log(one.work / work)))
@@ -81,7 +81,7 @@ def _work(config: RunConfig, n_visible: int) -> float:
     return config.rows_per_update() * n_visible * config.n_hidden + _BESIDE
 
 
-def _kind(config: RunConfig) -> tuple[object, ...]:
+def kind_of(config: RunConfig) -> tuple[object, ...]:
     """What must be equal for one run's pace to say something of another's."""
     return config.visible, config.binarisation == "none", config.precision, config.device
 

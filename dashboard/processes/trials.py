@@ -4,26 +4,29 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 from dashboard.processes.trainers import QUIET, REPO
 from rbm_core.config import RunConfig
+from rbm_core.pace import kind_of
 from rbm_core.runs import store
 
-_begun: dict[Path, subprocess.Popen[bytes]] = {}
-"""The trial of each run store since the app began; one that failed is not made again."""
+_begun: dict[tuple[object, ...], subprocess.Popen[bytes]] = {}
+"""The trials since the app began, by run store and kind of run; one that failed is not made again."""
 
 
 def under_way(config: RunConfig) -> bool:
-    """Whether the store's trial still runs; starts one of these settings where there was none."""
+    """Whether a trial still runs; starts one of these settings where there was none of their kind."""
     root = store.runs_root()
-    if root not in _begun:
+    key = (root, *kind_of(config))
+    if any(trial.poll() is None for trial in _begun.values()):
+        return True
+    if key not in _begun:
         places = [str(REPO), os.environ.get("PYTHONPATH", "")]
         environment = {**os.environ, **QUIET, "PYTHONPATH": os.pathsep.join(filter(None, places))}
         settings = json.dumps(config.model_dump())
         try:
             root.mkdir(parents=True, exist_ok=True)
-            _begun[root] = subprocess.Popen(
+            _begun[key] = subprocess.Popen(
                 [sys.executable, "-m", "rbm_core.training.trial", str(root), settings],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -32,4 +35,4 @@ def under_way(config: RunConfig) -> bool:
             )
         except OSError:
             return False
-    return _begun[root].poll() is None
+    return _begun[key].poll() is None
