@@ -42,6 +42,7 @@ def repeated(estimate: Callable[[int], AISResult]) -> list[AISResult]:
     return [estimate(seed) for seed in range(N_RUNS)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("visible", ["bernoulli", "gaussian", "learned"])
 @pytest.mark.parametrize("direction", [ais, reverse_ais])
 def test_error_bars_cover_the_truth_as_often_as_they_say(

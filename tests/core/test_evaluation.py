@@ -41,6 +41,7 @@ def last_row(run: Path) -> dict[str, Any]:
     return RunReader(run).likelihood()[-1]
 
 
+@pytest.mark.slow
 def test_annealing_and_counting_agree_on_a_recorded_run(digits: Path) -> None:
     run = digits
     exact = evaluate(run, estimator="exact")

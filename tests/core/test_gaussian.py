@@ -69,6 +69,7 @@ def test_learning_raises_the_exact_likelihood_of_unseen_cases(kind: str) -> None
     assert run.diverged() is None
 
 
+@pytest.mark.slow
 def test_learned_variances_fall_below_one_where_pixels_are_sure() -> None:
     log_var = learn(training(**KINDS["learned"])).rbm.log_var
     assert log_var is not None
@@ -86,6 +87,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(kind: str) -> None:
         np.testing.assert_array_equal(resumed.snapshot()[name], value, err_msg=name)
 
 
+@pytest.mark.slow
 def test_both_directions_of_annealing_agree_with_enumeration_after_learning() -> None:
     rbm = learn(training(**KINDS["learned"])).rbm
     exact = exact_log_z(rbm)

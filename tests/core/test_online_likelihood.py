@@ -157,6 +157,7 @@ def test_the_online_estimate_times_no_precision_of_its_own(monkeypatch: pytest.M
     assert not timed, "what a run records would depend on a clock"
 
 
+@pytest.mark.slow
 def test_the_online_estimate_goes_on_exactly_from_its_state() -> None:
     through, stopped = watched(), watched()
     for k in range(30):

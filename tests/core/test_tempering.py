@@ -139,6 +139,7 @@ def test_rungs_are_placed_where_neighbours_exchange_in_three_of_ten_cases() -> N
     assert rate[-1] > 0.15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(7, 5), (6, 6)])
 def test_log_z_of_the_ladder_covers_the_exact_one(shape: tuple[int, int]) -> None:
     inside, n = 0, 24

@@ -15,6 +15,7 @@ from rbm_core.training import process as training_process
 from tests.core.training_runs import FakeTraining, Watcher, final_state, make_run
 
 
+@pytest.mark.slow
 def test_live_view_and_status_follow_the_wall_clock(runs_root: Path, fake: type[FakeTraining]) -> None:
     fake.cost = 0.001
     path = make_run(runs_root, "live", epochs=100_000, log_every=100_000)
@@ -35,6 +36,7 @@ def test_live_view_and_status_follow_the_wall_clock(runs_root: Path, fake: type[
     assert (gaps > 0.4).all()
 
 
+@pytest.mark.slow
 def test_between_logged_steps_an_update_costs_hardly_more_than_itself(
     runs_root: Path, monkeypatch: pytest.MonkeyPatch, fake: type[FakeTraining]
 ) -> None:

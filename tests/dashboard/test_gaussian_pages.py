@@ -44,6 +44,7 @@ def test_no_page_stumbles_over_grey_values(
         assert RunReader(runs / run).status()["state"] in shown
 
 
+@pytest.mark.slow
 def test_fantasies_are_shown_in_the_datas_grey_values(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RBM_RUNS_DIR", str(runs))
     reader = RunReader(runs / "fixed")

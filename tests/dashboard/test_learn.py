@@ -253,6 +253,7 @@ def link_after(app: AppTest) -> dict[str, str]:
     return {name: asked(app, name) for name in app.query_params}
 
 
+@pytest.mark.slow
 def test_a_turn_writes_the_link_up_to_where_the_player_will_rest(runs_root: Path) -> None:
     """What the player reports when it has come to rest is then no second step of the browser's history."""
     app = open_learn(lesson="7", machine="3x3", method="cd1", view="update", update="300", hidden="5")
