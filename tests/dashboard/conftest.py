@@ -1,14 +1,28 @@
 """Runs that the tests of pages share, and the Gibbs page on one of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from dashboard.processes import trials
 from tests.dashboard.opened import open_page
 from tests.small_run import train_small
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _installed_components() -> Iterator[None]:
+    """What Streamlit finds by reading the metadata of every installed package, read once: AppTest asks at each start,
+    and the reading took two thirds of its time.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests)
+        )
+        yield
 
 
 @pytest.fixture(autouse=True)
