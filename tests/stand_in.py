@@ -22,6 +22,8 @@ class StandIn:
         self.reader, self._recorder = RunReader(path), Recorder(path)
         self.status: dict[str, Any] = {**self.reader.status(), "pid": os.getpid()}
         self.obeyed: list[str] = []
+        # One writer at a time, as the files of a run ask: the thread and the test that commands it.
+        self._writing = threading.Lock()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._obey, name="stand-in", daemon=True)
 
@@ -49,8 +51,9 @@ class StandIn:
         self._write(step=self.status["step"] + n)
 
     def _write(self, **news: Any) -> None:
-        self.status |= {**news, "heartbeat": time.time()}
-        self._recorder.write_status(self.status)
+        with self._writing:
+            self.status |= {**news, "heartbeat": time.time()}
+            self._recorder.write_status(self.status)
 
     def _obey(self) -> None:
         states = {"pause": "paused", "resume": "running", "stop": "stopped"}

@@ -355,8 +355,17 @@ def test_the_first_lessons_do_without_words_that_later_ones_explain(open_learn: 
 
 def back(page: Page, to: str) -> None:
     """One press of the browser's Back, after which the address ends with `to`."""
+    _go(page, page.go_back, to)
+
+
+def forward(page: Page, to: str) -> None:
+    """One press of the browser's Forward, after which the address ends with `to`."""
+    _go(page, page.go_forward, to)
+
+
+def _go(page: Page, press: Callable[[], object], to: str) -> None:
     settle(page)
-    page.go_back()
+    press()
     page.wait_for_url(f"**/learn{to}")
     settle(page)
 
@@ -379,7 +388,7 @@ def test_back_goes_back_a_lesson_whatever_was_played_in_between(open_learn: Call
     back(page, "?update=400")
     expect(page.get_by_text("1 of 10")).to_be_visible()
     wait_for(page, view="distribution", at=400)
-    page.go_forward()
+    forward(page, "?lesson=2&view=landscape")
     expect(page.get_by_text("2 of 10")).to_be_visible()
     wait_for(page, view="landscape", at=0)
 
