@@ -11,7 +11,6 @@ climb down to where nothing holds it, and come back in another mode. Two kinds o
 Pure: (ladder, replicas, rng) -> replicas and what the exchange saw. No learning, no files.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -28,7 +27,6 @@ __all__ = [
     "Ladder",
     "Path",
     "Replicas",
-    "acceptance",
     "differences",
     "independent",
     "place_rungs",
@@ -243,12 +241,3 @@ def _exchanged(accepted: Tensor) -> Tensor:
     down = up.clone()
     up[:-1], down[1:] = accepted, accepted
     return order + up.to(torch.int64) - down.to(torch.int64)
-
-
-def acceptance(exchanges: Sequence[Exchange]) -> Tensor:
-    """The share of proposed exchanges that were accepted, for each pair, (K−1,); NaN where none was proposed."""
-    accepted = torch.stack([e.accepted.double().mean(1) for e in exchanges])
-    proposed = torch.stack([e.proposed for e in exchanges])
-    count = proposed.sum(0)
-    rate = (accepted * proposed).sum(0) / count.clamp(min=1)
-    return torch.where(count > 0, rate, torch.full_like(rate, math.nan))

@@ -128,11 +128,9 @@ def test_rungs_are_placed_where_neighbours_exchange_in_three_of_ten_cases() -> N
     rbm = RBM.from_numpy(W, rng.normal(0, 0.5, 60), rng.normal(0, 0.5, 20))
     path = tempering.temperature_path(rbm, torch.zeros(60))
     ladder = tuple(path(t) for t in tempering.place_rungs(path, Rng(0, "place")))
-    replicas, draws, seen = tempering.replicas_at(torch.zeros(len(ladder), 200, 60)), Rng(1, "temper"), []
-    for n in range(120):
-        replicas, exchange = tempering.temper(ladder, replicas, draws)
-        seen += [exchange] if n >= 40 else []
-    rate = tempering.acceptance(seen).numpy()
+    work = Tempered(ladder, n_ladders=200, settle=40, seed=1)
+    work.advance(120)
+    rate = work.result().acceptance
     assert len(ladder) >= 4
     # The last pair may stand closer together; none may be so far apart that walks stop there.
     assert ((rate[:-1] > 0.15) & (rate[:-1] < 0.5)).all(), rate
