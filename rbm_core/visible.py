@@ -4,6 +4,7 @@ One entry of `UNITS` a law. `laws.py` has the same laws' mathematics on torch; a
 Notation: y = b + hWᵀ (V,) is what the hidden units send to the visible ones; energies in nats.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -37,7 +38,7 @@ class Formulas:
 
 
 @dataclass(frozen=True)
-class VisibleUnits:
+class VisibleUnits(ABC):
     """The facts of one law, and its mean and energy in NumPy.
 
     real: states are real numbers, kept in half precision; otherwise they are 0 and 1, kept as bits, and the law is the
@@ -60,9 +61,9 @@ class VisibleUnits:
     energy_label: str
     tex: Formulas
 
+    @abstractmethod
     def mean(self, y: np.ndarray, beta: float = 1.0) -> np.ndarray:
         """E[v | h] of y = b + hWᵀ at inverse temperature β. Any shape."""
-        raise NotImplementedError
 
     def own_energy(self, v: np.ndarray, vbias: np.ndarray, log_var: np.ndarray | None) -> np.ndarray:
         """The part of the energy that v has by itself: (..., V) -> (...), for linear laws −b·v."""
