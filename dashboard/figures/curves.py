@@ -112,6 +112,7 @@ WORDS = {
     "stop": "stopped",
     "snapshot": "snapshot taken",
     "step": "stepped by hand",
+    "speed": "full speed",
 }
 
 
@@ -122,6 +123,9 @@ def marks(events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         value, label = event.get("value"), WORDS.get(str(event.get("command")))
         if event.get("command") == "set" and isinstance(value, Mapping):
             label = f"{str(value.get('name')).replace('_', ' ')} set to {value.get('value'):g}"
+        elif event.get("command") == "speed" and isinstance(value, Mapping):
+            limit = value.get("updates_per_second")
+            label = label if limit is None else f"watched at {limit:g} updates a second"
         step = event.get("step")
         if label is not None and isinstance(step, int):
             found.append({"step": step, "label": label})

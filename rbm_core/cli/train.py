@@ -8,7 +8,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from rbm_core.cli.console import Runs, app, duration, err, examples
 from rbm_core.config import PRESET_NOTES, PRESETS, ConfigError, RunConfig, preset
-from rbm_core.runs import store
+from rbm_core.runs import control, store
 from rbm_core.runs.files import LOG_FILE, RunError
 
 
@@ -17,6 +17,7 @@ from rbm_core.runs.files import LOG_FILE, RunError
         "train --preset quick --dataset mnist-5k",
         "train --preset default --dataset mnist --download --name my-digits",
         "train --preset quick --epochs 10 --set momentum=0.5 --set k=5",
+        "train --preset quick --dataset mnist-5k --updates-per-second 10",
         "train --resume my-digits",
     )
 )
@@ -44,10 +45,17 @@ def train(
     ] = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that stopped.")] = None,
     download: Annotated[bool, typer.Option(help="Fetch the data set if this machine lacks it.")] = False,
+    updates_per_second: Annotated[
+        float | None,
+        typer.Option(
+            help="Watch speed: hold the trainer back to it; its numbers stay the same. Default: full speed."
+        ),
+    ] = None,
     runs: Runs = None,
 ) -> None:
     """Train a run from a preset, with the settings that you change. Ctrl-C stops cleanly; --resume goes on."""
     root = runs or store.runs_root()
+    control.check("speed", {"updates_per_second": updates_per_second})
     if resume is not None:
         path = store.resolve(root, resume)
     else:
@@ -64,7 +72,7 @@ def train(
             field: value for field, value in named.items() if value is not None
         }
         path = _new_run(root, name, preset_name, changes, download)
-    _train(path, download)
+    _train(path, download, updates_per_second)
 
 
 def _new_run(root: Path, name: str | None, preset_name: str, changes: dict[str, Any], download: bool) -> Path:
@@ -84,13 +92,15 @@ def _new_run(root: Path, name: str | None, preset_name: str, changes: dict[str, 
     )
 
 
-def _train(path: Path, download: bool) -> None:
+def _train(path: Path, download: bool, updates_per_second: float | None) -> None:
     """Trains the run to its end in this process, with a progress bar. Raises RunError if it diverges or fails."""
     from rbm_core.training import process as training_process
 
     err.print(f"Run [bold]{path.name}[/bold] in {store.shown(path.parent)}")
     with _TrainingBar() as bar:
-        state = training_process.run(path, on_progress=bar.show, download=download)
+        state = training_process.run(
+            path, on_progress=bar.show, download=download, updates_per_second=updates_per_second
+        )
     status = bar.status
     if state in ("diverged", "failed"):
         raise RunError(status.get("message") or f"run {path.name!r} ended as {state}; see {path / LOG_FILE}")

@@ -18,7 +18,8 @@ def send(path: Path, command: str, value: Any = None, *, by: str | None = None) 
     """Appends a command for the run's trainer, which obeys it between two updates, within a second.
 
     pause, resume, stop and snapshot take no value; set takes {"name": ..., "value": ...} for a setting in
-    SETTABLE; step takes {"n": updates}, makes that many updates and pauses. by: who sent it, for the record.
+    SETTABLE; step takes {"n": updates}, makes that many updates and pauses; speed takes {"updates_per_second": number},
+    or None in its place, and holds the trainer back to it, or no longer. by: who sent it, for the record.
     Raises RunError in one sentence for an unknown command, an invalid value, and a run that no process trains.
     """
     path = Path(path)
@@ -97,5 +98,17 @@ def check(command: str, value: Any) -> None:
         n = value.get("n") if isinstance(value, dict) else None
         if isinstance(n, bool) or not isinstance(n, int) or n < 1:
             raise RunError(f'step needs {{"n": a number of updates, at least 1}}, got {value!r}')
+    elif command == "speed":
+        if not isinstance(value, dict) or not _is_speed(value.get("updates_per_second", 0)):
+            raise RunError(
+                'speed needs {"updates_per_second": a number above 0, at most 1,000,000, or null for full speed}, '
+                f"got {value!r}"
+            )
     elif value is not None:
         raise RunError(f"{command} takes no value, got {value!r}")
+
+
+def _is_speed(value: Any) -> bool:
+    """Whether a trainer can be held to so many updates a second; None stands for full speed."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return value is None or (number and 0 < value <= 1e6)

@@ -9,7 +9,7 @@ LIVE_STATES = ("starting", "running", "paused")
 STATES = (*LIVE_STATES, "finished", "stopped", "diverged", "failed", "interrupted")
 """Every state of a run. No trainer writes "interrupted": a reader infers it from a live state without a lock."""
 
-COMMANDS = ("pause", "resume", "stop", "snapshot", "set", "step")
+COMMANDS = ("pause", "resume", "stop", "snapshot", "set", "step", "speed")
 """What control.json may ask of a living trainer."""
 
 SETTABLE = ("learning_rate", "momentum", "weight_decay", "k")

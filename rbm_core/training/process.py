@@ -20,7 +20,7 @@ from rbm_core.runs.recorder import Recorder
 from rbm_core.runs.snapshot import Snapshot
 from rbm_core.training.begin import begun
 from rbm_core.training.clock import Clock
-from rbm_core.training.report import OnProgress, Report, explained
+from rbm_core.training.report import SHOW_S, OnProgress, Report, explained
 from rbm_core.training.signals import signals_to
 
 if TYPE_CHECKING:
@@ -32,14 +32,24 @@ POLL_S = 0.05  # s between two looks at commands and clocks: a command waits thi
 SAVE_S = 30.0  # s between two saved states: a killed run computes this much again
 
 
-def run(path: Path | str, on_progress: OnProgress | None = None, *, download: bool = False) -> str:
+def run(
+    path: Path | str,
+    on_progress: OnProgress | None = None,
+    *,
+    download: bool = False,
+    updates_per_second: float | None = None,
+) -> str:
     """Trains the run in this folder until it ends; returns the state it ends in: finished, stopped (by
     command or signal), diverged or failed. status.json says the same, with a sentence where one is needed.
 
     Goes on from the saved state where there is one. download: fetch the data set if this computer lacks it.
-    Raises RunError if the folder holds no run or another process is training it; nothing is changed then.
+    updates_per_second: the watch speed to begin with, as by the command "speed"; None: full speed.
+    Raises RunError if the folder holds no run, another process is training it, or there is no such speed; nothing is
+    changed then.
     """
     path = Path(path)
+    speed = {"updates_per_second": updates_per_second}
+    control.check("speed", speed)
     described = RunReader(path).config()
     lock = hold_lock(path)
     if lock is None:
@@ -49,7 +59,9 @@ def run(path: Path | str, on_progress: OnProgress | None = None, *, download: bo
             "watch that one, or stop it first"
         )
     try:
-        return _Trainer(path, on_progress).live(described, download)
+        trainer = _Trainer(path, on_progress)
+        trainer.waiting.insert(0, {"command": "speed", "value": speed})
+        return trainer.live(described, download)
     finally:
         lock.release()
 
@@ -139,7 +151,11 @@ class _Trainer:
             if self.allowance == 0:
                 time.sleep(POLL_S)
                 continue
+            if self.clock.rest(POLL_S):
+                continue
             self.last = training.update()
+            if self.clock.limit is not None and self.clock.limit * SHOW_S <= 1:
+                self._show_soon()  # each update is seen
             if training.should_log() or training.step == training.n_steps:
                 self._check(training.diverged(self.last))
                 self._log(training)
@@ -277,6 +293,11 @@ class _Trainer:
             self._keep(training)
         elif command == "set":
             training.set(value["name"], value["value"])
+        elif command == "speed":
+            limit = value["updates_per_second"]
+            if limit == self.clock.limit:
+                return False
+            self.clock.keep_to(limit)
         return True
 
     def _pause(self, training: "Training") -> None:
@@ -285,6 +306,10 @@ class _Trainer:
         self.clock.stop()
         if not self._unsound(training):
             self._save(training)
+        self._show_soon()
+
+    def _show_soon(self) -> None:
+        """Has the next turn of the loop write what pages show."""
         self.next_poll = 0.0
         self.report.hasten()
 

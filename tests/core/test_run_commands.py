@@ -68,6 +68,12 @@ def test_no_command_is_lost_between_senders_and_the_taker(live_run: Path) -> Non
         ("set", {"name": "learning_rate", "value": float("nan")}, "learning_rate must be a number"),
         ("step", {"n": 0}, "step needs"),
         ("step", None, "step needs"),
+        ("speed", None, "speed needs"),
+        ("speed", {}, "speed needs"),
+        *[
+            ("speed", {"updates_per_second": wrong}, "speed needs")
+            for wrong in (0, -1, True, "10", float("nan"), float("inf"), 1e9, [1])
+        ],
     ],
 )
 def test_commands_without_meaning_are_refused(
