@@ -141,6 +141,7 @@ ARROWS = {
             "rbm_core.doctor",
             "rbm_core.rbm_numpy",
             "rbm_core.enumerable",
+            "rbm_core.symmetric",
             "rbm_core.pixels",
             "rbm_core.visible",
         ),
