@@ -11,7 +11,17 @@ from llvmlite import ir
 from numba import float32, float64, int64, njit, types, uint32, uint64
 from numba.extending import intrinsic
 
-from rbm_core.kernels.chains import get_states, half_sweep, load_layer, new_layer, set_states
+from rbm_core.kernels.chains import (
+    _draw,
+    _lowest_bit,
+    _take_up,
+    get_states,
+    half_sweep,
+    load_layer,
+    new_layer,
+    philox_of,
+    set_states,
+)
 from rbm_core.kernels.primitives import (
     _FAST,
     _LANES,
@@ -26,6 +36,7 @@ from rbm_core.kernels.primitives import (
     copy_row,
     inner,
 )
+from rbm_core.kernels.rows import add_rows
 from rbm_core.kernels.threads import next_piece
 
 __all__ = ["anneal_chains", "anneal_hidden", "anneal_visible", "enumerate_rows", "softplus_rows"]
@@ -110,13 +121,61 @@ def _growth(x, bias, beta, beta_next):
     return float64(total)
 
 
+@njit(fastmath=_FAST, **INNER)
+def _draw_growing(x, bias, beta, beta_next, random, fired):
+    """`_growth`, and fired[i] = 1 with probability σ(β′z), by one exponential a unit. For |β′ − β| ≤ 0.02 β′.
+
+    With p = σ(−β′|z|) the growth is (β′ − β) max(z, 0) − log(1 + p (e^(β′−β)|z| − 1)), and p is small where the inner
+    exponent is not: its series and that of the logarithm, as far as they are taken, err by less than 1e-9.
+    """
+    step, total = beta_next - beta, float32(0.0)
+    for i in range(bias.shape[0]):
+        z = x[i] + bias[i]
+        size = abs(z)
+        e = _exp(max(-beta_next * size, float32(-80.0)))
+        p = e / (float32(1.0) + e)
+        u = _unit(random[i])
+        fired[i] = u < p if z < float32(0.0) else u + p < float32(1.0)
+        s = min(max(step * size, float32(-4.0)), float32(4.0))  # beyond, p < 1e-34
+        s = s + s * s * (float32(1 / 2) + s * (float32(1 / 6) + s * float32(1 / 24)))
+        s = p * s
+        total += step * max(z, float32(0.0)) - s + s * s * (float32(1 / 2) - s * float32(1 / 3))
+    return float64(total)
+
+
 @inner
 def _field(state, slope):
     """Σᵢ slope[i] over the units that are on."""
     total = 0.0
-    for i in range(slope.shape[0]):
-        total += slope[i] * float64((state[i // 64] >> uint64(i % 64)) & uint64(1))
+    for w in range(state.shape[0]):
+        left = state[w]
+        while left:
+            total += slope[64 * w + _lowest_bit(left)]
+            left &= left - uint64(1)
     return total
+
+
+@inner
+def _weigh_and_draw_h(
+    hidden, visible, WT, hbias, beta, beta_next, renew, stream, call, first, marks, weights
+):
+    """The weights' step from β to β′, and the hidden half of the sweep at β′, from the same sums."""
+    marks[:] = uint64(0)
+    near = abs(beta_next - beta) <= float32(0.02) * beta_next
+    if not near:
+        for j in range(hbias.shape[0]):
+            hidden.shift[j] = beta_next * hbias[j]
+    for chain in range(weights.shape[0]):
+        x = hidden.x[chain]
+        philox_of(hidden.random, first + chain, stream, call)
+        if near:
+            weights[chain] += _draw_growing(x, hbias, beta, beta_next, hidden.random, hidden.fired)
+        else:
+            weights[chain] += _growth(x, hbias, beta, beta_next)
+            _draw(x, hidden.shift, beta_next, hidden.random, hidden.fired)
+        if _take_up(hidden, chain, renew, marks):
+            visible.x[chain] = float32(0.0)
+    add_rows(visible.x, visible.shift.shape[0], WT, marks[0], marks[1])
 
 
 @inner
@@ -127,13 +186,12 @@ def _anneal_group(visible, hidden, path, betas, start, stop, stream, first, weig
     marks_v, marks_h = np.empty((2, W.shape[0]), np.uint64), np.empty((2, W.shape[1]), np.uint64)
     for k in range(start, stop):
         beta, beta_next = float32(betas[k]), float32(betas[k + 1])
+        renew, call = k % _RENEWED == _RENEWED - 1, 2 * (k - start)
         for chain in range(weights.shape[0]):
             weights[chain] += (betas[k + 1] - betas[k]) * field[chain]
-            weights[chain] += _growth(hidden.x[chain], hbias, beta, beta_next)
-        renew, call = k % _RENEWED == _RENEWED - 1, 2 * (k - start)
-        for j in range(hbias.shape[0]):
-            hidden.shift[j] = beta_next * hbias[j]
-        half_sweep(hidden, visible, WT, beta_next, held, values, renew, stream, call, first, marks_h)
+        _weigh_and_draw_h(
+            hidden, visible, WT, hbias, beta, beta_next, renew, stream, call, first, marks_h, weights
+        )
         if k + 2 < betas.shape[0]:
             for i in range(vbias.shape[0]):
                 visible.shift[i] = (float32(1.0) - beta_next) * base[i] + beta_next * vbias[i]

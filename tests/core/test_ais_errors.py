@@ -55,6 +55,19 @@ def test_error_bars_cover_the_truth_as_often_as_they_say(
     assert is_nominal(covered, N_RUNS), covered
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("direction", [ais, reverse_ais])
+def test_error_bars_of_flip_driven_chains_cover_the_truth_too(direction: Callable[..., AISResult]) -> None:
+    """Over steps of which the first are long and the others short enough for one exponential a unit."""
+    rbm, betas = model(7), np.concatenate([np.linspace(0, 0.9, 20), np.linspace(0.9, 1, 30)[1:]])
+    base = base_rate(rbm)
+    found = repeated(
+        lambda seed: direction(rbm, betas=betas, base_vbias=base, seed=seed, precision="differences")
+    )
+    covered = coverage(found, exact_log_z(rbm))
+    assert is_nominal(covered, N_RUNS), covered
+
+
 def test_the_same_check_fails_for_biased_estimators() -> None:
     rbm = model(7, spread=1.5)
     base, truth = base_rate(rbm), exact_log_z(rbm)

@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import softplus
 
 from rbm_core.compute import Rng
 from rbm_core.likelihood.ais import (
@@ -133,6 +135,30 @@ def test_saved_and_loaded_annealing_goes_on_bit_for_bit(
     assert torch.equal(whole.visible_states(), second.visible_states())
     with pytest.raises(ValueError, match="other chains or temperatures"):
         prepare(rbm, betas=61, base_vbias=rbm.vbias).load_state_dict(*first.state_dict())
+
+
+@pytest.mark.parametrize("precision", ["differences", "float32"])
+@pytest.mark.parametrize("rising", [True, False])
+def test_a_weight_grows_by_the_ratio_of_the_probabilities_that_its_chain_passes(
+    rising: bool, precision: str
+) -> None:
+    """Steps shorter and longer than those for which one exponential does, and logits up to ±60."""
+    rbm = model(3, 70, 40, 3.0)
+    base = torch.linspace(-1, 1, 70, dtype=torch.float64)
+    betas = np.array([0.0, 0.3, 0.3001, 0.305, 0.31, 0.5, 0.51, 0.7, 0.7 + 1e-5, 0.99, 1.0])
+    betas = betas if rising else betas[::-1].copy()
+    chains = Annealing(rbm, betas, base, Rng(0, "coins").bernoulli(torch.zeros(50, 70)), precision=precision)
+    wide = rbm.to(dtype=torch.float64)
+    for beta, following in pairwise(betas):
+        v, before = chains.visible_states().double(), chains.log_weights.clone()
+        logits = wide.logits_h_from_v(v)
+        own = (following - beta) * (v @ (wide.vbias - base))
+        expected = own + (softplus(following * logits) - softplus(beta * logits)).sum(1)
+        chains.advance(1)
+        if rising and following == 1.0:
+            before -= chains._rounding()
+        # float32 sums of 70 products and of 40 units of up to 60 each
+        torch.testing.assert_close(chains.log_weights - before, expected, rtol=2e-6, atol=2e-4)
 
 
 def test_annealing_leaves_the_callers_threads_as_they_were() -> None:
