@@ -12,6 +12,7 @@ import streamlit as st  # noqa: E402
 
 from dashboard.processes import sampler  # noqa: E402
 from dashboard.ui import link, pages, run_choice, styles  # noqa: E402
+from dashboard.ui.texts import plain  # noqa: E402
 
 
 @st.cache_resource(show_spinner=False)
@@ -36,7 +37,7 @@ def main() -> None:
         page.run()
     finally:  # what the page could not read of its link is said above it, even if it stopped early
         if complaints := link.complaints():
-            notices.warning("  \n".join(complaints))
+            notices.warning("  \n".join(map(plain, complaints)))
     wake_sampler()
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 from dashboard import data
 from dashboard.ui import link
 from dashboard.ui.page_state import state_of
+from dashboard.ui.texts import plain
 
 PICKER = "app.run"
 
@@ -38,7 +39,7 @@ def offer(picker: bool, notices: Any) -> None:
     asked = link.field("run") or chosen()
     if asked and asked not in names and picker:
         there = ", ".join(names[:8]) or "no runs yet"
-        notices.warning(f"There is no run {asked!r}; there are: {there}.")
+        notices.warning(f"There is no run {plain(repr(asked))}; there are: {plain(there)}.")
     run = asked if asked in names else data.default_run(infos)
     choose(run)
     if run is None or not picker:

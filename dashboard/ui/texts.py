@@ -1,8 +1,39 @@
-"""How pages write sentences, durations and names."""
+"""How pages write sentences, durations and names, and the one door of text that others wrote.
+
+Streamlit renders most of what it is given as Markdown. A run's name in a link, a message in a file, a folder's name:
+what this project did not write goes through `plain`, or through `sentence`, which is `plain` of a whole sentence.
+tests/dashboard/test_strangers_text.py looks for a place that shows such text without them.
+"""
+
+import re
+
+_MARKUP = re.compile(r"[\\`*_{}\[\]()#+\-.!:$~<>|&^=]")
+# Streamlit looks for these in the text that is left when the escapes are resolved, and makes links, icons, emoji
+# and arrows of them. A word joiner, which no font draws, keeps each apart.
+_FOUND_LATER = re.compile(r"(?<=:)(?=\S)|(?<=@)(?=\S)|(?<=www)(?=\.)|(?<=[-<>!=])(?=[-<>=])", re.IGNORECASE)
+_JOINER = "\u2060"
+# Control characters, and the marks that let a line be read in another order than it is written in.
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+_MOST = 2000  # characters: more of a message is not read, and would bury the page
+
+
+def plain(text: object) -> str:
+    """Markdown that shows exactly this text, on one line: no link, picture, formula or icon comes of it.
+
+    Control characters are shown as \ufffd, and what is longer than 2,000 characters is cut.
+    """
+    line = _UNSEEN.sub("\ufffd", " ".join(str(text).split()))
+    line = line if len(line) <= _MOST else line[: _MOST - 1] + "…"
+    return _MARKUP.sub(r"\\\g<0>", _FOUND_LATER.sub(_JOINER, line))
 
 
 def sentence(error: object) -> str:
-    """An error's message as a sentence: a capital first, a full stop last."""
+    """An error's message as Markdown that shows a sentence: a capital first, a full stop last."""
+    return plain(unformatted(error))
+
+
+def unformatted(error: object) -> str:
+    """The sentence itself, for a place that renders no Markdown, such as a cell of a table."""
     text = str(error).strip()
     text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "!", "?")) else text + "."
@@ -23,8 +54,3 @@ def duration(seconds: float) -> str:
 def unbroken_duration(seconds: float) -> str:
     """`duration`, with spaces at which no line breaks."""
     return duration(seconds).replace(" ", "\u00a0")
-
-
-def plain(text: str) -> str:
-    """The text with every character escaped that means something in Markdown."""
-    return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!:$~<>|" else c for c in text)

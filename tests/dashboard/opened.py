@@ -1,6 +1,7 @@
 """A page of the app, opened through its own entry point, and what it was given to show."""
 
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,11 @@ def open_page(page: str = "", **query: str) -> AppTest:
     # switch_page knows a page by its file's name until the app has run once, and every page's file is page.py.
     app._page_hash = calc_hash(page) if page else ""
     return app.run()
+
+
+def as_read(markdown: str) -> str:
+    """The text as the page's reader sees it where `plain` of dashboard/ui/texts.py made it Markdown."""
+    return re.sub(r"\\(?=[!-/:-@[-`{-~])", "", markdown).replace("\u2060", "")
 
 
 def state(app: AppTest, page: type[State]) -> State:

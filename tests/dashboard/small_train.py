@@ -8,13 +8,16 @@ from typing import Any
 from streamlit.testing.v1 import AppTest
 
 from rbm_core.runs.files import hold_lock
+from tests.dashboard.opened import as_read
 
 RUN = "small-run"
 
 
 def text(app: AppTest) -> str:
     """Every title, paragraph and caption of the page."""
-    return "\n".join(element.value for kind in ("title", "markdown", "caption") for element in app.get(kind))
+    return "\n".join(
+        as_read(element.value) for kind in ("title", "markdown", "caption") for element in app.get(kind)
+    )
 
 
 def live(run: Path, **status: Any) -> Any:

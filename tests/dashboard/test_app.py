@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.ui import pages
 from rbm_core.runs import RunReader
-from tests.dashboard.opened import open_page
+from tests.dashboard.opened import as_read, open_page
 from tests.live import REPO
 from tests.small_run import train_small
 
@@ -29,7 +29,9 @@ def store(runs_root: Path) -> Path:
 
 
 def text(app: AppTest) -> str:
-    return "\n".join(element.value for kind in ("title", "markdown", "caption") for element in app.get(kind))
+    return "\n".join(
+        as_read(element.value) for kind in ("title", "markdown", "caption") for element in app.get(kind)
+    )
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -67,7 +69,7 @@ def test_a_run_deleted_while_its_page_is_open_costs_one_sentence_and_the_next_on
     app.run()
     assert not app.exception
     if page not in OF_NO_RUN:
-        assert "There is no run 'small-run'; there are: other" in app.warning[0].value
+        assert "There is no run 'small-run'; there are: other" in as_read(app.warning[0].value)
         assert app.selectbox(key="app.run").value == "other"
 
 
@@ -75,7 +77,7 @@ def test_all_that_a_link_gets_wrong_is_said_in_one_box(store: Path) -> None:
     app = open_page("compare", run="small-run", smooth="much", axis="fortnight", log="yes")
     assert not app.exception
     (box,) = app.warning
-    assert all(f"{key} must be" in box.value for key in ("smooth", "axis", "log"))
+    assert all(f"{key} must be" in as_read(box.value) for key in ("smooth", "axis", "log"))
 
 
 def test_the_first_page_shows_the_runs_own_numbers(store: Path) -> None:
@@ -89,9 +91,9 @@ def test_the_first_page_shows_the_runs_own_numbers(store: Path) -> None:
 def test_a_run_the_link_names_but_nobody_knows_is_named_with_those_there_are(store: Path) -> None:
     app = open_page(run="no-such-run")
     assert not app.exception
-    assert "no run 'no-such-run'" in app.warning[0].value
-    assert str(store) not in app.warning[0].value, "a reader is shown a folder of this machine"
-    assert "small-run" in app.warning[0].value
+    assert "no run 'no-such-run'" in as_read(app.warning[0].value)
+    assert str(store) not in as_read(app.warning[0].value), "a reader is shown a folder of this machine"
+    assert "small-run" in as_read(app.warning[0].value)
     assert app.selectbox(key="app.run").value == "small-run"
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from dashboard.figures.comparison import metrics, moments
 from rbm_core.runs import RunReader
-from tests.dashboard.opened import abouts, charts, curve_names, fed, open_page
+from tests.dashboard.opened import abouts, as_read, charts, curve_names, fed, open_page
 
 
 def test_the_table_shows_each_runs_own_numbers_and_what_differs(two_runs: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_bad_value_in_the_link_falls_back_and_says_so(
 ) -> None:
     app = open_page("compare", run="one", runs="one,two", **{key: value})
     assert not app.exception
-    assert said in " ".join(one.value for one in app.warning)
+    assert said in as_read(" ".join(one.value for one in app.warning))
     assert curve_names(app) == ["one", "two"]
     assert not app.run().warning, "said again at the next run"
 

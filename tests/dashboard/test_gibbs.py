@@ -19,7 +19,7 @@ from rbm_core.rbm import RBM
 from rbm_core.runs.files import hold_lock
 from rbm_core.runs.reader import RunReader
 from tests.dashboard.gibbs_film import bits, film_of
-from tests.dashboard.opened import open_page
+from tests.dashboard.opened import as_read, open_page
 
 
 def test_page_shows_the_newest_snapshot_s_chain(open_gibbs: Callable[..., AppTest], small_run: Path) -> None:
@@ -219,7 +219,7 @@ def test_corrupt_snapshot_costs_one_sentence(
     monkeypatch.setenv("RBM_RUNS_DIR", str(torn.parent))
     app = open_gibbs(chains="2", sweeps="3")
     assert not app.exception
-    assert [newest.name in e.value for e in app.error] == [True], [e.value for e in app.error]
+    assert [newest.name in as_read(e.value) for e in app.error] == [True], [e.value for e in app.error]
 
 
 def test_a_run_deleted_while_watched_costs_one_sentence(

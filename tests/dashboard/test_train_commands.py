@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from rbm_core.runs import control
-from tests.dashboard.opened import fed, open_page
+from tests.dashboard.opened import as_read, fed, open_page
 from tests.dashboard.small_train import RUN, live, text
 from tests.small_run import train_small
 
@@ -76,7 +76,9 @@ def test_a_command_nobody_can_obey_costs_one_sentence(run: Path) -> None:
 
 def test_what_a_trainer_could_not_do_is_said_while_it_trains(run: Path) -> None:
     lock = live(run, state="paused", message="Not done: k must be at least 1, got 0.")
-    assert "Not done: k must be at least 1, got 0." in [one.value for one in open_page(run=RUN).warning]
+    assert "Not done: k must be at least 1, got 0." in [
+        as_read(one.value) for one in open_page(run=RUN).warning
+    ]
     lock.release()
 
 

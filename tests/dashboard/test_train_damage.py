@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rbm_core.runs import RunReader
-from tests.dashboard.opened import fed, open_page
+from tests.dashboard.opened import as_read, fed, open_page
 from tests.dashboard.small_train import RUN, text
 from tests.small_run import train_small
 
@@ -67,7 +67,7 @@ def test_a_run_deleted_while_watched_costs_one_sentence(run: Path) -> None:
     shutil.rmtree(run)
     app.run()
     assert not app.exception
-    assert f"There is no run '{RUN}'" in app.warning[0].value
+    assert f"There is no run '{RUN}'" in as_read(app.warning[0].value)
     assert app.selectbox(key="app.run").value == "other"
 
 

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard.ui.new_run.state import key
-from dashboard.ui.texts import sentence
+from dashboard.ui.texts import plain, sentence
 from rbm_core import datasets
 from rbm_core.config import RunConfig
 
@@ -43,11 +43,11 @@ def choose(recipe: RunConfig, first: str | None, form: str) -> str | None:
     aside = (
         f" {recipe.n_valid:,} of the training images are set aside to validate." if chosen in SPLIT else ""
     )
-    st.caption(datasets.describe(chosen) + aside)
+    st.caption(plain(datasets.describe(chosen)) + aside)
     if not datasets.available(chosen):
         st.info(
             f"{chosen} is not on this machine yet: Start downloads it first, once, into "
-            f"{datasets.data_dir()}; or choose mnist-5k, which is bundled."
+            f"{plain(datasets.data_dir())}; or choose mnist-5k, which is bundled."
         )
     return chosen
 
@@ -59,7 +59,7 @@ def _folder(start: str, widget: str) -> str | None:
     if not folder:
         return None
     try:
-        st.caption(datasets.describe(folder))
+        st.caption(plain(datasets.describe(folder)))
     except datasets.DatasetError as error:
         st.warning(sentence(error))
         return None

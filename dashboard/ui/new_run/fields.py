@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard.ui.new_run.data_set import equivalent_epochs
 from dashboard.ui.new_run.state import key
-from dashboard.ui.texts import plain, sentence
+from dashboard.ui.texts import sentence
 from rbm_core.config import ConfigError, RunConfig, make_config
 
 MAIN = ("n_hidden", "epochs", "learning_rate", "k")
@@ -48,7 +48,7 @@ def draw(form: str, recipe: RunConfig, name: str, dataset: str | None, kept: Any
     value = _control(name, widget, value if kept is None else kept)
     problem = wrong({**recipe.model_dump(), name: value})
     if problem:
-        st.caption(f":red[{plain(problem[1])}]")
+        st.caption(f":red[{problem[1]}]")
     elif name == "epochs" and epochs != recipe.epochs:
         st.caption(f"The preset's {recipe.epochs} are for MNIST; {epochs:,} make as many updates here.")
     return value

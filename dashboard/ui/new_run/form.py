@@ -36,9 +36,9 @@ def sidebar(step: AtStep) -> None:
         called = _name(wish, sound=wrong is None)
         bad_name = misnamed(called)
         if bad_name:
-            st.caption(f":red[{plain(bad_name)}]")
+            st.caption(f":red[{bad_name}]")
         if wrong and wrong[0] not in run_fields.MAIN:  # the field itself may be folded away
-            st.caption(f":red[{plain(wrong[1])}]")
+            st.caption(f":red[{wrong[1]}]")
         if st.session_state[OPEN] and wish.fields["dataset"] is not None and wrong is None:
             length.show(wish.config)
         st.button(
@@ -108,7 +108,7 @@ def _fork(run: str | None) -> dict[str, Any]:
         recorded = data.reader(run).config()["config"]
         given = {name: recorded[name] for name in ("dataset", "n_hidden", "visible")}
     except (RunError, KeyError) as error:
-        st.caption(f":red[{plain(sentence(error))}]")
+        st.caption(f":red[{sentence(error)}]")
         return {}
     st.caption(
         f"{plain(run)} gives its weights, so its data set ({plain(Path(given['dataset']).name)}) and its "

@@ -8,7 +8,7 @@ from dashboard import data
 from dashboard.figures.comparison.records import Record
 from dashboard.ui import link, run_choice
 from dashboard.ui.page_state import state_of
-from dashboard.ui.texts import sentence
+from dashboard.ui.texts import plain, sentence
 from dashboard.views.compare.state import Compare
 from rbm_core.runs import RunError
 
@@ -53,7 +53,7 @@ def notes_form(run: Record) -> None:
         if st.form_submit_button("Save tags and note", icon=":material/save:"):
             act(
                 lambda: data.write_notes(run.name, tags.split(","), note),
-                f"Tags and note of {run.name} are saved.",
+                f"Tags and note of {plain(run.name)} are saved.",
             )
 
 
@@ -63,7 +63,7 @@ def rename_form(name: str) -> None:
             "New name", name, help="Letters, digits, '.', '_' and '-'. The record stays as it is."
         ).strip()
         if st.form_submit_button("Rename", icon=":material/drive_file_rename_outline:"):
-            act(lambda: rename(name, new), f"{name} is now called {new}.")
+            act(lambda: rename(name, new), f"{plain(name)} is now called {plain(new)}.")
 
 
 def delete_form(name: str) -> None:
@@ -74,7 +74,7 @@ def delete_form(name: str) -> None:
             "way back.",
         )  # fmt: skip
         if st.form_submit_button("Delete this run", icon=":material/delete:"):
-            act(lambda: delete(name, typed.strip()), f"{name} is deleted.")
+            act(lambda: delete(name, typed.strip()), f"{plain(name)} is deleted.")
 
 
 def act(change: Callable[[], object], done: str) -> None:

@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard import components, data
 from dashboard.figures.comparison import moments
 from dashboard.ui import link
-from dashboard.ui.texts import plain, sentence
+from dashboard.ui.texts import sentence
 from dashboard.views.compare import care, curves, likelihoods, recorded, side_by_side, table
 from rbm_core.runs import RunError, RunReader
 
@@ -23,7 +23,7 @@ def main() -> None:
     try:
         compare(names)
     except RunError as error:  # a run can go away under the page
-        st.error(sentence(plain(str(error))))
+        st.error(sentence(error))
     care.look_after(records, names)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from dashboard import data
 from dashboard.figures.comparison import likelihoods, records
 from dashboard.figures.comparison.records import Record
-from dashboard.ui.texts import sentence
+from dashboard.ui.texts import unformatted
 from rbm_core.runs import RunError, RunInfo
 
 
@@ -45,7 +45,7 @@ def notes(run: str) -> tuple[tuple[str, ...], str]:
     try:
         written = data.notes(run)
     except RunError as error:
-        return (), sentence(error)
+        return (), unformatted(error)
     return written.tags, written.note
 
 

@@ -13,7 +13,7 @@ from dashboard.ui import link, run_choice
 from dashboard.ui.charts import is_dark, plain_number
 from dashboard.ui.new_run import label
 from dashboard.ui.page_state import state_of
-from dashboard.ui.texts import duration, plain, sentence
+from dashboard.ui.texts import duration, plain, unformatted
 from dashboard.views.compare.state import Compare
 from rbm_core.config import RunConfig
 
@@ -156,7 +156,7 @@ def cells(one: Record, apart: list[str]) -> dict[str, Any]:
         "Steps": one.step if sound else None,
         "Time": duration(one.seconds) if sound else "",
         "Tags": list(one.tags),
-        "Note": one.note if sound else sentence(one.error),
+        "Note": one.note if sound else unformatted(one.error),
     }
 
 
@@ -196,6 +196,6 @@ def heads(apart: list[str]) -> dict[str, Any]:
             "Sweeps, k"
             if name == "k"
             else label(name),  # This column has the widest head and the shortest numbers.
-            help=f"{told} An arrow: it was changed while the run trained. To find runs by it, type `{name}=…`.",
+            help=f"{told} An arrow: it was changed while the run trained. To find runs by it, type {plain(name)}=….",
         )
     return heads

@@ -18,7 +18,7 @@ def headline(reader: RunReader, units: VisibleUnits, asked: bool) -> dict[str, A
     try:
         rows = [row for row in reader.likelihood() if is_number(row.get("test_nats"))]
     except RunError as error:
-        st.error(sentence(plain(str(error))))
+        st.error(sentence(error))
         return None
     if not rows:
         begun = (
@@ -46,7 +46,7 @@ def headline(reader: RunReader, units: VisibleUnits, asked: bool) -> dict[str, A
         if units.real:
             values = "standardised grey values" if units.standardised else "grey values"
             beside += f"A density of {values}: not comparable with on-off pixels. "
-        st.caption(f"{beside}{title(best)}, step {best['step']:,}.")
+        st.caption(f"{beside}{plain(title(best))}, step {best['step']:,}.")
     return best
 
 
@@ -62,7 +62,7 @@ def weight(row: dict[str, Any]) -> tuple[float, ...]:
 
 def verdict(row: dict[str, Any]) -> None:
     """Whether to believe the answer, as the estimator judged."""
-    text = plain(str(row.get("verdict", "")))
+    text = plain(row.get("verdict", ""))
     if row.get("trusted") is True:
         st.success(text, icon=":material/verified:")
     elif row.get("trusted") is False:

@@ -21,8 +21,8 @@ def choose(run: str) -> dict[str, Any] | None:
     busy = under_way.busy(run)
     for one in found:
         if one["state"] == "failed":
-            reason = sentence(plain(one.get("message", "it failed")))
-            st.warning(f"{texts.title(one)}, step {one['step']:,}: {reason}")
+            reason = sentence(one.get("message", "it failed"))
+            st.warning(f"{plain(texts.title(one))}, step {one['step']:,}: {reason}")
         elif one["state"] == "interrupted" and not busy:  # it may be the one that goes on just now
             offer_to_go_on(run, one)
     finished = {one["id"]: one for one in found if one["state"] == "finished"}
@@ -41,7 +41,7 @@ def offer_to_go_on(run: str, one: dict[str, Any]) -> None:
     share = float(one.get("done", 0)) / max(float(one.get("total", 0)), 1.0)
     words, button = st.columns([6, 1.2], vertical_alignment="center")
     words.info(
-        f"{texts.title(one)} at step {one['step']:,} was interrupted at {share:.0%}. What is done is kept.",
+        f"{plain(texts.title(one))} at step {one['step']:,} was interrupted at {share:.0%}. What is done is kept.",
         icon=":material/pause_circle:",
     )
     button.button(

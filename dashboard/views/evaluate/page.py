@@ -6,7 +6,7 @@ from dashboard import data
 from dashboard.ui import link, run_choice
 from dashboard.ui.charts import choose_format
 from dashboard.ui.page_state import state_of
-from dashboard.ui.texts import plain, sentence
+from dashboard.ui.texts import sentence
 from dashboard.views.evaluate import answer, found, question, table, under_way
 from dashboard.views.evaluate.state import Evaluate
 from rbm_core.runs import RunError
@@ -27,7 +27,7 @@ def main() -> None:
         with st.container(key="stack-evaluate"):
             show(name)
     except RunError as error:  # a run can go away under the page
-        st.error(sentence(plain(str(error))))
+        st.error(sentence(error))
     table.draw()
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard import data
 from dashboard.ui.charts import plain_number, table_button
-from dashboard.ui.texts import plain, sentence
+from dashboard.ui.texts import sentence
 from rbm_core.runs import RunError
 from rbm_core.runs.evaluation_record import ESTIMATORS
 
@@ -36,7 +36,7 @@ def rows_of(run: str) -> list[dict[str, Any]]:
     try:
         return [cells(run, row) for row in data.reader(run).likelihood()]
     except RunError as error:
-        st.warning(sentence(plain(str(error))))
+        st.warning(sentence(error))
         return []
 
 

@@ -55,7 +55,7 @@ def _progress(run: str) -> None:
     try:
         running = evaluators.running(run)
     except RunError as error:
-        st.error(sentence(plain(str(error))))
+        st.error(sentence(error))
         return
     if running is not None:
         _bar(running)
@@ -77,9 +77,7 @@ def _starting(run: str) -> bool:
         reason = evaluators.last_log_line(run, since)
         if reason is None and time.time() - since < STARTS_WITHIN_S:
             return True
-        state.complaint = (
-            sentence(plain(reason)) if reason else "The evaluation did not start within half a minute."
-        )
+        state.complaint = sentence(reason) if reason else "The evaluation did not start within half a minute."
     state.begun = None
     return False
 
@@ -94,7 +92,7 @@ def _bar(running: dict[str, Any]) -> None:
     tail = f" About {duration(left)} left." if texts.is_number(left) and left > 1 else ""
     bar, stop = st.columns([6, 1], vertical_alignment="center")
     stage = running.get("stage", "Starting.")
-    bar.progress(_share(running), text=f"{texts.title(running)}: {stage}{tail}")
+    bar.progress(_share(running), text=f"{plain(texts.title(running))}: {plain(stage)}{tail}")
     if stop.button(
         "Interrupt", icon=":material/pause:", help="Saves what is done; Evaluate goes on from there."
     ):

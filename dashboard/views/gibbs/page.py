@@ -14,7 +14,7 @@ from dashboard import data
 from dashboard.figures import drawings
 from dashboard.processes import gibbs_films, sampler
 from dashboard.ui import run_choice, styles
-from dashboard.ui.texts import sentence
+from dashboard.ui.texts import plain, sentence
 from dashboard.views.gibbs import moment, player, settings, spoiling, starts
 from dashboard.views.gibbs.state import gibbs
 from rbm_core.runs import RunError, RunReader, Snapshot
@@ -31,7 +31,9 @@ def main() -> None:
     except (RunError, sampler.SamplerError, drawings.DrawingError) as error:
         st.error(sentence(error))
     except OSError as error:
-        st.error(f"The files of {name} can no longer be read ({error.strerror}); choose another run.")
+        st.error(
+            f"The files of {plain(name)} can no longer be read ({plain(error.strerror)}); choose another run."
+        )
 
 
 def _page(reader: RunReader, top: Any) -> None:

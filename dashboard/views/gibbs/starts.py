@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import data
+from dashboard.ui.texts import plain
 from dashboard.views.gibbs import drawing, spoiling
 from dashboard.views.gibbs.state import settings
 from rbm_core.runs import RunError, RunReader, Snapshot
@@ -96,7 +97,9 @@ def _choose_particles(reader: RunReader, n_visible: int, row: Any) -> tuple[str,
     key = settings().key("particles_of")
     if st.session_state[key] not in ("", *others):
         asked, st.session_state[key] = st.session_state[key], ""
-        row.warning(f"No run {asked!r} has particles of this size; starting from those of {reader.name}.")
+        row.warning(
+            f"No run {plain(repr(asked))} has particles of this size; starting from those of {plain(reader.name)}."
+        )
     name = st.sidebar.selectbox(
         "Particles of",
         ["", *others],

@@ -10,6 +10,7 @@ from dashboard.ui import link
 from dashboard.ui.about import about
 from dashboard.ui.charts import chart, is_dark, table_button
 from dashboard.ui.page_state import state_of
+from dashboard.ui.texts import plain
 from dashboard.views.inspect import texts
 from dashboard.views.inspect.opened import Opened, choose, metrics, mount_map, mount_mosaic, number_of
 from dashboard.views.inspect.state import Inspect
@@ -120,7 +121,7 @@ def answers(opened: Opened, unit: int) -> None:
         return
     logits = rbm_numpy.hidden_logits(opened.model, opened.seen(pool.grey), np.array([unit]))[:, 0]
     p = rbm_numpy.sigmoid(logits)
-    st.caption(f"Among {pool.source}{texts.seen_as(opened.fields)}.")
+    st.caption(f"Among {plain(pool.source)}{texts.seen_as(opened.fields)}.")
     chart(
         figures.activation_by_class(p, pool.labels, unit, is_dark()),
         f"unit-{unit}-by-class",

@@ -26,7 +26,7 @@ STATES_WITH_NEWS = ("running", "paused", "diverged", "failed", "interrupted")
 def draw(run: Run) -> None:
     commands.show_complaint()
     run_state, underway = run.status["state"], commands.underway(run.status["state"])
-    badge = f":{STATE_COLOURS.get(run_state, 'grey')}-badge[● {underway or run_state}]"
+    badge = f":{STATE_COLOURS.get(run_state, 'grey')}-badge[● {underway or plain(run_state)}]"
     with st.container(horizontal=True, vertical_alignment="center", key="train.top"):
         st.markdown(f"**{plain(run.name)}** &nbsp; {badge}", width="content")
         with st.container(

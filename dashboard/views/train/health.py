@@ -27,7 +27,7 @@ def summary(findings: list[doctor.Finding]) -> str:
     said = doctor.headline(findings)
     if ill := [finding for finding in findings if not finding.well]:
         more = f" &nbsp; … and {len(ill) - 1} more" if len(ill) > 1 else ""
-        return f":orange-badge[{said}] &nbsp; {plain(sentence(ill[0].evidence))}{more}"
+        return f":orange-badge[{said}] &nbsp; {sentence(ill[0].evidence)}{more}"
     if findings:
         waiting = doctor.waiting(findings)
         return f":green-badge[{said}] &nbsp; {waiting}" if waiting else f":green-badge[{said}]"

@@ -40,7 +40,7 @@ def _form(run: Run, change: state.Change) -> None:
     schedule = run.settings.get("lr_schedule")
     if what == "learning_rate" and schedule != "constant" and now:
         st.caption(
-            f"The run's {schedule} schedule scales it down as training goes on: set to "
+            f"The run's {plain(schedule)} schedule scales it down as training goes on: set to "
             f"{new:g}, it is {new * run.status['learning_rate'] / now:.3g} at this step."
         )
     wish = {"name": what, "value": int(new) if what == "k" else new}
