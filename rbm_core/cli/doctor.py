@@ -10,7 +10,7 @@ from rbm_core.runs.reader import RunReader
 def doctor(run: RunName, step: Step = None, runs: Runs = None) -> None:
     """Say what looks wrong with a run and what to try: every check with its evidence, its threshold and its source."""
     record = record_of(RunReader(store.resolve(runs or store.runs_root(), run)), step)
-    at = f"step {record.newest.step:,}" if record.newest else "no snapshot yet"
+    at = f"step {record.newest.step:,}" if record.newest else record.damaged or "no snapshot yet"
     first, *rest = report(examine(record))
     for line in (f"Run {run}, {at}: {first}", *rest):
         out.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -4,17 +4,24 @@
 `record_of` reads a run.
 """
 
+from dataclasses import replace
+
+from rbm_core.doctor.finding import Finding, Remedy
 from rbm_core.doctor.record import Record, record_of
 from rbm_core.doctor.report import TOO_EARLY, headline, report, threshold, waiting
-from rbm_core.doctor.rules import RULES, SOURCES, Finding
+from rbm_core.doctor.rules import FANTASIES, RULES, SOURCES, fantasies
 
 __all__ = [
+    "FANTASIES",
     "RULES",
     "SOURCES",
     "TOO_EARLY",
     "Finding",
     "Record",
+    "Remedy",
+    "caption",
     "examine",
+    "fantasies",
     "headline",
     "record_of",
     "report",
@@ -24,6 +31,30 @@ __all__ = [
 
 
 def examine(record: Record) -> list[Finding]:
-    """The findings of every rule that has what it needs; those that are not well come first."""
+    """The findings of every rule that has what it needs: those that are not well first, then hints, then the others.
+
+    Before there are rows that count, only what is ill is said. Remedies are given where something can be done better,
+    and only those that change a setting of the run.
+    """
     findings = [finding for rule in RULES if (finding := rule(record)) is not None]
-    return sorted(findings, key=lambda finding: finding.well)
+    if not record.in_earnest().any():
+        findings = [finding for finding in findings if not finding.well]
+    findings = [replace(one, remedies=_worth_trying(one, record)) for one in findings]
+    return sorted(findings, key=lambda finding: (finding.well, not finding.hint))
+
+
+def _worth_trying(finding: Finding, record: Record) -> tuple[Remedy, ...]:
+    if finding.well and not finding.hint:
+        return ()
+    now = record.config
+    return tuple(
+        remedy
+        for remedy in finding.remedies
+        if any(now.get(name) != value for name, value in remedy.changes.items())
+    )
+
+
+def caption(record: Record) -> str:
+    """What the curve of the fantasies' free energy should do, and what it does now: the same finding in a caption."""
+    found = fantasies(record)
+    return f"{FANTASIES}." if found is None else f"{FANTASIES}. Now {found.evidence}."

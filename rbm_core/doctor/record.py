@@ -1,7 +1,7 @@
 """The input of the rules: a run's metrics up to one moment, two of its snapshots and its probe batch."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,11 @@ from rbm_core.runs.files import RunError
 from rbm_core.runs.reader import Probe, RunReader
 from rbm_core.runs.snapshot import Snapshot
 from rbm_core.visible import units_of
+from rbm_core.yardsticks import independent_nats
 
 __all__ = ["Record", "median", "record_of", "share_that_differs"]
 
-_FIRST_EPOCH, _FIRST_STEP = 1, 500  # before both have passed, no row counts
+_FIRST_EPOCH, _FIRST_STEP = 1, 500  # before both, or half of the run, have passed, no row counts
 _WINDOW = 20  # rows of metrics whose median stands for "now"
 _FEWEST_IMAGES = 10
 
@@ -25,6 +26,10 @@ class Record:
 
     newest: the snapshot of that moment. before: a snapshot at least a tenth of the steps older. probe: fixed cases
     of the data. What is None was not recorded, and a rule that needs it says nothing.
+
+    steps: of all snapshots up to that moment, ascending. damaged: why the last of them cannot be read, if so. state,
+    message: of the run, as its status says. data: what config.json says of the images: n_train and others. forked:
+    whether the run started from another one's weights.
     """
 
     metrics: Mapping[str, np.ndarray]
@@ -33,12 +38,50 @@ class Record:
     newest: Snapshot | None = None
     before: Snapshot | None = None
     probe: Probe | None = None
+    steps: tuple[int, ...] = ()
+    damaged: str = ""
+    state: str = ""
+    message: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    forked: bool = False
 
     def in_earnest(self) -> np.ndarray:
-        """Which rows of the metrics count: those after one epoch and 500 updates."""
+        """Which rows of the metrics count: those after one epoch and 500 updates, or in the second half of the run."""
         if not {"epoch", "step"} <= set(self.metrics):
             return np.zeros(0, bool)
-        return (self.metrics["epoch"] >= _FIRST_EPOCH) & (self.metrics["step"] >= _FIRST_STEP)
+        step, epoch = self.metrics["step"], self.metrics["epoch"]
+        late = (epoch >= _FIRST_EPOCH) & (step >= _FIRST_STEP)
+        planned = self.planned()
+        return late if planned is None else late | ((step >= planned / 2) & (step > 0))
+
+    def planned(self) -> int | None:
+        """The updates that the run was to make; None where that cannot be told."""
+        epochs, batch, images = (
+            self.config.get("epochs"),
+            self.config.get("batch_size"),
+            self.data.get("n_train"),
+        )
+        if not (isinstance(epochs, int) and isinstance(batch, int) and isinstance(images, int)):
+            return None
+        return epochs * max(1, images // max(batch, 1))
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run trained to its end, or was stopped."""
+        return self.state in ("finished", "stopped")
+
+    def rate(self) -> float | None:
+        """The highest learning rate that the run had; None where it is not known."""
+        rates = self.metrics.get("learning_rate", np.zeros(0))
+        rates = rates[np.isfinite(rates) & (rates > 0)]
+        given = self.config.get("learning_rate")
+        return float(rates.max()) if len(rates) else None if given is None else float(given)
+
+    def last(self, name: str) -> tuple[int, float] | None:
+        """(step, value) of the newest row that has a value in this column."""
+        values = self.metrics.get(name, np.zeros(0))
+        known = np.flatnonzero(np.isfinite(values))
+        return (int(self.metrics["step"][known[-1]]), float(values[known[-1]])) if len(known) else None
 
     def column(self, name: str) -> np.ndarray:
         """The metric in the rows that count, NaN where a row has no value; empty if it was never recorded."""
@@ -54,6 +97,36 @@ class Record:
             return None
         scale = self.probe.scale
         return cut(self.probe.v) if scale is None else scale.standardised(from_bytes(self.probe.v))
+
+    def sound_step(self, name: str, ill: Callable[[np.ndarray], np.ndarray]) -> int | None:
+        """The last snapshot well before the column was ill: at least a tenth of the steps before its first ill row.
+
+        None where only the first weights are left; the newest readable snapshot where no row is ill.
+        """
+        with np.errstate(invalid="ignore"):
+            bad = np.flatnonzero(ill(self.metrics[name])) if name in self.metrics else np.zeros(0, int)
+        if not len(bad):
+            return self.newest_step()
+        kept = [step for step in self.steps if 0 < step <= 0.9 * float(self.metrics["step"][bad[0]])]
+        return kept[-1] if kept else None
+
+    def newest_step(self) -> int | None:
+        """The step of the newest snapshot that can be read; None where there is none but that of the first weights."""
+        return self.newest.step if self.newest is not None and self.newest.step > 0 else None
+
+    def yardstick(self) -> tuple[float, float] | None:
+        """(nats of independent pixels with the data's means, their standard error), by the probe batch.
+
+        None where such pixels are no model of the run's kind: grey values under units of 0 and 1, learned variances.
+        """
+        units, images = units_of(self.config), self.images()
+        binarisation = self.config.get("binarisation", "stochastic")
+        if images is None or self.config.get("learn_variance") or (not units.real and binarisation == "none"):
+            return None
+        if not units.real and binarisation == "stochastic" and self.probe is not None:
+            images = from_bytes(self.probe.v)  # the odds of the coins
+        nats = independent_nats(images, real=units.real)
+        return float(nats.mean()), float(nats.std() / np.sqrt(len(nats)))
 
     def apart(self) -> float | None:
         """The share of pixels in which two probe images differ; None for real-valued ones."""
@@ -71,28 +144,37 @@ def record_of(
     """
     load = snapshot or reader.snapshot
 
-    def load_if_readable(at: int) -> Snapshot | None:
+    def load_if_readable(at: int) -> tuple[Snapshot | None, str]:
         try:
-            return load(at)
-        except RunError:
-            return None
+            return load(at), ""
+        except RunError as error:
+            return None, str(error)
 
-    fields, metrics, steps = reader.config()["config"], reader.metrics(), reader.snapshot_steps()
-    if step is not None:
-        newest: Snapshot | None = load(step)
+    described, metrics, steps = reader.config(), reader.metrics(), reader.snapshot_steps()
+    fields, status = described["config"], reader.status()
+    at_its_end = step is None or [step] == steps[-1:]
+    if step is None:
+        newest, damaged = load_if_readable(steps[-1]) if steps else (None, "")
     else:
-        newest = load_if_readable(steps[-1]) if steps else None
-    if step is not None and "step" in metrics:
-        kept = metrics["step"] <= step
-        metrics = {name: column[kept] for name, column in metrics.items()}
+        newest, damaged = load(step), ""
+        steps = [one for one in steps if one <= step]
+        if "step" in metrics:
+            kept = metrics["step"] <= step
+            metrics = {name: column[kept] for name, column in metrics.items()}
     earlier = [] if newest is None else [one for one in steps if one <= 0.9 * newest.step]
     return Record(
         metrics=metrics,
         config=fields,
         n_hidden=int(fields.get("n_hidden") or (newest.W.shape[1] if newest else 1)),
         newest=newest,
-        before=load_if_readable(earlier[-1]) if earlier else None,
+        before=load_if_readable(earlier[-1])[0] if earlier else None,
         probe=reader.probe(),
+        steps=tuple(steps),
+        damaged=damaged,
+        state=str(status["state"]) if at_its_end else "",
+        message=str(status["message"]) if at_its_end else "",
+        data=described.get("data") or {},
+        forked=bool(described.get("origin")),
     )
 
 

@@ -2,19 +2,22 @@
 
 from collections.abc import Sequence
 
-from rbm_core.doctor.rules import RULES, SOURCES, Finding
+from rbm_core.doctor.finding import Finding
+from rbm_core.doctor.rules import RULES, SOURCES
 
 __all__ = ["TOO_EARLY", "headline", "report", "threshold", "waiting"]
 
-TOO_EARLY = "The checks begin after the first epoch and 500 updates."
+TOO_EARLY = "The checks begin after the first epoch and 500 updates, or half of a shorter run."
 
 
 def headline(findings: Sequence[Finding]) -> str:
-    """`2 to look at`, `9 checks fine` or `too early to say`."""
+    """`2 to look at`, `9 checks fine`, `9 checks fine, 1 hint` or `too early to say`."""
     ill = sum(not finding.well for finding in findings)
     if ill:
         return f"{ill} to look at"
-    return f"{len(findings)} checks fine" if findings else "too early to say"
+    hints = sum(finding.hint for finding in findings)
+    fine = f"{len(findings)} checks fine" if findings else "too early to say"
+    return f"{fine}, {hints} hint{'s' * (hints > 1)}" if hints else fine
 
 
 def waiting(findings: Sequence[Finding]) -> str:
@@ -33,6 +36,7 @@ def report(findings: Sequence[Finding]) -> list[str]:
     rest = waiting(findings) if findings else TOO_EARLY
     lines = [f"{headline(findings)}; {rest}" if rest else headline(findings)]
     for finding in findings:
-        mark, advice = ("✓", "") if finding.well else ("●", f" {finding.advice}")
+        mark = "●" if not finding.well else "○" if finding.hint else "✓"
+        advice = "" if mark == "✓" else f" {finding.advice}"
         lines.append(f"{mark} {finding.rule}: {finding.evidence} ({threshold(finding)}).{advice}")
     return [*lines, SOURCES] if findings else lines

@@ -1,19 +1,23 @@
-"""The rules: each looks at one thing in a record and says whether it is well, by what evidence and what to try.
+"""The rules about learning: each looks at one thing in a record and says whether it is well, by what evidence.
 
 A rule that lacks what it needs returns None. Thresholds are published ones, bounds that follow from what is measured,
 or three standard errors of it; tests hold them to runs that are good and to runs broken on purpose.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
+from rbm_core.doctor import setup
+from rbm_core.doctor.finding import Finding, Remedy
 from rbm_core.doctor.record import Record, median, share_that_differs
+from rbm_core.doctor.setup import MOST_FALLEN
 from rbm_core.rbm_numpy import Parameters, free_energies, mean_hidden
 from rbm_core.runs.vocabulary import MONITORED, PROBED
+from rbm_core.visible import units_of
+from rbm_core.yardsticks import independent_nats
 
-__all__ = ["RULES", "SOURCES", "Finding"]
+__all__ = ["FANTASIES", "RULES", "SOURCES", "fantasies"]
 
 _GUIDE = "Hinton 2010"
 SOURCES = (
@@ -22,20 +26,7 @@ SOURCES = (
     "Decelle, Furtlehner & Seoane 2021: Equilibrium and Non-Equilibrium Regimes in the Learning of RBMs."
 )
 
-_MOST_FALLEN = 5.0  # nats a hidden unit that the training images' free energy may fall
 _LAST_ROWS = 20  # rows of metrics whose median stands for "now" at a constant rate
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A rule's answer. evidence: what was measured. healthy: the threshold. advice: what to try if it is not well."""
-
-    rule: str
-    well: bool
-    evidence: str
-    healthy: str
-    advice: str
-    source: str
 
 
 def update_ratio(record: Record) -> Finding | None:
@@ -79,6 +70,7 @@ def update_ratio(record: Record) -> Finding | None:
         if too_small
         else "Try a learning rate ten times smaller, one that falls to zero, or larger batches.",
         f"{_GUIDE}, § 7",
+        remedies=_at_rate(record, 10.0 if too_small else 0.1, record.newest_step()),
     )
 
 
@@ -112,6 +104,12 @@ def _idle(record: Record, column: str, rule: str, what: str) -> Finding | None:
         "fewer than 5 %",
         "Try a smaller learning rate, the centred gradient, a sparsity target, or fewer hidden units.",
         f"{_GUIDE}, §§ 5 and 11",
+        remedies=(
+            *_at_rate(record, 0.5, None),
+            Remedy({"n_hidden": max(1, record.n_hidden // 2)})
+            if record.config.get("centred")
+            else Remedy({"centred": True}),
+        ),
     )
 
 
@@ -140,6 +138,10 @@ def overfitting(record: Record) -> Finding | None:
         f"less than {limit:.1f} nats: three standard errors of the subsets' difference, 5 at least",
         "Try weight decay, fewer hidden units, more data, or to stop earlier.",
         f"{_GUIDE}, § 6",
+        remedies=(
+            _decay(record, record.sound_step("free_energy_gap", lambda gap: gap - first > limit / 2)),
+            Remedy({"n_hidden": max(1, record.n_hidden // 2)}),
+        ),
     )
 
 
@@ -159,6 +161,10 @@ def frozen_fantasies(record: Record) -> Finding | None:
         "a hundredth of that difference at least, or a chain needs more than 100 sweeps to become another image",
         "The weights have grown too stiff to sample: try weight decay or a smaller learning rate.",
         f"{_GUIDE}, §§ 10 and 15",
+        remedies=(
+            _decay(record, record.sound_step("flips_per_sweep", lambda moved: moved < 0.02 * apart)),
+            *_at_rate(record, 0.5, None),
+        ),
     )
 
 
@@ -201,14 +207,16 @@ def collapsed_fantasies(record: Record) -> Finding | None:
         healthy,
         "The chains have collapsed to a few kinds: try more sweeps (k), more chains, or a smaller learning rate.",
         "Fischer & Igel 2010; " + _GUIDE + ", § 15",
+        remedies=(_more_sweeps(record), *_at_rate(record, 0.5, None)),
     )
 
 
 def exploding(record: Record) -> Finding | None:
     """How far the training images' free energy ever fell below its start; log Z rose by as much.
 
-    A unit whose input is 5 adds about 5 nats. The deepest row counts, of the first epoch too: a run whose learning rate
-    falls recovers from an explosion in part, by how much depends on seed and number format.
+    A unit whose input is 5 adds about 5 nats. Where a log-likelihood that was estimated many times stands at its best,
+    the images need units that sure, as bars and stripes do. The deepest row counts, of the first epoch too: a run
+    whose learning rate falls recovers from an explosion in part, by how much depends on seed and number format.
     """
     now, H = record.recent("free_energy_train"), record.n_hidden
     if now is None:
@@ -218,36 +226,200 @@ def exploding(record: Record) -> Finding | None:
     evidence = (
         f"the training images' free energy has fallen by {fallen:.1f} nats a hidden unit since the start"
     )
-    if deepest >= _MOST_FALLEN:
+    if at_its_best := deepest >= MOST_FALLEN and _at_its_best(record):
+        evidence += ", and the log-likelihood stands at its best"
+    elif deepest >= MOST_FALLEN:
         at = int(record.metrics["step"][np.nanargmin(energy)])
         evidence += f", and had fallen by {deepest:.1f} at step {at:,}"
     return Finding(
         "Size of free energies",
-        bool(deepest < _MOST_FALLEN),
+        bool(deepest < MOST_FALLEN or at_its_best),
         evidence,
-        f"less than {_MOST_FALLEN:g}: a unit whose input is 5 fires with probability 0.99, and units that sure are "
+        f"less than {MOST_FALLEN:g}: a unit whose input is 5 fires with probability 0.99, and units that sure are "
         "switches",
         "Try a smaller learning rate or weight decay; start again from an early snapshot.",
         f"Fischer & Igel 2010; {_GUIDE}, § 10",
+        remedies=_at_rate(
+            record,
+            0.5,
+            record.sound_step("free_energy_train", lambda f: (energy[0] - f) / H > MOST_FALLEN / 2),
+        )
+        + _at_rate(record, 0.1, None),
     )
 
 
-def preferred_fantasies(record: Record) -> Finding | None:
-    """Whether the model prefers its own fantasies to the data: their free energy should not be the lower one."""
+def _at_its_best(record: Record) -> bool:
+    """Whether the newest of at least 20 log-likelihoods is no lower than the best by more than 2 % or two errors."""
+    values = record.column("log_likelihood_valid")
+    values = values[np.isfinite(values)]
+    error = record.recent("log_z_stderr") or 0.0
+    return len(values) >= 20 and bool(
+        np.median(values[-5:]) > values.max() - max(0.02 * abs(values.max()), 2 * error)
+    )
+
+
+FANTASIES = (
+    "Fantasies are the model's own samples: above the data while there is more to learn, as low as the data in a "
+    "model that has learned, and never far below them"
+)
+"""What the curve of the fantasies' free energy should do: a caption's words for the bounds of `fantasies`."""
+
+
+def fantasies(record: Record) -> Finding | None:
+    """How the free energy of the model's own samples stands to that of the data, from below and from above.
+
+    F(fantasies) − F(data) is the entropy of the model's images less what the data cost under it. Below: the model has
+    moved its mass to images of its own, which is ill. Above, at the end of a run: its images are still more various
+    than the data, so more training would help; until then it is what learning looks like.
+    """
     fantasy, train = record.recent("free_energy_fantasy"), record.recent("free_energy_train")
     if fantasy is None or train is None or record.newest is None or len(record.newest.particles_v) < 10:
         return None
     scatter = free_energies(Parameters.of(record.newest), record.newest.particles_v.astype(np.float32)).std()
     limit = max(5.0, 3 * float(scatter) / float(np.sqrt(len(record.newest.particles_v))))
-    below = train - fantasy
+    above = fantasy - train
+    well = above > -limit
+    more = {"epochs": 2 * int(record.config.get("epochs") or 1)}
     return Finding(
         "Free energy of fantasies",
-        below < limit,
-        f"fantasies stand {abs(below):.1f} nats {'below' if below > 0 else 'above'} the training images",
-        f"not more than {limit:.1f} nats below: three standard errors of so few fantasies, 5 at least",
-        "The model has moved its mass away from the data: try more sweeps (k) or a smaller learning rate.",
+        well,
+        f"fantasies stand {abs(above):.1f} nats {'above' if above >= 0 else 'below'} the training images"
+        + (
+            ": the run ended with more to learn"
+            if above > limit and record.ended
+            else ": there is more to learn"
+            if above > limit
+            else ""
+        ),
+        f"not more than {limit:.1f} nats below: three standard errors of so few fantasies, 5 at least; as near above "
+        "once a run has learned what it can",
+        "Train longer, or with more sweeps (k)."
+        if well
+        else "The model has moved its mass away from the data: try more sweeps (k) or a smaller learning rate.",
         f"{_GUIDE}, § 6",
+        hint=above > limit and record.ended,
+        remedies=(Remedy(more, record.newest_step(), newest=True),)
+        if well
+        else (_more_sweeps(record), *_at_rate(record, 0.5, None)),
     )
+
+
+def beats_pixels(record: Record) -> Finding | None:
+    """Whether the model is better than one without hidden units: pixels that are independent, with the data's means.
+
+    By the newest log-likelihood of validation images, else by their pseudo-likelihood. Any learning model passes
+    soon. At the end of a run the two are compared image by image on the probe batch, where their common scatter
+    cancels: a model that gains less than 3 % has learned nothing but the pixels' means.
+    """
+    yardstick, known = record.yardstick(), record.last("log_likelihood_valid")
+    if yardstick is None:
+        return None
+    floor, noise = yardstick
+    if known is not None:
+        words, value = "log-likelihood", known[1] + 3 * (_at(record, "log_z_stderr", known[0]) or 0.0)
+        reached = known[1]
+    elif (pseudo := record.recent("pseudo_likelihood_valid")) is not None:
+        words, value, reached = "pseudo-likelihood", pseudo, pseudo
+    else:
+        return None
+    hopeless = value < 2 * floor  # an ill start is seen at once; a slow one is given its time
+    if not hopeless and not record.in_earnest().any():
+        return None
+    worse = value < floor - max(0.05 * abs(floor), 3 * noise)
+    gain = _gain(record) if record.ended else None
+    nothing = gain is not None and gain < 0.03 * abs(floor)
+    evidence = f"validation images get a {words} of {reached:,.1f} nats, independent pixels {floor:,.1f}"
+    if nothing and not worse:
+        evidence += ": the hidden units have learned next to nothing"
+    return Finding(
+        "Better than independent pixels",
+        not (worse or nothing),
+        evidence,
+        "above that of independent pixels, which need no hidden units",
+        _why_nothing(record)
+        if nothing and not worse
+        else "Start afresh with smaller first weights and a smaller rate.",
+        "Salakhutdinov & Murray 2008",
+        remedies=_against_nothing(record)
+        if nothing and not worse
+        else (
+            Remedy({"weight_std": 0.01})
+            if (record.config.get("weight_std") or 0.0) > 0.1
+            else Remedy(_slower(record), rate=record.rate()),
+        ),
+    )
+
+
+def _gain(record: Record) -> float | None:
+    """Mean log p(x) over that of independent pixels on the probe images at the newest snapshot; None if not known."""
+    newest, images = record.newest, record.images()
+    log_z = None if newest is None else _at(record, "log_z", newest.step)
+    if newest is None or images is None or log_z is None:
+        return None
+    own = -free_energies(Parameters.of(newest), images) - log_z
+    return float((own - independent_nats(images, real=units_of(record.config).real)).mean())
+
+
+def _why_nothing(record: Record) -> str:
+    if _penalties(record):
+        return "The weights' cost keeps them at zero: take it away."
+    if record.config.get("max_grad_norm"):
+        return "The gradient is cut down to next to nothing: do not limit its norm."
+    return "Train longer, or with a larger learning rate."
+
+
+def _against_nothing(record: Record) -> tuple[Remedy, ...]:
+    if penalties := _penalties(record):
+        return (Remedy(dict.fromkeys(penalties, 0.0)),)
+    if record.config.get("max_grad_norm"):
+        return (Remedy({"max_grad_norm": 0.0}),)
+    if record.config.get("weight_std") == 0:
+        return (Remedy({"weight_std": 0.01}),)
+    planned, steps = record.planned(), update_ratio(record)
+    if planned is not None and planned < 1000 and (steps is None or steps.well):
+        epochs = int(record.config["epochs"])
+        return (Remedy({"epochs": min(100_000, epochs * int(np.ceil(2000 / planned)))}),)
+    return _at_rate(record, 10.0, None)
+
+
+def _penalties(record: Record) -> list[str]:
+    """The costs of a run that are large enough to hold its weights at zero."""
+    costs = {"l1": 1e-3, "weight_decay": 1e-2, "sparsity_cost": 1e-2}
+    return [name for name, large in costs.items() if (record.config.get(name) or 0) >= large]
+
+
+def _at(record: Record, name: str, step: int) -> float | None:
+    """The column's value in the row of this step."""
+    if name not in record.metrics:
+        return None
+    values = record.metrics[name][record.metrics["step"] == step]
+    values = values[np.isfinite(values)]
+    return float(values[-1]) if len(values) else None
+
+
+# --- remedies ---
+
+
+def _slower(record: Record, share: float = 0.1) -> dict[str, float]:
+    rate = record.rate()
+    return {} if rate is None else {"learning_rate": min(100.0, float(f"{share * rate:.6g}"))}
+
+
+def _at_rate(record: Record, share: float, step: int | None) -> tuple[Remedy, ...]:
+    """The run at this share of its learning rate, from `step`."""
+    changes = _slower(record, share)
+    return (Remedy(changes, step, step == record.newest_step(), record.rate()),) if changes else ()
+
+
+def _decay(record: Record, step: int | None) -> Remedy:
+    decay = max(1e-4, 10 * float(record.config.get("weight_decay") or 0.0))
+    return Remedy({"weight_decay": min(10.0, decay)}, step, step == record.newest_step())
+
+
+def _more_sweeps(record: Record, k: int | None = None) -> Remedy:
+    now = int(record.recent("k") or record.config.get("k") or 1)
+    step = record.newest_step()
+    return Remedy({"k": min(10_000, k or 5 * now)}, step, newest=step is not None)
 
 
 def mixing(record: Record) -> Finding | None:
@@ -269,6 +441,10 @@ def mixing(record: Record) -> Finding | None:
             "as much as that: with less the chains stay near the data and see nothing of the model elsewhere",
             f"Try {int(np.ceil(apart / max(flips, 1e-4)))} sweeps (k) or more, or persistent chains.",
             "Decelle, Furtlehner & Seoane 2021",
+            remedies=(
+                _more_sweeps(record, int(np.ceil(apart / max(flips, 1e-4)))),
+                Remedy({"algorithm": "pcd"}, record.newest_step(), newest=True),
+            ),
         )
     now, then = record.newest, record.before
     if now is None or then is None or now.step - then.step < 50 or not record.in_earnest().any():
@@ -289,6 +465,7 @@ def mixing(record: Record) -> Finding | None:
         "less than half between two snapshots",
         "The chains mix more slowly than the weights change: try more sweeps (k) or a smaller learning rate.",
         "Decelle, Furtlehner & Seoane 2021",
+        remedies=(_more_sweeps(record), *_at_rate(record, 0.5, record.newest_step())),
     )
 
 
@@ -329,7 +506,22 @@ def false_comfort(record: Record) -> Finding | None:
         f"a fall below {limit:.1f} nats: four standard errors, 3 % of the best at least",
         "Go back to the snapshot of the best likelihood; try more sweeps (k) or a decaying learning rate.",
         "Fischer & Igel 2010",
+        remedies=(
+            Remedy(
+                {"lr_schedule": "linear", **_slower(record, 0.5)},
+                _kept_at(record, parts[best]),
+                rate=record.rate(),
+            ),
+            _more_sweeps(record),
+        ),
     )
+
+
+def _kept_at(record: Record, rows: np.ndarray) -> int | None:
+    """The last snapshot up to the last of these rows that count; None where there is none but the first."""
+    until = record.metrics["step"][record.in_earnest()][rows[-1]]
+    kept = [step for step in record.steps if 0 < step <= until]
+    return kept[-1] if kept else None
 
 
 def _nearest(x: np.ndarray, known: np.ndarray, *, others: bool = False) -> np.ndarray:
@@ -347,6 +539,14 @@ def _kinds(classes: np.ndarray) -> float:
 
 
 RULES: tuple[Callable[[Record], Finding | None], ...] = (
+    setup.ended_well,
+    setup.images_differ,
+    setup.likelihood_exists,
+    setup.chains,
+    setup.sparsity,
+    setup.first_weights,
+    setup.updates,
+    beats_pixels,
     update_ratio,
     dead_units,
     saturated_units,
@@ -354,7 +554,7 @@ RULES: tuple[Callable[[Record], Finding | None], ...] = (
     frozen_fantasies,
     collapsed_fantasies,
     exploding,
-    preferred_fantasies,
+    fantasies,
     mixing,
     false_comfort,
 )

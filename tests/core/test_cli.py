@@ -126,7 +126,11 @@ def test_doctor_prints_what_was_found_at_the_step_asked_for(
     run: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["doctor", run]) == 0
-    assert capsys.readouterr().out.startswith("Run bars, step 30: too early to say; The checks begin after")
+    assert capsys.readouterr().out.startswith("Run bars, step 30: 1 to look at; ")
+    assert main(["doctor", "mnist-default", "--step", "107", "--runs", str(CHECKPOINTS)]) == 0
+    assert capsys.readouterr().out.startswith(
+        "Run mnist-default, step 107: too early to say; The checks begin"
+    )
     assert main(["doctor", "mnist-default", "--step", "4904", "--runs", str(CHECKPOINTS)]) == 0
     lines = capsys.readouterr().out.splitlines()
     record = doctor.record_of(RunReader(CHECKPOINTS / "mnist-default"), 4904)

@@ -32,8 +32,10 @@ HEALTHY = {
     "flips_per_sweep": np.linspace(0.2, 0.05, N),
     "reconstruction_error": np.linspace(0.08, 0.03, N),
     "pseudo_likelihood_valid": np.linspace(-200, -80, N) + np.random.default_rng(0).normal(0, 8, N),
+    "log_likelihood_valid": np.where(np.arange(N) == N - 1, -60.0, np.nan),
 }
 UNITS = 100
+SETTINGS = make_config(binarisation="threshold", epochs=50, k=1).model_dump()
 
 
 def coins(seed: int, n: int = 40) -> np.ndarray:
@@ -67,11 +69,14 @@ def record(**changes: Any) -> Record:
     rest = {name: value for name, value in changes.items() if name not in HEALTHY}
     made = Record(
         metrics,
-        {"algorithm": "pcd", "k": 1, "lr_schedule": "linear"},
+        SETTINGS,
         UNITS,
         snapshot(5000, coins(1)),
         snapshot(4000, coins(2)),
         PROBE,
+        steps=(0, 100, 1000, 4000, 5000),
+        state="running",
+        data={"n_train": 10_000},
     )
     return replace(made, **rest)
 
@@ -115,6 +120,24 @@ def test_a_healthy_record_passes_every_rule() -> None:
         ),
         ({"free_energy_fantasy": HEALTHY["free_energy_train"] - 6}, "Free energy of fantasies"),
         ({"before": snapshot(4000, coins(1))}, "Enough Gibbs sweeps"),
+        ({"state": "diverged", "message": "Free energies are no longer finite."}, "Numbers stay finite"),
+        ({"probe": Probe(np.repeat(coins(3)[:1], 40, axis=0), None)}, "Images differ"),
+        ({"config": {**SETTINGS, "binarisation": "none"}}, "Pixels suit the units"),
+        ({"config": {**SETTINGS, "n_chains": 1}}, "Enough chains"),
+        ({"config": {**SETTINGS, "algorithm": "cd", "batch_size": 1}}, "Enough chains"),
+        ({"config": {**SETTINGS, "sparsity_cost": 0.1, "sparsity_target": 0.9}}, "Sparsity target"),
+        ({"config": {**SETTINGS, "sparsity_cost": 0.1, "sparsity_target": 0.001}}, "Sparsity target"),
+        ({"config": {**SETTINGS, "weight_std": 5.0}}, "First weights"),
+        ({"data": {"n_train": 120}}, "Enough updates"),
+        ({"config": {**SETTINGS, "batch_size": 60_000}}, "Enough updates"),
+        ({"log_likelihood_valid": np.full(N, -90.0)}, "Better than independent pixels"),
+        (
+            {
+                "log_likelihood_valid": np.full(N, np.nan),
+                "pseudo_likelihood_valid": np.full(N, -90.0),
+            },
+            "Better than independent pixels",
+        ),
         (
             {"config": {"algorithm": "cd", "k": 4}, "flips_per_sweep": np.full(N, 0.1)},
             "Enough Gibbs sweeps",
@@ -134,7 +157,7 @@ def test_each_rule_sees_what_it_is_for(changes: dict[str, Any], rule: str) -> No
 
 
 def test_a_falling_log_likelihood_counts_by_its_own_error_bar() -> None:
-    fall = {**HEALTHY, "log_likelihood_valid": np.where(np.arange(N) < 150, -85.0, -95.0)}
+    fall = {**HEALTHY, "log_likelihood_valid": np.where(np.arange(N) < 150, -50.0, -60.0)}
     sure = {**fall, "log_z_stderr": np.full(N, 0.5)}
     unsure = {**fall, "log_z_stderr": np.full(N, 3.0)}
     assert "Reconstruction and likelihood agree" in ill(replace(record(), metrics=sure))
@@ -229,13 +252,133 @@ def test_the_report_has_a_headline_every_finding_and_advice_only_where_something
     assert len(rest) == len(findings), "the others and the sources"
     assert all(line.startswith("✓") and line.endswith(").") for line in rest[:-1])
     assert doctor.report([]) == [f"too early to say; {doctor.TOO_EARLY}"]
-    assert doctor.report(findings[1:])[0] == "9 checks fine; 1 more cannot be told yet"
+    fine = len(doctor.RULES) - 1
+    assert doctor.report(findings[1:])[0] == f"{fine} checks fine; 1 more cannot be told yet"
 
 
 def test_every_finding_names_evidence_threshold_way_out_and_source() -> None:
     for finding in doctor.examine(record()):
         for words in (finding.evidence, finding.healthy, finding.advice, finding.source):
             assert words.strip(), finding
+
+
+EVERY_ILLNESS: list[dict[str, Any]] = [
+    {"update_ratio": np.full(N, 0.02)},
+    {"update_ratio": np.full(N, 5e-5)},
+    {"dead_units": np.full(N, 30.0)},
+    {"free_energy_gap": np.linspace(0, 20, N)},
+    {"flips_per_sweep": np.full(N, 1e-4)},
+    {"newest": snapshot(5000, TWO_KINDS)},
+    {"free_energy_train": np.linspace(-100, -700, N)},
+    {"free_energy_fantasy": HEALTHY["free_energy_train"] - 60},
+    {"before": snapshot(4000, coins(1))},
+    {"log_likelihood_valid": np.full(N, -900.0)},
+    {"state": "diverged"},
+    {"steps": ()},
+    {"newest": None, "before": None, "damaged": "the snapshot is damaged"},
+]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_every_remedy_is_a_run_that_can_be_started(seed: int) -> None:
+    """Many illnesses at once, at settings out of the whole range of each field."""
+    rng = np.random.default_rng(seed)
+    pick = {
+        "learning_rate": [1e-9, 0.05, 7.0, 100.0],
+        "weight_decay": [0.0, 1e-5, 10.0],
+        "l1": [0.0, 10.0],
+        "k": [1, 3, 5000, 10_000],
+        "n_chains": [1, 9, 100],
+        "batch_size": [1, 100, 100_000],
+        "epochs": [1, 50, 100_000],
+        "sparsity_cost": [0.0, 1.0],
+        "sparsity_target": [1e-6, 0.9],
+        "weight_std": [0.0, 0.01, 10.0],
+        "algorithm": ["cd", "pcd"],
+        "centred": [True, False],
+        "binarisation": ["stochastic", "threshold", "none"],
+        "lr_schedule": ["constant", "linear"],
+    }
+    chosen = {name: values[rng.integers(len(values))] for name, values in pick.items()}
+    config = make_config(**chosen).model_dump()
+    changes: dict[str, Any] = {}
+    for illness in rng.permutation(len(EVERY_ILLNESS))[:4]:
+        changes |= EVERY_ILLNESS[illness]
+    changes["learning_rate"] = np.full(N, chosen["learning_rate"])
+    made = record(config=config, data={"n_train": int(rng.integers(1, 60_000))}, **changes)
+    for finding in doctor.examine(made):
+        for remedy in finding.remedies:
+            assert make_config(**{**config, **remedy.changes}) != make_config(**config), remedy
+            assert remedy.step is None or remedy.step in (*made.steps, 5000), "a snapshot that is not kept"
+            assert remedy.step is None or "n_hidden" not in remedy.changes, "weights of another size"
+            assert remedy.label.startswith(("Start a", "Go on from step")), remedy.label
+
+
+def test_a_remedy_says_where_it_starts_and_what_it_changes() -> None:
+    exploded = record(free_energy_train=np.linspace(-100, -700, N), learning_rate=np.full(N, 0.05))
+    found = {finding.rule: finding for finding in doctor.examine(exploded)}
+    labels = [remedy.label for remedy in found["Size of free energies"].remedies]
+    assert labels == ["Start again from step 1,000 at half the rate", "Start afresh at a tenth of the rate"]
+    assert found["Size of free energies"].remedies[0].changes == {"learning_rate": 0.025}
+    stuck = record(before=snapshot(4000, coins(1)))
+    mixing = next(one for one in doctor.examine(stuck) if one.rule == "Enough Gibbs sweeps")
+    assert mixing.remedies[0].label == "Go on from step 5,000 with k = 5"
+
+
+def test_caption_and_finding_of_the_fantasies_say_the_same() -> None:
+    """Below: both complain. Near: neither. Above: both say that there is more to learn, ill is neither."""
+    data = HEALTHY["free_energy_train"]
+    for height, state, well, hint, words in (
+        (-60.0, "finished", False, False, "60.0 nats below"),
+        (2.0, "finished", True, False, "2.0 nats above"),
+        (22.0, "running", True, False, "22.0 nats above the training images: there is more to learn"),
+        (22.0, "finished", True, True, "22.0 nats above the training images: the run ended"),
+    ):
+        made = record(free_energy_fantasy=data + height, state=state)
+        finding = doctor.fantasies(made)
+        assert finding is not None
+        assert (finding.well, finding.hint) == (well, hint)
+        assert words in finding.evidence
+        assert finding.evidence in doctor.caption(made)
+        assert doctor.caption(made).startswith(doctor.FANTASIES)
+    assert doctor.caption(record(free_energy_fantasy=np.full(N, np.nan))) == f"{doctor.FANTASIES}."
+
+
+def test_a_hint_is_told_in_the_headline_and_is_no_complaint() -> None:
+    above = {"free_energy_fantasy": HEALTHY["free_energy_train"] + 22, "state": "finished"}
+    findings = doctor.examine(record(**above))
+    first, hint, *_ = doctor.report(findings)
+    assert first == f"{len(doctor.RULES)} checks fine, 1 hint"
+    assert hint.startswith("○ Free energy of fantasies")
+    assert hint.endswith(findings[0].advice)
+
+
+def test_a_short_run_is_judged_from_its_middle_on() -> None:
+    """60 updates of a run that makes no more, against 60 of a run that makes 5,000."""
+    rows = {
+        **HEALTHY,
+        "step": np.arange(N) * 0.3,
+        "epoch": np.arange(N) * 0.3 / 2,
+        "dead_units": np.full(N, 90.0),
+    }
+    short = replace(record(), metrics=rows, config={**SETTINGS, "epochs": 30}, data={"n_train": 200})
+    assert {"Dead units", "Enough updates"} <= ill(short)
+    assert "Dead units" not in ill(replace(short, config={**SETTINGS, "epochs": 2500}))
+
+
+def test_growth_that_the_likelihood_rewards_is_no_explosion() -> None:
+    grown = {"free_energy_train": np.linspace(-100, -700, N)}
+    rising = record(**grown, log_likelihood_valid=np.minimum(np.linspace(-60, -10, N), -20))
+    falling = record(**grown, log_likelihood_valid=np.linspace(-20, -60, N))
+    assert "Size of free energies" not in ill(rising)
+    assert "Size of free energies" in ill(falling)
+
+
+def test_a_damaged_newest_snapshot_is_named(tmp_path: Path) -> None:
+    run = shutil.copytree(SHIPPED, tmp_path / "damaged")
+    newest = snapshot_file(run, RunReader(run).snapshot_steps()[-1])
+    newest.write_bytes(b"half of it")
+    assert "49500" in doctor.record_of(RunReader(run)).damaged.replace(",", "")
 
 
 # Runs truly trained
@@ -261,6 +404,14 @@ def shortened(preset: str, **changes: Any) -> dict[str, Any]:
 
 
 HEALTHY_RUNS: dict[str, dict[str, Any]] = {
+    "400 updates": shortened("quick", n_hidden=64, epochs=9),
+    "ten sweeps from the data": shortened("quick", n_hidden=64, algorithm="cd", k=10),
+    "sparse": shortened("quick", n_hidden=64, sparsity_cost=0.01, sparsity_target=0.1),
+    "biases at zero": shortened("quick", n_hidden=64, data_bias=False),
+    "Adam": shortened("quick", n_hidden=64, optimizer="adam", learning_rate=1e-3),
+    "bars and stripes": shortened(
+        "quick", dataset="bars-and-stripes", n_hidden=8, epochs=400, batch_size=4, log_every=200, n_valid=0
+    ),
     "quick": shortened("quick"),
     "another seed": shortened("quick", seed=1),
     "few hidden units, each with much to say": shortened("quick", n_hidden=16),
@@ -285,6 +436,17 @@ BROKEN_RUNS: dict[str, tuple[dict[str, Any], str]] = {
     "learning rate times 100": ({"learning_rate": 5.0}, "Size of free energies"),
     "learning rate times 100, another seed": ({"learning_rate": 5.0, "seed": 1}, "Size of free energies"),
     "learning rate over 100": ({"learning_rate": 5e-4}, "Update / weight ratio"),
+    "weights of 5": ({"weight_std": 5.0, "epochs": 8}, "Better than independent pixels"),
+    "weights of 5, their cause": ({"weight_std": 5.0, "epochs": 8}, "First weights"),
+    "one chain": ({"n_chains": 1}, "Enough chains"),
+    "grey values under persistent chains": ({"binarisation": "none"}, "Pixels suit the units"),
+    "on nearly always": ({"sparsity_cost": 0.1, "sparsity_target": 0.9}, "Sparsity target"),
+    "44 updates": ({"epochs": 1}, "Enough updates"),
+    "batch of nearly all images": ({"batch_size": 4000, "epochs": 20}, "Better than independent pixels"),
+    "weights held at zero": ({"l1": 0.1}, "Better than independent pixels"),
+    "decay of 1": ({"weight_decay": 1.0}, "Better than independent pixels"),
+    "gradient cut down": ({"max_grad_norm": 1e-6}, "Better than independent pixels"),
+    "momentum without bounds": ({"momentum": 0.99, "learning_rate": 0.1}, "Better than independent pixels"),
     "no decay": ({"learning_rate": 0.4, "lr_schedule": "constant"}, "Update / weight ratio"),
     "one sweep from the data": ({"algorithm": "cd", "learning_rate": 0.1}, "Enough Gibbs sweeps"),
     "huge first weights": ({"weight_std": 1.0, "centred": False, "data_bias": False}, "Dead units"),

@@ -12,7 +12,7 @@ from rbm_core import doctor
 from rbm_core.runs import RunError
 
 PERIOD_S = 4.0
-HELP = "Ten checks of this run, each with its evidence, its threshold, what to try, and the source."
+HELP = f"{len(doctor.RULES)} checks of this run, each with its evidence, its threshold, what to try, and the source."
 
 
 def draw(run: Run) -> None:
