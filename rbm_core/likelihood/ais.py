@@ -416,4 +416,4 @@ def _bennett(forward: np.ndarray, reverse: np.ndarray) -> tuple[float, float]:
     for f in (fermi(forward - log_z - m), fermi(log_z + m - reverse)):
         mean = f.mean()
         variance += math.inf if mean == 0 else float((f**2).mean() / mean**2 - 1) / len(f)
-    return log_z, math.sqrt(variance)
+    return log_z, math.sqrt(max(variance, 0.0))  # equal weights leave a rounding error, of either sign

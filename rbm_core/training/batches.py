@@ -15,8 +15,8 @@ class Batches:
     """The training images on the run's device, and which of them each update takes.
 
     scale: how Gaussian units stand for grey values. images: (N, V) as `pixels.prepared` keeps them. tossed: whether
-    they are probabilities in bytes, from which 0/1 states are drawn anew at every use. per_epoch: updates of one pass
-    over the data; a last incomplete batch is left out.
+    they are probabilities in bytes, from which 0/1 states are drawn anew at every use. n: cases of one pass over the
+    data. per_epoch: its updates; a last incomplete batch is left out.
     """
 
     def __init__(self, config: RunConfig, train: np.ndarray, device: torch.device) -> None:
@@ -24,7 +24,8 @@ class Batches:
         self.scale = pixels.PixelScale.of(train)
         self.images = self.prepared(train)
         self.tossed = self.images.dtype == torch.uint8
-        self.per_epoch = config.updates_per_epoch(len(train))
+        self.n = len(self.images)
+        self.per_epoch = config.updates_per_epoch(self.n)
         self._order: tuple[int, Tensor] = (
             -1,
             torch.empty(0, dtype=torch.int64),
@@ -57,7 +58,7 @@ class Batches:
         """
         epoch, position = divmod(step, self.per_epoch)
         if self._order[0] != epoch:
-            n, rng = len(self.images), Rng(self.config.seed, "order")
+            n, rng = self.n, Rng(self.config.seed, "order")
             rng.calls = epoch << 16
             repeats = -(-self.size // n)
             order = torch.cat([rng.permutation(n) for _ in range(repeats)])

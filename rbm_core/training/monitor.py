@@ -252,23 +252,22 @@ class Monitor:
 
 
 def divergence(state: TrainState, apart: float | None = None) -> str | None:
-    """Why the run cannot go on, with the way out, in one sentence; None while all is well.
+    """Why the run cannot go on, in a clause without its way out; None while all is well.
 
     apart: F(data) − F(particles) of the last update, in nats, for a check that costs nothing; without it the
     parameters themselves are looked at.
     """
-    advice = "start again from a snapshot with a smaller learning rate"
     if apart is None:
         if all(bool(torch.isfinite(p).all()) for p in state.optimiser.parameters):
             return None
-        return f"parameters are no longer finite at step {state.step:,}; {advice}"
+        return f"parameters are no longer finite at step {state.step:,}"
     if not math.isfinite(apart):
-        return f"the free energies are no longer finite at step {state.step:,}; {advice}"
+        return f"the free energies are no longer finite at step {state.step:,}"
     limit = _APART + _APART_A_UNIT * state.model.n_visible
     if abs(apart) > limit:
         return (
             f"data and fantasy particles are {abs(apart):,.0f} nats apart at step {state.step:,}, "
-            f"more than the {limit:,.0f} any learning model shows; {advice}"
+            f"more than the {limit:,.0f} any learning model shows"
         )
     return None
 

@@ -198,7 +198,7 @@ class _Trainer:
     @staticmethod
     def _check(seen: str | None) -> None:
         if seen:
-            raise _Diverged(seen)
+            raise _Diverged(f"{seen}; start again from a snapshot with a smaller learning rate")
 
     # What is written
 

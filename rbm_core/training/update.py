@@ -49,7 +49,8 @@ class Training:
     """A run in memory: its batches, its state, its monitor, and the update that moves the state.
 
     config: what to do. dataset: images in [0, 1]. device: overrides config.device. initial: parameters to start
-    from instead of random ones. Raises ConfigError or DeviceError in one sentence for what cannot work.
+    from instead of random ones. batches: the training cases where they are not dataset.train, which then holds some of
+    them. Raises ConfigError or DeviceError in one sentence for what cannot work.
     """
 
     def __init__(
@@ -59,11 +60,12 @@ class Training:
         *,
         device: str | torch.device | None = None,
         initial: RBM | None = None,
+        batches: Batches | None = None,
     ) -> None:
         self.config = config
         self.device = device if isinstance(device, torch.device) else resolve_device(device or config.device)
         check_memory(config, dataset.train.shape[1], self.device)
-        self.batches = Batches(config, dataset.train, self.device)
+        self.batches = batches or Batches(config, dataset.train, self.device)
         self.steps_per_epoch = self.batches.per_epoch
         self.n_steps = self.steps_per_epoch * config.epochs
         self.snapshot_steps = snapshot_schedule(self.n_steps, config.max_snapshots)
@@ -181,7 +183,7 @@ class Training:
         return self.monitor.metrics()
 
     def diverged(self, info: StepInfo | None = None) -> str | None:
-        """Why the run cannot go on, in one sentence; None while all is well.
+        """Why the run cannot go on, in a clause; None while all is well.
 
         info: the last update's, for a check that costs nothing; without it the parameters themselves are looked at.
         """

@@ -24,6 +24,7 @@ def test_diverged_run_keeps_only_what_was_good(
     read = RunReader(path)
     status = read.status()
     assert status["state"] == "diverged"
+    assert "start again from a snapshot with a smaller learning rate" in status["message"]
     assert status["message"].startswith("Parameters are no longer finite at step")
     assert f"The last good snapshot is step {read.snapshot_steps()[-1]:,}." in status["message"]
     assert "smaller learning rate" in status["message"]
