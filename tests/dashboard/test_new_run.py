@@ -213,3 +213,47 @@ def test_a_finished_run_offers_what_comes_next_and_is_trained_longer_from_its_en
     assert options["origin"] == {"run": RUN, "step": RunReader(run).snapshot_steps()[-1]}
     assert config.model_dump() == recorded
     assert "fork" in options["name"]
+
+
+def test_a_remedy_of_the_doctor_opens_the_form_filled_in(
+    runs_root: Path, started: list[tuple[RunConfig, dict[str, Any]]]
+) -> None:
+    """A sparsity target of 0.9: one press, then Start, begins the run that the button named."""
+    run = train_small(runs_root, RUN, sparsity_cost=0.1, sparsity_target=0.9)
+    before = RunReader(run).config()["config"]
+    app = open_page(run=RUN)
+    remedy = app.button(key="train.remedy_now")
+    assert remedy.label == "Start afresh with sparsity target 0.1"
+    app = remedy.click().run()
+    assert "Sparsity target: 0.1" in text(app)
+    app.button(key="new.start").click().run()
+    assert not app.exception
+    ((config, options),) = started
+    assert config.model_dump() == {**before, "sparsity_target": 0.1}
+    assert options["origin"] is None
+
+
+def test_a_remedy_that_goes_on_starts_from_its_step(
+    run: Path, started: list[tuple[RunConfig, dict[str, Any]]]
+) -> None:
+    """88 updates are too few: the button goes on from the last of them, wherever the slider stands."""
+    app = open_page(run=RUN, step="1")
+    remedy = app.button(key="train.remedy_now")
+    assert remedy.label.startswith("Go on from step 88 with")
+    app = remedy.click().run()
+    assert app.checkbox(key="new.fork").label == "Start from step 88"
+    app.button(key="new.start").click().run()
+    ((config, options),) = started
+    assert options["origin"] == {"run": RUN, "step": 88}
+    assert config.epochs > RunReader(run).config()["config"]["epochs"]
+
+
+def test_a_proposal_is_forgotten_once_the_run_is_another_or_the_form_asks_for_the_run_itself(
+    run: Path, started: list[tuple[RunConfig, dict[str, Any]]]
+) -> None:
+    app = open_page(run=RUN)
+    app.button(key="train.remedy_now").click().run()
+    app.button(key="train.longer").click().run()
+    app.button(key="new.start").click().run()
+    ((config, _),) = started
+    assert config.model_dump() == RunReader(run).config()["config"]

@@ -1,5 +1,6 @@
 """The form from top to bottom: preset, weights to start from, data set, settings, name, Start."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from dashboard import data
 from dashboard.ui import run_choice
 from dashboard.ui.new_run import data_set, length
 from dashboard.ui.new_run import fields as run_fields
-from dashboard.ui.new_run.state import key, state
+from dashboard.ui.new_run.state import Proposal, key, state
 from dashboard.ui.new_run.wish import LIKE, AtStep, Wish, misnamed
 from dashboard.ui.texts import plain, sentence
 from rbm_core.config import PRESET_NOTES, PRESETS, ConfigError, RunConfig, make_config
@@ -20,7 +21,18 @@ OPEN, PRESET, FORK, NAME = key("open"), key("preset"), key("fork"), key("name")
 
 def offer_to_go_on() -> None:
     """Opens the form with the run's own settings and its weights: how a finished run is trained further."""
+    state().proposal = None
     st.session_state.update({OPEN: True, PRESET: LIKE, FORK: True})
+
+
+def propose(run: str, changes: Mapping[str, Any], step: int | None) -> None:
+    """Opens the form filled in with the settings of `run` but for `changes`, and the weights at `step`, if any."""
+    before = state().proposal
+    state().proposal = Proposal(run, changes, step, 1 if before is None else before.number + 1)
+    st.session_state.update({OPEN: True, PRESET: LIKE, FORK: step is not None})
+    st.toast(
+        "The form in the sidebar is filled in; **Start** there begins the new run.", icon=":material/add:"
+    )
 
 
 def sidebar(step: AtStep) -> None:
@@ -29,6 +41,7 @@ def sidebar(step: AtStep) -> None:
     step: where the page's time slider stands when Start is pressed; a fork starts from there.
     """
     run = run_choice.chosen()
+    proposal = state().proposed(run)
     st.session_state.setdefault(OPEN, run is None)
     with st.sidebar, st.expander("New run", icon=":material/add:", key=OPEN, on_change="rerun"):
         wish = _settings(run)
@@ -49,7 +62,7 @@ def sidebar(step: AtStep) -> None:
             width="stretch",
             disabled=wish.fields["dataset"] is None or wrong is not None or bad_name is not None,
             on_click=_start,
-            args=(wish, called, step),
+            args=(wish, called, step if proposal is None or proposal.step is None else lambda: proposal.step),
             help="Train in a process of its own; closing this page does not stop it.",
         )
         if state().error:
@@ -60,7 +73,10 @@ def sidebar(step: AtStep) -> None:
 def _settings(run: str | None) -> Wish:
     """Everything above the name; the data set is None while no usable one is chosen."""
     preset, recipe = _recipe(run)
+    proposal = state().proposed(run)
     form = f"{preset}_{run}" if preset == LIKE else preset
+    if preset == LIKE and proposal is not None:
+        form += f"_{proposal.number}"
     given = _fork(run)
     example = recipe.dataset if preset == LIKE else None
     dataset = given["dataset"] if given else data_set.choose(recipe, example, form)
@@ -78,7 +94,9 @@ def _recipe(run: str | None) -> tuple[str, RunConfig]:
     if run is not None:
         try:
             recorded = data.reader(run).config()["config"]
-            recipes[LIKE] = make_config(**{k: v for k, v in recorded.items() if k in RunConfig.model_fields})
+            proposal = state().proposed(run)
+            asked = {**recorded, **(proposal.changes if proposal else {})}
+            recipes[LIKE] = make_config(**{k: v for k, v in asked.items() if k in RunConfig.model_fields})
         except (RunError, ConfigError):
             pass  # a run that cannot be read is not offered as an example
     if st.session_state.get(PRESET) not in recipes:
@@ -89,18 +107,30 @@ def _recipe(run: str | None) -> tuple[str, RunConfig]:
         key=PRESET,
         help="A complete recipe that is known to work; every setting below starts from it.",
     )
-    st.caption(PRESET_NOTES.get(preset, f"The settings of {plain(str(run))}."))
+    st.caption(PRESET_NOTES.get(preset) or _what_it_repeats(str(run)))
     return preset, recipes[preset]
+
+
+def _what_it_repeats(run: str) -> str:
+    proposal = state().proposed(run)
+    changed = ", ".join(
+        f"{run_fields.label(name)}: {value}" for name, value in (proposal.changes if proposal else {}).items()
+    )
+    return f"The settings of {plain(run)}" + (f", but for **{plain(changed)}**." if changed else ".")
 
 
 def _fork(run: str | None) -> dict[str, Any]:
     """The settings that come with the weights of the run on the page, if it is to start from them; else none."""
     if run is None:
         return {}
+    proposal = state().proposed(run)
+    asked = None if proposal is None else proposal.step
     wanted = st.checkbox(
-        "Start from the moment shown",
+        "Start from the moment shown" if asked is None else f"Start from step {asked:,}",
         key=FORK,
-        help="Copy the weights of the run on this page, at the slider's moment, instead of starting from random ones.",
+        help="Copy the weights of the run on this page, at the slider's moment, instead of starting from random ones."
+        if asked is None
+        else "Copy the weights of the run on this page, at this step, instead of starting from random ones.",
     )
     if not wanted:
         return {}
@@ -150,6 +180,7 @@ def _start(wish: Wish, called: str, step: AtStep) -> None:
     except ValueError as error:  # ConfigError, DatasetError and RunError are all one sentence
         state().error = sentence(error)
         return
+    state().proposal = None
     st.session_state.update({FORK: False, OPEN: False, NAME: ""})
     run_choice.choose(name)
     st.query_params.clear()

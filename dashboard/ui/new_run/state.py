@@ -1,17 +1,40 @@
 """What the form remembers beside the values of its widgets."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from dashboard.ui.page_state import state_of
 
 
+@dataclass(frozen=True)
+class Proposal:
+    """A new run that something on the page advises: the settings of `run` but for `changes`.
+
+    step: the snapshot whose weights it starts from; None: new weights. number: proposals are counted, so that the
+    form of each has widgets of its own.
+    """
+
+    run: str
+    changes: Mapping[str, Any]
+    step: int | None
+    number: int
+
+
 @dataclass
 class NewRun:
-    """folded: the settings made in each preset's folded part, which outlive its widgets. error: why Start failed."""
+    """folded: the settings made in each preset's folded part, which outlive its widgets. error: why Start failed.
+
+    proposal: what the form was last filled in with by a button of the page.
+    """
 
     folded: dict[str, dict[str, Any]] = field(default_factory=dict)
     error: str | None = None
+    proposal: Proposal | None = None
+
+    def proposed(self, run: str | None) -> Proposal | None:
+        """The proposal, if it is one for this run."""
+        return self.proposal if self.proposal is not None and self.proposal.run == run else None
 
 
 def state() -> NewRun:

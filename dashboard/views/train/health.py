@@ -5,6 +5,7 @@ import time
 import streamlit as st
 
 from dashboard import data
+from dashboard.ui import new_run
 from dashboard.ui.texts import plain, sentence
 from dashboard.views.train import state
 from dashboard.views.train.recorded import Run
@@ -19,8 +20,11 @@ def draw(run: Run) -> None:
     findings = examine(run)
     with st.container(horizontal=True, vertical_alignment="center", key="train.doctor"):
         with st.popover("Doctor", icon=":material/stethoscope:", type="tertiary", help=HELP):
-            st.markdown(report(findings))
-        st.markdown(summary(findings))
+            report(run.name, findings)
+        st.markdown(summary(findings), width="content")
+        first = next((remedy for finding in findings for remedy in finding.remedies), None)
+        if first is not None:
+            offer(run.name, first, "now")
 
 
 def summary(findings: list[doctor.Finding]) -> str:
@@ -28,23 +32,46 @@ def summary(findings: list[doctor.Finding]) -> str:
     if ill := [finding for finding in findings if not finding.well]:
         more = f" &nbsp; … and {len(ill) - 1} more" if len(ill) > 1 else ""
         return f":orange-badge[{said}] &nbsp; {sentence(ill[0].evidence)}{more}"
+    if hints := [finding for finding in findings if finding.hint]:
+        return f":green-badge[{said}] &nbsp; {sentence(hints[0].evidence)}"
     if findings:
         waiting = doctor.waiting(findings)
         return f":green-badge[{said}] &nbsp; {waiting}" if waiting else f":green-badge[{said}]"
     return f":grey-badge[{said}]"
 
 
-def report(findings: list[doctor.Finding]) -> str:
-    """Every finding as a line of a list, with what it is held to; the advice where it is not well."""
+def report(run: str, findings: list[doctor.Finding]) -> None:
+    """Every finding with what it is held to; where something can be done better, the advice and its buttons."""
     if not findings:
-        return doctor.TOO_EARLY
-    lines = []
-    for finding in findings:
-        said = f"**{finding.rule}:** {plain(finding.evidence)} ({plain(doctor.threshold(finding))})"
-        lines.append(
-            f"- :green[✓] {said}" if finding.well else f"- :orange[●] {said}. **{plain(finding.advice)}**"
-        )
-    return "\n".join([*lines, "", f":small[{plain(doctor.SOURCES)}]"])
+        st.markdown(doctor.TOO_EARLY)
+        return
+    open_ones = [finding for finding in findings if not finding.well or finding.hint]
+    for place, finding in enumerate(open_ones):
+        mark = ":orange[●]" if not finding.well else ":blue[○]"
+        st.markdown(f"- {mark} {_words(finding)}. **{plain(finding.advice)}**")
+        if finding.remedies:
+            with st.container(horizontal=True, gap="small"):
+                for number, remedy in enumerate(finding.remedies):
+                    offer(run, remedy, f"{place}_{number}")
+    rest = [f"- :green[✓] {_words(finding)}" for finding in findings if finding not in open_ones]
+    st.markdown("\n".join([*rest, "", f":small[{plain(doctor.SOURCES)}]"]))
+
+
+def _words(finding: doctor.Finding) -> str:
+    return f"**{finding.rule}:** {plain(finding.evidence)} ({plain(doctor.threshold(finding))})"
+
+
+def offer(run: str, remedy: doctor.Remedy, place: str) -> None:
+    """A button that opens the form of a new run with the remedy filled in."""
+    if st.button(
+        remedy.label,
+        key=f"train.remedy_{place}",
+        icon=":material/fork_right:",
+        help="Opens the form of a new run, filled in. This run stays as it is.",
+        on_click=new_run.propose,
+        args=(run, remedy.changes, remedy.step),
+    ):
+        st.rerun()  # the form is not part of what refreshes
 
 
 def examine(run: Run) -> list[doctor.Finding]:
