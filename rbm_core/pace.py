@@ -111,7 +111,7 @@ def _runs(root: Path) -> Iterator[_Timed]:
 def _trials(root: Path) -> Iterator[_Timed]:
     """The trials that this machine made."""
     try:
-        kept = read_object(root / TRIALS_FILE)
+        kept = read_object(root / TRIALS_FILE, root)
     except (FileNotFoundError, RunError):
         return
     for trial in kept.get("trials", []) if isinstance(kept.get("trials"), list) else []:
@@ -127,7 +127,7 @@ def keep_trial(root: Path, trial: Mapping[str, Any]) -> None:
     """Adds a trial's outcome to the store's: config, n_train, n_visible, seconds_per_update."""
     path = root / TRIALS_FILE
     try:
-        kept = read_object(path).get("trials", [])
+        kept = read_object(path, root).get("trials", [])
     except (FileNotFoundError, RunError):
         kept = []
-    write_json(path, {"trials": [{**trial, "processor": processor_name()}, *kept][:20]})
+    write_json(path, {"trials": [{**trial, "processor": processor_name()}, *kept][:20]}, store=root)

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from dashboard.processes.trainers import QUIET, REPO
-from rbm_core.runs import RunError, RunReader, store
+from rbm_core.runs import RunError, RunReader, inside, store
 from rbm_core.runs.evaluation_record import evaluation_folder, list_evaluations
-from rbm_core.runs.files import read_tensors
+from rbm_core.runs.files import last_line, read_tensors
 
 LOG_FILE = "evaluation.log"
 
@@ -41,7 +41,7 @@ def start(
     if sys.platform == "win32":
         detached = {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
     try:
-        with open(path / LOG_FILE, "ab") as log:
+        with os.fdopen(inside.open_to_append(path / LOG_FILE), "wb") as log:
             child = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, **detached
             )
@@ -90,7 +90,6 @@ def last_log_line(name: str, since: float) -> str | None:
     try:
         if log.stat().st_mtime < since:
             return None
-        lines = log.read_text(errors="replace").strip().splitlines()
     except OSError:
         return None
-    return lines[-1] if lines else None
+    return last_line(log)

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rbm_core.runs import RunError, RunReader, control, store
-from rbm_core.runs.files import LOG_FILE, explain, hold_lock
+from rbm_core.runs import RunError, RunReader, control, inside, store
+from rbm_core.runs.files import LOG_FILE, explain, hold_lock, last_line
 from rbm_core.runs.recorder import Recorder
 from rbm_core.runs.vocabulary import LIVE_STATES
 
@@ -91,7 +91,7 @@ def _launch(path: Path, download: bool) -> None:
     places = [str(REPO), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, **QUIET, "PYTHONPATH": os.pathsep.join(filter(None, places))}
     try:
-        with open(path / LOG_FILE, "ab") as log:
+        with os.fdopen(inside.open_to_append(path / LOG_FILE), "wb") as log:
             child = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -138,9 +138,5 @@ def _write_failed(path: Path, message: str) -> None:
 
 def _last_line(path: Path) -> str:
     """The last line of the trainer's log, where Python puts the reason."""
-    try:
-        lines = (path / LOG_FILE).read_text(encoding="utf-8", errors="replace").split("\n")
-    except OSError:
-        return "it left no log."
-    written = [line.strip() for line in lines if line.strip()]
-    return f"{written[-1][:300]} (details in {LOG_FILE})." if written else "its log is empty."
+    said = last_line(path / LOG_FILE)
+    return f"{said} (details in {LOG_FILE})." if said else "it left nothing in its log."

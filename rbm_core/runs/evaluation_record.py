@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rbm_core.runs.files import RunError, lock_is_held, read_object
+from rbm_core.runs import inside, layout
+from rbm_core.runs.files import RunError, lock_is_held, read_typed
 
 __all__ = ["ESTIMATORS", "Words", "evaluation_folder", "evaluation_id", "list_evaluations", "read_evaluation"]
 
@@ -81,12 +82,12 @@ def read_evaluation(folder: Path) -> dict[str, Any] | None:
     "state" is "interrupted" if the file says "running" and no process holds the lock.
     """
     try:
-        progress = read_object(folder / "progress.json")
+        progress = read_typed(folder / "progress.json", layout.PROGRESS)
     except FileNotFoundError:
         return None
     if progress.get("state") == "running" and not lock_is_held(folder):
         # The process writes how it ended before it releases the lock, so a file read after the release is final.
-        progress = read_object(folder / "progress.json")
+        progress = read_typed(folder / "progress.json", layout.PROGRESS)
         if progress.get("state") == "running":
             progress["state"] = "interrupted"
     return progress
@@ -95,11 +96,15 @@ def read_evaluation(folder: Path) -> dict[str, Any] | None:
 def list_evaluations(run: Path) -> list[dict[str, Any]]:
     """`read_evaluation` of each of the run's evaluations, the newest first; damaged ones are left out."""
     found = []
-    for folder in sorted((Path(run) / "evaluations").glob("*/")):
+    try:
+        names = inside.names(Path(run) / "evaluations", Path(run).parent)
+    except OSError:
+        return []
+    for name in sorted(names):
         try:
-            progress = read_evaluation(folder)
+            progress = read_evaluation(evaluation_folder(run, name))
         except RunError:
             continue
         if progress is not None:
             found.append(progress)
-    return sorted(found, key=lambda progress: -float(progress.get("started", 0.0)))
+    return sorted(found, key=lambda progress: -progress.get("started", 0.0))

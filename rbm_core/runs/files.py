@@ -10,21 +10,28 @@ import errno
 import json
 import math
 import os
+import secrets
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 from filelock import FileLock, Timeout
+from pydantic import TypeAdapter
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
+
+from rbm_core.runs import inside, json_input, layout
+from rbm_core.runs.json_input import DamagedError
 
 if sys.platform != "win32":
     import fcntl
 
 SCHEMA = 1
+MOST_TENSOR_BYTES = 4 << 30  # of a file of tensors: 65,536 hidden units on 16,384 pixels
 RUN_LOCK = "run.lock"
 LOG_FILE = "trainer.log"  # what the trainer's process prints, and the tracebacks behind its sentences
 # Two writes within one tick of the file system's clock (4 ms on Linux) can leave the same time stamp, so
@@ -47,12 +54,13 @@ class SnapshotError(RunError):
 
 def of_run(path: Path) -> str:
     """How a file of a run is named in a sentence: `status.json of run 'demo'`."""
-    folder = path.parent.parent if path.parent.name == "snapshots" else path.parent
-    return f"{path.name} of run {folder.name!r}"
+    return f"{path.name} of run {inside.run_of(path).name!r}"
 
 
 def explain(error: OSError, path: Path) -> str:
-    """One sentence for a failed write: the disk is full, permission is missing, the folder is gone."""
+    """One sentence for a failed write: the disk is full, permission is missing, the folder is gone, a link."""
+    if isinstance(error, inside.LinkError):
+        return unreadable(error, path)
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None), errno.EFBIG):
         return f"the disk is full: {of_run(path)} could not be written; free some space, then resume the run"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
@@ -65,6 +73,15 @@ def explain(error: OSError, path: Path) -> str:
     return f"{of_run(path)} could not be written: {error.strerror or error}"
 
 
+def unreadable(error: OSError, path: Path) -> str:
+    """One sentence for a failed read of a file of a run."""
+    if isinstance(error, inside.LinkError):
+        return f"{of_run(path)} {error.strerror}; put a copy in the link's place"
+    if error.errno == errno.EFBIG:
+        return f"{of_run(path)} is damaged: {error.strerror}"
+    return f"{of_run(path)} cannot be read: {error.strerror or error}"
+
+
 def one_line(error: BaseException) -> str:
     """An exception's text on one line; its type where it has no text."""
     return " ".join(str(error).split()) or type(error).__name__
@@ -73,43 +90,37 @@ def one_line(error: BaseException) -> str:
 # --- whole files ---
 
 
-def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
+def write_bytes(path: Path, data: bytes, *, durable: bool = True, store: Path | None = None) -> None:
     """Replaces the file's content in one step: aside, flush, rename. Raises RunError in one sentence if it cannot.
 
-    durable: also force content and name to the disk, so that they survive a power failure. Locks ensure that one
-    process at a time writes a given file, so the temporary file has a fixed name, and what a killed writer left is
-    overwritten by the next write.
+    durable: also force content and name to the disk, so that they survive a power failure. The other file's name is
+    new each time, so that two writers do not meet; what a killed writer left is removed by `Recorder.clean`.
     """
-    aside = path.with_name(f".{path.name}.tmp")
     try:
-        try:
-            with open(aside, "wb") as file:
-                file.write(data)
-                file.flush()
-                if durable:
-                    os.fsync(file.fileno())
-            os.replace(aside, path)
-        except OSError:
-            aside.unlink(missing_ok=True)  # on a full disk its space is needed
-            raise
-        if durable:
-            _sync_folder(path.parent)
+        with inside.parent_of(path, store) as (name, at):
+            inside.refuse_link(path)
+            aside = _beside(name)
+            try:
+                with os.fdopen(inside.open_new(aside, at), "wb") as file:
+                    file.write(data)
+                    file.flush()
+                    if durable:
+                        os.fsync(file.fileno())
+                os.replace(aside, name, src_dir_fd=at, dst_dir_fd=at)
+            except BaseException:
+                with suppress(OSError):
+                    os.unlink(aside, dir_fd=at)  # on a full disk its space is needed
+                raise
+            if durable and at is not None:
+                with suppress(OSError):
+                    os.fsync(at)  # the rename; folders cannot be synced everywhere
     except OSError as error:
         raise RunError(explain(error, path)) from error
 
 
-def _sync_folder(folder: Path) -> None:
-    """Forces a rename to the disk; does nothing where folders cannot be synced (Windows)."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(handle)
-    except OSError:
-        pass
-    finally:
-        os.close(handle)
+def _beside(name: str) -> str:
+    folder, file = os.path.split(name)
+    return os.path.join(folder, f".{file}.{secrets.token_hex(4)}.tmp")
 
 
 def to_json(value: Any) -> Any:
@@ -127,27 +138,39 @@ def to_json(value: Any) -> Any:
     return value
 
 
-def write_json(path: Path, value: Any, *, durable: bool = True, indent: int | None = 1) -> None:
+def write_json(
+    path: Path, value: Any, *, durable: bool = True, indent: int | None = 1, store: Path | None = None
+) -> None:
     """write_bytes of the value as JSON; NaN and infinities become null. indent None: all on one line."""
     text = json.dumps(to_json(value), indent=indent, allow_nan=False)
-    write_bytes(path, (text + "\n").encode(), durable=durable)
+    write_bytes(path, (text + "\n").encode(), durable=durable, store=store)
 
 
-def read_object(path: Path) -> dict[str, Any]:
-    """The JSON object in a file; FileNotFoundError if there is none, RunError if it is damaged or
-    unreadable.
+def read_object(path: Path, store: Path | None = None) -> dict[str, Any]:
+    """The JSON object in a file, as `json_input.parse` admits it.
+
+    Raises FileNotFoundError if there is none, RunError in one sentence if it is damaged, too long or unreadable.
+    store: the folder that no link may leave, the run's own unless named.
     """
     try:
-        value = json.loads(path.read_bytes())
+        value = json_input.parse(inside.read(path, layout.MOST_BYTES[path.name], store))
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise RunError(f"{of_run(path)} cannot be read: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise RunError(f"{of_run(path)} is damaged: {one_line(error)}") from error
+        raise RunError(unreadable(error, path)) from error
+    except DamagedError as error:
+        raise RunError(f"{of_run(path)} is damaged: {error}") from error
     if not isinstance(value, dict):
         raise RunError(f"{of_run(path)} is damaged: it should hold a JSON object, not {type(value).__name__}")
     return value
+
+
+def read_typed(path: Path, shape: TypeAdapter[T]) -> T:
+    """`read_object` in the shape that layout.py declares; RunError also where an entry is not of its type."""
+    try:
+        return json_input.typed(shape, read_object(path))
+    except DamagedError as error:
+        raise RunError(f"{of_run(path)} is damaged: {error}") from error
 
 
 # --- lines ---
@@ -160,7 +183,7 @@ def append_line(path: Path, row: Mapping[str, Any], *, durable: bool = False) ->
     """
     line = (json.dumps(to_json(row), allow_nan=False) + "\n").encode()
     try:
-        with open(path, "a+b", buffering=0) as file:
+        with os.fdopen(inside.open_to_append(path), "r+b", buffering=0) as file:
             end = _drop_torn_line(file)
             try:
                 written = file.write(line)
@@ -192,6 +215,17 @@ def _drop_torn_line(file: Any) -> int:
     return keep
 
 
+def last_line(path: Path) -> str | None:
+    """The last line of a log that says anything, at most 300 characters of it; None where there is none."""
+    try:
+        with os.fdopen(inside.open_to_read(path), "rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 65_536))
+            lines = file.read().decode(errors="replace").split("\n")
+    except OSError:
+        return None
+    return next((line.strip()[:300] for line in reversed(lines) if line.strip()), None)
+
+
 # --- tensors ---
 
 
@@ -201,37 +235,46 @@ def tensor_bytes(arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> b
     return save_tensors(contiguous, metadata={"meta": json.dumps(to_json(meta), allow_nan=False)})
 
 
-def split_meta(data: bytes) -> dict[str, Any]:
+def split_meta(data: bytes, parse: Callable[[bytes], Any] = json_input.parse) -> dict[str, Any]:
     """The `meta` object of a safetensors file; ValueError if the header is damaged or holds none."""
     length = int.from_bytes(data[:8], "little")
     if len(data) < 8 or length > len(data) - 8:
         raise ValueError("the file is cut short")
-    header = json.loads(data[8 : 8 + length])
-    text = header.get("__metadata__", {}).get("meta", "{}") if isinstance(header, dict) else None
-    meta = json.loads(text) if isinstance(text, str) else None
+    header = json_input.parse(data[8 : 8 + length])
+    described = header.get("__metadata__") if isinstance(header, dict) else None
+    text = described.get("meta", "{}") if isinstance(described, dict) else "{}"
+    meta = parse(text.encode()) if isinstance(text, str) else None
     if not isinstance(meta, dict):
         raise ValueError("its header holds no description")
     return meta
 
 
 def tensors_from(data: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Arrays and `meta` of a safetensors file's content; ValueError if it is damaged."""
+    """Arrays and `meta` of a safetensors file's content; ValueError if it is damaged or a number is not finite."""
     try:
-        return load_tensors(data), split_meta(data)
+        arrays, meta = load_tensors(data), split_meta(data)
     except (
         Exception
     ) as error:  # safetensors raises its own class, KeyError or ValueError, as the damage has it
         raise ValueError(one_line(error)) from error
+    for name, array in arrays.items():
+        if array.dtype.kind not in "iufb":
+            raise ValueError(f"{name} holds {array.dtype}, which are no real numbers")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ValueError(f"{name} holds values that are not finite")
+    return arrays, meta
 
 
 def read_bytes(path: Path) -> bytes:
     """A file of tensors, from one read; FileNotFoundError if there is none, SnapshotError if it is unreadable."""
     try:
-        return path.read_bytes()
+        return inside.read(path, MOST_TENSOR_BYTES)
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise SnapshotError(f"{of_run(path)} cannot be read: {error.strerror or error}") from error
+        raise SnapshotError(unreadable(error, path)) from error
+    except MemoryError:
+        raise SnapshotError(f"{of_run(path)} is larger than the memory of this machine") from None
 
 
 def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -270,7 +313,7 @@ class Cached(Generic[T]):
             self._stamp = None
             return None
         except OSError as error:
-            raise RunError(f"{of_run(self.path)} cannot be read: {error.strerror or error}") from error
+            raise RunError(unreadable(error, self.path)) from error
         stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
         if stamp != self._stamp or not self._settled:
             self._settled = abs(time.time_ns() - found.st_mtime_ns) > _SETTLED_NS
@@ -303,7 +346,7 @@ def lock_is_held(run: Path) -> bool:
         except Timeout:
             return True
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        handle = inside.open_to_read(path)
     except OSError:
         return False
     try:
@@ -324,6 +367,8 @@ def hold_lock(run: Path, timeout: float = 2.0) -> FileLock | None:
     """
     lock = FileLock(run / RUN_LOCK)
     try:
+        with inside.parent_of(run / RUN_LOCK):  # the lock is made in the run's own folder
+            inside.refuse_link(run / RUN_LOCK)
         lock.acquire(timeout=timeout, poll_interval=0.02)
     except Timeout:
         return None

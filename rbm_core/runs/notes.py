@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from rbm_core.runs.files import RunError, read_object, write_json
+from rbm_core.runs import layout
+from rbm_core.runs.files import RunError, read_typed, write_json
 
 MOST_TAGS = 12
 LONGEST_TAG = 40
@@ -21,15 +22,10 @@ class Notes:
 def read_notes(run: Path) -> Notes:
     """The run's tags and note, empty if there is no notes.json. Raises RunError if the file is damaged."""
     try:
-        found = read_object(Path(run) / "notes.json")
+        found = read_typed(Path(run) / "notes.json", layout.NOTES)
     except FileNotFoundError:
         return Notes()
-    tags, note = found.get("tags", []), found.get("note", "")
-    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
-        raise RunError(f"notes.json of run {Path(run).name!r} is damaged: its tags are not a list of words")
-    if not isinstance(note, str):
-        raise RunError(f"notes.json of run {Path(run).name!r} is damaged: its note is not text")
-    return Notes(tuple(tags), note)
+    return Notes(tuple(found.get("tags", ())), found.get("note", ""))
 
 
 def write_notes(run: Path, notes: Notes) -> Notes:

@@ -4,8 +4,7 @@ A page calls every method twice a second, so what did not change on disk is not 
 read from where the last reading ended. Threads may share one reader.
 """
 
-import json
-import os
+import math
 import re
 import threading
 import time
@@ -16,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from rbm_core.pixels import PixelScale
+from rbm_core.runs import inside, json_input, layout
+from rbm_core.runs.columns import Columns
 from rbm_core.runs.files import (
     SCHEMA,
     Cached,
@@ -25,9 +26,13 @@ from rbm_core.runs.files import (
     of_run,
     read_object,
     read_tensors,
+    read_typed,
+    unreadable,
 )
+from rbm_core.runs.json_input import DamagedError
+from rbm_core.runs.lines import Lines
 from rbm_core.runs.snapshot import Snapshot, read_snapshot, snapshot_file
-from rbm_core.runs.vocabulary import LIVE_STATES, STATES
+from rbm_core.runs.vocabulary import LIVE_STATES
 
 # A run created less than this many seconds ago is "starting" although no process has locked it yet.
 STARTING_GRACE_S = 20.0
@@ -47,7 +52,6 @@ _STATUS: dict[str, Any] = {
     "learning_rate": None,
     "message": "",
 }
-_NUMBERS = ("heartbeat", "step", "n_steps", "epoch", "n_epochs", "steps_per_epoch", "steps_per_s", "seconds")
 _SNAPSHOT_NAME = re.compile(r"(\d{9,15})\.safetensors")
 
 
@@ -61,115 +65,6 @@ class Probe:
     v: np.ndarray
     labels: np.ndarray | None
     scale: PixelScale | None = None
-
-
-class _Lines:
-    """The JSON objects of a growing .jsonl file, each read once; a last line without its newline is read when it
-    is complete.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.forget()
-
-    def forget(self) -> None:
-        self._file: int | None = None
-        self._seen = 0  # size of the file at the last look
-        self._offset = 0  # after the last newline read
-        self.n_read = 0
-        self._error: RunError | None = None
-
-    def new(self) -> tuple[bool, list[dict[str, Any]]]:
-        """(whether the file was replaced, so that rows read before are void; the rows not read before)."""
-        try:
-            found = os.stat(self.path)
-        except (FileNotFoundError, NotADirectoryError):
-            void = self._file is not None
-            self.forget()
-            return void, []
-        except OSError as error:
-            raise RunError(f"{of_run(self.path)} cannot be read: {error.strerror or error}") from error
-        void = self._file is not None and (found.st_ino != self._file or found.st_size < self._offset)
-        if void:
-            self.forget()
-        if found.st_size != self._seen or self._file is None:
-            self._file = found.st_ino
-            return void, self._read(found.st_size)
-        if self._error is not None:
-            raise self._error.with_traceback(None)
-        return void, []
-
-    def _read(self, size: int) -> list[dict[str, Any]]:
-        try:
-            with open(self.path, "rb") as file:
-                file.seek(self._offset)
-                data = file.read(size - self._offset)
-        except OSError as error:
-            raise RunError(f"{of_run(self.path)} cannot be read: {error.strerror or error}") from error
-        self._seen = self._offset + len(data)
-        end = data.rfind(b"\n") + 1
-        rows: list[dict[str, Any]] = []
-        for line in data[:end].split(b"\n")[:-1]:
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError):
-                row = None
-            if not isinstance(row, dict):
-                number = self.n_read + len(rows) + 1
-                self._error = RunError(
-                    f"{of_run(self.path)} is damaged at line {number}: remove that line to read the others"
-                )
-                raise self._error
-            rows.append(row)
-        self._offset += end
-        self.n_read += len(rows)
-        self._error = None
-        return rows
-
-
-class _Columns:
-    """metrics.jsonl as columns with room to grow: a new row costs as much after 200,000 rows as after ten."""
-
-    def __init__(self, path: Path) -> None:
-        self._lines = _Lines(path)
-        self._clear()
-
-    def _clear(self) -> None:
-        self._n = 0
-        self._room: dict[str, np.ndarray] = {}
-        self._shown: dict[str, np.ndarray] = {}
-
-    def get(self) -> dict[str, np.ndarray]:
-        void, rows = self._lines.new()
-        if void:
-            self._clear()
-        if rows:
-            self._add(rows)
-        return self._shown
-
-    def _add(self, rows: list[dict[str, Any]]) -> None:
-        first, self._n = self._n, self._n + len(rows)
-        for name in {name for row in rows for name in row} - set(self._room):
-            self._room[name] = np.full(0, np.nan)
-        for name, room in list(self._room.items()):
-            if len(room) < self._n:
-                self._room[name] = np.full(max(256, 2 * self._n), np.nan)
-                self._room[name][: len(room)] = room
-            self._room[name][first : self._n] = [_number(row.get(name)) for row in rows]
-        self._shown = {}
-        for name, room in self._room.items():
-            column = room[: self._n]
-            if name == "step":
-                column = np.nan_to_num(column, nan=-1).astype(np.int64)
-            column.flags.writeable = False
-            self._shown[name] = column
-
-
-def _number(value: Any) -> float:
-    """A cell of a column: NaN for null, for a missing cell and for text."""
-    return float(value) if isinstance(value, (int, float)) else float("nan")
 
 
 class RunReader:
@@ -186,14 +81,14 @@ class RunReader:
         self._steps = Cached(self.path / "snapshots", _list_steps)
         self._live = Cached(self.path / "live.safetensors", read_snapshot)
         self._probe = Cached(self.path / "probe.safetensors", _parse_probe)
-        self._metrics = _Columns(self.path / "metrics.jsonl")
-        self._events = _Lines(self.path / "events.jsonl")
-        self._likelihood = _Lines(self.path / "likelihood.jsonl")
-        self._event_rows: list[dict[str, Any]] = []
-        self._likelihood_rows: list[dict[str, Any]] = []
+        self._metrics = Columns(self.path / "metrics.jsonl")
+        self._events = Lines(self.path / "events.jsonl", layout.EVENT)
+        self._likelihood = Lines(self.path / "likelihood.jsonl", layout.LIKELIHOOD)
 
     def config(self) -> dict[str, Any]:
-        """config.json as written: "config" holds the fields of the RunConfig. Shared: do not change it."""
+        """config.json: "config" holds every field of the RunConfig, those that an older version did not know at their
+        default. Shared: do not change it.
+        """
         with self._guard:
             config = self._config.get()
         if config is None and not self.path.is_dir():
@@ -224,29 +119,28 @@ class RunReader:
         return status
 
     def metrics(self) -> dict[str, np.ndarray]:
-        """Every column of metrics.jsonl as an array of one length: "step" int64, the others float64 with
-        NaN where a row has no value. The same dict, with the same read-only arrays, until rows are added.
+        """Every column of metrics.jsonl as an array of one length, with NaN where a row has no value: "step" int64,
+        the other axes float64, what was measured float32. Of a record of more than `columns.MOST_ROWS` rows the
+        older ones stand in pairs that keep each column's smallest and largest value. The same dict, with the same
+        read-only arrays, until rows are added.
         """
         with self._guard:
             return self._metrics.get()
 
+    def metrics_thinned(self) -> int:
+        """How often older rows of `metrics` were thinned or replaced: rows given out before it changed are void."""
+        with self._guard:
+            return self._metrics.thinned
+
     def events(self) -> list[dict[str, Any]]:
         """The rows of events.jsonl, oldest first."""
         with self._guard:
-            return self._grow(self._events, self._event_rows)
+            return self._events.rows()
 
     def likelihood(self) -> list[dict[str, Any]]:
         """The rows of likelihood.jsonl, oldest first."""
         with self._guard:
-            return self._grow(self._likelihood, self._likelihood_rows)
-
-    @staticmethod
-    def _grow(lines: _Lines, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        void, new = lines.new()
-        if void:
-            rows.clear()
-        rows.extend(new)
-        return list(rows)
+            return self._likelihood.rows()
 
     def snapshot_steps(self) -> list[int]:
         """The steps with a snapshot, ascending."""
@@ -261,12 +155,35 @@ class RunReader:
 
     def snapshot(self, step: int) -> Snapshot:
         """The snapshot at a step, read anew each time; SnapshotError names the nearest step or the damage."""
+        path = snapshot_file(self.path, int(step))
         try:
-            return read_snapshot(snapshot_file(self.path, int(step)))
+            snapshot = self._fitting(read_snapshot(path), path)
         except FileNotFoundError:
             nearest = self.nearest_step(step)
             there = "it has none yet" if nearest is None else f"the nearest is at step {nearest}"
             raise SnapshotError(f"run {self.name!r} has no snapshot at step {step}; {there}") from None
+        if snapshot.step != step:
+            raise SnapshotError(f"{of_run(path)} is damaged: it holds step {snapshot.step}")
+        return snapshot
+
+    def _fitting(self, snapshot: Snapshot, path: Path) -> Snapshot:
+        """The snapshot, if it has as many units as config.json says; pages draw it in the image's shape."""
+        V, H = snapshot.W.shape
+        try:
+            config = self.config()
+        except RunError:
+            return snapshot
+        shape = (config.get("data") or {}).get("image_shape")
+        for units, n, expected in (
+            ("visible", V, math.prod(shape) if shape else V),
+            ("hidden", H, config["config"]["n_hidden"]),
+        ):
+            if n != expected:
+                raise SnapshotError(
+                    f"{of_run(path)} does not belong to its run: it has {n} {units} units, "
+                    f"and config.json says {expected}"
+                )
+        return snapshot
 
     def live(self) -> Snapshot | None:
         """The state that the trainer showed last, at most half a second old while it runs; the same object until it
@@ -274,7 +191,8 @@ class RunReader:
         """
         with self._guard:
             try:
-                return self._live.get()
+                live = self._live.get()
+                return live and self._fitting(live, self._live.path)
             except RunError:
                 return None
 
@@ -287,7 +205,7 @@ class RunReader:
 def _parse_config(path: Path) -> dict[str, Any]:
     config = read_object(path)
     schema = config.get("schema")
-    if not isinstance(schema, int) or schema < 1:
+    if isinstance(schema, bool) or not isinstance(schema, int) or schema < 1:
         raise RunError(f"{of_run(path)} is damaged: it names no schema")
     if schema > SCHEMA:
         raise RunError(
@@ -296,21 +214,16 @@ def _parse_config(path: Path) -> dict[str, Any]:
         )
     if not isinstance(config.get("config"), dict):
         raise RunError(f'{of_run(path)} is damaged: it holds no "config"')
-    return config
+    try:
+        typed = json_input.typed(layout.CONFIG, config)
+        return {**typed, "config": layout.recorded_settings(config["config"])}
+    except DamagedError as error:
+        raise RunError(f"{of_run(path)} is damaged: {error}") from error
 
 
 def _parse_status(path: Path) -> dict[str, Any]:
-    status = {**_STATUS, **read_object(path)}
-    if status["state"] not in STATES:
-        raise RunError(f"{of_run(path)} is damaged: it holds the unknown state {status['state']!r}")
-    for name in _NUMBERS:
-        if status[name] is None:
-            status[name] = _STATUS[name]
-        elif isinstance(status[name], bool) or not isinstance(status[name], (int, float)):
-            raise RunError(f"{of_run(path)} is damaged: {name} is {status[name]!r}, not a number")
-    if not isinstance(status["message"], str):
-        status["message"] = ""
-    return status
+    found = read_typed(path, layout.STATUS)
+    return {**_STATUS, **{name: value for name, value in found.items() if value is not None}}
 
 
 def _just_created(status: dict[str, Any]) -> bool:
@@ -320,17 +233,27 @@ def _just_created(status: dict[str, Any]) -> bool:
 
 def _list_steps(path: Path) -> tuple[int, ...]:
     try:
-        names = os.listdir(path)
+        names = inside.names(path, path.parents[1])
+    except FileNotFoundError:
+        raise
     except NotADirectoryError as error:
         raise RunError(f"{path} should be a folder of snapshots, not a file") from error
     except PermissionError as error:
         raise RunError(f"no permission to read {path}") from error
+    except OSError as error:
+        raise RunError(unreadable(error, path)) from error
     matches = (_SNAPSHOT_NAME.fullmatch(name) for name in names)
     return tuple(sorted(int(match[1]) for match in matches if match))
 
 
 def _parse_probe(path: Path) -> Probe:
     arrays, _ = read_tensors(path)
-    if "v" not in arrays or arrays["v"].ndim != 2:
+    v, labels = arrays.get("v"), arrays.get("labels")
+    if v is None or v.ndim != 2 or v.dtype != np.uint8 or not v.size:
         raise SnapshotError(f"{of_run(path)} is damaged: it holds no probe batch")
-    return Probe(arrays["v"], arrays.get("labels"), PixelScale.found_in(arrays))
+    if labels is not None and (labels.dtype != np.int64 or labels.shape != (len(v),)):
+        raise SnapshotError(f"{of_run(path)} is damaged: its labels are not one whole number an image")
+    scale = PixelScale.found_in(arrays)
+    if scale is not None and not all(x.shape == (v.shape[1],) and (x > 0).all() for x in (scale.std,)):
+        raise SnapshotError(f"{of_run(path)} is damaged: its scale is not one a pixel")
+    return Probe(v, labels, scale)

@@ -2,23 +2,28 @@
 
 import json
 import os
+import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from filelock import FileLock, Timeout
 
+from rbm_core.runs import inside, json_input, layout
 from rbm_core.runs.files import (
     RunError,
     append_line,
     explain,
     of_run,
     one_line,
+    read_bytes,
     read_object,
     split_meta,
     tensor_bytes,
+    unreadable,
     write_bytes,
     write_json,
 )
@@ -27,6 +32,9 @@ from rbm_core.runs.snapshot import Snapshot, encode, snapshot_file
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+_ASIDE = re.compile(r"\..+\.tmp")  # what a write leaves that was killed before its rename
+_OF_OTHERS = (".control.json.", ".notes.json.")  # other processes may be writing these at this moment
 
 
 def thinned(steps: list[int], max_snapshots: int) -> list[int]:
@@ -55,9 +63,10 @@ class Recorder:
     def clean(self) -> None:
         """Removes the temporary files of writers killed half-way. The caller holds the run's lock."""
         for folder in (self.path, self.path / "snapshots"):
-            for aside in folder.glob(".*.tmp"):
-                if aside.name != ".control.json.tmp":  # other processes write it, under a lock of its own
-                    aside.unlink(missing_ok=True)
+            with suppress(FileNotFoundError, NotADirectoryError):
+                for name in inside.names(folder, self.path.parent):
+                    if _ASIDE.fullmatch(name) and not name.startswith(_OF_OTHERS):
+                        inside.remove(folder / name)
 
     # --- described once ---
 
@@ -114,8 +123,11 @@ class Recorder:
         """
         path = self.path / "metrics.jsonl"
         try:
-            with open(path, "ab") as file:
-                os.fsync(file.fileno())
+            handle = inside.open_to_append(path)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
         except OSError as error:
             raise RunError(explain(error, path)) from error
 
@@ -130,11 +142,11 @@ class Recorder:
         path = snapshot_file(self.path, snapshot.step)
         try:
             path.parent.mkdir(exist_ok=True)
+            write_bytes(path, encode(snapshot))
+            for step in thinned(self._reader.snapshot_steps(), self.max_snapshots):
+                inside.remove(snapshot_file(self.path, step))
         except OSError as error:
             raise RunError(explain(error, path)) from error
-        write_bytes(path, encode(snapshot))
-        for step in thinned(self._reader.snapshot_steps(), self.max_snapshots):
-            snapshot_file(self.path, step).unlink(missing_ok=True)
 
     def write_live(self, snapshot: Snapshot) -> None:
         """Replaces live.safetensors, what a page shows between two kept snapshots; not forced to the disk."""
@@ -142,7 +154,11 @@ class Recorder:
 
     def drop_live(self) -> None:
         """Removes live.safetensors: the last kept snapshot is the newest state, or its space is needed."""
-        (self.path / "live.safetensors").unlink(missing_ok=True)
+        path = self.path / "live.safetensors"
+        try:
+            inside.remove(path)
+        except OSError as error:
+            raise RunError(explain(error, path)) from error
 
     # --- everything for a bit-exact resume ---
 
@@ -165,12 +181,12 @@ class Recorder:
 
         path = self.path / "resume.safetensors"
         try:
-            data = path.read_bytes()
-            return load(data), split_meta(data)
+            data = read_bytes(path)
+            return load(data), split_meta(data, json.loads)
         except FileNotFoundError:
             raise RunError(f"run {self.path.name!r} has no saved state to resume from") from None
-        except OSError as error:
-            raise RunError(f"{of_run(path)} cannot be read: {error.strerror or error}") from error
+        except RunError:
+            raise
         except Exception as error:  # safetensors' own class, KeyError or ValueError, as the damage has it
             raise RunError(
                 f"{of_run(path)} is damaged ({one_line(error)}), so the run cannot go on; "
@@ -181,17 +197,15 @@ class Recorder:
 def _last_step(path: Path) -> int:
     """The step of the last whole row of metrics.jsonl; -1 where there is none."""
     try:
-        with open(path, "rb") as file:
+        with os.fdopen(inside.open_to_read(path), "rb") as file:
             size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - 65536))
+            file.seek(max(0, size - 2 * layout.LONGEST_LINE))
             lines = file.read().split(b"\n")[:-1]
     except FileNotFoundError:
         return -1
     except OSError as error:
-        raise RunError(f"{of_run(path)} cannot be read: {error.strerror or error}") from error
+        raise RunError(unreadable(error, path)) from error
     for line in reversed(lines):
-        try:
-            return int(json.loads(line)["step"])
-        except (ValueError, TypeError, KeyError):
-            continue
+        with suppress(ValueError, TypeError, KeyError):
+            return int(json_input.parse(line)["step"])
     return -1

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from rbm_core.runs import json_input, layout
 from rbm_core.runs.files import SnapshotError, of_run, one_line, read_bytes, tensor_bytes, tensors_from
 from rbm_core.visible import units_of
 
@@ -73,16 +74,17 @@ def decode(data: bytes) -> Snapshot:
 
 
 def _unpacked(arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> Snapshot:
+    meta = json_input.typed(layout.META, meta)
     W = arrays["W"].astype(np.float32)
-    if W.ndim != 2:
-        raise ValueError(f"W should have two axes, not {W.ndim}")
+    if W.ndim != 2 or not W.size:
+        raise ValueError(f"W should have a row a visible and a column a hidden unit, not shape {W.shape}")
     V, H = W.shape
     if units_of(meta).real:
         particles_v = arrays["particles_v"].astype(np.float32)
     else:
         particles_v = _bits(arrays["particles_v"], V, "particles_v")
     snapshot = Snapshot(
-        step=int(meta["step"]),
+        step=meta["step"],
         W=W,
         vbias=arrays["vbias"].astype(np.float32),
         hbias=arrays["hbias"].astype(np.float32),
@@ -103,6 +105,13 @@ def _unpacked(arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> Snapshot:
         array = getattr(snapshot, name)
         if array.ndim != 2 or array.shape[1] != n:
             raise ValueError(f"{name} should have {n} columns, but its shape is {array.shape}")
+    if snapshot.probe_hidden.dtype != np.uint8:
+        raise ValueError(f"probe_hidden should be uint8, not {snapshot.probe_hidden.dtype}")
+    if len(snapshot.particles_v) != len(snapshot.particles_h):
+        raise ValueError("particles_v and particles_h should have a row a chain")
+    counts, edges = snapshot.increment_counts, snapshot.increment_edges
+    if counts.ndim != 2 or edges.shape != (len(counts), counts.shape[1] + 1):
+        raise ValueError("increment_edges should have one column more than increment_counts")
     return snapshot
 
 

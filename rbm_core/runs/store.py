@@ -19,7 +19,9 @@ from rbm_core.runs.files import (
     SnapshotError,
     explain,
     hold_lock,
+    read_bytes,
     read_object,
+    write_bytes,
     write_json,
 )
 from rbm_core.runs.reader import RunReader
@@ -143,7 +145,7 @@ def create_run(
         write_json(aside / "config.json", described)
         write_json(aside / "status.json", {"state": "starting", "heartbeat": now, "message": "starting"})
         if source is not None:
-            shutil.copyfile(source, aside / "origin.safetensors")
+            write_bytes(aside / "origin.safetensors", read_bytes(source))
         os.rename(aside, path)
     except OSError as error:
         shutil.rmtree(aside, ignore_errors=True)
@@ -309,5 +311,5 @@ def _age(info: RunInfo) -> tuple[float, str]:
 def _timestamp(created: str) -> float | None:
     try:
         return datetime.fromisoformat(created).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError, OSError):  # as the year has it
         return None

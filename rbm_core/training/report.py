@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rbm_core.runs import inside
 from rbm_core.runs.files import LOG_FILE, RunError, one_line
 from rbm_core.runs.reader import RunReader
 from rbm_core.runs.recorder import Recorder
@@ -114,7 +115,7 @@ def explained(error: Exception, run: Path) -> str:
 
 def _log_traceback(run: Path) -> None:
     try:
-        with open(run / LOG_FILE, "a", encoding="utf-8") as log:
-            log.write(traceback.format_exc())
+        with os.fdopen(inside.open_to_append(run / LOG_FILE), "wb") as log:
+            log.write(traceback.format_exc().encode(errors="replace"))
     except OSError:
         sys.stderr.write(traceback.format_exc())

@@ -187,8 +187,8 @@ def test_failed_write_is_one_sentence_and_loses_nothing(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device /dev/full of Linux")
-def test_a_full_disk_is_recognised_on_the_device(run: Path) -> None:
-    (run / ".status.json.tmp").symlink_to("/dev/full")
+def test_a_full_disk_is_recognised_on_the_device(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files.inside, "open_new", lambda name, at: os.open("/dev/full", os.O_WRONLY))
     with pytest.raises(RunError, match=r"the disk is full: status\.json of run 'demo' could not be written"):
         Recorder(run).write_status({"state": "running"})
     assert RunReader(run).status()["state"] == "starting"

@@ -1,12 +1,14 @@
 """What is written of a run is what is read: snapshots, metrics, events, resume states, status."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from rbm_core.config import make_config
 from rbm_core.runs import (
     RunReader,
     files,
@@ -122,7 +124,8 @@ def test_events_likelihood_and_probe_read_back(run: Path) -> None:
 def test_created_run_is_whole_from_the_first_moment(run: Path) -> None:
     read = RunReader(run)
     config = read.config()
-    assert config["config"] == CONFIG
+    assert json.loads((run / "config.json").read_text())["config"] == CONFIG
+    assert config["config"] == make_config(**CONFIG).model_dump(), "what it does not say is at its default"
     assert (config["schema"], config["name"], config["preset"], config["origin"]) == (
         1,
         "demo",
@@ -133,7 +136,7 @@ def test_created_run_is_whole_from_the_first_moment(run: Path) -> None:
     assert read.snapshot_steps() == []
     Recorder(run).complete_config(precision="bfloat16", device={"name": "cpu", "kind": "cpu"})
     assert read.config()["precision"] == "bfloat16"
-    assert read.config()["config"] == CONFIG
+    assert read.config()["config"] == config["config"]
 
 
 def test_status_always_has_every_key(run: Path) -> None:

@@ -104,11 +104,11 @@ def test_final_status_finds_room_where_the_disposable_view_was(
     write = files.write_bytes
     seen = []
 
-    def nearly_full(file: Path, data: bytes, *, durable: bool = True) -> None:
+    def nearly_full(file: Path, data: bytes, **options: Any) -> None:
         if (path / "live.safetensors").exists():
             seen.append(file.name)
             raise RunError(files.explain(OSError(errno.ENOSPC, ""), file)) from OSError(errno.ENOSPC)
-        write(file, data, durable=durable)
+        write(file, data, **options)
 
     monkeypatch.setattr(files, "write_bytes", nearly_full)
     monkeypatch.setattr("rbm_core.runs.recorder.write_bytes", nearly_full)
@@ -127,7 +127,7 @@ def test_folder_without_write_permission_is_one_sentence(
 ) -> None:
     path = make_run(runs_root, "locked")
 
-    def refuse(*_: Any) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     monkeypatch.setattr(files.os, "replace", refuse)
