@@ -7,6 +7,9 @@ tests/dashboard/test_strangers_text.py looks for a place that shows such text wi
 
 import re
 
+# The sentence itself, for a place that renders no Markdown, such as a cell of a table.
+from rbm_core.runs.files import sentence as unformatted
+
 _MARKUP = re.compile(r"[\\`*_{}\[\]()#+\-.!:$~<>|&^=]")
 # Streamlit looks for these in the text that is left when the escapes are resolved, and makes links, icons, emoji
 # and arrows of them. A word joiner, which no font draws, keeps each apart.
@@ -28,15 +31,8 @@ def plain(text: object) -> str:
 
 
 def sentence(error: object) -> str:
-    """An error's message as Markdown that shows a sentence: a capital first, a full stop last."""
+    """An error's message as Markdown that shows a sentence."""
     return plain(unformatted(error))
-
-
-def unformatted(error: object) -> str:
-    """The sentence itself, for a place that renders no Markdown, such as a cell of a table."""
-    text = str(error).strip()
-    text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "!", "?")) else text + "."
 
 
 def duration(seconds: float) -> str:

@@ -1,17 +1,21 @@
 """Commands to a running trainer: any process appends them to control.json, and the trainer removes them."""
 
-import math
 import os
 import secrets
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import AcquireReturnProxy, FileLock, Timeout
-
-from rbm_core.runs.files import RunError, explain, of_run, read_object, write_json
+from rbm_core.runs import inside, json_input, layout
+from rbm_core.runs.files import RunError, explain, locked, of_run, read_object, write_json
+from rbm_core.runs.json_input import DamagedError
 from rbm_core.runs.reader import RunReader
 from rbm_core.runs.vocabulary import COMMANDS, LIVE_STATES, SETTABLE
+
+LOCK = "control.lock"
+_MOST_WAITING = 1000
 
 
 def send(path: Path, command: str, value: Any = None, *, by: str | None = None) -> None:
@@ -32,7 +36,9 @@ def send(path: Path, command: str, value: Any = None, *, by: str | None = None) 
         entry["value"] = value
     if by is not None:
         entry["by"] = by
-    with _locked(path):
+    with _locked(path, 5.0) as ours:
+        if not ours:
+            raise RunError(f"another process keeps {path / LOCK} locked; try again")
         try:
             waiting = _waiting(path)
         except RunError:  # The file is damaged: its commands are lost, and it must not block this one.
@@ -40,75 +46,98 @@ def send(path: Path, command: str, value: Any = None, *, by: str | None = None) 
         write_json(path / "control.json", {"commands": [*waiting, entry]}, durable=False)
 
 
-def take(path: Path) -> list[dict[str, Any]]:
-    """Removes and returns the waiting commands, oldest first.
+def take(path: Path, complain: Callable[[str], None] = lambda sentence: None) -> list[dict[str, Any]]:
+    """Removes and returns the waiting commands, oldest first; none while another process is writing one.
 
-    Without any, control.json does not exist, and the call costs one failed stat, about 2 µs. A damaged
-    file is removed and raises RunError.
+    What is no command, or has a value that it does not take, is dropped, and complain is called with a sentence about
+    it: anybody may have written the file. Without any, control.json does not exist, and the call costs one failed
+    stat, about 2 µs. A damaged file is removed and raises RunError.
     """
     file = path / "control.json"
     try:
-        os.stat(file)
+        os.lstat(file)
     except OSError:
         return []
-    with _locked(path):
+    with _locked(path, 0.01) as ours:
+        if not ours:
+            return []
         try:
-            return _waiting(path)
+            waiting = _waiting(path)
         finally:
             try:
-                file.unlink(missing_ok=True)
+                inside.remove(file)
             except OSError as error:
                 raise RunError(explain(error, file)) from error
+    commands = []
+    for entry in waiting[:_MOST_WAITING]:
+        try:
+            command = json_input.typed(layout.COMMAND, entry)
+            check(command["command"], command.get("value"))
+            commands.append(command)
+        except (DamagedError, RunError) as error:
+            complain(f"a command was dropped: {error}")
+    if len(waiting) > _MOST_WAITING:
+        complain(
+            f"{len(waiting):,} commands were waiting, and {_MOST_WAITING:,} are the most that are obeyed"
+        )
+    return commands
 
 
-def _waiting(path: Path) -> list[dict[str, Any]]:
+def _waiting(path: Path) -> list[Any]:
     file = path / "control.json"
     try:
         commands = read_object(file).get("commands")
     except FileNotFoundError:
         return []
-    if not isinstance(commands, list) or not all(
-        isinstance(entry, dict) and isinstance(entry.get("command"), str) for entry in commands
-    ):
+    if not isinstance(commands, list):
         raise RunError(f"{of_run(file)} is damaged: it should hold a list of commands")
     return commands
 
 
-def _locked(path: Path) -> AcquireReturnProxy:
-    """A context that locks control.json while it is read, changed and written back: less than a millisecond."""
+@contextmanager
+def _locked(path: Path, timeout: float) -> Iterator[bool]:
+    """Whether control.json is locked for us, while it is read, changed and written back: less than a millisecond."""
+    lock = locked(path / LOCK, timeout, poll_interval=0.005)
     try:
-        return FileLock(path / "control.lock").acquire(timeout=5.0, poll_interval=0.005)
-    except Timeout:
-        raise RunError(f"another process keeps {path / 'control.lock'} locked; try again") from None
-    except OSError as error:
-        raise RunError(explain(error, path / "control.lock")) from error
+        yield lock is not None
+    finally:
+        if lock is not None:
+            lock.release()
 
 
 def check(command: str, value: Any) -> None:
     """Raises RunError in one sentence if there is no such command or it does not take this value."""
     if command not in COMMANDS:
-        raise RunError(f"no command {command!r}; there are: {', '.join(COMMANDS)}")
+        raise RunError(f"no command {_brief(command)}; there are: {', '.join(COMMANDS)}")
     if command == "set":
         if not isinstance(value, dict) or value.get("name") not in SETTABLE:
-            raise RunError(f"set changes one of {', '.join(SETTABLE)} while training, not {value!r}")
+            raise RunError(f"set changes one of {', '.join(SETTABLE)} while training, not {_brief(value)}")
         number = value.get("value")
-        if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
-            raise RunError(f"{value['name']} must be a number, got {number!r}")
+        if not _is_number(number):
+            raise RunError(f"{value['name']} must be a number, got {_brief(number)}")
     elif command == "step":
         n = value.get("n") if isinstance(value, dict) else None
-        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-            raise RunError(f'step needs {{"n": a number of updates, at least 1}}, got {value!r}')
+        if not isinstance(n, int) or not _is_number(n) or n < 1:
+            raise RunError(f'step needs {{"n": a number of updates, at least 1}}, got {_brief(value)}')
     elif command == "speed":
         if not isinstance(value, dict) or not _is_speed(value.get("updates_per_second", 0)):
             raise RunError(
                 'speed needs {"updates_per_second": a number above 0, at most 1,000,000, or null for full speed}, '
-                f"got {value!r}"
+                f"got {_brief(value)}"
             )
     elif value is not None:
-        raise RunError(f"{command} takes no value, got {value!r}")
+        raise RunError(f"{command} takes no value, got {_brief(value)}")
 
 
 def _is_speed(value: Any) -> bool:
     """Whether a trainer can be held to so many updates a second; None stands for full speed."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return value is None or (number and 0 < value <= 1e6)
+    return value is None or (_is_number(value) and 0 < value <= 1e6)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -1e15 <= value <= 1e15
+
+
+def _brief(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:79] + "…"

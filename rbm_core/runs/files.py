@@ -24,6 +24,7 @@ from pydantic import TypeAdapter
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
+from rbm_core.config import RunConfig
 from rbm_core.runs import inside, json_input, layout
 from rbm_core.runs.json_input import DamagedError
 
@@ -37,6 +38,7 @@ LOG_FILE = "trainer.log"  # what the trainer's process prints, and the traceback
 # Two writes within one tick of the file system's clock (4 ms on Linux) can leave the same time stamp, so
 # what was read this soon after a change is read again.
 _SETTLED_NS = 50_000_000
+_NAMES = {*RunConfig.model_fields, "vbias", "hbias"}  # which begin sentences as they are written
 
 T = TypeVar("T")
 
@@ -85,6 +87,17 @@ def unreadable(error: OSError, path: Path) -> str:
 def one_line(error: BaseException) -> str:
     """An exception's text on one line; its type where it has no text."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def sentence(error: object) -> str:
+    """The message as a sentence, with a full stop; with a capital unless it begins with a name: of a file, a setting,
+    an option, a formula.
+    """
+    text = " ".join(str(error).split()) or type(error).__name__
+    first = text.split()[0].rstrip(",:;")
+    if first.isascii() and first.isalpha() and first.islower() and first not in _NAMES:
+        text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?", "…")) else text + "."
 
 
 # --- whole files ---
@@ -365,13 +378,18 @@ def hold_lock(run: Path, timeout: float = 2.0) -> FileLock | None:
     timeout: seconds to wait. It is not zero because `lock_is_held`, called by readers, holds the lock for some
     microseconds.
     """
-    lock = FileLock(run / RUN_LOCK)
+    return locked(run / RUN_LOCK, timeout, poll_interval=0.02)
+
+
+def locked(path: Path, timeout: float, poll_interval: float) -> FileLock | None:
+    """A lock on the lock file, held until released; None if another process keeps it. RunError if it cannot be made."""
+    lock = FileLock(path)
     try:
-        with inside.parent_of(run / RUN_LOCK):  # the lock is made in the run's own folder
-            inside.refuse_link(run / RUN_LOCK)
-        lock.acquire(timeout=timeout, poll_interval=0.02)
+        with inside.parent_of(path):
+            inside.refuse_shared(path)  # opening it cuts it to nothing
+        lock.acquire(timeout=timeout, poll_interval=poll_interval)
     except Timeout:
         return None
     except OSError as error:
-        raise RunError(explain(error, run / RUN_LOCK)) from error
+        raise RunError(explain(error, path)) from error
     return lock

@@ -22,6 +22,7 @@ __all__ = [
     "parent_of",
     "read",
     "refuse_link",
+    "refuse_shared",
     "remove",
     "run_of",
 ]
@@ -128,9 +129,11 @@ def open_to_append(path: Path) -> int:
         except OSError:
             refuse_link(path)
             raise
-    if os.fstat(handle).st_nlink > 1:  # a copy made by `cp -l` would be written together with its original
+    try:
+        refuse_shared(path)
+    except LinkError:
         os.close(handle)
-        raise LinkError(errno.EMLINK, "is one file with another (a hard link); copy it")
+        raise
     return handle
 
 
@@ -143,6 +146,14 @@ def refuse_link(path: Path) -> None:
     """Raises LinkError if the file or folder is a link: what is written to or replaced must be the run's own."""
     if path.is_symlink() or getattr(path, "is_junction", lambda: False)():
         raise LinkError(errno.ELOOP, "is a link, and nothing is written or deleted through links")
+
+
+def refuse_shared(path: Path) -> None:
+    """Raises LinkError if the file is a link or has another name: `cp -l` makes copies that are written together."""
+    refuse_link(path)
+    with suppress(FileNotFoundError):
+        if os.stat(path).st_nlink > 1:
+            raise LinkError(errno.EMLINK, "is one file with another (a hard link), and both would be written")
 
 
 def remove(path: Path) -> None:

@@ -14,6 +14,7 @@ from rbm_core.runs.json_input import typed
 from rbm_core.runs.vocabulary import STATES
 
 __all__ = [
+    "COMMAND",
     "CONFIG",
     "EVENT",
     "LIKELIHOOD",
@@ -232,6 +233,17 @@ class Progress(TypedDict, total=False):
 
 
 @with_config(_RULES)
+class Command(TypedDict, total=False):
+    """An entry of "commands" in control.json; control.check says which values a command takes."""
+
+    id: Text
+    time: Time
+    command: Required[Text]
+    value: Any
+    by: Text
+
+
+@with_config(_RULES)
 class Notes(TypedDict, total=False):
     tags: list[Text]
     note: Text
@@ -254,7 +266,7 @@ def _dict_of(shape: Any) -> TypeAdapter[dict[str, Any]]:
 
 
 CONFIG, STATUS, EVENT, LIKELIHOOD = map(_dict_of, (Config, Status, Event, Likelihood))
-PROGRESS, NOTES, META = map(_dict_of, (Progress, Notes, Meta))
+PROGRESS, COMMAND, NOTES, META = map(_dict_of, (Progress, Command, Notes, Meta))
 
 _Recorded: type[BaseModel] = create_model(  # type: ignore[call-overload]
     "_Recorded",

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from rbm_core.runs import inside, json_input, layout
 from rbm_core.runs.files import (
     RunError,
     append_line,
     explain,
+    locked,
     of_run,
     one_line,
     read_bytes,
@@ -106,16 +106,13 @@ class Recorder:
     def append_likelihood(self, row: Mapping[str, Any]) -> None:
         """Appends a row of likelihood.jsonl; any process may, whether the run is being trained or not."""
         path = self.path / "likelihood.jsonl"
+        lock = locked(self.path / "likelihood.lock", timeout=5.0, poll_interval=0.05)
+        if lock is None:
+            raise RunError(f"another process keeps {of_run(path)} locked; try again")
         try:
-            lock = FileLock(self.path / "likelihood.lock").acquire(timeout=5.0)
-        except Timeout:
-            raise RunError(
-                f"another process keeps {path.name} of run {self.path.name!r} locked; try again"
-            ) from None
-        except OSError as error:
-            raise RunError(explain(error, path)) from error
-        with lock:
             append_line(path, {"time": time.time(), **row}, durable=True)
+        finally:
+            lock.release()
 
     def sync_metrics(self) -> None:
         """Forces the rows so far to the disk, so that no saved state is ahead of them after a power

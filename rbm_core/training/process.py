@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rbm_core.runs import control
-from rbm_core.runs.files import RunError, hold_lock, one_line
+from rbm_core.runs.files import RunError, hold_lock, one_line, sentence
 from rbm_core.runs.reader import RunReader
 from rbm_core.runs.recorder import Recorder
 from rbm_core.runs.snapshot import Snapshot
@@ -136,8 +136,7 @@ class _Trainer:
             # Nothing of the bad state is kept: the last snapshot and the last saved state are from before it.
             kept = RunReader(self.path).snapshot_steps()
             last = f" The last good snapshot is step {kept[-1]:,}." if kept else ""
-            seen = str(found)
-            return "diverged", f"{seen[:1].upper()}{seen[1:].rstrip('.')}.{last}"
+            return "diverged", f"{sentence(found)}{last}"
 
     def _update_until_the_end(self, training: "Training") -> tuple[str, str]:
         """Updates until the run ends. After most of them it reads the clock once and compares a few numbers."""
@@ -243,11 +242,16 @@ class _Trainer:
     # Commands and signals
 
     def _commands(self) -> list[dict[str, Any]]:
+        """The commands that came since the last call; why one was dropped becomes the sentence status.message."""
         try:
-            return control.take(self.path)
+            return control.take(self.path, self._complain)
         except RunError as error:  # a damaged control.json is gone now; the next command will be whole
-            self.report.message = str(error)
+            self._complain(str(error))
             return []
+
+    def _complain(self, text: str) -> None:
+        self.report.message = sentence(text)
+        self.report.hasten()
 
     def _obey(self, training: "Training", entry: dict[str, Any]) -> None:
         """Obeys a command; why one cannot be obeyed becomes the sentence status.message."""
@@ -258,13 +262,9 @@ class _Trainer:
             self.stopped_by = "command"
             return
         try:
-            control.check(command, value)
             changed = self._carry_out(training, command, value)
-        except RunError as error:
-            if isinstance(error.__cause__, OSError):
-                raise
-            self.report.message = str(error)
-            return
+        except RunError:
+            raise  # the record cannot be written
         except ValueError as error:
             self.report.message = f"Not done: {one_line(error)}."
             return

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rbm_core.runs import inside
-from rbm_core.runs.files import LOG_FILE, RunError, one_line
+from rbm_core.runs.files import LOG_FILE, RunError, one_line, sentence
 from rbm_core.runs.reader import RunReader
 from rbm_core.runs.recorder import Recorder
 from rbm_core.runs.vocabulary import LIVE_STATES
@@ -108,7 +108,7 @@ def explained(error: Exception, run: Path) -> str:
         return "Not enough memory for this run: choose fewer hidden units, chains or images a batch."
     # Every ValueError class that rbm_core defines carries a sentence for the user.
     if isinstance(error, ValueError) and type(error).__module__.startswith("rbm_core."):
-        return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+        return sentence(text)
     _log_traceback(run)
     return f"The trainer failed with {type(error).__name__}: {text[:300]} (details in {LOG_FILE})."
 

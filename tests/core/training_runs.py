@@ -53,7 +53,7 @@ class FakeTraining:
     cost = 0.0
     bad_from: int | None = None  # the step from which parameters are not finite
     on_update: Callable[["FakeTraining"], None] | None = None
-    size = (16, 4)
+    size = (16, 12)
 
     def __init__(self, config: RunConfig, dataset: Any, *, device: Any = None, initial: Any = None) -> None:
         self.config, self.device = config, torch.device("cpu")
