@@ -21,7 +21,7 @@ from rbm_core.runs.vocabulary import LIVE_STATES
 # of processor time with two threads and 24 ms with one (two busy cores).
 threadpool_limits(limits=1, user_api="blas")
 
-SHIPPED_RUN = store.SHIPPED_RUN
+LANDING_RUN = store.LANDING_RUN
 _SNAPSHOTS_KEPT = 96  # a 784 x 500 snapshot is 1.6 MB as float32
 _MOST_IMAGES = 10_000  # 8 MB: enough to find what excites a unit; all of MNIST's would be 43 MB
 
@@ -149,10 +149,10 @@ def write_notes(name: str, tags: Sequence[str], note: str) -> runs_notes.Notes:
 
 
 def default_run(infos: list[store.RunInfo]) -> str | None:
-    """The newest living run, else the shipped one, else the newest that can be read."""
+    """The newest living run, else the first of the shipped ones, else the newest that can be read."""
     sound = [info for info in infos if not info.error]
     for info in sound:
         if info.state in LIVE_STATES:
             return info.name
     names = [info.name for info in sound]
-    return SHIPPED_RUN if SHIPPED_RUN in names else (names[0] if names else None)
+    return next((name for name in (*store.SHIPPED_RUNS, *names) if name in names), None)

@@ -87,10 +87,10 @@ def kind_of(config: RunConfig) -> tuple[object, ...]:
 
 
 def _runs(root: Path) -> Iterator[_Timed]:
-    """The runs of this store that this machine trained, newest first. The shipped run came from another machine."""
+    """The runs of this store that this machine trained, newest first. The shipped runs came from another."""
     machine = {processor_name()} | gpu_names()
     for info in store.list_runs(root)[:_LOOKED_AT]:
-        if info.error is not None or info.name == store.SHIPPED_RUN or info.step < _FEWEST_UPDATES:
+        if info.error is not None or info.name in store.SHIPPED_RUNS or info.step < _FEWEST_UPDATES:
             continue
         reader = RunReader(info.path)
         try:

@@ -32,16 +32,20 @@ def start(
     preset: str | None = None,
     origin: Mapping[str, Any] | None = None,
     download: bool = False,
+    updates_per_second: float | None = None,
 ) -> str:
     """Makes a run and starts its trainer; returns the run's name at once, before the trainer has written a status.
 
     config: a RunConfig. origin: {"run", "step"}, a snapshot whose parameters it starts from. download: let
-    the trainer fetch the data set. Raises RunError in one sentence if the run cannot be made; the run's status
+    the trainer fetch the data set. updates_per_second: the watch speed that it begins at; None: full
+    speed. Raises RunError in one sentence if the run cannot be made; the run's status
     reports a later error.
     """
     root = store.runs_root()
     name = store.new_name(config, preset, root) if name is None else name
     path = store.create_run(root, name, config, preset=preset, origin=origin)
+    if updates_per_second is not None:
+        control.send(path, "speed", {"updates_per_second": updates_per_second}, by="page")
     _launch(path, download)
     return name
 

@@ -31,8 +31,10 @@ from rbm_core.runs.vocabulary import LIVE_STATES
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 # Windows keeps these names for devices, with any ending.
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
-# This run comes with the packages; a first visit to the app shows it.
-SHIPPED_RUN = "mnist-default"
+# A first visit to the app plays this run: few hidden units, and many snapshots.
+LANDING_RUN = "mnist-timelapse"
+# These runs come with the packages.
+SHIPPED_RUNS = (LANDING_RUN, "mnist-default")
 _CONTENT = ("config.json", "status.json", "metrics.jsonl", "snapshots")
 
 
@@ -218,11 +220,8 @@ def delete_run(root: Path, name: str) -> None:
 
 def _take_away(path: Path, target: Path, done: str) -> None:
     """Renames a run's folder while its lock is held, so that no trainer can begin on it meanwhile."""
-    if path.name == SHIPPED_RUN:
-        raise RunError(
-            f"run {path.name!r} comes with RBM Observatory and cannot be {done}: "
-            "it is what a first visit shows"
-        )
+    if path.name in SHIPPED_RUNS:
+        raise RunError(f"run {path.name!r} comes with RBM Observatory and cannot be {done}")
     try:
         living = RunReader(path).status()["state"] in LIVE_STATES
     except RunError:  # a damaged run can be renamed and deleted like any other

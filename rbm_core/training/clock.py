@@ -5,6 +5,7 @@ import time
 __all__ = ["Clock"]
 
 _SHORTEST_S = 0.2  # s; over a shorter span the speed is not measured
+_STEADY, _CLOSE = 6, 1.5  # so many measures in turn within this factor are a steady speed
 _MEMORY_S = 2.0  # s; the speed is a mean over about this time
 
 
@@ -18,6 +19,7 @@ class Clock:
     def __init__(self) -> None:
         self.rate: float | None = None
         self.limit: float | None = None
+        self._rates: list[float] = []  # the last ones
         self._due = 0.0  # when (by perf_counter) the watch speed allows the next update
         self._rested = 0.0  # s
         self.go_on_from(0.0, 0)
@@ -46,11 +48,17 @@ class Clock:
             return
         share = min(1.0, seconds / _MEMORY_S) if self.rate is not None else 1.0
         self.rate = (1 - share) * (self.rate or 0.0) + share * done / seconds
+        self._rates = [*self._rates, self.rate][-_STEADY:]
         self._mark = (now, step)
 
     def keep_to(self, limit: float | None) -> None:
         """Sets the watch speed from the next update on."""
-        self.limit, self._due, self.rate = limit, 0.0, None
+        self.limit, self._due, self.rate, self._rates = limit, 0.0, None, []
+
+    @property
+    def steady(self) -> bool:
+        """Whether the speed has settled, so that the time left can be said: its last measures lie close together."""
+        return len(self._rates) == _STEADY and max(self._rates) <= _CLOSE * min(self._rates)
 
     def rest(self, longest: float) -> bool:
         """Waits until the watch speed allows the next update, `longest` seconds at most. False: it is due now."""

@@ -79,6 +79,7 @@ class Report:
             "message": message,
             "heartbeat": time.time(),
             "steps_per_s": self._clock.rate or 0.0 if state == "running" else 0.0,
+            "steady": self._clock.steady,
             "updates_per_second": self._clock.limit,
         }
         self._recorder.write_status(self._status, durable=final)

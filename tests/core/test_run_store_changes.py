@@ -79,10 +79,10 @@ def test_a_run_whose_trainer_is_on_its_way_is_not_deleted(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("act", [store.delete_run, lambda root, name: store.rename_run(root, name, "new")])
 def test_the_shipped_run_is_protected_by_one_sentence(tmp_path: Path, act) -> None:
-    finished(tmp_path, store.SHIPPED_RUN)
+    finished(tmp_path, store.LANDING_RUN)
     with pytest.raises(RunError, match="comes with RBM Observatory and cannot be"):
-        act(tmp_path, store.SHIPPED_RUN)
-    assert names(tmp_path) == [store.SHIPPED_RUN]
+        act(tmp_path, store.LANDING_RUN)
+    assert names(tmp_path) == [store.LANDING_RUN]
 
 
 def test_a_damaged_run_can_be_renamed_and_deleted(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_each_update_is_shown_where_the_page_can_follow(
         live = RunReader(path).live()
         if live is not None:
             seen.append((status["step"], live.step))
-        if status["step"] == 6:
+        if status["step"] == 6 and status["state"] == "running":
             control.send(path, "stop")
 
     assert training_process.run(path, look, updates_per_second=20) == "stopped"
@@ -117,6 +117,25 @@ def test_time_of_training_leaves_out_what_the_watch_speed_held_back(monkeypatch:
     now[0] += 60.0
     assert not clock.rest(0.05)
     assert clock.rest(0.05), "after a pause the next update is due at once, but not two"
+
+
+def test_speed_is_steady_once_its_measures_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first second loads and compiles; only after it can the time left be said."""
+    now = [0.0]
+    monkeypatch.setattr(clocks, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    clock = clocks.Clock()
+    clock.start()
+    step, steady = 0, []
+    for rate in [2.0] * 2 + [400.0] * 14:
+        now[0] += 0.5
+        step += int(rate / 2)
+        clock.measure(step)
+        steady.append(clock.steady)
+    assert not any(steady[:8])
+    assert all(steady[-3:])
+    assert clock.rate == pytest.approx(400, rel=0.1)
+    clock.keep_to(10.0)
+    assert not clock.steady, "another speed is to be measured anew"
 
 
 def test_speed_that_is_none_is_refused_before_anything_is_changed(runs_root: Path) -> None:

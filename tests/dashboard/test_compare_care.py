@@ -97,10 +97,10 @@ def test_a_run_in_training_is_not_deleted(two_runs: Path) -> None:
 
 
 def test_the_shipped_run_stays(two_runs: Path) -> None:
-    (two_runs / "one").rename(two_runs / store.SHIPPED_RUN)
+    (two_runs / "one").rename(two_runs / store.LANDING_RUN)
     app = open_page("compare")
-    app.selectbox(key="compare.cared").set_value(store.SHIPPED_RUN).run()
-    field(app, "Delete for good: type the run's name").set_value(store.SHIPPED_RUN)
+    app.selectbox(key="compare.cared").set_value(store.LANDING_RUN).run()
+    field(app, "Delete for good: type the run's name").set_value(store.LANDING_RUN)
     press(app, "Delete this run")
     assert "comes with RBM Observatory" in said(app)
-    assert store.SHIPPED_RUN in names(two_runs)
+    assert store.LANDING_RUN in names(two_runs)

@@ -44,6 +44,7 @@ def test_the_form_starts_what_it_shows(run: Path, started: list[tuple[RunConfig,
     assert not app.exception
     assert (config.dataset, config.n_hidden) == ("bars-and-stripes", 12)
     assert options["preset"] is None, "a changed preset is no longer that preset"
+    assert options["updates_per_second"] == 10, "quick begins slowly enough to watch"
     assert app.query_params["run"] == RUN
 
 

@@ -64,6 +64,79 @@ def test_every_press_is_answered(run: Path) -> None:
     lock.release()
 
 
+def test_watch_speed_is_the_trainers_own_and_can_be_changed(run: Path) -> None:
+    lock = live(run, state="running", steps_per_s=10.0, updates_per_second=10.0)
+    app = open_page(run=RUN)
+    choice = app.get("button_group")[0]
+    assert choice.value == "10/s"
+    choice.set_value("full speed").run()
+    (command,) = control.take(run)
+    assert (command["command"], command["value"]) == ("speed", {"updates_per_second": None})
+    assert app.get("button_group")[0].value == "full speed", "shown at once, before the trainer has answered"
+    live(run, state="running", steps_per_s=400.0, updates_per_second=None)
+    assert app.run().get("button_group")[0].value == "full speed"
+    lock.release()
+    assert not open_page(run=RUN).get("button_group"), "nobody is there to obey"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("learning_rate", -1.0, "Learning rate must be greater than 0, got -1.0."),
+        ("learning_rate", 1e9, "Learning rate must be at most 100"),
+        ("momentum", 1.0, "Momentum must be less than 1"),
+        ("weight_decay", -0.1, "Weight decay (L2) must be at least 0"),
+        ("k", 0.0, "Gibbs sweeps per update (k) must be at least 1"),
+        ("k", 2.5e7, "Gibbs sweeps per update (k) must be at most 10000"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_in_the_form(
+    run: Path, name: str, value: float, said: str
+) -> None:
+    lock = live(run, state="paused")
+    app = open_page(run=RUN)
+    app.session_state["train.change"] = True
+    app.run()
+    app.selectbox(key="train.change_what").set_value(name).run()
+    app.number_input(key=f"train.change_{name}").set_value(value).run()
+    assert not app.exception
+    assert said in text(app).replace("\\", "")
+    assert app.button(key="train.change_do").disabled
+    assert "set to" not in text(app)
+    lock.release()
+
+
+def test_what_the_trainer_refuses_is_said_in_the_form_that_asked(run: Path) -> None:
+    lock = live(run, state="running", steps_per_s=100.0)
+    app = open_page(run=RUN)
+    app.session_state["train.change"] = True
+    app.run()
+    app.selectbox(key="train.change_what").set_value("momentum").run()
+    app.number_input(key="train.change_momentum").set_value(0.7).run()
+    app.button(key="train.change_do").click().run()
+    assert "Passed on" in text(app)
+    live(run, state="running", steps_per_s=100.0, message="Not done: momentum is too much today.")
+    app.run()
+    assert "Passed on" not in text(app)
+    assert ":red[Not done: momentum is too much today.]" in text(app).replace("\\", "")
+    lock.release()
+
+
+def test_a_failed_run_shows_its_sentence_once(run: Path) -> None:
+    live(run, state="failed", n_steps=0, step=0, message="The data are gone.").release()
+    app = open_page(run=RUN)
+    said = [one.value for one in (*app.warning, *app.error, *app.markdown, *app.caption)]
+    assert sum("The data are gone" in one.replace("\\", "") for one in said) == 1
+
+
+def test_time_left_waits_until_the_speed_is_steady(run: Path) -> None:
+    lock = live(run, state="running", steps_per_s=100.0, steady=False)
+    assert " left" not in text(open_page(run=RUN))
+    live(run, state="running", steps_per_s=2.0, steady=True, updates_per_second=2.0)
+    assert " left" in text(open_page(run=RUN)), "a watched run is slow, and not stalled"
+    lock.release()
+
+
 def test_a_command_nobody_can_obey_costs_one_sentence(run: Path) -> None:
     lock = live(run, state="running", steps_per_s=100.0)
     app = open_page(run=RUN)
@@ -128,7 +201,7 @@ def test_a_change_starts_from_the_setting_in_force_and_says_when_it_is_made(run:
 
 
 def test_time_left_is_told_only_where_the_speed_is_known(run: Path) -> None:
-    going = {"state": "running", "step": 1000, "n_steps": 3000, "seconds": 10.0}
+    going = {"state": "running", "step": 1000, "n_steps": 3000, "seconds": 10.0, "steady": True}
     lock = live(run, **going, steps_per_s=100.0)
     assert "100 steps/s · 20\xa0s left" in text(open_page(run=RUN))
     live(run, **going, steps_per_s=0.1)

@@ -23,7 +23,9 @@ def test_every_picture_belongs_to_the_moment_the_link_names(run: Path) -> None:
     app = open_page(run=RUN, step=str(step))
     assert not app.exception
     assert f"step **{step:,}**" in text(app)
-    assert "Watch a restricted Boltzmann machine learn" in text(app), "the page does not say what it is"
+    assert "A restricted Boltzmann machine (RBM) learns strokes" in text(app), (
+        "the page does not say what it is"
+    )
     _, arrays = fed(app, "filters")
     assert np.allclose(arrays["facts"][:, 1], snapshot.hbias)
     assert fed(app, "particles")[1]["bits"].shape == snapshot.particles_v[:100].shape

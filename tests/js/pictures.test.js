@@ -17,6 +17,29 @@ test("filters fill the width with whole device pixels, and are never smaller tha
   }
 });
 
+test("tiles that are to be in sight fit the height, down to a third of their own pixels", () => {
+  for (const [n, width, sight] of [
+    [100, 446, 440],
+    [144, 446, 440],
+    [200, 446, 440],
+    [500, 446, 440],
+    [1000, 446, 440],
+    [500, 290, 200],
+    [100, 760, 720],
+  ]) {
+    const grid = filterGrid(n, [28, 28], width, 1, sight);
+    assert.ok(grid.rows * grid.columns >= n);
+    assert.ok(grid.columns * (grid.size + 2) <= width + 2, `${n} filters in ${width} px`);
+    assert.ok(
+      grid.rows * (grid.size + 2) <= sight,
+      `${n} filters are ${grid.rows * (grid.size + 2)} px high`,
+    );
+  }
+  assert.equal(filterGrid(100, [28, 28], 446, 1, 440).columns, 10);
+  const square = squareGrid(100, [28, 28], 446, 1, 440);
+  assert.deepEqual([square.columns, square.size], [10, 42]);
+});
+
 test("particles make a square", () => {
   assert.deepEqual(
     [100, 36, 7].map((n) => squareGrid(n, [28, 28], 300, 1).columns),

@@ -72,10 +72,25 @@ export class Controls {
       },
     );
     const contrast = el("label", {}, "contrast", gain);
+    const panel = el("div", { class: "row panel" }, sort, grey, contrast);
     if (bases) {
       this.basePicker = base;
-      this.box.append(base, sort, grey, contrast, hold);
-    } else this.box.append(sort, grey, contrast);
+      panel.replaceChildren(base, sort, grey, contrast, hold);
+    }
+    this.box.append(this.unfolder(panel), panel);
+  }
+  /**
+   * The button that opens the panel where there is no room for it beside the title.
+   * @param {HTMLElement} panel
+   */
+  unfolder(panel) {
+    const words = "Order, colours, contrast and scale of the filters";
+    const button = el("button", { class: "unfold", "aria-expanded": "false", title: words }, "view");
+    button.onclick = () => {
+      const open = panel.classList.toggle("open");
+      button.setAttribute("aria-expanded", String(open));
+    };
+    return button;
   }
   furnishParticles() {
     const words = "Show the drawn pixels v instead of their probabilities p(v|h)";

@@ -1,6 +1,6 @@
 // A mosaic of small images on one common scale: filters of hidden units, or fantasy particles.
 
-import { newCanvas, pixelRatio, putPixels, sharpen, spotOf } from "../lib/canvas.js";
+import { newCanvas, pixelRatio, putPixels, sharpen, spotOf, textScale } from "../lib/canvas.js";
 import { colourTable } from "../lib/colour.js";
 import { el } from "../lib/dom.js";
 import { pretty } from "../lib/numbers.js";
@@ -12,6 +12,9 @@ import { onResize, show, View } from "../lib/view.js";
 import { Card } from "./card.js";
 import { Controls } from "./controls.js";
 import { filterGrid, GAP, sheet, signedTable, squareGrid } from "./tiles.js";
+
+const LOWEST = 200; // css pixels of height that tiles have in the lowest window
+const NARROW = 640; // css pixels of width: below, the controls of the filters are folded away
 
 /**
  * @typedef {object} Header
@@ -39,6 +42,7 @@ import { filterGrid, GAP, sheet, signedTable, squareGrid } from "./tiles.js";
  * @property {boolean} [opens] a click says open = the tile's unit, instead of showing a card
  * @property {number | null} [chosen] the tile framed then
  * @property {boolean} [inspect] the card has a button that says open
+ * @property {number} [leaves] css pixels that the tiles leave below them in a window that is not scrolled
  */
 /**
  * tiles: (n, h · w), 127 = range where filters, 255 = 1 where particles; bits: (n, h · w) drawn pixels; facts: (n, k);
@@ -68,6 +72,9 @@ export class Mosaic extends View {
   over = null;
   /** @type {number | null} the tile chosen */
   chosen = null;
+  /** @type {number | undefined} see `sightIn` */
+  sight;
+  measured = "";
   /** @type {string | null} what the sheet was painted for */
   painted = null;
 
@@ -89,10 +96,12 @@ export class Mosaic extends View {
     );
     this.off = newCanvas();
     this.observer = onResize(this, root);
+    this.stop = new AbortController();
     this.listen();
   }
   close() {
     this.observer.disconnect();
+    this.stop.abort();
   }
 
   /** @param {{ header: Header, arrays: Arrays }} blob */
@@ -128,6 +137,24 @@ export class Mosaic extends View {
     return this.h.order ? this.h.order.indexOf(this.chosen) : this.chosen;
   }
 
+  /**
+   * The css pixels of height in which the tiles are to be in sight; undefined where they may reach below the window.
+   * Measured when the window or the width changes, and not when a line above comes or goes: the tiles keep their size.
+   * @param {number} width
+   */
+  sightIn(width) {
+    const { leaves } = this.h;
+    const window = `${width} ${innerWidth} ${innerHeight}`;
+    if (leaves === undefined || window === this.measured) return this.sight;
+    this.measured = window;
+    const host = /** @type {ShadowRoot} */ (this.root.getRootNode()).host;
+    const scrolled = host.closest("[data-testid=stMain]")?.scrollTop ?? 0;
+    const top = this.canvas.getBoundingClientRect().top + scrolled;
+    const room = innerHeight - top - leaves * textScale();
+    this.sight = top < innerHeight ? Math.max(LOWEST, Math.floor(room)) : undefined;
+    return this.sight;
+  }
+
   // Drawing
 
   repaint() {
@@ -145,7 +172,7 @@ export class Mosaic extends View {
   paint(width) {
     const { kind, shape, range } = this.h;
     const filters = kind === "filters";
-    this.grid = (filters ? filterGrid : squareGrid)(this.n, shape, width, pixelRatio());
+    this.grid = (filters ? filterGrid : squareGrid)(this.n, shape, width, pixelRatio(), this.sight);
     this.shades = filters ? signedTable(this.colours(), range, this.range) : this.colours();
     const order = this.h.order ?? Array.from({ length: this.n }, (_, k) => k);
     const { pixels, width: w, height: h } = sheet(this.source(), order, shape, this.grid, this.shades);
@@ -157,7 +184,8 @@ export class Mosaic extends View {
   draw() {
     const width = Math.floor(this.root.clientWidth);
     if (!this.h || !width) return;
-    const key = `${width} ${this.dark} ${pixelRatio()}`;
+    const key = `${width} ${this.sightIn(width)} ${this.dark} ${pixelRatio()}`;
+    this.root.classList.toggle("narrow", width < NARROW * textScale());
     if (this.painted !== key) {
       this.paint(width);
       this.painted = key;
@@ -252,6 +280,7 @@ export class Mosaic extends View {
   // Pointer and keys
 
   listen() {
+    window.addEventListener("resize", () => this.draw(), { signal: this.stop.signal });
     this.canvas.addEventListener("pointermove", (event) => this.hover(event));
     this.canvas.addEventListener("pointerleave", () => {
       this.over = null;

@@ -4,6 +4,7 @@ export const GAP = 2; // css pixels between tiles, in the colour of lines: tiles
 const HIGHEST = 520; // css pixels that filters may take
 const WIDEST = 560; // css pixels that particles may take
 const LARGEST = 96; // css pixels a tile
+const SMALLEST = 0.3; // device pixels a tile's pixel, where all tiles are to stay in sight
 
 /** @typedef {{ columns: number, rows: number, size: number }} Grid size: a tile's width in css pixels */
 
@@ -14,15 +15,24 @@ const LARGEST = 96; // css pixels a tile
  * @param {[number, number]} shape rows and columns of a tile
  * @param {number} width css pixels
  * @param {number} ratio device pixels a css pixel
+ * @param {number} [sight] css pixels of height in which they are to be in sight, if below their own pixels
  * @returns {Grid}
  */
-export function filterGrid(n, [th, tw], width, ratio) {
-  for (let grain = Math.max(1, Math.floor((LARGEST * ratio) / tw)); ; grain -= grain > 3 ? 1 : 0.25) {
+export function filterGrid(n, [th, tw], width, ratio, sight) {
+  const highest = sight ?? HIGHEST;
+  const smallest = sight === undefined ? 1 : SMALLEST;
+  for (let grain = Math.max(1, Math.floor((LARGEST * ratio) / tw)); ; grain -= stride(grain)) {
     const size = (grain * tw) / ratio;
     const columns = Math.max(1, Math.min(n, Math.floor((width + GAP) / (size + GAP))));
     const rows = Math.ceil(n / columns);
-    if (grain <= 1 || rows * ((size * th) / tw + GAP) <= HIGHEST) return { columns, rows, size };
+    if (grain <= smallest || rows * ((size * th) / tw + GAP) <= highest) return { columns, rows, size };
   }
+}
+
+/** @param {number} grain */
+function stride(grain) {
+  if (grain > 3) return 1;
+  return grain > 1 ? 0.25 : 0.02;
 }
 
 /**
@@ -31,11 +41,12 @@ export function filterGrid(n, [th, tw], width, ratio) {
  * @param {[number, number]} shape rows and columns of a tile
  * @param {number} width css pixels
  * @param {number} ratio device pixels a css pixel
+ * @param {number} [sight] css pixels of height in which they are to be in sight
  * @returns {Grid}
  */
-export function squareGrid(n, [, tw], width, ratio) {
+export function squareGrid(n, [, tw], width, ratio, sight) {
   const columns = Math.ceil(Math.sqrt(n));
-  const room = Math.min(width, WIDEST) / columns - GAP;
+  const room = Math.min(width + GAP, sight ?? WIDEST) / columns - GAP;
   const grain = Math.floor((4 * room * ratio) / tw) / 4;
   const size = grain >= 1 ? Math.min((grain * tw) / ratio, LARGEST) : room;
   return { columns, rows: Math.ceil(n / columns), size };

@@ -21,6 +21,7 @@ import { Saving } from "./saving.js";
  * @property {boolean} moving training goes on
  * @property {RunEvent[]} events
  * @property {string | null} answers the nonce of the newest wish answered
+ * @property {boolean} plays the timelapse is to play by itself, once in a browser tab
  * @property {string[]} heard the names of the last presses of the page's buttons that reached the app
  * @property {import("./saving.js").Progress | undefined} export
  */
@@ -38,6 +39,9 @@ const BAR = 18; // the bar's height on the canvas
 const WORDS = 42; // the baseline of the words beneath it
 const NARROW = 620; // units: below, the slider has a line of its own
 const LOST_AFTER = 15000; // ms after which a wish that nobody answered is given up
+const LANDED = "rbm-landed"; // set in the tab's session once the timelapse has played by itself
+const LANDING = 10000; // ms that it takes then
+const LINGER = 1.5; // the first frame stays so many times as long as the mean one: most happens at the start
 
 /**
  * The slider: the moment shown, the one wished for, and playing. Presses of the page's buttons and the saving of an
@@ -56,6 +60,8 @@ class Timeline extends View {
   sent = 0;
   lost = 0;
   playing = false;
+  landing = false; // it plays by itself
+  landed = false;
   rate = 8;
   timer = 0;
   width = 0;
@@ -122,6 +128,7 @@ class Timeline extends View {
     }
     this.wanted = null;
     if (this.playing) this.schedule();
+    this.land();
   }
 
   // Which moment is shown, and wishing for another
@@ -160,7 +167,7 @@ class Timeline extends View {
    */
   go(step, keepPlaying = false) {
     if (!this.h?.steps.length) return;
-    if (!keepPlaying) this.playing = false;
+    if (!keepPlaying) this.playing = this.landing = false;
     this.send(step);
     const detail = { step: step === "live" ? this.h.newest : step };
     window.dispatchEvent(new CustomEvent("rbm-moment", { detail }));
@@ -192,8 +199,25 @@ class Timeline extends View {
 
   // Playing
 
+  /** Plays by itself on the first visit of a tab, unless the reader asked the system for less motion. */
+  land() {
+    if (this.landed) return;
+    this.landed = true;
+    if (!this.h.plays || this.h.steps.length < 2 || sessionStorage.getItem(LANDED)) return;
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    sessionStorage.setItem(LANDED, "1");
+    this.landing = true;
+    this.toggle();
+  }
+  /** ms that the frame on show stays. While it plays by itself it starts slowly and becomes faster evenly. */
+  get pause() {
+    if (!this.landing) return 1000 / this.rate;
+    const n = this.h.steps.length;
+    return (LANDING / n) * (LINGER - (2 * (LINGER - 1) * this.index()) / (n - 1));
+  }
   toggle() {
     this.playing = !this.playing;
+    this.landing &&= this.playing;
     clearTimeout(this.timer);
     if (this.playing) {
       const { steps } = this.h;
@@ -204,7 +228,7 @@ class Timeline extends View {
   }
   schedule() {
     clearTimeout(this.timer);
-    const wait = 1000 / this.rate - (performance.now() - this.sent);
+    const wait = this.pause - (performance.now() - this.sent);
     this.timer = setTimeout(() => this.advance(), Math.max(0, wait));
   }
   advance() {

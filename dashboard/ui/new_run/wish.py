@@ -15,6 +15,9 @@ from rbm_core.runs import RunError
 LIKE = "as this run"
 """The preset that is the run on the page."""
 
+WATCHED_FIRST = 10.0
+"""Updates a second at which `quick` begins: strokes appear within a minute, while one watches."""
+
 AtStep = Callable[[], int | str]
 """Where the page's time slider stands: a step, or "live"."""
 
@@ -60,6 +63,7 @@ class Wish:
             preset=None if self.changed else self.preset,
             origin=origin,
             download=not datasets.available(config.dataset),
+            updates_per_second=WATCHED_FIRST if self.preset == "quick" and origin is None else None,
         )
 
 

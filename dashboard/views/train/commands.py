@@ -49,9 +49,11 @@ def send(name: str, command: str, value: Any) -> None:
     """Passes the command on; a command that cannot be obeyed costs a sentence on the page."""
     watched = state.watched()
     try:
-        step = data.reader(name).status()["step"]
+        before = data.reader(name).status()
         if command == "restart":
             trainers.resume(name)
+            if limit := before.get("updates_per_second"):
+                trainers.send(name, "speed", {"updates_per_second": limit})
         else:
             trainers.send(name, command, value)
     except ValueError as error:
@@ -64,7 +66,9 @@ def send(name: str, command: str, value: Any) -> None:
         watched.underway = state.Underway(command, time.monotonic())
         _wait(name, lambda status: status["state"] == UNDERWAY[command][0])
     elif command == "step":
-        _wait(name, lambda status: status["step"] > step)
+        _wait(name, lambda status: status["step"] > before["step"])
+    elif command == "speed":
+        _wait(name, lambda status: status.get("updates_per_second") == value["updates_per_second"])
 
 
 def _wait(name: str, done: Callable[[dict[str, Any]], bool]) -> None:
@@ -97,6 +101,16 @@ def complain(error: object) -> None:
 
 
 def show_complaint() -> None:
+    if said := _complaint():
+        st.error(said)
+
+
+def _complaint() -> str:
     complaint = state.watched().complaint
-    if complaint is not None and time.monotonic() - complaint.since < COMPLAINT_FOR_S:
-        st.error(complaint.sentence)
+    fresh = complaint is not None and time.monotonic() - complaint.since < COMPLAINT_FOR_S
+    return complaint.sentence if complaint is not None and fresh else ""
+
+
+def refusal(status: dict[str, Any]) -> str:
+    """Why the last command was not obeyed, by the page or by the trainer; "" where nothing was refused."""
+    return _complaint() or (sentence(status["message"]) if status["message"] else "")

@@ -17,6 +17,8 @@ from rbm_core.runs import SnapshotError
 
 FILTERS, PARTICLES = "train.filters", "train.particles"
 ACTIVITY, HISTOGRAMS = "train.activity", "train.histograms"
+# CSS pixels that the tiles leave below them, for their notes and the time slider: all of it is in sight unscrolled.
+LEAVES = 130
 MOST_BASES = 12  # the most moments offered for comparison, so that the list stays short
 
 
@@ -56,6 +58,7 @@ def filters(run: Run, steps: list[int], shown: Moment, order: state.Order) -> No
             "bases": _evenly(steps, MOST_BASES),
             "base": chosen if base is not None else "0",
             "inspect": True,
+            "leaves": LEAVES,
             "of": source(run, shown),
         }
         return pack(header, arrays)
@@ -103,7 +106,8 @@ def particles(run: Run, shown: Moment) -> None:
 
     def build() -> bytes:
         header, arrays = pictures.particles(shown.snapshot, shape, probe=run.probe)
-        return pack({**header, "version": version, "of": source(run, shown)}, arrays)
+        more = {"version": version, "leaves": LEAVES, "of": source(run, shown)}
+        return pack(header | more, arrays)
 
     components.feed(mosaic.mount, PARTICLES, version, build)
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard.ui import new_run, pages
 from dashboard.ui.texts import plain, sentence, unbroken_duration
-from dashboard.views.train import commands, settings
+from dashboard.views.train import commands, settings, speed
 from dashboard.views.train.moment import Moment
 from dashboard.views.train.recorded import Run
 
@@ -73,6 +73,8 @@ def controls(run: Run, disabled: bool) -> None:
             "Stop", "stop", icon="stop", help="End the run here and save its state; it can be resumed later."
         )
         settings.change(run)
+    if run.alive:
+        speed.choose(run)
     if run_state == "paused":
         epoch = max(1, int(run.status["steps_per_epoch"] or 1))
         button("1 step", "step", {"n": 1}, help="Make one parameter update, then hold again.")
@@ -105,6 +107,8 @@ def progress_words(status: dict[str, Any], shown: Moment | None) -> str:
     A trainer writes its status once a second and its pictures twice, so the step shown may be the newer of the two.
     """
     if not status["n_steps"]:
+        if status["state"] != "starting":
+            return "no update yet"
         return sentence(status["message"] or "The trainer is waking up")
     step, epoch = int(status["step"]), status["epoch"]
     if shown is not None and shown.step > step:
@@ -116,7 +120,8 @@ def progress_words(status: dict[str, Any], shown: Moment | None) -> str:
     if pace >= 0.5:
         words.append(f"{pace:,.0f} steps/s")
         # Below a quarter of the run's mean pace the processor is busy with something else for an unknown time.
-        if pace * status["seconds"] >= step / 4:
+        held = status.get("updates_per_second") is not None
+        if status.get("steady", True) and (held or pace * status["seconds"] >= step / 4):
             words.append(f"{unbroken_duration((status['n_steps'] - step) / pace)} left")
     elif step:
         words.append(f"trained {unbroken_duration(status['seconds'])}")

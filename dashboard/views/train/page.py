@@ -11,8 +11,13 @@ from dashboard.ui import link, new_run, pages, run_choice, styles
 from dashboard.ui.about import about
 from dashboard.ui.texts import sentence
 from dashboard.views.train import curves, figures, header, health, moment, recorded, slider, state
+from dashboard.views.train.state import Order
 from rbm_core.runs import RunError
 
+PURPOSE = (
+    "A restricted Boltzmann machine (RBM) learns strokes, its **filters**, until what it makes of them by itself, "
+    "its **fantasies**, looks like the data: watch both take shape as the slider runs."
+)
 LIVE_PERIOD_S = 0.5
 REST_PERIOD_S = 2.0
 
@@ -28,10 +33,7 @@ def main() -> None:
     if state.watched().run != name or link.gone_back():
         state.page().watched = state.Watched(name, step=link.field("step"), sort=link.field("sort"))
     with st.container(horizontal=True, vertical_alignment="center", key="train.purpose"):
-        st.caption(
-            "Watch a restricted Boltzmann machine learn: the slider goes to any saved moment.",
-            width="content",
-        )
+        st.caption(PURPOSE)
         newcomers()
     watched = state.watched()
     watched.curves_sent = None  # the chart is mounted anew and has no rows yet
@@ -75,35 +77,44 @@ def watch(name: str) -> None:
     ):
         st.markdown(header.progress_words(run.status, shown), width="content")
         slider.caption(shown)
-    slider.draw(run, steps, shown)
     if shown is not None and shown.note:
         st.warning(shown.note)
+    order = None if shown is None else figures.kept_order(run, steps, shown)
+    draw_first_screen(run, steps, shown, order)
+    slider.draw(run, steps, shown)
     health.draw(run)
-    draw_pictures(run, steps, shown)
+    draw_below(run, shown, order)
 
 
-def draw_pictures(run: recorded.Run, steps: list[int], shown: moment.Moment | None) -> None:
+def draw_first_screen(
+    run: recorded.Run, steps: list[int], shown: moment.Moment | None, order: Order | None
+) -> None:
+    """What one comes for, side by side: the filters, and what the model makes of them."""
+    left, right = st.container(key="train.first").columns(2, gap="medium")
+    if shown is None or order is None:
+        with left:
+            st.caption("The first pictures appear as soon as the trainer has written its first state.")
+        return
+    with left:
+        figures.filters(run, steps, shown, order)
+    with right:
+        figures.particles(run, shown)
+
+
+def draw_below(run: recorded.Run, shown: moment.Moment | None, order: Order | None) -> None:
     left, right = st.container(key="stack-now").columns([5, 3], gap="medium")
     with left:
         curves.draw(run, shown)
         about("these curves", **curve_rows.ABOUT[link.field("curves")])
-    if shown is None:
-        with right:
-            st.caption("The first pictures appear as soon as the trainer has written its first state.")
+    if shown is None or order is None:
         return
     with right:
-        figures.particles(run, shown)
+        about("the filters", **pictures.ABOUT["filters"])
         about("the fantasies", **pictures.ABOUT["particles"])
-    order = figures.kept_order(run, steps, shown)
-    figures.filters(run, steps, shown, order)
-    about("the filters", **pictures.ABOUT["filters"])
-    left, right = st.container(key="stack-inside").columns(2, gap="medium")
-    with left:
         figures.activity(run, shown, order)
         about("the hidden units", **pictures.ABOUT["activity"])
-    with right:
-        figures.histograms(run, shown)
-        about("the histograms", **pictures.ABOUT["histograms"])
+    figures.histograms(run, shown)
+    about("the histograms", **pictures.ABOUT["histograms"])
 
 
 def inspect(name: str) -> None:

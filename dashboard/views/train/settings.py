@@ -4,6 +4,7 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.ui import new_run
 from dashboard.ui.texts import plain
 from dashboard.views.train import commands, state
 from dashboard.views.train.recorded import Run
@@ -37,17 +38,31 @@ def _form(run: Run, change: state.Change) -> None:
     now = next((one["value"] for one in reversed(made) if one["name"] == what), run.settings.get(what))
     begun = change.begun.setdefault(what, float(now or 0))
     new = st.number_input("New value", value=begun, format="%g", key=f"{OPEN}_{what}")
+    wish = {"name": what, "value": int(new) if what == "k" else new}
+    found = new_run.wrong({**run.settings, what: wish["value"]})
+    wrong = found[1] if found is not None and found[0] == what else None
     schedule = run.settings.get("lr_schedule")
-    if what == "learning_rate" and schedule != "constant" and now:
+    if what == "learning_rate" and schedule != "constant" and now and wrong is None:
         st.caption(
             f"The run's {plain(schedule)} schedule scales it down as training goes on: set to "
             f"{new:g}, it is {new * run.status['learning_rate'] / now:.3g} at this step."
         )
-    wish = {"name": what, "value": int(new) if what == "k" else new}
-    st.button("Set it", key="train.change_do", on_click=_set, args=(run.name, wish, len(made)))
-    if change.sent is not None and len(made) > change.sent:
+    if wrong is not None:
+        st.caption(f":red[{plain(wrong)}]")
+    st.button(
+        "Set it",
+        key="train.change_do",
+        disabled=wrong is not None,
+        on_click=_set,
+        args=(run.name, wish, len(made)),
+    )
+    if change.sent is None:
+        return
+    if len(made) > change.sent:
         st.markdown(f":green[✓ {plain(what.replace('_', ' '))} is set to {made[-1]['value']:g}.]")
-    elif change.sent is not None:
+    elif refusal := commands.refusal(run.status):
+        st.markdown(f":red[{plain(refusal)}]")
+    else:
         st.caption("Passed on: the trainer takes it before its next update.")
 
 

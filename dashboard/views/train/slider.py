@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard import data
 from dashboard.components import timeline
 from dashboard.components.blob import pack
 from dashboard.figures import curves as curve_rows
@@ -36,6 +37,7 @@ def draw(run: Run, steps: list[int], shown: Moment | None) -> None:
         "heard": state.page().presses,
         # Streamlit does not pass on a payload that equals the last one; the view takes silence for a busy app.
         "beat": time.monotonic(),
+        "plays": run.name == data.LANDING_RUN and watched.step == "live" and not run.alive,
     }
     about_export, arrays = export.payload()
     timeline.mount(

@@ -23,6 +23,14 @@ class Underway:
 
 
 @dataclass(frozen=True)
+class Speed:
+    """A watch speed asked for at `since` (time.monotonic()): updates a second, or None for full speed."""
+
+    limit: float | None
+    since: float
+
+
+@dataclass(frozen=True)
 class Complaint:
     """A sentence about something that could not be done, to be shown for some seconds from `since` on."""
 
@@ -82,6 +90,7 @@ class Watched:
     examination: Examination | None = None
 
     underway: Underway | None = None
+    speed: Speed | None = None
     complaint: Complaint | None = None
     change: Change | None = None
 

@@ -1,0 +1,39 @@
+"""The watch speed: how many updates a second the trainer makes while someone watches, chosen while it trains."""
+
+import time
+
+import streamlit as st
+
+from dashboard.views.train import commands, state
+from dashboard.views.train.recorded import Run
+
+KEY = "train.speed"
+FULL = "full speed"
+SPEEDS = {"1/s": 1.0, "10/s": 10.0, "100/s": 100.0, FULL: None}
+ASKED_FOR_S = 3.0  # a choice is shown so long before the trainer's own word counts again
+
+
+def choose(run: Run) -> None:
+    """The speeds, with the one that the trainer keeps to marked."""
+    asked, limit = state.watched().speed, run.status.get("updates_per_second")
+    if asked is not None and (asked.limit == limit or time.monotonic() - asked.since > ASKED_FOR_S):
+        asked = state.watched().speed = None
+    shown = limit if asked is None else asked.limit
+    st.session_state[KEY] = next((word for word, speed in SPEEDS.items() if speed == shown), None)
+    st.segmented_control(
+        "Updates a second",
+        list(SPEEDS),
+        key=KEY,
+        label_visibility="collapsed",
+        on_change=_chosen,
+        args=(run.name,),
+        help="Updates a second: slow enough to watch, or as fast as this machine can. The run's numbers stay the same.",
+    )
+
+
+def _chosen(name: str) -> None:
+    word = st.session_state[KEY]
+    if word is None:  # the chosen speed was pressed again
+        return
+    state.watched().speed = state.Speed(SPEEDS[word], time.monotonic())
+    commands.send(name, "speed", {"updates_per_second": SPEEDS[word]})
