@@ -14,14 +14,15 @@ import sys
 import tempfile
 import urllib.request
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import Image, ImageOps
+
+from rbm_core import picture_files
 
 Progress = Callable[[str, int, int], None]
 """Called while downloading: (file name, bytes so far, bytes in all or 0 where the server does not say)."""
@@ -48,7 +49,7 @@ _RAW_FILES = (
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 )
-_IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
+_Found = TypeVar("_Found")
 _LARGEST_OWN_SIZE = 64 * 64  # pixels; images of a common size beyond this are resized like any others
 _SMALLEST_SPLIT = 20  # images; fewer are too few to set any aside
 _TIMEOUT = 20.0  # seconds without an answer
@@ -375,7 +376,7 @@ def _image_files(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in [*folder.glob("*"), *folder.glob("*/*")]
-        if path.suffix.lower() in _IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+        if path.suffix.lower() in picture_files.SUFFIXES and not path.name.startswith(".") and path.is_file()
     )
 
 
@@ -387,8 +388,10 @@ def _read_folder(name: str) -> _Cases:
     folder = _existing_folder(name)
     files = _image_files(folder)
     if not files:
-        raise DatasetError(f"no images in {folder}: it needs files that end in {', '.join(_IMAGE_SUFFIXES)}")
-    sizes = {_size(path) for path in files}
+        raise DatasetError(
+            f"no images in {folder}: it needs files that end in {', '.join(picture_files.SUFFIXES)}"
+        )
+    sizes = {_picture(picture_files.size, path) for path in files}
     common = sizes.pop() if len(sizes) == 1 else None
     size = common if common and common[0] * common[1] <= _LARGEST_OWN_SIZE else (28, 28)
     images = np.stack([_read_grey(path, size) for path in files])
@@ -398,37 +401,14 @@ def _read_folder(name: str) -> _Cases:
     return _Cases(images, np.array([classes.index(path.parent) for path in files], dtype=np.int64))
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    try:
-        with Image.open(path) as image:
-            yield image
-    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error and others
-        raise DatasetError(f"cannot read the image {path}: {error}; mend or remove it") from error
-
-
-def _size(path: Path) -> tuple[int, int]:
-    """(width, height) as shown: a camera may store an upright photograph turned by 90°, with a note of it."""
-    with _opened(path) as image:
-        turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
-        return (image.height, image.width) if turned else image.size
-
-
 def _read_grey(path: Path, size: tuple[int, int]) -> np.ndarray:
-    """(height, width) uint8 in this size. Transparent images are laid on white, as viewers show them."""
-    with _opened(path) as stored:
-        image: Image.Image = ImageOps.exif_transpose(stored)
-    if image.mode.startswith(("I", "F")):
-        image = _eight_bit(path, np.asarray(image, dtype=np.float64), 1.0 if image.mode == "F" else 65535.0)
-    if image.has_transparency_data:
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
-    return np.asarray(ImageOps.fit(image.convert("L"), size))
+    """(height, width) uint8 in this size, cut rather than squeezed."""
+    image = Image.fromarray(_picture(picture_files.grey, path))
+    return np.asarray(ImageOps.fit(image, size))
 
 
-def _eight_bit(path: Path, pixels: np.ndarray, top: float) -> Image.Image:
-    low, high = float(pixels.min()), float(pixels.max())
-    if not (low >= 0 and high <= top):
-        raise DatasetError(
-            f"pixels of {path} must be finite and in [0, {top:g}], got {low:g} to {high:g}: scale them first"
-        )
-    return Image.fromarray(np.round(pixels * (255 / top)).astype(np.uint8))
+def _picture(read: Callable[[Path], _Found], path: Path) -> _Found:
+    try:
+        return read(path)
+    except picture_files.PictureError as error:
+        raise DatasetError(f"cannot read the image {path}: {error}; mend or remove it") from error

@@ -86,7 +86,7 @@ def test_pixels_that_are_not_finite_or_out_of_range_are_refused(tmp_path: Path, 
     pixels = np.full((4, 4), 0.5, np.float32)
     pixels[1, 2] = value
     path = save(tmp_path, "float.tif", Image.fromarray(pixels))
-    with pytest.raises(DatasetError, match=f"pixels of {path} must be finite and in"):
+    with pytest.raises(DatasetError, match=f"{path}: its pixels must be finite and in"):
         load(str(tmp_path))
 
 

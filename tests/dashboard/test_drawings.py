@@ -42,7 +42,7 @@ def test_uploads_that_are_no_picture_cost_one_sentence() -> None:
         return file.getvalue()
 
     for content, words in (
-        (b"not an image", "not an image"),
+        (b"not an image", "cannot be read as a picture"),
         (png(Image.new("1", (20_000, 20_000))), "pixels"),
         (png(Image.new("L", (7_000, 7_000))), "pixels"),
         (png(Image.new("L", (50, 50), 200)), "all of one shade"),
