@@ -209,3 +209,19 @@ def test_every_picture_tells_its_formula_and_source_and_can_be_taken_away(two_ru
     newest = moments.snapshot_up_to(steps, int(app.select_slider[0].value))
     assert header["of"] == {"run": "one", "step": newest, "seed": 0}
     assert all(config["toImageButtonOptions"]["filename"] and alt for _, config, alt in charts(app))
+
+
+def test_a_run_without_a_row_and_one_whose_setting_was_changed_stand_in_the_table(two_runs: Path) -> None:
+    (two_runs / "one" / "metrics.jsonl").write_text("")
+    changed = {"time": 1.0, "step": 3, "command": "set", "value": {"name": "learning_rate", "value": 100.0}}
+    with (two_runs / "two" / "events.jsonl").open("a") as file:
+        file.write(json.dumps(changed) + "\n")
+    (two_runs / "broken").mkdir()
+    (two_runs / "broken" / "config.json").write_text("{")
+    app = open_page("compare", runs="one,two", metric="log_likelihood_valid")
+    assert not app.exception
+    table = app.dataframe[0].value.set_index("Run")
+    rates = table["learning_rate"].to_dict()
+    assert rates["two"].endswith("→ 100")
+    assert isinstance(rates["one"], str), "a column of two types"
+    assert rates["broken"] is None or rates["broken"] != rates["broken"], "an unreadable run has no setting"

@@ -7,6 +7,7 @@ import pytest
 
 from dashboard.figures import palette
 from dashboard.figures.comparison import curves, likelihoods, look, moments, records
+from dashboard.figures.comparison.metrics import AXES, METRICS
 from dashboard.figures.comparison.records import Record
 
 
@@ -157,3 +158,33 @@ def test_an_estimate_is_placed_on_the_axis_of_time() -> None:
     rows = [{"step": 50, "test_nats": -100.0, "stderr": 0.1}]
     figure = curves.overlay([("a", columns, rows)], "log_likelihood", "time", 0, False, None, False)
     assert figure.data[0].x[0] == 25.0
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("axis", AXES)
+def test_runs_that_recorded_nothing_or_half_of_it_cost_no_curve_of_the_others(metric: str, axis: str) -> None:
+    """No row yet, rows without this column, columns of other lengths, likelihoods without a step or an error bar."""
+    rows = {"step": np.arange(3), "epoch": np.arange(3.0), "seconds": np.arange(3.0)}
+    whole = {**rows, metric: np.arange(3.0), "log_z_stderr": np.ones(3)}
+    odd: list[tuple[dict[str, np.ndarray], list[dict[str, Any]]]] = [
+        ({}, []),
+        (rows, []),
+        ({metric: np.zeros(0)}, []),
+        ({**rows, metric: np.full(3, np.nan)}, []),
+        ({**whole, "log_z_stderr": np.zeros(0)}, [{"test_nats": -90.0}]),
+        (
+            {metric: np.arange(2.0), "log_z_stderr": np.ones(2)},
+            [{"step": 2, "test_nats": -90.0, "stderr": None}],
+        ),
+    ]
+    runs = [(f"odd-{i}", columns, likelihood) for i, (columns, likelihood) in enumerate(odd)]
+    figure = curves.overlay(
+        [*runs, ("whole", whole, [{"step": 1, "test_nats": -90.0, "stderr": 0.1}])],
+        metric,
+        axis,
+        0.5,
+        False,
+        1,
+        False,
+    )
+    assert len(next(trace for trace in figure.data if trace.name == "whole").x) > 0

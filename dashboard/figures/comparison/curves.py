@@ -135,10 +135,9 @@ def _curve(metrics: Columns, likelihood: Rows, metric: str, axis: str) -> _Curve
     y = np.asarray(metrics.get(metric, empty), dtype=float)
     if len(y) != len(where):
         return _Curve(empty, empty)
-    error = None
-    if metric.startswith("log_likelihood_") and len(metrics.get("log_z_stderr", empty)) == len(y):
-        error = np.asarray(metrics["log_z_stderr"], dtype=float)
-    return _Curve(where, y, error).where(np.isfinite(y))
+    bars = np.asarray(metrics.get("log_z_stderr", empty), dtype=float)
+    has_bars = metric.startswith("log_likelihood_") and len(bars) == len(y)
+    return _Curve(where, y, bars if has_bars else None).where(np.isfinite(y))
 
 
 def _evaluated(likelihood: Rows, known: np.ndarray, where: np.ndarray, axis: str) -> _Curve:

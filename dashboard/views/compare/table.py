@@ -8,8 +8,7 @@ import streamlit as st
 from dashboard.figures import plotly_look
 from dashboard.figures.comparison import look, records
 from dashboard.figures.comparison.records import Record
-from dashboard.figures.numbers import minus
-from dashboard.ui import link, run_choice
+from dashboard.ui import link, run_choice, tables
 from dashboard.ui.charts import is_dark, plain_number
 from dashboard.ui.new_run import label
 from dashboard.ui.page_state import state_of
@@ -126,9 +125,10 @@ def styled(shown: list[Record], apart: list[str]) -> Any:
     silent = [
         name for name in ("Tags", "Log-likelihood", "Trust it?", "Note") if not any(row[name] for row in rows)
     ]
-    frame = pd.DataFrame(rows).drop(columns=silent)
-    written: dict[str, Any] = {name: plain_number(n) for name, n in DIGITS.items() if name in frame}
-    style = frame.style.format(written | dict.fromkeys(apart, setting_words))
+    frame = tables.frame(rows).drop(columns=silent)
+    numbers = [name for name in frame if pd.api.types.is_numeric_dtype(frame[name])]
+    written: dict[str, Any] = {name: plain_number(n) for name, n in DIGITS.items() if name in numbers}
+    style = frame.style.format(written | {name: setting_words for name in apart if name in numbers})
     if not apart:
         return style
     usual = {name: records.usual(shown, name) for name in apart}
@@ -149,7 +149,7 @@ def cells(one: Record, apart: list[str]) -> dict[str, Any]:
         "State": one.state if sound else "unreadable",
         "Log-likelihood": None if one.likelihood is None else one.likelihood[0],
         "Trust it?": "" if one.likelihood is None else TRUST.get(one.trusted, TRUST[None]),
-        **{name: setting(one.fields.get(name)) for name in apart},
+        **{name: one.fields.get(name) for name in apart},
         "Gap": one.last.get("free_energy_gap"),
         "Pseudo-likelihood": one.last.get("pseudo_likelihood_valid"),
         "Epochs": one.epoch if sound else None,
@@ -160,12 +160,8 @@ def cells(one: Record, apart: list[str]) -> dict[str, Any]:
     }
 
 
-def setting(value: Any) -> Any:
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
-
-
 def setting_words(value: Any) -> str:
-    return minus(f"{value:g}") if isinstance(value, float) else str(value)
+    return "–" if tables.missing(value) else tables.words(value)
 
 
 def heads(apart: list[str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import data
+from dashboard.ui import tables
 from dashboard.ui.charts import plain_number, table_button
 from dashboard.ui.texts import sentence
 from rbm_core.runs import RunError
@@ -21,9 +22,10 @@ def draw() -> None:
     if not rows:
         return
     st.markdown("**Every evaluation of every run**")
-    frame = pd.DataFrame(rows).sort_values("when", ascending=False)
+    frame = tables.frame(rows).sort_values("when", ascending=False)
+    numbers = {name: n for name, n in DIGITS.items() if pd.api.types.is_numeric_dtype(frame[name])}
     st.dataframe(
-        frame.style.format({name: plain_number(digits) for name, digits in DIGITS.items()}),
+        frame.style.format({name: plain_number(digits) for name, digits in numbers.items()}),
         hide_index=True,
         height=min(38 + 35 * len(frame) + 3, 390),
         placeholder="–",
