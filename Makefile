@@ -5,6 +5,8 @@ PY := $(VENV)/bin/python
 NODE := $(VENV)/bin/node
 # An interrupted `venv` leaves a python without pip; ensurepip brings it back.
 PIP = { $(PY) -m pip --version >/dev/null 2>&1 || $(PY) -m ensurepip; } && $(PY) -m pip --disable-pip-version-check
+# What the first run would otherwise wait for; a failure shows there.
+COMPILE = echo 'Compiling the engine for this processor: half a minute.'; $(PY) -m rbm_core.training.compiled || true
 # PYTHON=/path/to/python3.12 chooses another interpreter for a new .venv.
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v "$$p" && break; done)
@@ -50,6 +52,7 @@ setup-dev: $(VENV)/.installed-dev
 $(VENV)/.installed: requirements.txt | $(PY)
 	@echo 'Installing requirements.txt into $(VENV): minutes and several GB the first time.'
 	@$(PIP) install -r requirements.txt
+	@$(COMPILE)
 	@touch $@
 
 $(VENV)/.installed-dev: requirements.txt requirements-dev.txt | $(PY)

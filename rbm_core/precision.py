@@ -19,7 +19,7 @@ _TOO_SMALL = 10**7  # multiplications in a product for which a precision is wort
 _SWEEPS = 5  # of flip-driven chains in one timed call
 _TIMED_CHAINS = 200  # chains that are timed, at most
 _NO_WEIGHT = 1e-9  # not 0: memory of zeros that nobody wrote is one page, which the cache holds
-_TURNS, _TURN_S = 8, 0.025  # turns of each way and seconds of a turn
+_TURNS, _TURN_S = 4, 0.015  # turns of each way and seconds of a turn
 # bfloat16 rounds weights to 8 bits, so it has to be clearly faster. Differences make the positive phase, the gradient
 # and the step cheaper as well: a whole update gains 1.9 where its sweeps gain 1.2 (784 × 500, k = 5).
 _HANDICAP = {"differences": 0.7, "float32": 1.0, "bfloat16": 1 / 0.7}

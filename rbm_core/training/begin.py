@@ -50,6 +50,16 @@ def begun(
     dataset = datasets.load(config.dataset, n_valid=config.n_valid, download=download, progress=on_download)
     _check_data(described, dataset)
     say("Preparing the first update.")
+    from rbm_core.training.compiled import COMPILING, when_compiling
+
+    with when_compiling(lambda: say(COMPILING)):
+        return _ready(recorder, described, config, dataset)
+
+
+def _ready(
+    recorder: Recorder, described: dict[str, Any], config: "RunConfig", dataset: "Dataset"
+) -> "tuple[Training, float | None]":
+    """The training at its beginning, or as it was saved."""
     from rbm_core.training import Training
 
     device = None

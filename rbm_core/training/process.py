@@ -130,8 +130,11 @@ class _Trainer:
             self._keep(training)
         for entry in self.waiting:
             self._obey(training, entry)
+        from rbm_core.training.compiled import COMPILING, when_compiling
+
         try:
-            return self._update_until_the_end(training)
+            with when_compiling(lambda: self.report.write("running", COMPILING)):
+                return self._update_until_the_end(training)
         except _Diverged as found:
             # Nothing of the bad state is kept: the last snapshot and the last saved state are from before it.
             kept = RunReader(self.path).snapshot_steps()
