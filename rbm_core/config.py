@@ -50,9 +50,9 @@ class RunConfig(BaseModel):
         le=65536,
         description="Hidden units: more of them can say finer things about the data, and cost time in proportion.",
     )
-    algorithm: Literal["cd", "pcd"] = Field(
+    algorithm: Literal["cd", "pcd", "pt", "ptt"] = Field(
         "pcd",
-        description="Where the chains of the negative phase start: at the data each time (CD), or where they were left last time (persistent CD).",
+        description="Where the chains of the negative phase start: at the data each time (CD), or where they were left last time (persistent CD), with fresh states coming up by exchange from copies of the model at other temperatures (PT) or from the run's own past models (PTT).",
     )
     k: int = Field(
         1,

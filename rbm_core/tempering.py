@@ -23,11 +23,13 @@ from rbm_core.compute import Rng
 from rbm_core.rbm import RBM, ShapeError
 
 __all__ = [
+    "SPREAD",
     "Exchange",
     "Ladder",
     "Path",
     "Replicas",
     "differences",
+    "exchange",
     "independent",
     "place_rungs",
     "replicas_at",
@@ -42,8 +44,9 @@ Path = Callable[[float], RBM]
 Ladder = tuple[RBM, ...]
 """At least two RBMs with equal layers; the first mixes at once, the last is the model of interest."""
 
-# Two neighbours whose free-energy difference has this standard deviation s exchange with probability erfc(s/2) = 0.3.
-_SPREAD = 1.4658
+SPREAD = 1.4658
+"""Neighbours whose free energies differ with this standard deviation s, in nats, exchange with probability
+erfc(s/2) = 0.3 where the difference is normal."""
 _MOST_RUNGS = 1000
 
 
@@ -161,7 +164,7 @@ def place_rungs(path: Path, rng: Rng, *, n_chains: int = 200, sweeps: int = 20) 
 
 
 def _next_place(path: Path, t: float, v: Tensor, energy: Tensor) -> float:
-    """The largest place beyond t, found by bisection, at which the spread is at most _SPREAD; 1 if that is.
+    """The largest place beyond t, found by bisection, at which the spread is at most SPREAD; 1 if that is.
 
     v: (N, V), states at t, and energy (N,), their free energies there.
     """
@@ -169,15 +172,15 @@ def _next_place(path: Path, t: float, v: Tensor, energy: Tensor) -> float:
     def spread(place: float) -> float:
         return float((path(place).free_energy(v) - energy).std())
 
-    if spread(1.0) <= _SPREAD:
+    if spread(1.0) <= SPREAD:
         return 1.0
     step = 1.0 - t
-    while spread(t + step) > _SPREAD and step > 1e-9:
+    while spread(t + step) > SPREAD and step > 1e-9:
         step /= 2
     low, high = t + step, min(1.0, t + 2 * step)
     for _ in range(6):
         middle = (low + high) / 2
-        low, high = (middle, high) if spread(middle) <= _SPREAD else (low, middle)
+        low, high = (middle, high) if spread(middle) <= SPREAD else (low, middle)
     return low
 
 
@@ -205,10 +208,9 @@ def temper(ladder: Ladder, replicas: Replicas, rng: Rng, *, sweeps: int = 1) -> 
         raise ShapeError(f"{len(replicas.v)} replicas need as many rungs, got {len(ladder)}")
     v = torch.stack([_swept(rbm, v, rng, sweeps) for rbm, v in zip(ladder, replicas.v, strict=True)])
     ahead, behind = differences(ladder, v)
-    K, N = len(ladder), v.shape[1]
+    K = len(ladder)
     proposed = torch.arange(K - 1, device=v.device) % 2 == replicas.rounds % 2
-    log_ratio = behind - ahead
-    accepted = (rng.uniform((K - 1, N)).log() < log_ratio) & proposed[:, None]
+    accepted = _accepts(ahead, behind, rng) & proposed[:, None]
     order = _exchanged(accepted)
     moved = torch.gather(v, 0, order[:, :, None].expand_as(v))
     origin, leg = torch.gather(replicas.origin, 0, order), torch.gather(replicas.leg, 0, order)
@@ -219,6 +221,23 @@ def temper(ladder: Ladder, replicas: Replicas, rng: Rng, *, sweeps: int = 1) -> 
         Replicas(moved, origin, leg, round_trips, replicas.rounds + 1),
         Exchange(ahead, behind, proposed, accepted),
     )
+
+
+def exchange(lower: RBM, upper: RBM, v: Tensor, w: Tensor, rng: Rng) -> tuple[Tensor, Tensor, Tensor]:
+    """One exchange between two models, by the rule of `temper`: their states after it, and which were accepted.
+
+    v: (N, V), states of `lower`; w: (N, V), states of `upper`. Returns two (N, V) and (N,) bool.
+    """
+    ahead, behind = (upper.free_energy(states) - lower.free_energy(states) for states in (v, w))
+    accepted = _accepts(ahead, behind, rng)
+    return torch.where(accepted[:, None], w, v), torch.where(accepted[:, None], v, w), accepted
+
+
+def _accepts(ahead: Tensor, behind: Tensor, rng: Rng) -> Tensor:
+    """Which exchanges are accepted: with probability min(1, exp(behind − ahead)), the differences F_upper − F_lower
+    at the state above and at the state below.
+    """
+    return rng.uniform(tuple(ahead.shape)).log() < behind - ahead
 
 
 def _swept(rbm: RBM, v: Tensor, rng: Rng, sweeps: int) -> Tensor:

@@ -27,6 +27,8 @@ from rbm_core.runs.files import (
     write_bytes,
     write_json,
 )
+from rbm_core.runs.past_models import PastModels, past_models_file
+from rbm_core.runs.past_models import encode as encode_past_models
 from rbm_core.runs.reader import RunReader
 from rbm_core.runs.snapshot import Snapshot, encode, snapshot_file
 
@@ -144,6 +146,10 @@ class Recorder:
                 inside.remove(snapshot_file(self.path, step))
         except OSError as error:
             raise RunError(explain(error, path)) from error
+
+    def write_past_models(self, models: PastModels) -> None:
+        """Replaces trajectory.safetensors."""
+        write_bytes(past_models_file(self.path), encode_past_models(models))
 
     def write_live(self, snapshot: Snapshot) -> None:
         """Replaces live.safetensors, what a page shows between two kept snapshots; not forced to the disk."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from rbm_core.runs import control
 from rbm_core.runs.files import RunError, hold_lock, one_line, sentence
+from rbm_core.runs.past_models import PastModels
 from rbm_core.runs.reader import RunReader
 from rbm_core.runs.recorder import Recorder
 from rbm_core.runs.snapshot import Snapshot
@@ -230,8 +231,10 @@ class _Trainer:
         return Snapshot(**{**fields, "meta": {**fields["meta"], "seconds": self.clock.seconds()}})
 
     def _keep(self, training: "Training") -> None:
-        """Keeps a snapshot for the time slider."""
+        """Keeps a snapshot for the time slider, and the past models that have become rungs."""
         self.recorder.write_snapshot(self._moment(training))
+        if models := training.new_past_models():
+            self.recorder.write_past_models(PastModels(**models))
 
     def _save(self, training: "Training", *, again: bool = False) -> None:
         """Saves the state for a resume. again: also if this step is saved already, since a setting was changed."""

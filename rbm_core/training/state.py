@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rbm_core import gibbs
+from rbm_core import gibbs, tempering
 from rbm_core.compute import Rng
 from rbm_core.config import ConfigError, RunConfig
 from rbm_core.gradient import Phases
@@ -17,9 +17,15 @@ from rbm_core.rbm import RBM
 from rbm_core.runs.vocabulary import SETTABLE
 from rbm_core.sparse import SparsePhases
 from rbm_core.training.optimiser import Optimiser
+from rbm_core.training.rungs import Rungs, Temperatures, Trajectory
 from rbm_core.visible import UNITS
 
 __all__ = ["Streams", "TrainState", "check_memory", "chosen_precision", "n_chains"]
+
+
+# Updates between two exchanges with the rungs below. One costs as much as four to six updates at k = 1; the chains of
+# past models are at their laws however rarely they move.
+_CLIMB_EVERY = 8
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,7 @@ class TrainState:
     model: the parameters, float32. precision: how sweeps are computed, one of `rbm_core.precision.PRECISIONS`. phases:
     chains and gradient, computed that way. settings: the values that a
     person may change, by the names in SETTABLE. v_offset (V,), h_offset (H,): what centring subtracts.
+    trajectory: the run's past models. climbed: the rungs that the chains exchange with, where the algorithm has any.
     energies (2,): mean free energy of batch and particles before the last update, in nats. loss_total, loss_count:
     sum of their differences and number of updates since the last row of the curves.
     """
@@ -74,6 +81,7 @@ class TrainState:
         self.precision, self.precision_note = chosen_precision(config, len(mean), device)
         self.phases = self._new_phases()
         self._begin_chains(mean)
+        self.trajectory, self.climbed = self._new_rungs(mean)
         self.optimiser = Optimiser(config, self.model)
         self.v_offset = mean
         self.h_offset = torch.full((config.n_hidden,), 0.5, device=device)
@@ -83,7 +91,10 @@ class TrainState:
 
     def _new_phases(self) -> Phases | SparsePhases:
         config, sizes = self.config, (self.config.batch_size, n_chains(self.config))
-        common: dict[str, Any] = {"rng": self.streams.chains, "algorithm": config.algorithm}
+        common: dict[str, Any] = {
+            "rng": self.streams.chains,
+            "algorithm": "cd" if config.algorithm == "cd" else "pcd",
+        }
         if self.precision == "differences":
             return SparsePhases(self.model, *sizes, **common)
         return Phases(self.model, *sizes, dtype=torch_dtype(self.precision), **common)
@@ -94,6 +105,28 @@ class TrainState:
         self.phases.v_chains.copy_(self.model.law.at_means(mean, n_chains(self.config), rng))
         begun = gibbs.from_images(self.model, self.phases.v_chains.float())
         self.phases.chains_h.copy_(gibbs.half_step(self.model, begun, self.streams.chains).h)
+
+    def _new_rungs(self, mean: Tensor) -> tuple[Trajectory, Rungs | None]:
+        config, law = self.config, self.model.law
+        base = tempering.independent(self.model, law.bias_of(mean))
+        rng = Rng(config.seed, "rungs", self.device)
+        v = law.at_means(mean, n_chains(config), rng)
+        trajectory = Trajectory(base, v, rng)
+        if config.algorithm == "pt":
+            return trajectory, Temperatures(base, v, Rng(config.seed, "temperatures", self.device))
+        return trajectory, trajectory if config.algorithm == "ptt" else None
+
+    def climb(self) -> None:
+        """Exchanges of the chains with the rungs below, where the algorithm has any; done between two updates, every
+        few of them. A chain that exchanged goes on from its new visible state.
+        """
+        if self.climbed is None or self.step % _CLIMB_EVERY:
+            return
+        phases = self.phases
+        v, accepted = self.climbed.climb(self.model, phases.v_chains.float())
+        h = gibbs.half_step(self.model, gibbs.from_images(self.model, v), self.streams.chains).h
+        phases.v_chains.copy_(v)
+        phases.chains_h.copy_(torch.where(accepted[:, None], h, phases.chains_h.float()))
 
     @property
     def shown(self) -> RBM:
@@ -114,7 +147,12 @@ class TrainState:
     def save(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Everything that `load` needs to go on bit for bit: (copies of the tensors on the CPU, JSON-able rest)."""
         tensors = self._tensors() | self.optimiser.adam_tensors()
+        rungs: dict[str, Any] = {}
+        for kind, each in self._rungs().items():
+            own, rungs[kind] = each.state()
+            tensors |= {f"{kind}.{name}": t for name, t in own.items()}
         meta = {
+            "rungs": rungs,
             "step": self.step,
             "settings": dict(self.settings),
             "loss": [float(self.loss_total), self.loss_count],
@@ -147,7 +185,22 @@ class TrainState:
         self.optimiser.load_adam(tensors)
         for name, rng in self.streams.named().items():
             rng.load(meta["rngs"][name])
+        for kind, each in self._rungs().items():
+            if kind in meta.get(
+                "rungs", {}
+            ):  # states of the first versions hold none: those runs begin a trajectory
+                own = {
+                    name.removeprefix(f"{kind}."): t
+                    for name, t in tensors.items()
+                    if name.startswith(f"{kind}.")
+                }
+                each.load(own, meta["rungs"][kind])
         self.phases.sync()
+
+    def _rungs(self) -> dict[str, Rungs]:
+        """The ladders by their kind."""
+        temperatures = {"temperatures": self.climbed} if isinstance(self.climbed, Temperatures) else {}
+        return {"trajectory": self.trajectory, **temperatures}
 
     def _tensors(self) -> dict[str, Tensor]:
         """What a saved state holds whatever the optimiser, by name: the tensors themselves."""

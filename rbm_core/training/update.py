@@ -72,6 +72,7 @@ class Training:
         self.state = TrainState(config, self.batches.scale, self.device, initial)
         self.monitor = Monitor(config, dataset, self.batches, self.state, self.snapshot_steps)
         self._rows = torch.zeros(config.batch_size, dtype=torch.int64, device=self.device)
+        self._recorded = self.state.trajectory.steps
         self._work: Callable[[], object] | None = None  # `_compute`, or a captured graph of it
 
     # One update
@@ -80,6 +81,7 @@ class Training:
         """One parameter update: data, chains, gradient, step. Returns its free energies."""
         state, optimiser = self.state, self.state.optimiser
         self._rows.copy_(self.batches.rows(state.step))
+        state.climb()
         optimiser.rate.fill_(self.learning_rate())
         optimiser.momentum.fill_(self.momentum())
         if self._work is None:
@@ -89,6 +91,7 @@ class Training:
         state.loss_count += 1
         if optimiser.averaged != state.step:
             optimiser.average(state.step)
+        state.trajectory.observe(state.shown, state.step)
         return StepInfo(state.step, state.energies.clone())
 
     def _compute(self) -> None:
@@ -193,6 +196,17 @@ class Training:
     def snapshot(self) -> dict[str, Any]:
         """The state of this moment as the fields of rbm_core.runs.Snapshot."""
         return self.monitor.snapshot()
+
+    def new_past_models(self) -> dict[str, Any] | None:
+        """The run's ladder as the fields of rbm_core.runs.past_models.PastModels; None if no rung is new since it was
+        last asked for.
+        """
+        steps = self.state.trajectory.steps
+        if steps == self._recorded:
+            return None
+        self._recorded = steps
+        parameters = {name: t.numpy() for name, t in self.state.trajectory.parameters().items()}
+        return {"steps": tuple(steps), **parameters}
 
     def probe_arrays(self) -> dict[str, np.ndarray]:
         """The probe batch whose hidden probabilities the snapshots hold; see `Monitor.probe_arrays`."""

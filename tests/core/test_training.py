@@ -59,6 +59,8 @@ VARIANTS = [
         "lr_schedule": "step",
     },
     {"sparsity_cost": 0.1, "l1": 1e-4, "max_grad_norm": 1.0, "binarisation": "threshold"},
+    {"algorithm": "pt", "learning_rate": 0.5},
+    {"algorithm": "ptt", "precision": "differences", "learning_rate": 0.5, "averaging": 0.1},
     {"visible": "gaussian", "learning_rate": 0.01},
     {"visible": "gaussian", "learn_variance": True, "learning_rate": 0.01},
 ]
@@ -82,6 +84,7 @@ def test_the_same_seed_repeats_a_run_and_a_resumed_run_equals_the_uninterrupted_
         np.testing.assert_array_equal(a, b)
         np.testing.assert_array_equal(a, c)
     assert torch.equal(whole.state.phases.chains_h, resumed.state.phases.chains_h)
+    assert whole.state.trajectory.steps == resumed.state.trajectory.steps
     for a, c in zip(whole.state.last_increments(), resumed.state.last_increments(), strict=True):
         assert torch.equal(a, c)
 

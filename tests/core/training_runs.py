@@ -101,6 +101,9 @@ class FakeTraining:
     def snapshot(self) -> dict[str, Any]:
         return {**self.arrays, "step": self.step, "meta": {"epoch": self.epoch, "visible": "bernoulli"}}
 
+    def new_past_models(self) -> None:
+        return None
+
     def probe_arrays(self) -> dict[str, np.ndarray]:
         return {"v": np.zeros((3, self.size[0]), np.uint8)}
 

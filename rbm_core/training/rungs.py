@@ -1,0 +1,261 @@
+"""The rungs below the model of a run while it trains: where they stand, and the chains that climb them.
+
+A persistent chain that is stuck in a mode of the model cannot leave it by sweeps. On a ladder of models whose first
+rung is independent pixels, fresh states come up by exchanges (`rbm_core.tempering`). Two kinds of ladder:
+
+- `Trajectory`: the run's own past models (Béreux, Decelle, Furtlehner, Rosset & Seoane 2024). Every run records one;
+  chains of algorithm 'ptt' climb it. A past model does not change, so its chains stay at its law between updates.
+- `Temperatures`: W and c of the model under way times β (Desjardins, Courville, Bengio, Vincent & Delalleau 2010);
+  chains of algorithm 'pt' climb it.
+
+The same numbers come from a saved state as from a run that was never interrupted.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rbm_core import gibbs, tempering
+from rbm_core.compute import Rng
+from rbm_core.rbm import RBM
+
+__all__ = ["Rungs", "Temperatures", "Trajectory"]
+
+# A trajectory holds at most this many bytes of weights, and this many rungs.
+_MOST_BYTES, _FEWEST, _MOST = 32_000_000, 8, 64
+# Sweeps of a rung's chains when it is made.
+_SETTLE = 20
+# A trajectory is looked at after every update at first, later after each hundredth of the step.
+_LOOKS = 100
+# Temperatures stand closer where fewer than this share of a pair's exchanges succeed; the share is a moving mean.
+_TOO_FEW, _MEMORY = 0.2, 0.2
+
+
+class Rungs(ABC):
+    """Chains at every rung below the model, and their exchanges with those of the model.
+
+    v: at each rung, from the first, the (N, V) states of its N chains. accepted: (rungs,), at each the moving mean of
+    the share of exchanges with the rung above that succeeded, the model above the last; NaN before the first.
+    """
+
+    def __init__(self, rng: Rng, v: Tensor) -> None:
+        self._rng = rng
+        self.v = [v]
+        self.accepted = [float("nan")]
+        self._pair = 0
+
+    def __len__(self) -> int:
+        return len(self.v)
+
+    @abstractmethod
+    def rung(self, k: int, model: RBM) -> RBM:
+        """The model at rung k, below this model."""
+
+    def climb(self, model: RBM, particles: Tensor) -> tuple[Tensor, Tensor]:
+        """One exchange between two neighbouring rungs, the pair above the last one's, then one with the model.
+
+        So a state that is accepted again and again climbs a rung a call. Each rung that takes part makes a sweep
+        first. particles: (N, V), states of the model. Returns them after the exchange, and which are new, (N,) bool.
+        """
+        if len(self) > 1:
+            k = self._pair = self._pair % (len(self) - 1)
+            self._pair += 1
+            lower, upper = self.rung(k, model), self.rung(k + 1, model)
+            v, w = self._swept(lower, k), self._swept(upper, k + 1)
+            self.v[k], self.v[k + 1], accepted = tempering.exchange(lower, upper, v, w, self._rng)
+            self._count(k, accepted)
+        last = len(self) - 1
+        below = self.rung(last, model)
+        v = self._swept(below, last)
+        self.v[last], particles, accepted = tempering.exchange(below, model, v, particles, self._rng)
+        self._count(last, accepted)
+        return particles, accepted
+
+    def _swept(self, rbm: RBM, k: int) -> Tensor:
+        return gibbs.sweep(rbm, gibbs.from_images(rbm, self.v[k]), self._rng).v
+
+    def _count(self, k: int, accepted: Tensor) -> None:
+        share = float(accepted.float().mean())
+        before = self.accepted[k]
+        self.accepted[k] = share if before != before else before + _MEMORY * (share - before)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """All that `load` needs to go on bit for bit: (tensors on the CPU, JSON-able rest)."""
+        own, rest = self._own_state()
+        return {"v": torch.stack(self.v).cpu(), **own}, {
+            "pair": self._pair,
+            "accepted": [None if a != a else a for a in self.accepted],
+            "rng": self._rng.state(),
+            **rest,
+        }
+
+    def load(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
+        """Goes on from what `state` gave."""
+        device = self.v[0].device
+        self.v = list(tensors["v"].to(device))
+        self._pair = int(meta["pair"])
+        self.accepted = [float("nan") if a is None else float(a) for a in meta["accepted"]]
+        self._rng.load(meta["rng"])
+        self._load_own(tensors, meta)
+
+    @abstractmethod
+    def _own_state(self) -> tuple[dict[str, Tensor], dict[str, Any]]: ...
+
+    @abstractmethod
+    def _load_own(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None: ...
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A past model: the updates it had seen, its parameters with W rounded to half precision, and the standard
+    deviation in nats of its free energies less those of the rung below, over states of that rung.
+    """
+
+    step: int
+    model: RBM
+    spread: float
+
+
+class Trajectory(Rungs):
+    """Past models of the run, each kept when learning had moved so far that chains would exchange with the one before
+    in three of ten cases.
+
+    base: a model without weights, the first rung. v: (N, V), independent states of it. At most 32 MB of weights, but
+    never fewer than 8 rungs nor more than 64: beyond that the rung goes whose neighbours are closest.
+    """
+
+    def __init__(self, base: RBM, v: Tensor, rng: Rng) -> None:
+        super().__init__(rng, v)
+        self._kept = [_Kept(0, base, 0.0)]
+        self._next_look = 0
+        self.most = min(_MOST, max(_FEWEST, _MOST_BYTES // (2 * base.W.numel())))
+
+    @property
+    def steps(self) -> list[int]:
+        """The updates each rung's model had seen."""
+        return [kept.step for kept in self._kept]
+
+    def rung(self, k: int, model: RBM) -> RBM:
+        """The past model at rung k; the model above it does not matter."""
+        return self._kept[k].model
+
+    def observe(self, model: RBM, step: int) -> bool:
+        """Keeps this model as a rung if it is far enough from the last one; returns whether it did.
+
+        model: the one to show and judge, after `step` updates. Costs two matrix products when it is due, about
+        100 + 100 log(step/100) times in a run.
+        """
+        if step < self._next_look:
+            return False
+        self._next_look = step + max(1, step // _LOOKS)
+        v = self.v[-1]
+        spread = float((model.free_energy(v) - self._kept[-1].model.free_energy(v)).std())
+        if not spread > tempering.SPREAD:  # also where a diverging model's spread is not a number
+            return False
+        rung = replace(
+            model,
+            W=_halved(model.W).float(),
+            vbias=model.vbias.clone(),
+            hbias=model.hbias.clone(),
+            log_var=None if model.log_var is None else model.log_var.clone(),
+        )
+        self._kept.append(_Kept(step, rung, spread))
+        self.accepted.append(float("nan"))
+        chain = gibbs.sweep(rung, gibbs.from_images(rung, v), self._rng, _SETTLE)
+        self.v.append(chain.v)
+        if len(self) > self.most:
+            self._drop_one()
+        return True
+
+    def _drop_one(self) -> None:
+        """Drops the inner rung whose two neighbours are closest, by the sum of both spreads."""
+        gaps = [kept.spread for kept in self._kept]
+        k = min(range(1, len(gaps) - 1), key=lambda k: gaps[k] + gaps[k + 1])
+        above = self._kept[k + 1]
+        self._kept[k + 1] = replace(above, spread=gaps[k] + gaps[k + 1])
+        del self._kept[k], self.v[k], self.accepted[k]
+
+    def parameters(self) -> dict[str, Tensor]:
+        """The models' parameters on the CPU by name, a rung a row; W (K, V, H) in half precision where it fits."""
+        models = [kept.model for kept in self._kept]
+        named = {
+            "W": _halved(torch.stack([model.W for model in models])),
+            "vbias": torch.stack([model.vbias for model in models]),
+            "hbias": torch.stack([model.hbias for model in models]),
+        }
+        if models[0].log_var is not None:
+            named["log_var"] = torch.stack([m.log_var for m in models if m.log_var is not None])
+        return {name: t.cpu() for name, t in named.items()}
+
+    def _own_state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        return self.parameters(), {
+            "steps": self.steps,
+            "spreads": [kept.spread for kept in self._kept],
+            "next_look": self._next_look,
+        }
+
+    def _load_own(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
+        first, device = self._kept[0].model, self.v[0].device
+        W, vbias, hbias = (tensors[name].to(device).float() for name in ("W", "vbias", "hbias"))
+        log_var = tensors["log_var"].to(device) if "log_var" in tensors else None
+        self._kept = [
+            _Kept(
+                int(step),
+                replace(
+                    first,
+                    W=W[k].clone(),
+                    vbias=vbias[k].clone(),
+                    hbias=hbias[k].clone(),
+                    log_var=None if log_var is None else log_var[k].clone(),
+                ),
+                float(spread),
+            )
+            for k, (step, spread) in enumerate(zip(meta["steps"], meta["spreads"], strict=True))
+        ]
+        self._next_look = int(meta["next_look"])
+
+
+def _halved(W: Tensor) -> Tensor:
+    """W in half precision, or as it is where a weight is beyond its range and would become infinite."""
+    return W.half() if bool(W.abs().max() <= torch.finfo(torch.float16).max) else W
+
+
+class Temperatures(Rungs):
+    """The model under way at inverse temperatures from 0 (a model without weights) up to, and without, 1.
+
+    It begins with the first rung alone. A rung is put half-way between two neighbours that exchange too seldom, with
+    the upper one's states. At most 64 rungs. base: a model without weights. v: (N, V), independent states of it.
+    """
+
+    def __init__(self, base: RBM, v: Tensor, rng: Rng) -> None:
+        super().__init__(rng, v)
+        self._base = base
+        self.betas = [0.0]
+
+    def rung(self, k: int, model: RBM) -> RBM:
+        """The model with W = βW, c = βc and visible biases (1 − β)a + βb at the rung's β."""
+        return tempering.temperature_path(model, self._base.vbias)(self.betas[k])
+
+    def climb(self, model: RBM, particles: Tensor) -> tuple[Tensor, Tensor]:
+        """As `Rungs.climb`; then a rung more where one is missing."""
+        after = super().climb(model, particles)
+        k = min(
+            range(len(self)), key=lambda k: self.accepted[k] if self.accepted[k] == self.accepted[k] else 1.0
+        )
+        if self.accepted[k] < _TOO_FEW and len(self) < _MOST:
+            above = self.betas[k + 1] if k + 1 < len(self) else 1.0
+            states = self.v[k + 1] if k + 1 < len(self) else after[0]
+            self.betas.insert(k + 1, (self.betas[k] + above) / 2)
+            self.v.insert(k + 1, states.clone())
+            self.accepted[k] = float("nan")
+            self.accepted.insert(k + 1, float("nan"))
+        return after
+
+    def _own_state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        return {}, {"betas": self.betas}
+
+    def _load_own(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
+        self.betas = [float(beta) for beta in meta["betas"]]

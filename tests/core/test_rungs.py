@@ -1,0 +1,150 @@
+"""The rungs below a run's model keep their laws, stand where neighbours exchange, and are bounded in number."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from rbm_core import tempering
+from rbm_core.compute import Rng
+from rbm_core.datasets import load
+from rbm_core.rbm import RBM
+from rbm_core.runs import SnapshotError
+from rbm_core.runs.past_models import PastModels, encode, past_models_file, read_past_models
+from rbm_core.training import Training, rungs
+from rbm_core.training.rungs import Rungs, Temperatures, Trajectory
+from tests.core.test_tempering import bound, exact_replicas, model, table, total_variation, two_modes
+from tests.core.training_runs import make_run
+
+N = 30_000
+
+
+def base_of(rbm: RBM) -> RBM:
+    return tempering.independent(rbm, torch.zeros(rbm.n_visible))
+
+
+def trajectory_to(rbm: RBM, shares: tuple[float, ...]) -> tuple[Trajectory, list[RBM]]:
+    """A trajectory of the models at these shares of the way from independent pixels to `rbm`, at their exact laws."""
+    path = tempering.temperature_path(rbm, torch.zeros(rbm.n_visible))
+    ladder = tuple(path(t) for t in (0.0, *shares, 1.0))
+    states = exact_replicas(ladder, N)
+    made = Trajectory(ladder[0], states[0], Rng(5, "rungs"))
+    for t, v in zip(shares, states[1:-1], strict=True):
+        made._kept.append(rungs._Kept(int(100 * t), path(t), 0.0))
+        made.v.append(v.clone())
+        made.accepted.append(float("nan"))
+    return made, list(ladder)
+
+
+def climbed(made: Rungs, rbm: RBM, particles: torch.Tensor, calls: int) -> torch.Tensor:
+    for _ in range(calls):
+        particles, _ = made.climb(rbm, particles)
+    return particles
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (3, 4), (4, 4)])
+def test_every_rung_and_the_model_stay_at_their_laws(shape: tuple[int, int]) -> None:
+    rbm = model(1, shape, 1.5)
+    made, ladder = trajectory_to(rbm, (0.4, 0.7))
+    particles = climbed(made, rbm, exact_replicas(tuple(ladder), N)[-1], 6)
+    for each, v in zip(ladder, [*made.v, particles], strict=True):
+        assert total_variation(v, table(each)) < bound(table(each), N)
+    assert all(0.2 < share < 1 for share in made.accepted)
+
+
+def test_a_wrong_rule_of_exchange_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    rbm = model(1, (4, 4), 1.5)
+    made, ladder = trajectory_to(rbm, (0.4, 0.7))
+    monkeypatch.setattr(tempering, "_accepts", lambda ahead, behind, rng: ahead < behind)
+    particles = climbed(made, rbm, exact_replicas(tuple(ladder), N)[-1], 6)
+    assert total_variation(particles, table(rbm)) > 2 * bound(table(rbm), N)
+
+
+def test_temperatures_are_added_until_the_model_is_reached_and_bring_both_modes() -> None:
+    rbm, n = two_modes(), 200
+    made = Temperatures(base_of(rbm), torch.zeros(n, rbm.n_visible), Rng(2, "temperatures"))
+    particles = climbed(made, rbm, torch.ones(n, rbm.n_visible), 400)
+    assert len(made) > 3
+    assert made.betas == sorted(made.betas)
+    assert made.betas[0] == 0
+    assert made.betas[-1] < 1
+    # n independent ladders in one of two equal modes: five standard deviations of a fair coin's mean.
+    assert abs(float(particles.mean()) - 0.5) < 5 * 0.5 / np.sqrt(n)
+
+
+def trained(**changes: object) -> Training:
+    from tests.core.test_training import run, small
+
+    config = small(**{"learning_rate": 0.3, "n_chains": 100, **changes})
+    return run(Training(config, load("mnist-5k", n_valid=200)), 300)
+
+
+def test_past_models_stand_where_neighbours_exchange_in_three_of_ten_cases() -> None:
+    made = trained(learning_rate=0.2, batch_size=100, averaging=0.1, epochs=9).state.trajectory
+    assert len(made) >= 4
+    assert made.steps == sorted(set(made.steps))
+    replicas = tempering.replicas_at(torch.stack(made.v))
+    ladder = tuple(made.rung(k, made.rung(-1, made._kept[0].model)) for k in range(len(made)))
+    rates, rng = [], Rng(0, "judge")
+    for _ in range(20):
+        replicas, seen = tempering.temper(ladder, replicas, rng)
+        rates.append(torch.where(seen.proposed[:, None], seen.accepted.float(), torch.nan))
+    rate = torch.stack(rates).nanmean((0, 2))
+    # Three in ten for normal differences; from independent pixels to the first shapes they are far from normal.
+    assert 0.2 < rate.mean() < 0.45, rate
+    assert rate.min() > 0.02, rate
+
+
+def test_the_number_of_rungs_is_bounded_and_the_ends_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    all_steps = trained().state.trajectory.steps
+    monkeypatch.setattr(rungs, "_MOST", 5)
+    monkeypatch.setattr(rungs, "_FEWEST", 5)
+    few = trained().state.trajectory
+    assert len(all_steps) > 5
+    assert len(few) == len(few.v) == len(few.accepted) == 5
+    assert few.steps[0] == 0
+    assert few.steps[-1] > all_steps[0]
+    assert few.steps == sorted(set(few.steps))
+
+
+def test_what_is_recorded_is_what_the_run_climbed(tmp_path: Path) -> None:
+    training = trained()
+    fields = training.new_past_models()
+    assert fields is not None
+    assert training.new_past_models() is None
+    made = training.state.trajectory
+    past_models_file(tmp_path).write_bytes(encode(PastModels(**fields)))
+    back = read_past_models(tmp_path)
+    assert back is not None
+    assert list(back.steps) == made.steps
+    assert back.W.dtype == np.float16
+    for k in range(len(made)):
+        np.testing.assert_array_equal(
+            back.W[k].astype(np.float32), made.rung(k, made._kept[0].model).W.numpy()
+        )
+
+
+def test_a_run_without_the_file_has_none_and_a_damaged_file_says_so(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, "old")
+    assert read_past_models(folder) is None
+    W, vbias, hbias = (
+        np.zeros((2, 3, 4), np.float16),
+        np.zeros((2, 3), np.float32),
+        np.zeros((2, 4), np.float32),
+    )
+    whole = PastModels((0, 5), W, vbias, hbias)
+    bad = [
+        PastModels((5, 0), W, vbias, hbias),
+        PastModels((0,), W, vbias, hbias),
+        PastModels((0, 5), W[0], vbias, hbias),
+        PastModels((0, 5), W, vbias[:1], hbias),
+        PastModels((0, 5), W, vbias, hbias.T),
+        PastModels((0, 5), W, vbias * np.nan, hbias),
+        PastModels((0, 5), W, vbias, hbias, log_var=hbias),
+    ]
+    contents = [encode(models) for models in bad] + [encode(whole)[:-5], b"", b"\xff" * 100]
+    for content in contents:
+        past_models_file(folder).write_bytes(content)
+        with pytest.raises(SnapshotError, match=r"trajectory\.safetensors of run 'old' is damaged"):
+            read_past_models(folder)
