@@ -3,13 +3,26 @@
 Every field's description is the sentence a page shows beside its control.
 """
 
+import os
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rbm_core.visible import UNITS, Visible
 
-__all__ = ["PRESETS", "PRESET_NOTES", "ConfigError", "RunConfig", "make_config", "preset"]
+__all__ = [
+    "PRECISIONS",
+    "PRESETS",
+    "PRESET_NOTES",
+    "ConfigError",
+    "RunConfig",
+    "forced_precision",
+    "make_config",
+    "preset",
+]
+
+
+PRECISIONS = ("differences", "float32", "bfloat16")
 
 
 class ConfigError(ValueError):
@@ -181,6 +194,20 @@ class RunConfig(BaseModel):
         if self.precision == "differences" and (units.real or self.binarisation == "none"):
             raise ValueError("precision differences needs pixels of 0 and 1; real-valued ones need float32")
         return self
+
+
+def forced_precision() -> str | None:
+    """What RBM_PRECISION puts in the place of a timing for precision "auto"; None where it is not set.
+
+    Raises ConfigError if it is none of PRECISIONS.
+    """
+    forced = os.environ.get("RBM_PRECISION") or None
+    if forced not in (None, *PRECISIONS):
+        raise ConfigError(
+            f"RBM_PRECISION must be {', '.join(PRECISIONS[:-1])} or {PRECISIONS[-1]}, got {forced!r}; "
+            "unset it to have it timed"
+        )
+    return forced
 
 
 def make_config(**fields: Any) -> RunConfig:

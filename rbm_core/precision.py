@@ -1,7 +1,6 @@
 """How sweeps are computed: by differences, or by matrix products in float32 or bfloat16; chosen once, by timing."""
 
 import math
-import os
 import time
 from collections.abc import Callable
 from functools import lru_cache
@@ -10,11 +9,11 @@ import torch
 from torch import Tensor
 
 from rbm_core.compute import Rng
+from rbm_core.config import PRECISIONS, forced_precision
 from rbm_core.flips import flip_sweeps, flipped_rows
 
 __all__ = ["PRECISIONS", "pick_precision", "torch_dtype"]
 
-PRECISIONS = ("differences", "float32", "bfloat16")
 _TOO_SMALL = 10**7  # multiplications in a product for which a precision is worth choosing
 _SWEEPS = 5  # of flip-driven chains in one timed call
 _TIMED_CHAINS = 200  # chains that are timed, at most
@@ -42,12 +41,7 @@ def pick_precision(n_visible: int, n_hidden: int, chains: int, device: torch.dev
     """
     if n_visible * n_hidden * chains < _TOO_SMALL:
         return "float32", "float32 (products this small take no time in any precision)"
-    if forced := os.environ.get("RBM_PRECISION"):
-        if forced not in PRECISIONS:
-            raise ValueError(
-                f"RBM_PRECISION must be {', '.join(PRECISIONS[:-1])} or {PRECISIONS[-1]}, got {forced!r}; "
-                "unset it to have it timed"
-            )
+    if forced := forced_precision():
         return forced, f"{forced} (set by RBM_PRECISION)"
     return _timed(n_visible, n_hidden, min(chains, _TIMED_CHAINS), device)
 

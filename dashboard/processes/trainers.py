@@ -17,7 +17,6 @@ from typing import Any
 from rbm_core.runs import RunError, RunReader, control, inside, store
 from rbm_core.runs.files import LOG_FILE, explain, hold_lock, last_line
 from rbm_core.runs.recorder import Recorder
-from rbm_core.runs.vocabulary import LIVE_STATES
 
 REPO = Path(__file__).resolve().parents[2]
 # OpenMP's threads spin while they wait, which takes the cores from the page's server, the browser and the trainer
@@ -53,18 +52,10 @@ def start(
 def resume(name: str) -> None:
     """Starts a trainer on a run that was stopped or interrupted, from its last saved state.
 
-    Raises RunError in one sentence if the run is being trained, is finished, or has diverged, since a resumed run
-    would diverge again, bit for bit.
+    Raises RunError in one sentence if it cannot go on, as `store.resumable` says.
     """
     path = store.resolve(store.runs_root(), name)
-    RunReader(path).config()
-    status = RunReader(path).status()
-    state = status["state"]
-    if state in LIVE_STATES:
-        raise RunError(f"run {name!r} is already being trained (it is {state})")
-    if state in ("finished", "diverged"):
-        done = "is finished" if state == "finished" else "has diverged"
-        raise RunError(f"run {name!r} {done}; to train on, start a new run from one of its snapshots")
+    status = store.resumable(path)
     lock = hold_lock(path, timeout=0.2)
     if lock is None:
         raise RunError(f"run {name!r} is already being trained")

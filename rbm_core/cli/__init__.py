@@ -1,33 +1,55 @@
 """The command line: python -m rbm_core train | sample | runs | export | evaluate | doctor; each is a module here."""
 
+import sys
+from contextlib import suppress
+from traceback import format_exception
+
 import typer
 
 # Importing a command adds it to the app; the help lists them in this order.
 from rbm_core.cli import train, sample, runs, export, evaluate, doctor  # isort: skip
 from rbm_core.cli.console import app, err
 from rbm_core.config import ConfigError
-from rbm_core.runs.files import RunError
+from rbm_core.runs.files import RunError, one_line
 
 __all__ = ["app", "doctor", "evaluate", "export", "main", "runs", "sample", "train"]
 
 
+_LONGEST = 2000  # characters of an error's line
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line and return its exit code; an error that a user can cause prints one line and returns 2."""
+    """Run the command line and return its exit code.
+
+    An error that a user can cause prints one line and returns 2; any other prints one line too and returns 1, with
+    its traceback above it after `--traceback`.
+    """
+    err.traceback = False
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError):  # a stream that a program put in their place
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         app(arguments, standalone_mode=False)
     except (ConfigError, RunError, ValueError) as error:
-        err.print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        return 2
+        return _failed(error, str(error), 2)
     except typer.Exit as stop:
         return stop.exit_code
-    except Exception as error:
-        if not hasattr(error, "format_message"):
-            raise
-        # click's errors about options, printed without its usage block.
-        err.print(
-            f"Error: {error.format_message()}", style="red", markup=False, highlight=False, soft_wrap=True
-        )
-        return 2
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        if hasattr(error, "format_message"):  # click's errors about options, printed without its usage block
+            return _failed(error, error.format_message(), 2)
+        if isinstance(error, OSError):
+            return _failed(error, ": ".join(filter(None, (error.strerror or str(error), error.filename))), 1)
+        hint = "" if err.traceback else "; python -m rbm_core --traceback … shows where"
+        return _failed(error, f"{type(error).__name__}: {one_line(error)}{hint}", 1)
     return 0
+
+
+def _failed(error: Exception, text: str, code: int) -> int:
+    """Prints the error's line; returns the exit code."""
+    if err.traceback:
+        err.print("".join(format_exception(error)), soft_wrap=True)
+    line = " ".join(text.split())
+    err.say(f"Error: {line if len(line) <= _LONGEST else line[:_LONGEST] + '…'}", style="red")
+    return code

@@ -13,4 +13,4 @@ def doctor(run: RunName, step: Step = None, runs: Runs = None) -> None:
     at = f"step {record.newest.step:,}" if record.newest else record.damaged or "no snapshot yet"
     first, *rest = report(examine(record))
     for line in (f"Run {run}, {at}: {first}", *rest):
-        out.print(line, markup=False, highlight=False, soft_wrap=True)
+        out.say(line)

@@ -7,7 +7,7 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
-from rbm_core.cli.console import RunName, Runs, Seed, app, duration, err, examples, out
+from rbm_core.cli.console import RunName, Runs, Seed, app, duration, err, examples, out, shown
 from rbm_core.runs import store
 from rbm_core.runs.evaluation_record import ESTIMATORS
 
@@ -61,7 +61,7 @@ def evaluate(
             )
     except Interrupted:
         named = "" if snapshot is not None else f" with --snapshot {bar.step}"
-        err.print(f"Interrupted; the same command{named} goes on from here.")
+        err.say(f"Interrupted; the same command{named} goes on from here.")
         raise typer.Exit(130) from None
     out.print(_table(row))
 
@@ -76,10 +76,10 @@ class _EvaluationBar:
         self.interrupted, self.step = False, 0
         self._estimator = estimator
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TaskProgressColumn(),
-            TextColumn("{task.fields[left]}"),
+            TextColumn("{task.fields[left]}", markup=False),
             console=err,
         )
         self._task = self._progress.add_task(estimator, total=None, left="")
@@ -101,7 +101,7 @@ class _EvaluationBar:
         left = progress.get("seconds_left")
         self._progress.update(
             self._task,
-            description=progress.get("stage") or self._estimator,
+            description=shown(progress.get("stage") or self._estimator),
             total=progress.get("total") or None,
             completed=progress.get("done", 0),
             left="" if left is None else f"{duration(left)} left",
@@ -117,6 +117,6 @@ def _table(row: dict[str, Any]) -> Table:
         parts = value.items() if isinstance(value, dict) else [("", value)]
         for part, number in parts:
             if isinstance(number, int | float | str):
-                shown = f"{number:,.3f}" if isinstance(number, float) else str(number)
-                table.add_row(f"{name} {part}".strip(), shown)
+                text = f"{number:,.3f}" if isinstance(number, float) else str(number)
+                table.add_row(f"{name} {part}".strip(), text)
     return table

@@ -39,4 +39,4 @@ def export(
     except OSError as error:
         raise RunError(f"cannot write {out_file}: {error.strerror or error}") from None
     shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
-    out.print(f"{out_file}: {shapes}, run {run}, step {snapshot.meta['step']:,}")
+    out.say(f"{out_file}: {shapes}, run {run}, step {snapshot.meta['step']:,}")

@@ -1,9 +1,9 @@
 """`python -m rbm_core runs`: the list of runs."""
 
-from rich.table import Table
-
-from rbm_core.cli.console import Runs, app, examples, out
+from rbm_core.cli.console import Runs, app, columns, err, examples, out
 from rbm_core.runs import store
+
+_HEAD = ("run", "state", "step", "of", "data", "preset", "created")
 
 
 @app.command(epilog=examples("runs", "runs --runs /data/experiments"))
@@ -12,27 +12,19 @@ def runs(runs: Runs = None) -> None:
     root = runs or store.runs_root()
     infos = store.list_runs(root)
     if not infos:
-        out.print(
-            f"No run in {store.shown(root)} yet; start one with: python -m rbm_core train --preset quick"
-        )
+        out.say(f"No run in {store.shown(root)} yet; start one with: python -m rbm_core train --preset quick")
         return
-    table = Table(box=None, pad_edge=False)
-    for column, justify in (("run", "left"), ("state", "left"), ("step", "right"), ("of", "right")):
-        table.add_column(column, justify=justify)  # type: ignore[arg-type]
-    for column in ("data", "preset", "created"):
-        table.add_column(column)
+    rows = [_HEAD, *map(_row, infos)]
+    for line in columns(rows, right=(_HEAD.index("step"), _HEAD.index("of"))):
+        out.say(line)
     for info in infos:
         if info.error:
-            table.add_row(info.name, "unreadable", "", "", info.error, "", "")
-            continue
-        created = info.created[:16].replace("T", " ")
-        table.add_row(
-            info.name,
-            info.state,
-            f"{info.step:,}",
-            f"{info.n_steps:,}",
-            info.dataset,
-            info.preset or "",
-            created,
-        )
-    out.print(table)
+            err.say(f"{info.name} cannot be read: {info.error}")
+
+
+def _row(info: store.RunInfo) -> tuple[str, ...]:
+    if info.error:
+        return info.name, "unreadable", "", "", "", "", ""
+    created = info.created[:16].replace("T", " ")
+    steps = f"{info.step:,}", f"{info.n_steps:,}"
+    return info.name, info.state, *steps, info.dataset, info.preset or "", created

@@ -5,7 +5,18 @@ from typing import Annotated, Any
 
 import typer
 
-from rbm_core.cli.console import RunName, Runs, Seed, Step, app, examples, model_of, out
+from rbm_core.cli.console import (
+    RunName,
+    Runs,
+    Seed,
+    Step,
+    app,
+    check_writable,
+    counted,
+    examples,
+    model_of,
+    out,
+)
 from rbm_core.config import ConfigError
 from rbm_core.runs.files import RunError
 
@@ -39,8 +50,9 @@ def sample(
     starts = ("noise", "gaussian", "data", "particles")
     if start not in starts:
         raise ConfigError(f"--start must be {', '.join(starts[:-1])} or {starts[-1]}, got {start!r}")
-    if not out_file.parent.is_dir():
-        raise RunError(f"cannot write {out_file}: there is no folder {out_file.parent}")
+    if out_file.suffix.lower() != ".png":
+        raise ConfigError(f"--out must end in .png, got {str(out_file)!r}")
+    check_writable(out_file)
     from PIL import Image
 
     from rbm_core import gibbs
@@ -58,8 +70,9 @@ def sample(
         Image.fromarray(_tiled(pixels)).save(out_file, format="PNG")
     except OSError as error:
         raise RunError(f"cannot write {out_file}: {error.strerror or error}") from None
-    out.print(
-        f"{out_file}: {chains} chains after {sweeps} sweeps, run {run}, step {snapshot.meta['step']:,}, seed {seed}"
+    out.say(
+        f"{out_file}: {counted(chains, 'chain')} after {counted(sweeps, 'sweep')}, run {run}, "
+        f"step {snapshot.step:,}, seed {seed}"
     )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from rbm_core.cli.console import Runs, app, duration, err, examples
+from rbm_core.cli.console import Runs, app, duration, err, examples, shown
 from rbm_core.config import PRESET_NOTES, PRESETS, ConfigError, RunConfig, preset
 from rbm_core.runs import control, store
 from rbm_core.runs.files import LOG_FILE, RunError
@@ -58,6 +58,7 @@ def train(
     control.check("speed", {"updates_per_second": updates_per_second})
     if resume is not None:
         path = store.resolve(root, resume)
+        store.resumable(path)
     else:
         named = {
             "dataset": dataset,
@@ -85,8 +86,9 @@ def _new_run(root: Path, name: str | None, preset_name: str, changes: dict[str, 
     if not download:
         from rbm_core import datasets
 
-        if not datasets.available(config.dataset):
-            datasets.load(config.dataset, download=False)  # raises the sentence that says what is missing
+        # A folder of images is read to the end; of the named sets it is enough that they are there.
+        if not datasets.available(config.dataset) or datasets.sizes(config.dataset, config.n_valid) is None:
+            datasets.load(config.dataset, n_valid=config.n_valid, download=False)
     return store.create_run(
         root, name or store.new_name(config, preset_name, root), config, preset=preset_name
     )
@@ -96,7 +98,7 @@ def _train(path: Path, download: bool, updates_per_second: float | None) -> None
     """Trains the run to its end in this process, with a progress bar. Raises RunError if it diverges or fails."""
     from rbm_core.training import process as training_process
 
-    err.print(f"Run [bold]{path.name}[/bold] in {store.shown(path.parent)}")
+    err.say(f"Run {path.name} in {store.shown(path.parent)}")
     with _TrainingBar() as bar:
         state = training_process.run(
             path, on_progress=bar.show, download=download, updates_per_second=updates_per_second
@@ -104,7 +106,7 @@ def _train(path: Path, download: bool, updates_per_second: float | None) -> None
     status = bar.status
     if state in ("diverged", "failed"):
         raise RunError(status.get("message") or f"run {path.name!r} ended as {state}; see {path / LOG_FILE}")
-    err.print(
+    err.say(
         f"{state} at step {status.get('step', 0):,} after {duration(status.get('seconds', 0.0))}; "
         f"look at it with: streamlit run dashboard/app.py"
     )
@@ -116,10 +118,10 @@ class _TrainingBar:
     def __init__(self) -> None:
         self.status: dict[str, Any] = {}
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TaskProgressColumn(),
-            TextColumn("{task.fields[numbers]}"),
+            TextColumn("{task.fields[numbers]}", markup=False),
             console=err,
             auto_refresh=False,  # a thread of its own would take time from those that train
         )
@@ -136,7 +138,9 @@ class _TrainingBar:
         self.status = status
         n_steps, step, rate = status.get("n_steps"), status.get("step", 0), status.get("steps_per_s") or 0.0
         if not n_steps:
-            self._progress.update(self._task, description=status.get("message") or status.get("state", ""))
+            self._progress.update(
+                self._task, description=shown(status.get("message") or status.get("state", ""))
+            )
             return
         gap = row.get("free_energy_gap")
         left = duration((n_steps - step) / rate) if rate else "–"

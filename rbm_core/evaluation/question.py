@@ -11,13 +11,15 @@ from typing import Any
 
 from rbm_core.evaluation.estimators import BY_NAME
 from rbm_core.evaluation.job import Interrupted, Job, OnProgress, kept_snapshot
-from rbm_core.evaluation.subject import load_subject
+from rbm_core.evaluation.subject import Subject, load_subject
 from rbm_core.likelihood.ais import temperatures
+from rbm_core.likelihood.annealing import sweep_precision
+from rbm_core.likelihood.exact import check_tractable
 from rbm_core.runs.evaluation_record import ESTIMATORS, evaluation_folder, evaluation_id
 from rbm_core.runs.files import RunError, one_line
 from rbm_core.runs.reader import RunReader
 from rbm_core.runs.recorder import Recorder
-from rbm_core.runs.snapshot import Snapshot, snapshot_file
+from rbm_core.runs.snapshot import snapshot_file
 
 __all__ = ["evaluate"]
 
@@ -57,6 +59,10 @@ def evaluate(
     step = steps[-1] if step is None else step
     folder = evaluation_folder(path, evaluation_id(step, estimator, settings))
     snapshot = kept_snapshot(folder) or reader.snapshot(step)
+    reader.likelihood()  # where the answer goes: a damaged file is refused now, not after the work
+    subject = load_subject(path, snapshot, config)
+    _check_answerable(subject, estimator, settings)
+    # What can be refused is refused: from here on there is an evaluation, with a folder.
     job = Job.open(folder, on_progress=on_progress, should_stop=should_stop)
     try:
         job.keep_snapshot(snapshot_file(path, step))
@@ -67,7 +73,7 @@ def evaluate(
             "estimator": estimator,
             "settings": settings,
         }
-        return _answer(path, snapshot, config, job)
+        return _answer(path, subject, job)
     finally:
         job.close()
 
@@ -95,12 +101,19 @@ def _settings(
     return {"seed": seed}
 
 
-def _answer(path: Path, snapshot: Snapshot, config: dict[str, Any], job: Job) -> dict[str, Any]:
+def _check_answerable(subject: Subject, estimator: str, settings: dict[str, Any]) -> None:
+    """Raises ValueError in one sentence if the estimator cannot judge this model."""
+    if estimator == "exact":
+        check_tractable(subject.rbm)
+    if settings.get("precision", "auto") != "auto":
+        sweep_precision(subject.rbm, settings["n_chains"], settings["precision"])
+
+
+def _answer(path: Path, subject: Subject, job: Job) -> dict[str, Any]:
     """Runs the estimator, appends its row to the run's record, and writes how the job ended."""
     name, settings = job.progress["estimator"], job.progress["settings"]
     try:
-        job.show("Loading the data.", force=True)
-        subject = load_subject(path, snapshot, config)
+        job.show("Preparing the model.", force=True)
         estimate = BY_NAME[name](subject, settings, job)
     except Interrupted:
         job.end("interrupted", "Interrupted; start it again to go on.")
@@ -109,8 +122,8 @@ def _answer(path: Path, snapshot: Snapshot, config: dict[str, Any], job: Job) ->
         job.end("failed", one_line(error))
         raise
     row = {
-        "step": snapshot.step,
-        "epoch": snapshot.meta.get("epoch"),
+        "step": subject.snapshot.step,
+        "epoch": subject.snapshot.meta.get("epoch"),
         "estimator": name,
         "settings": settings,
         **estimate,

@@ -22,6 +22,7 @@ from rbm_core.rbm import RBM
 __all__ = [
     "MAX_UNITS",
     "NotTractableError",
+    "check_tractable",
     "enumerated_layer",
     "enumerated_units",
     "exact_gradient",
@@ -49,6 +50,15 @@ def enumerated_layer(rbm: RBM) -> Literal["v", "h"]:
 def enumerated_units(rbm: RBM) -> int:
     """The number of units of the enumerated layer."""
     return rbm.n_visible if enumerated_layer(rbm) == "v" else rbm.n_hidden
+
+
+def check_tractable(rbm: RBM) -> None:
+    """Raises NotTractableError if the enumerated layer has more than 28 units."""
+    if enumerated_units(rbm) > MAX_UNITS:
+        raise NotTractableError(
+            f"exact enumeration needs a layer of at most {MAX_UNITS} units, "
+            f"got {rbm.n_visible} visible and {rbm.n_hidden} hidden; use AIS"
+        )
 
 
 def exact_log_z(rbm: RBM, *, progress: Callable[[int, int], None] | None = None) -> float:
@@ -148,11 +158,7 @@ def _blocks(
         # The hidden units are the ones summed out, and they are Bernoulli units.
         W, b, c, law = W.T, c, b, LAWS["bernoulli"]
     n = len(c)
-    if n > MAX_UNITS:
-        raise NotTractableError(
-            f"exact enumeration needs a layer of at most {MAX_UNITS} units, "
-            f"got {rbm.n_visible} visible and {rbm.n_hidden} hidden; use AIS"
-        )
+    check_tractable(rbm)
     low_bits = min(n, _LOW_BITS)
     high_bits = n - low_bits
     low = _states(low_bits, 0, 1 << low_bits)

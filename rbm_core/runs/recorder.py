@@ -191,10 +191,37 @@ class Recorder:
         except RunError:
             raise
         except Exception as error:  # safetensors' own class, KeyError or ValueError, as the damage has it
-            raise RunError(
-                f"{of_run(path)} is damaged ({one_line(error)}), so the run cannot go on; "
-                "start a new run from its last snapshot"
-            ) from error
+            raise _cannot_go_on(path, error) from error
+
+
+def check_resume(run: Path) -> None:
+    """Raises RunError in one sentence if the run has a saved state that is damaged; needs no torch."""
+    path = run / "resume.safetensors"
+    try:
+        data = read_bytes(path)
+        meta = split_meta(data, json.loads)
+        end = 8 + int.from_bytes(data[:8], "little")
+        header = json_input.parse(data[8:end])
+        length = max(
+            (entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0
+        )
+        if len(data) != end + length:
+            raise ValueError(f"it has {len(data):,} bytes instead of {end + length:,}")
+        if not isinstance(meta.get("training"), dict) or not isinstance(meta.get("seconds"), (int, float)):
+            raise ValueError("it does not say how far training was")
+    except FileNotFoundError:
+        return
+    except RunError:
+        raise
+    except Exception as error:
+        raise _cannot_go_on(path, error) from error
+
+
+def _cannot_go_on(path: Path, error: Exception) -> RunError:
+    return RunError(
+        f"{of_run(path)} is damaged ({one_line(error)}), so the run cannot go on; "
+        "start a new run from its last snapshot"
+    )
 
 
 def _last_step(path: Path) -> int:

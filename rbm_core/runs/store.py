@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from rbm_core.config import forced_precision
 from rbm_core.runs.files import (
     SCHEMA,
     RunError,
@@ -25,6 +26,7 @@ from rbm_core.runs.files import (
     write_json,
 )
 from rbm_core.runs.reader import RunReader
+from rbm_core.runs.recorder import check_resume
 from rbm_core.runs.snapshot import read_snapshot, snapshot_file
 from rbm_core.runs.vocabulary import LIVE_STATES
 
@@ -120,8 +122,10 @@ def create_run(
 
     config: a RunConfig or a dict of its fields. origin: {"run", "step"}, a snapshot in the same store whose
     parameters the new run starts from; it is copied, so that the new run does not depend on the old one.
-    Raises RunError if the name is taken or not allowed, SnapshotError if there is no such snapshot or it does not fit.
+    Raises RunError if the name is taken or not allowed, SnapshotError if there is no such snapshot or it does not fit,
+    ConfigError if its trainer would refuse what the environment says.
     """
+    forced_precision()
     root, fields = Path(root), _fields(config)
     path = root / check_name(name)
     if path.exists():
@@ -180,6 +184,25 @@ def resolve(root: Path, name: str) -> Path:
         there = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
         raise RunError(f"no run {name!r} in {shown(Path(root))}; there are: {there or 'none yet'}")
     return path
+
+
+def resumable(path: Path) -> dict[str, Any]:
+    """The status of a run that can go on; nothing is changed.
+
+    Raises RunError in one sentence if the run is being trained, is finished, has diverged, since a resumed run would
+    diverge again, bit for bit, or if its saved state is damaged.
+    """
+    reader = RunReader(path)
+    reader.config()
+    status = reader.status()
+    state = status["state"]
+    if state in LIVE_STATES:
+        raise RunError(f"run {path.name!r} is already being trained (it is {state})")
+    if state in ("finished", "diverged"):
+        done = "is finished" if state == "finished" else "has diverged"
+        raise RunError(f"run {path.name!r} {done}; to train on, start a new run from one of its snapshots")
+    check_resume(path)
+    return status
 
 
 def rename_run(root: Path, name: str, new: str) -> Path:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import rbm_core
 from rbm_core.config import make_config
-from rbm_core.runs.files import RunError, SnapshotError
+from rbm_core.runs.files import RunError, SnapshotError, one_line
 from rbm_core.runs.recorder import Recorder
 from rbm_core.runs.snapshot import read_snapshot
 from rbm_core.visible import units_of
@@ -70,7 +70,13 @@ def _ready(
     if recorder.has_resume():
         training = Training(config, dataset, device=device)
         tensors, meta = recorder.read_resume()
-        training.load_state_dict(tensors, meta["training"])
+        try:
+            training.load_state_dict(tensors, meta["training"])
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise RunError(
+                f"resume.safetensors of run {recorder.path.name!r} does not fit its settings ({one_line(error)}), "
+                "so the run cannot go on; start a new run from its last snapshot"
+            ) from error
         recorder.append_event(training.step, "continue")
         return training, float(meta["seconds"])
     training = Training(config, dataset, device=device, initial=_origin(recorder.path, described, config))

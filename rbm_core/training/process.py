@@ -17,7 +17,7 @@ from rbm_core.runs import control
 from rbm_core.runs.files import RunError, hold_lock, one_line, sentence
 from rbm_core.runs.past_models import PastModels
 from rbm_core.runs.reader import RunReader
-from rbm_core.runs.recorder import Recorder
+from rbm_core.runs.recorder import Recorder, check_resume
 from rbm_core.runs.snapshot import Snapshot
 from rbm_core.training.begin import begun
 from rbm_core.training.clock import Clock
@@ -45,8 +45,8 @@ def run(
 
     Goes on from the saved state where there is one. download: fetch the data set if this computer lacks it.
     updates_per_second: the watch speed to begin with, as by the command "speed"; None: full speed.
-    Raises RunError if the folder holds no run, another process is training it, or there is no such speed; nothing is
-    changed then.
+    Raises RunError if the folder holds no run, another process is training it, its saved state is damaged, or there is
+    no such speed; nothing is changed then.
     """
     path = Path(path)
     speed = {"updates_per_second": updates_per_second}
@@ -60,6 +60,7 @@ def run(
             "watch that one, or stop it first"
         )
     try:
+        check_resume(path)
         trainer = _Trainer(path, on_progress)
         trainer.waiting.insert(0, {"command": "speed", "value": speed})
         return trainer.live(described, download)
