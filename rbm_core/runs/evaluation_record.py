@@ -16,7 +16,16 @@ from typing import Any, NamedTuple
 from rbm_core.runs import inside, layout
 from rbm_core.runs.files import RunError, lock_is_held, read_typed
 
-__all__ = ["ESTIMATORS", "Words", "evaluation_folder", "evaluation_id", "list_evaluations", "read_evaluation"]
+__all__ = [
+    "BASES",
+    "ESTIMATORS",
+    "STARTS",
+    "Words",
+    "evaluation_folder",
+    "evaluation_id",
+    "list_evaluations",
+    "read_evaluation",
+]
 
 
 class Words(NamedTuple):
@@ -63,6 +72,28 @@ ESTIMATORS: dict[str, Words] = {
     ),
 }
 """The estimators in the order in which a page offers them; evaluation/estimators.py computes them."""
+
+
+# Where the evidence for log Z comes from. A row of likelihood.jsonl whose log Z was judged by several estimates has
+# them under "evidence", the two that log_z joins first: a list of
+#     {"method": "forward" | "reverse", "origin": a key of BASES or STARTS, "log_z": nats, "stderr": nats, "ess": chains
+#      in effect, "chains": all chains, "doubt": null or a clause that says why this estimate speaks against the rest}
+# "trusted" is true where no estimate has a doubt, and "verdict" names the origins that agreed. Rows written before, and
+# those of other estimators, have no "evidence".
+BASES: dict[str, str] = {
+    "data-means": "pixels with the data's means",
+    "own-means": "pixels with the model's own means",
+    "coins": "coin tosses",
+}
+"""The bases that forward AIS begins at."""
+
+STARTS: dict[str, str] = {
+    "particles": "the run's own chains",
+    "data": "data, after many sweeps",
+    "annealed": "annealed samples",
+    "tempered": "samples by parallel tempering",
+}
+"""The states that reverse AIS begins at."""
 
 
 def evaluation_id(step: int, estimator: str, settings: Mapping[str, Any]) -> str:
