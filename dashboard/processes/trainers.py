@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rbm_core.runs import RunError, RunReader, control, inside, store
-from rbm_core.runs.files import LOG_FILE, explain, hold_lock, last_line
+from rbm_core.runs.files import LOG_FILE, explain, hold_lock, last_line, lock_for_child, read_object
 from rbm_core.runs.recorder import Recorder
 
 REPO = Path(__file__).resolve().parents[2]
@@ -74,13 +74,18 @@ def send(name: str, command: str, value: Any = None) -> None:
 
 
 def _launch(path: Path, download: bool) -> None:
-    """Starts the process, detached, and a thread that does nothing but wait for its end."""
+    """Starts the process, detached, and a thread that does nothing but wait for its end.
+
+    The process is born with the run's lock, so that a run whose trainer is killed while it starts is seen to be dead.
+    """
+    lock = lock_for_child(path)
     command = [
         sys.executable,
         "-m",
         "rbm_core.training.process",
         str(path),
         *(["--download"] if download else []),
+        *(["--lock", str(lock)] if lock is not None else []),
     ]
     # The working directory stays as it is: a data folder may be named relative to it.
     places = [str(REPO), os.environ.get("PYTHONPATH", "")]
@@ -93,12 +98,19 @@ def _launch(path: Path, download: bool) -> None:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=environment,
+                pass_fds=() if lock is None else (lock,),
                 **_detached(),
             )
     except OSError as error:
+        if lock is not None:
+            os.close(lock)
+            lock = None
         sentence = explain(error, path / LOG_FILE)
         _write_failed(path, f"The trainer could not be started: {sentence}.")
         raise RunError(f"the trainer could not be started: {sentence}") from error
+    finally:
+        if lock is not None:
+            os.close(lock)  # the trainer has its own
     threading.Thread(target=_wait, args=(child, path), name=f"trainer-{path.name}", daemon=True).start()
 
 
@@ -110,12 +122,12 @@ def _detached() -> dict[str, Any]:
 
 
 def _wait(child: subprocess.Popen[bytes], path: Path) -> None:
-    """Waits for the child, so that no zombie stays; writes "failed" for one that ended before its first status."""
+    """Waits for the child, so that no zombie stays; writes "failed" for one that gave up before its first status."""
     code = child.wait()
     try:
-        if RunReader(path).status()["state"] == "starting":
+        if code > 0 and read_object(path / "status.json").get("state") == "starting":
             _write_failed(path, f"The trainer ended before it began (exit code {code}): {_last_line(path)}")
-    except RunError:
+    except (RunError, FileNotFoundError):
         pass  # the folder is gone or damaged: there is no status to write
 
 

@@ -393,3 +393,38 @@ def locked(path: Path, timeout: float, poll_interval: float) -> FileLock | None:
     except OSError as error:
         raise RunError(explain(error, path)) from error
     return lock
+
+
+def lock_for_child(run: Path) -> int | None:
+    """A descriptor that holds the run's lock and that a child process inherits: the lock is held until both closed it.
+
+    None where locks are not inherited (Windows): the child then takes it itself. Raises RunError if another process
+    holds it.
+    """
+    path = run / RUN_LOCK
+    if sys.platform == "win32":
+        return None
+    try:
+        handle = inside.open_to_append(path)
+    except OSError as error:
+        raise RunError(explain(error, path)) from error
+    for _ in range(100):  # a reader that asks who lives holds it for some microseconds
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(0.002)
+        else:
+            return handle
+    os.close(handle)
+    raise RunError(f"run {run.name!r} is already being trained")
+
+
+class InheritedLock:
+    """The run's lock as a child process got it from `lock_for_child`."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+        os.set_inheritable(handle, False)
+
+    def release(self) -> None:
+        os.close(self._handle)

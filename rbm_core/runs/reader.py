@@ -34,8 +34,9 @@ from rbm_core.runs.lines import Lines
 from rbm_core.runs.snapshot import Snapshot, read_snapshot, snapshot_file
 from rbm_core.runs.vocabulary import LIVE_STATES
 
-# A run created less than this many seconds ago is "starting" although no process has locked it yet.
-STARTING_GRACE_S = 20.0
+# A run created less than this many seconds ago is "starting" although no process has locked it yet. A page's trainer
+# is born with the lock; one of the command line takes it before it loads the engine.
+STARTING_GRACE_S = 4.0
 
 _STATUS: dict[str, Any] = {
     "state": "interrupted",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rbm_core.runs import control
-from rbm_core.runs.files import RunError, hold_lock, one_line, sentence
+from rbm_core.runs.files import InheritedLock, RunError, hold_lock, one_line, sentence
 from rbm_core.runs.past_models import PastModels
 from rbm_core.runs.reader import RunReader
 from rbm_core.runs.recorder import Recorder, check_resume
@@ -39,6 +39,7 @@ def run(
     *,
     download: bool = False,
     updates_per_second: float | None = None,
+    lock: InheritedLock | None = None,
 ) -> str:
     """Trains the run in this folder until it ends; returns the state it ends in: finished, stopped (by
     command or signal), diverged or failed. status.json says the same, with a sentence where one is needed.
@@ -52,8 +53,8 @@ def run(
     speed = {"updates_per_second": updates_per_second}
     control.check("speed", speed)
     described = RunReader(path).config()
-    lock = hold_lock(path)
-    if lock is None:
+    held = lock or hold_lock(path)
+    if held is None:
         pid = RunReader(path).status()["pid"]
         raise RunError(
             f"run {path.name!r} is already being trained{f' by process {pid}' if pid else ''}; "
@@ -65,7 +66,7 @@ def run(
         trainer.waiting.insert(0, {"command": "speed", "value": speed})
         return trainer.live(described, download)
     finally:
-        lock.release()
+        held.release()
 
 
 class _Stop(BaseException):
@@ -348,9 +349,11 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("path", type=Path, help="the run's folder, e.g. checkpoints/mnist-default-3f2a")
     parser.add_argument("--download", action="store_true", help="fetch the data set if this machine lacks it")
+    parser.add_argument("--lock", type=int, help="the run's lock, as a descriptor")
     asked = parser.parse_args(arguments)
     try:
-        state = run(asked.path, download=asked.download)
+        lock = None if asked.lock is None else InheritedLock(asked.lock)
+        state = run(asked.path, download=asked.download, lock=lock)
         message = RunReader(asked.path).status()["message"]
     except RunError as error:
         sys.stderr.write(f"{error}\n")
