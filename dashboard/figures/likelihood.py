@@ -69,6 +69,18 @@ WORDS = {
         r"\prod_j \Bigl(1 + e^{\beta (c_j + (vW)_j)}\Bigr)",
         f"{_SM}, §4.2.",
     ),
+    "scale": Words(
+        "How good is that?",
+        "Nats per image: to the right is better. Each nat makes an image 2.7 times as probable.",
+        "the scale",
+        "A fair coin for each pixel gives every image the same probability. Independent pixels know how often each one "
+        "is on, and nothing of strokes. What a model gains beyond them it has learned about how pixels go together. "
+        "The published RBM has 500 hidden units and was trained on MNIST with stochastically binarised pixels; it "
+        "stands here for runs on the same data alone.",
+        r"\text{coins: } -V \log 2, \qquad \text{independent pixels: } \Bigl\langle \sum_i v_i \log m_i + (1 - v_i) "
+        r"\log (1 - m_i) \Bigr\rangle",
+        f"{_SM}.",
+    ),
     "mixing": Words(
         "Do noise and data meet?",
         "Once the two curves lie on one another the chains have forgotten where they began; before that, samples "
@@ -119,6 +131,42 @@ def _dress(figure: go.Figure, dark: bool, what: str, **layout: Any) -> go.Figure
     legend = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "xanchor": "left"}
     margin = {"l": 8, "r": 8, "t": 72, "b": 8}
     return dress(figure, dark, 350, showlegend=True, legend=legend, margin=margin, **title, **layout)
+
+
+PUBLISHED = ("published: CD-25, 500 hidden units", -86.34)  # Salakhutdinov and Murray 2008
+
+
+def scale(
+    coins: float | None, pixels: float, run: tuple[str, float], comparable: bool, dark: bool
+) -> go.Figure:
+    """The run's log-likelihood beside those of models that know nothing and, where comparable, a published one.
+
+    coins: None where pixels are not 0 and 1. Bars begin at the least of them.
+    """
+    rows = [("coin tosses", coins, "grey"), ("independent pixels", pixels, "grey"), (*run, "blue")]
+    if comparable:
+        rows.append((*PUBLISHED, "purple"))
+    known = [(name, value, colour) for name, value, colour in rows if value is not None]
+    least = min(value for _, value, _ in known)
+    colours, figure = lines(dark), go.Figure()
+    figure.add_bar(
+        x=[value - least for _, value, _ in known],
+        base=least,
+        y=[name for name, _, _ in known],
+        orientation="h",
+        text=[f"{value:,.1f}".replace("-", "−") for _, value, _ in known],
+        textposition="outside",
+        cliponaxis=False,
+        marker={"color": [soft(colours[colour], 0.75) for _, _, colour in known]},
+        hovertemplate="%{y}: %{text} nats<extra></extra>",
+    )
+    most = max(value for _, value, _ in known)
+    figure.update_xaxes(
+        title="log-likelihood, nats per image; further right is better",
+        range=[least, most + 0.15 * (most - least or 1.0)],
+    )
+    figure.update_yaxes(autorange="reversed", title="model")
+    return dress(figure, dark, 90 + 32 * len(known), title_text=WORDS["scale"].title, showlegend=False)
 
 
 def convergence(rounds: Sequence[Mapping[str, Any]], log_z: float | None, dark: bool) -> go.Figure:

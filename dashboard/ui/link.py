@@ -128,6 +128,8 @@ GIBBS_LAYERS = ("pv", "v", "ph", "h")
 
 LOOKS = ("unit", "pixel", "image")
 
+EVALUATE_CARES = ("1000", "adaptive", "salakhutdinov-murray")
+
 LEARN_MACHINES = ("pair", "3x3", "4x4")
 LEARN_METHODS = ("exact", "cd1", "cd10", "pcd")
 LEARN_VIEWS = ("distribution", "update", "gradients", "landscape")
@@ -168,7 +170,9 @@ FIELDS: dict[str, Field] = {
     "unit": place("strongest"),
     "pixel": place("middle"),
     "image": place("first"),
-    # Evaluate: the evaluation whose figures are shown.
+    # Evaluate: what is asked, how carefully, and the evaluation that is shown.
+    "estimator": words("bracket"),
+    "care": choice("salakhutdinov-murray", EVALUATE_CARES),
     "evaluation": words(),
     # Compare: the words searched, the order, the runs compared (names joined by commas), and how the curve is drawn.
     "find": brief(),

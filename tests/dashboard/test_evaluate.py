@@ -14,6 +14,7 @@ from dashboard.figures import likelihood as figures
 from dashboard.processes import evaluators
 from dashboard.ui import pages
 from dashboard.ui.texts import plain
+from dashboard.views.evaluate import texts
 from dashboard.views.evaluate.state import Evaluate
 from rbm_core.evaluation import Interrupted, evaluate
 from rbm_core.likelihood.ais import AISResult, Bracket
@@ -49,7 +50,8 @@ def test_the_headline_is_the_recorded_number_with_its_verdict(run: Path) -> None
     evaluate(run, betas=100)
     app = page()
     assert not app.exception
-    assert app.metric[0].value == f"{row['test_nats']:.2f} ± 0.00".replace("-", "−")
+    assert row["stderr"] == 0  # what is left is the error of the test images, which are a sample
+    assert app.metric[0].value == f"{row['test_nats']:.2f} ± {row['test_nats_stderr']:.2f}".replace("-", "−")
     assert "every state was counted" in words(app)
     table = app.dataframe[0].value
     assert sorted(table["estimator"]) == ["AIS, both sides", "exact"]
@@ -144,6 +146,106 @@ def test_each_evaluation_looked_at_says_its_own_verdict(run: Path) -> None:
     assert plain(rough["verdict"]) in words(app)
 
 
+def test_the_headline_and_the_figures_belong_to_one_evaluation(run: Path) -> None:
+    """Also while another one is under way: what is finished stays until its successor is done."""
+    first, second = evaluate(run, betas=100), evaluate(run, step=0, betas=100)
+    for row in (first, second):
+        app = open_page("evaluate", run="small", evaluation=row["id"])
+        for _ in range(2):
+            assert not app.exception
+            assert app.metric[0].value.startswith(f"{row['test_nats']:.2f}".replace("-", "−"))
+            files = [config["toImageButtonOptions"]["filename"] for _, config, _ in charts(app)]
+            assert len(files) == 5, "a figure was hidden"
+            assert all(one.startswith(f"small-step-{row['step']}-") for one in files)
+            state(app, Evaluate).begun = ("small", time.time())
+            app.run()
+
+
+def test_the_error_bar_is_of_log_z_and_of_the_sample_together(run: Path) -> None:
+    row = {**evaluate(run, betas=100), "stderr": 0.3, "test_nats_stderr": 0.4}
+    (run / "likelihood.jsonl").write_text(json.dumps(row) + "\n")
+    assert page().metric[0].value.endswith("± 0.50")
+
+
+def test_asked_again_the_page_says_that_there_is_an_answer_and_keeps_it(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[dict[str, Any]] = []
+    monkeypatch.setattr(evaluators, "start", lambda *args, **settings: started.append(settings))
+    row = evaluate(run, betas=1000)
+    app = open_page("evaluate", run="small", care="1000")
+    app.button[0].click().run()
+    assert started == []
+    app.button(key="evaluate.show-answer").click().run()
+    assert np.ravel(app.query_params["evaluation"])[-1] == row["id"]
+    app.button[0].click().run()
+    app.button(key="evaluate.measure-again").click().run()
+    assert [one["seed"] for one in started] == [1], "the same numbers would come again"
+    assert app.metric[0].value.startswith(f"{row['test_nats']:.2f}".replace("-", "−"))
+    app.selectbox(key="evaluate.step").set_value(0).run()
+    state(app, Evaluate).begun = None
+    app.run().button[0].click().run()
+    assert len(started) == 2, "another question has no answer"
+
+
+def test_the_link_holds_what_is_asked_and_how_carefully(run: Path) -> None:
+    app = open_page("evaluate", run="small", estimator="reverse", care="1000")
+    assert app.selectbox(key="evaluate.estimator").value == "reverse"
+    assert app.selectbox(key="evaluate.care").value == "1000"
+    app.selectbox(key="evaluate.care").set_value("adaptive").run()
+    app.selectbox(key="evaluate.estimator").set_value("ais").run()
+    asked = {name: np.ravel(app.query_params[name])[-1] for name in ("estimator", "care")}
+    assert asked == {"estimator": "ais", "care": "adaptive"}
+    odd = open_page("evaluate", run="small", estimator="guess", care="none")
+    assert not odd.exception
+    assert "estimator must be one of" in words(odd)
+
+
+def test_the_scale_has_the_run_above_what_knows_nothing(run: Path) -> None:
+    row = evaluate(run, betas=100)
+    (scale,) = [one for one, _, _ in charts(page()) if one["layout"]["title"]["text"] == "How good is that?"]
+    (bars,) = scale["data"]
+    assert [text.replace("−", "-") for text in bars["text"]][::2] == ["-543.4", f"{row['test_nats']:.1f}"]
+    assert "published" not in " ".join(bars["y"]), "the published model saw other images"
+    assert -230 < float(bars["text"][1].replace("−", "-")) < -180
+    both = figures.scale(-543.4, -206.0, ("this run", -84.2), True, dark=False)
+    assert list(both.data[0].base + np.array(both.data[0].x)) == pytest.approx(
+        [-543.4, -206.0, -84.2, -86.34]
+    )
+    gaussian = figures.scale(None, -900.0, ("this run", -880.0), False, dark=True)
+    assert len(gaussian.data[0].x) == 2
+
+
+@pytest.mark.parametrize(
+    ("trusted", "low", "high", "said"),
+    [
+        (True, 10.0, 10.1, "Trust it: "),
+        (False, 10.0, 19.0, "9.0 nats apart"),
+        (False, 10.0, 10.1, "too few"),
+        (None, 10.0, 10.1, "as it is"),
+    ],
+)
+def test_the_verdict_is_first_said_in_plain_words(
+    trusted: bool | None, low: float, high: float, said: str
+) -> None:
+    row = {
+        "estimator": "bracket",
+        "trusted": trusted,
+        "verdict": "as it is",
+        "forward": {"log_z": low},
+        "reverse": {"log_z": high},
+    }
+    assert said in texts.because(row)
+    for torn in (
+        {},
+        {"verdict": None},
+        {"trusted": True},
+        {**row, "forward": None},
+        {**row, "reverse": {"log_z": "x"}},
+    ):
+        assert texts.because(torn) in ("", "as it is"), "words that the record does not bear out"
+
+
 def test_exact_counting_is_offered_where_either_layer_is_small(runs_root: Path) -> None:
     train_small(runs_root, dataset="bars-and-stripes", n_hidden=40, n_valid=0, epochs=1)
     assert "Exact, by counting" in page().selectbox(key="evaluate.estimator").options
@@ -189,7 +291,8 @@ def test_every_figure_has_a_title_units_its_formula_and_source_and_its_own_file(
     assert not app.exception
     told, plots = abouts(app), charts(app)
     sheets = 1 if row["estimator"] == "mixing" else 0
-    assert len(told) == len(plots) + sheets == 4 + sheets
+    scale = 0 if row["estimator"] == "mixing" else 1
+    assert len(told) == len(plots) + sheets == 4 + scale + sheets
     assert all("$$" in one and "Source: " in one for one in told.values())
     files = [config["toImageButtonOptions"]["filename"] for _, config, _ in plots]
     assert len(set(files)) == len(plots)

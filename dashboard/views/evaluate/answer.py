@@ -1,26 +1,46 @@
-"""The answer on top of the page: the best log-likelihood that is known, and whether to believe it."""
+"""The answer on top of the page: a log-likelihood with its error bar, whether to believe it, and how good it is."""
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
+from dashboard import data
+from dashboard.figures import likelihood as figures
+from dashboard.ui.about import about
+from dashboard.ui.charts import chart, file_name, is_dark
 from dashboard.ui.texts import plain, sentence
-from dashboard.views.evaluate.texts import is_number, nats, title
+from dashboard.views.evaluate.texts import because, file_words, is_number, nats, title
 from rbm_core.runs import RunError, RunReader
 from rbm_core.visible import VisibleUnits
 
 
-def headline(reader: RunReader, units: VisibleUnits, asked: bool) -> dict[str, Any] | None:
-    """The newest believable answer, in one line a stranger can read; returns its row.
-
-    asked: whether an answer is already on its way.
-    """
+def best(reader: RunReader) -> dict[str, Any] | None:
+    """The run's best answer: of the newest step, and there the most believable; None where it has none."""
     try:
         rows = [row for row in reader.likelihood() if is_number(row.get("test_nats"))]
     except RunError as error:
         st.error(sentence(error))
         return None
-    if not rows:
+    return max(rows, key=weight, default=None)
+
+
+def headline(
+    reader: RunReader,
+    units: VisibleUnits,
+    asked: bool,
+    best: dict[str, Any] | None,
+    shown: dict[str, Any] | None,
+) -> bool:
+    """The answer of the evaluation shown below, else the run's best, in words a stranger can read.
+
+    asked: whether an answer is already on its way. Returns whether the verdict of `shown` stands here.
+    """
+    row = _recorded(reader, shown)
+    on_top = is_number(row.get("test_nats"))
+    answer = row if on_top else best
+    if answer is None:
         begun = (
             "The first answer is on its way"
             if asked
@@ -30,24 +50,55 @@ def headline(reader: RunReader, units: VisibleUnits, asked: bool) -> dict[str, A
             f"{begun}: the log-likelihood of the test data, in nats per image (higher is better), with an error bar "
             "and a verdict whether to believe it."
         )
-        return None
-    best = max(rows, key=weight)
+        return False
     left, right = st.columns([1, 2], vertical_alignment="center")
-    left.metric(
-        "Test log-likelihood, nats per image",
-        f"{nats(best['test_nats'])} ± {float(best.get('stderr') or 0.0):.2f}",
-        help="The mean of log p(v) over all test images: higher, that is nearer to zero, is better. ± is one "
-        "standard error of the estimate of log Z.",
-    )
+    with left:
+        _number(answer)
     with right:
-        verdict(best)
-        train = best.get("train_nats")
-        beside = f"Training images get {nats(train)}. " if is_number(train) else ""
-        if units.real:
-            values = "standardised grey values" if units.standardised else "grey values"
-            beside += f"A density of {values}: not comparable with on-off pixels. "
-        st.caption(f"{beside}{plain(title(best))}, step {best['step']:,}.")
-    return best
+        verdict(answer)
+        st.caption(_beside(answer, units))
+        if best is not None and on_top and best.get("id") != answer.get("id"):
+            st.caption(
+                f"This run's best answer is another one, **{_with_error(best)}** nats: {plain(title(best))}, step "
+                f"{best['step']:,}. {plain(because(best))}"
+            )
+    scale(reader, answer, units)
+    return on_top
+
+
+def _recorded(reader: RunReader, shown: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The row of likelihood.jsonl that an evaluation led to, else the one in its own progress; {} where none is."""
+    if shown is None:
+        return {}
+    try:
+        rows = [row for row in reader.likelihood() if row.get("id") == shown["id"]]
+    except RunError:
+        rows = []
+    return rows[-1] if rows else dict(shown.get("row") or {})
+
+
+def _number(row: Mapping[str, Any]) -> None:
+    of_z, of_sample = float(row.get("stderr") or 0.0), float(row.get("test_nats_stderr") or 0.0)
+    st.metric(
+        "Test log-likelihood, nats per image",
+        _with_error(row),
+        help="The mean of log p(v) over all test images: higher, that is nearer to zero, is better. ± is one standard "
+        f"error: {of_z:.2f} of the estimate of log Z and {of_sample:.2f} of the test images being a sample.",
+    )
+
+
+def _with_error(row: Mapping[str, Any]) -> str:
+    error = math.hypot(float(row.get("stderr") or 0.0), float(row.get("test_nats_stderr") or 0.0))
+    return f"{nats(row['test_nats'])} ± {error:.2f}"
+
+
+def _beside(row: Mapping[str, Any], units: VisibleUnits) -> str:
+    train = row.get("train_nats")
+    beside = f"Training images get {nats(train)}. " if is_number(train) else ""
+    if units.real:
+        values = "standardised grey values" if units.standardised else "grey values"
+        beside += f"A density of {values}: not comparable with on-off pixels. "
+    return f"{beside}{plain(title(dict(row)))}, step {row['step']:,}."
 
 
 def weight(row: dict[str, Any]) -> tuple[float, ...]:
@@ -60,12 +111,35 @@ def weight(row: dict[str, Any]) -> tuple[float, ...]:
     )
 
 
-def verdict(row: dict[str, Any]) -> None:
-    """Whether to believe the answer, as the estimator judged."""
-    text = plain(row.get("verdict", ""))
+def verdict(row: Mapping[str, Any]) -> None:
+    """Whether to believe the answer, in plain words; behind "Why?" what the estimator itself said, chains counted."""
+    said, full = because(row), str(row.get("verdict") or "")
+    if not said:
+        return
     if row.get("trusted") is True:
-        st.success(text, icon=":material/verified:")
+        st.success(plain(said), icon=":material/verified:")
     elif row.get("trusted") is False:
-        st.error(text, icon=":material/report:")
-    elif text:
-        st.warning(text, icon=":material/help:")
+        st.error(plain(said), icon=":material/report:")
+    else:
+        st.warning(plain(said), icon=":material/help:")
+    if full and full != said:
+        with st.popover(":small[Why?]", type="tertiary", key=f"evaluate.why-{row.get('id', '')}"):
+            st.markdown(plain(full))
+
+
+def scale(reader: RunReader, row: Mapping[str, Any], units: VisibleUnits) -> None:
+    """Where the number stands between models that know nothing and published ones."""
+    known = data.yardsticks(reader)
+    if known is None:
+        return
+    coins, pixels = known
+    fields = reader.config()["config"]
+    comparable = (
+        fields.get("dataset") == "mnist" and row.get("binarisation") == "stochastic" and not units.real
+    )
+    figure = figures.scale(
+        coins, pixels, (f"this run, step {row['step']:,}", float(row["test_nats"])), comparable, is_dark()
+    )
+    words = figures.WORDS["scale"]
+    chart(figure, "evaluate-scale", words.caption, file_name(reader.name, file_words(dict(row)), "scale"))
+    about(words.picture, words.text, formula=words.formula, source=words.source)

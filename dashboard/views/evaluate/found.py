@@ -15,8 +15,8 @@ CHOSEN = "evaluate.chosen"
 Told = list[tuple[str, str, str]]  # label, value and what it means
 
 
-def choose(run: str) -> dict[str, Any] | None:
-    """The evaluation whose figures are shown: the newest, or one picked."""
+def choose(run: str, best: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The evaluation that is shown: the run's best answer unless another is picked. It stays until another is done."""
     found = [one for one in evaluators.of_run(run) if one["state"] != "running"]
     busy = under_way.busy(run)
     for one in found:
@@ -28,13 +28,14 @@ def choose(run: str) -> dict[str, Any] | None:
     finished = {one["id"]: one for one in found if one["state"] == "finished"}
     asked = link.field("evaluation")
     if asked and asked not in finished:
-        st.warning(f"This run has no finished evaluation {plain(asked)}; showing the newest.")
+        st.warning(f"This run has no finished evaluation {plain(asked)}; showing its best one.")
         link.remember("evaluation", "")
-    if not finished or busy:
+    if not finished:
         return None
+    otherwise = next(iter(finished)) if best is None or best.get("id") not in finished else str(best["id"])
     if len(finished) == 1:
-        return next(iter(finished.values()))
-    return finished[pick(finished, asked)]
+        return finished[otherwise]
+    return finished[pick(finished, asked, otherwise)]
 
 
 def offer_to_go_on(run: str, one: dict[str, Any]) -> None:
@@ -55,16 +56,15 @@ def offer_to_go_on(run: str, one: dict[str, Any]) -> None:
     )
 
 
-def pick(finished: dict[str, dict[str, Any]], asked: str) -> str:
-    newest = next(iter(finished))
-    st.session_state[CHOSEN] = asked if asked in finished else newest
+def pick(finished: dict[str, dict[str, Any]], asked: str, otherwise: str) -> str:
+    st.session_state[CHOSEN] = asked if asked in finished else otherwise
 
     def picked() -> None:
         chosen = st.session_state[CHOSEN]
-        link.remember("evaluation", "" if chosen == newest else chosen)
+        link.remember("evaluation", "" if chosen == otherwise else chosen)
 
     return st.selectbox(
-        "Shown below",
+        "Evaluation shown",
         list(finished),
         format_func=lambda i: texts.question(finished[i]),
         key=CHOSEN,
@@ -73,11 +73,11 @@ def pick(finished: dict[str, dict[str, Any]], asked: str) -> str:
     )
 
 
-def draw(run: str, config: dict[str, Any], one: dict[str, Any], best: dict[str, Any] | None) -> None:
-    """An evaluation: its verdict, unless that stands on top of the page, its numbers, its figures."""
+def draw(run: str, config: dict[str, Any], one: dict[str, Any], on_top: bool) -> None:
+    """An evaluation: its numbers and figures; its verdict too, unless that stands on top of the page."""
     row = one.get("row") or {}
-    on_top = best is not None and best.get("id") == one["id"]
     if not on_top:
+        st.markdown(f"**{plain(texts.question(one))}**")
         verdict(row)
     with st.container(horizontal=True, gap="medium"):
         for label, value, meaning in (

@@ -42,12 +42,15 @@ def show(name: str) -> None:
     if not steps:
         st.info("This run has no snapshot yet: its trainer writes the first one when training begins.")
         return
-    best = answer.headline(reader, units_of(config), under_way.busy(name))
+    top = st.container()
     question.ask(reader, steps)
     under_way.watch(name)
-    shown = found.choose(name)
+    best = answer.best(reader)
+    shown = found.choose(name, best)
+    with top:
+        on_top = answer.headline(reader, units_of(config), under_way.busy(name), best, shown)
     if shown is not None:
-        found.draw(name, config, shown, best)
+        found.draw(name, config, shown, on_top)
 
 
 main()

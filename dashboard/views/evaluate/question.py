@@ -13,7 +13,7 @@ from rbm_core.runs import RunReader
 from rbm_core.runs.evaluation_record import ESTIMATORS
 from rbm_core.visible import units_of
 
-ESTIMATOR, STEP = "evaluate.estimator", "evaluate.step"
+STEP = "evaluate.step"
 CARE, SWEEPS = "evaluate.care", "evaluate.sweeps"
 EXACT_UNITS = 28  # of the smaller layer, at most: its states are counted one by one
 CHAINS = 100
@@ -30,7 +30,7 @@ def ask(reader: RunReader, steps: list[int]) -> None:
         "What to measure",
         estimators,
         format_func=lambda e: ESTIMATORS[e].title,
-        key=ESTIMATOR,
+        **link.bound("evaluate", "estimator", link.among("estimator", estimators, estimators[0])),
         help="\n\n".join(f"**{ESTIMATORS[e].title}** — {ESTIMATORS[e].says}" for e in estimators),
     )
     step = choose_step(when, reader, steps)
@@ -43,10 +43,11 @@ def ask(reader: RunReader, steps: list[int]) -> None:
         disabled=under_way.busy(reader.name),
         width="stretch",
         help="Runs in a process of its own; you may close this page. Asked again, an interrupted one goes on.",
-        on_click=under_way.begin,
+        on_click=under_way.ask,
         args=(reader.name, step, estimator),
         kwargs=settings,
     )
+    under_way.offer_again(reader.name)
     way = texts.WAYS.get(estimator)
     st.caption(texts.HOW_AIS_WORKS + way if way else ESTIMATORS[estimator].says)
 
@@ -88,10 +89,13 @@ def choose_settings(estimator: str) -> dict[str, Any]:
     settings: dict[str, Any] = {"n_chains": CHAINS}
     state = state_of(Evaluate)
     if estimator in texts.WAYS:
+        if "care" in st.query_params:
+            state.care = link.field("care")
         st.session_state[CARE] = state.care
 
         def chosen() -> None:
             state.care = st.session_state[CARE]
+            link.remember("care", state.care)
 
         settings["temperatures"] = st.selectbox(
             "How carefully",

@@ -1,5 +1,6 @@
 """The words of the Evaluate page for estimators, settings and evaluations."""
 
+from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -38,6 +39,33 @@ def title(one: dict[str, Any]) -> str:
     return ESTIMATORS[name].title if name in ESTIMATORS else name
 
 
+def because(row: Mapping[str, Any]) -> str:
+    """Whether to trust an answer, and why, without a word about chains; what cannot be said so is the estimator's own.
+
+    Above all what a row says is judged by its two directions, which err to opposite sides.
+    """
+    said = str(row.get("verdict") or "")
+    low, high = row.get("forward") or {}, row.get("reverse") or {}
+    if row.get("estimator") != "bracket" or not (
+        is_number(low.get("log_z")) and is_number(high.get("log_z"))
+    ):
+        return said
+    apart = abs(low["log_z"] - high["log_z"])
+    if row.get("trusted") is True:
+        return (
+            "Trust it: one estimate that errs to the good side and one that errs to the bad side agree to "
+            f"{apart:.2f} nats."
+        )
+    if row.get("trusted") is not False:
+        return said
+    if apart > 1.0:
+        return (
+            "Do not trust it: the estimate that errs to the good side and the one that errs to the bad side are "
+            f"{apart:,.1f} nats apart. Measure more carefully."
+        )
+    return "Do not trust it: too few of the random walks behind the number count. Measure more carefully."
+
+
 def question(one: dict[str, Any]) -> str:
     """What was asked, in a few words."""
     settings, words = one.get("settings", {}), [title(one), f"step {one['step']:,}"]
@@ -46,6 +74,8 @@ def question(one: dict[str, Any]) -> str:
         words.append(f"{asked or format(settings['betas'], ',')} temperatures")
     if "sweeps" in settings:
         words.append(f"{settings['sweeps']:,} sweeps")
+    if settings.get("seed"):
+        words.append(f"seed {settings['seed']}")
     return " · ".join(words)
 
 

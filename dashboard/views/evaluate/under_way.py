@@ -10,32 +10,79 @@ from dashboard.ui import link
 from dashboard.ui.page_state import state_of
 from dashboard.ui.texts import duration, plain, sentence
 from dashboard.views.evaluate import pictures, texts
-from dashboard.views.evaluate.state import Evaluate
+from dashboard.views.evaluate.state import Evaluate, Question
 from rbm_core.runs import RunError
 
 REFRESH_S = 1.0
 STARTS_WITHIN_S = 30.0
+OURS = {"betas": "temperatures", "n_chains": "n_chains", "sweeps": "sweeps", "seed": "seed"}
+"""The settings of a record by their names as arguments of `evaluators.start`."""
 # Pictures are drawn anew after each tenth of the work: a Plotly figure that changes is mounted afresh.
 PARTS = 10
 
 
 def begin(run: str, step: int, estimator: str, **settings: Any) -> None:
-    """Starts the evaluation, and has the page show it when it is done."""
+    """Starts the evaluation, and has the page show it when it is done, and not before."""
     state, since = state_of(Evaluate), time.time()
     try:
         evaluators.start(run, step, estimator, **settings)
     except RunError as error:
         state.complaint = sentence(error)
         return
-    state.begun = (run, since)
-    link.remember("evaluation", "")
+    state.begun, state.again = (run, since), None
+
+
+def ask(run: str, step: int, estimator: str, **settings: Any) -> None:
+    """Starts the evaluation, unless the same question has an answer: the page then asks whether to measure again."""
+    answers = [one for one in evaluators.of_run(run) if _answers(one, step, estimator, settings)]
+    if not answers:
+        begin(run, step, estimator, **settings)
+        return
+    seed = 1 + max(int(one.get("settings", {}).get("seed") or 0) for one in answers)
+    state_of(Evaluate).again = Question(run, step, estimator, settings, answers[0]["id"], seed)
+
+
+def offer_again(run: str) -> None:
+    """Where the question just asked has an answer: the answer, and a button that measures again beside it."""
+    state = state_of(Evaluate)
+    asked = state.again
+    if asked is None or asked.run != run:
+        return
+
+    def decide(again: bool) -> None:
+        state.again = None
+        if again:
+            begin(run, asked.step, asked.estimator, seed=asked.seed, **asked.settings)
+        else:
+            link.remember("evaluation", asked.answered)
+
+    with st.container(horizontal=True, vertical_alignment="center", key="evaluate.again"):
+        st.markdown(
+            ":material/history: This was measured before. Measuring again takes other random numbers; the answer that "
+            "there is stays.",
+            width="content",
+        )
+        st.button(
+            "Measure again", key="evaluate.measure-again", type="primary", on_click=decide, args=(True,)
+        )
+        st.button("Show the answer", key="evaluate.show-answer", on_click=decide, args=(False,))
+
+
+def _answers(one: dict[str, Any], step: int, estimator: str, settings: dict[str, Any]) -> bool:
+    """Whether the evaluation is finished and had this question, whatever its seed."""
+    had = one.get("settings") or {}
+    given = {ours: str(had[theirs]) for theirs, ours in OURS.items() if theirs in had}
+    return (
+        one["state"] == "finished"
+        and (one["step"], one["estimator"]) == (step, estimator)
+        and all(given.get(name, str(value)) == str(value) for name, value in settings.items())
+    )
 
 
 def go_on(run: str, one: dict[str, Any]) -> None:
     """Asks an interrupted evaluation's own question again: it goes on from where it was."""
     settings = one.get("settings", {})
-    ours = {"betas": "temperatures", "n_chains": "n_chains", "sweeps": "sweeps", "seed": "seed"}
-    given = {ours[key]: value for key, value in settings.items() if key in ours}
+    given = {OURS[key]: value for key, value in settings.items() if key in OURS}
     begin(run, one["step"], one["estimator"], **given)
 
 
@@ -58,8 +105,10 @@ def _progress(run: str) -> None:
         st.error(sentence(error))
         return
     if running is not None:
-        _bar(running)
-        _latest_pictures(running)
+        with st.container(border=True):
+            st.markdown(f"**Under way: {plain(texts.question(running))}**")
+            _bar(running)
+            _latest_pictures(running)
     elif _starting(run):
         st.progress(0.0, text="Starting: the engine and the data are being loaded.")
     else:
@@ -79,6 +128,8 @@ def _starting(run: str) -> bool:
             return True
         state.complaint = sentence(reason) if reason else "The evaluation did not start within half a minute."
     state.begun = None
+    if done := next((one["id"] for one in ended if one["state"] == "finished"), None):
+        link.remember("evaluation", done)
     return False
 
 
