@@ -268,6 +268,11 @@ def _meant(key: str, query: Mapping[str, str]) -> Any:
         return None
 
 
+def can_say(key: str, value: Any) -> bool:
+    """Whether a link can give the field this value: for values that came from elsewhere."""
+    return bool(_meant(key, {key: FIELDS[key].text(value)}) == value)
+
+
 def bound(page: str, key: str, value: Any = None) -> dict[str, Any]:
     """`key=` and `on_change=` of a widget of `page` that shows this field of the link, and writes into it.
 

@@ -115,6 +115,7 @@ OURS: dict[str, tuple[str, ...]] = {
         "doctor.headline(findings)",
         "doctor.waiting(findings)",
         "finding.rule",
+        "remedy.label",
     ),
     "views/train/page.py": (
         "header.progress_words(run.status, shown)",

@@ -95,7 +95,8 @@ def draw(shown: list[Record], apart: list[str], ticked: list[str], readable: set
 
     def changed() -> None:
         rows = st.session_state[key]["selection"]["rows"]
-        here = [order[row] for row in rows if row < len(order) and order[row] in readable]
+        told = [row for row in rows if isinstance(row, int) and 0 <= row < len(order)]
+        here = [order[row] for row in told if order[row] in readable]
         tick([*(name for name in ticked if name not in order), *here])
 
     positions = [place for place, name in enumerate(order) if name in ticked]

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import streamlit as st
 
 from dashboard.components.blob import pack
 from dashboard.components.drawing import mount as pad
+from dashboard.components.messages import heard
 from dashboard.figures import drawings
 from dashboard.ui.texts import sentence
 from dashboard.views.gibbs.state import gibbs, settings
@@ -87,7 +87,7 @@ def _stroke_taker(shape: tuple[int, int]) -> Callable[[], None]:
         own, bits = gibbs().drawing, ""
         own.complaint = ""
         try:
-            picture = drawings.picture_from_pad(st.session_state[PAD]["picture"])
+            picture = drawings.picture_from_pad(heard(PAD, "picture") or "")
             if picture.max() > 0:
                 bits = drawings.bits_to_text(drawings.placed(picture, shape))
         except drawings.DrawingError as error:

@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import streamlit as st
 
 from dashboard import components
 from dashboard.components.blob import pack
 from dashboard.components.film import mount as film_player
+from dashboard.components.messages import heard
 from dashboard.processes import sampler
 from dashboard.processes.gibbs_films import Shown
 from dashboard.recent import Recent
@@ -93,15 +93,10 @@ def _complete(version: str, make_whole: Callable[[sampler.Progress], Shown]) -> 
 # --- what the player reports ---
 
 
-def _said() -> dict[str, Any]:
-    """The player's last message; nothing where the page was left before it came."""
-    return st.session_state.get(PLAYER) or {}
-
-
 def _fork_here() -> None:
     """The player's button was pressed: the chains fork at the sweep that it shows."""
-    sweep = _said().get("fork")
-    if isinstance(sweep, int) and 0 <= sweep < sampler.MAX_SWEEPS:
+    sweep = heard(PLAYER, "fork")
+    if sweep is not None and sweep < sampler.MAX_SWEEPS:
         settings().set("beside", "whatif")
         settings().set("fork", sweep)
         settings().write_link()
@@ -110,8 +105,8 @@ def _fork_here() -> None:
 
 def _left_at() -> None:
     """The player came to rest: the place goes into the link, and is kept for when this page is opened again."""
-    left = _said().get("place") or {}
-    moved = {name: left[name] for name in PLACE if name in left}
+    left = heard(PLAYER, "place") or {}
+    moved = {name: value for name, value in left.items() if link.can_say(name, value)}
     if settings().value("held") and moved.get("chain", settings().value("chain")) != settings().value(
         "chain"
     ):
@@ -123,11 +118,11 @@ def _left_at() -> None:
 
 def _rest_asked() -> None:
     """The player shows the film of this version, and wants its map and its nearest training images."""
-    if asked := _said().get("rest"):
+    if asked := heard(PLAYER, "rest"):
         gibbs().asked = asked
 
 
 def _window_changed() -> None:
     """The window became wide or narrow. A narrow one has its sidebar shut at first, so the pad stands on the page."""
-    gibbs().narrow = bool(_said().get("slim"))
+    gibbs().narrow = bool(heard(PLAYER, "slim"))
     gibbs().page_anew = st.session_state.get(settings().widget("start")) == "drawing"

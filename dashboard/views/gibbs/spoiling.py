@@ -7,7 +7,9 @@ import streamlit as st
 
 from dashboard.components.blob import pack
 from dashboard.components.drawing import mount as pad
+from dashboard.components.messages import heard
 from dashboard.figures import drawings
+from dashboard.ui import link
 from dashboard.views.gibbs.state import settings
 
 PAD = "gibbs.hold_pad"
@@ -78,6 +80,7 @@ def show_pad(place: Any, shape: tuple[int, int], held: str, clean: np.ndarray) -
 
 
 def _painted() -> None:
-    text = st.session_state[PAD]["held"].replace("+", "-").replace("/", "_").rstrip("=")
-    settings().use("held", text)
-    settings().write_link()
+    text = (heard(PAD, "held") or "").replace("+", "-").replace("/", "_").rstrip("=")
+    if text and link.can_say("held", text):
+        settings().use("held", text)
+        settings().write_link()

@@ -11,7 +11,9 @@ import streamlit as st
 from dashboard import components, data
 from dashboard.components import cellmap, mosaic
 from dashboard.components.blob import pack
+from dashboard.components.messages import heard
 from dashboard.figures.moment import Blob
+from dashboard.ui import link
 from dashboard.ui.charts import file_name
 from dashboard.ui.page_state import state_of
 from dashboard.views.inspect.state import Inspect
@@ -84,8 +86,8 @@ def open_from(key: str, what: str) -> Callable[[], None]:
     """A callback of the component `key`: the unit, pixel or image (`what`) that was clicked in it is opened."""
 
     def clicked() -> None:
-        number = st.session_state[key].get("open")
-        if isinstance(number, int) and not isinstance(number, bool) and number >= 0:
+        number = heard(key, "open")
+        if number is not None and link.can_say(what, number):
             choose({what: number, "look": what})
 
     return clicked

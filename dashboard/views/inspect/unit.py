@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import data
+from dashboard.components.messages import heard
 from dashboard.figures.dissection import unit as figures
 from dashboard.figures.numbers import significant
 from dashboard.ui import link
@@ -49,7 +50,7 @@ def pick(opened: Opened, unit: int) -> None:
     blob = figures.unit_mosaic(opened.snapshot, opened.shape, sort if sort != "change" else "index", unit)
 
     def sorted_anew() -> None:
-        asked = st.session_state[SHELF].get("sort")
+        asked = heard(SHELF, "sort")
         if asked in link.FILTER_ORDERS:
             link.remember("sort", asked)
 
@@ -89,8 +90,8 @@ def history(opened: Opened, unit: int) -> None:
     moments = sorted([*moments, at], key=lambda s: s.step)
 
     def left_at() -> None:
-        frame = st.session_state[TIMELAPSE].get("moment")
-        if isinstance(frame, int) and 0 <= frame < len(moments):
+        frame = heard(TIMELAPSE, "moment")
+        if isinstance(frame, int) and frame < len(moments):
             newest = frame == len(moments) - 1
             link.remember("step", "live" if newest else moments[frame].step)
 

@@ -8,6 +8,7 @@ import streamlit as st
 from dashboard import components
 from dashboard.components import learn as component
 from dashboard.components.blob import pack
+from dashboard.components.messages import heard
 from dashboard.figures import learn as figures
 from dashboard.recent import Recent
 from dashboard.ui import link
@@ -80,10 +81,12 @@ def _train(chosen: dict[str, Any], place: Any) -> figures.Blob:
 
 def _rested() -> None:
     """The player came to rest: its view and its update go into the link."""
-    page, moment = learn(), _said().get("moment") or {}
+    page, moment = learn(), heard(PLAYER, "moment")
     if page.command is not None and not _has_obeyed(page.command):
         return  # sent before the player got its command: where it rests will come in another message
-    if moment.get("view") in link.LEARN_VIEWS and isinstance(moment.get("at"), int):
+    if not isinstance(moment, dict):
+        return
+    if link.can_say("view", moment["view"]) and link.can_say("update", moment["at"]):
         page.settings.use_all({"view": moment["view"], "update": moment["at"]})
         page.settings.write_link()
 
@@ -96,9 +99,4 @@ def _obeyed() -> None:
 
 
 def _has_obeyed(command: dict[str, Any]) -> bool:
-    return bool(_said().get("done") == command["nonce"])
-
-
-def _said() -> dict[str, Any]:
-    """What the player's last message says; nothing where the page was left before it came."""
-    return st.session_state.get(PLAYER) or {}
+    return bool(heard(PLAYER, "done") == command["nonce"])

@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard.components import curves
 from dashboard.components.blob import pack
+from dashboard.components.messages import heard
 from dashboard.figures import curves as curve_rows
 from dashboard.ui import link
 from dashboard.ui.texts import sentence
@@ -61,6 +62,6 @@ def _needed() -> None:
 
 def _chosen() -> None:
     """The reader chose a group of curves or an axis: the link keeps it."""
-    view = st.session_state[KEY].get("view") or {}
+    view = heard(KEY, "view") or {}
     wished = {"curves": (view.get("group"), link.CURVE_GROUPS), "axis": (view.get("axis"), link.CURVE_AXES)}
     link.remember_all({field: value for field, (value, options) in wished.items() if value in options})

@@ -44,10 +44,10 @@ def wished() -> None:
         watched.export = None
     elif "take" in message:
         watched.export_wanted = number is not None and number == message["take"]
-    elif "subject" in message and number != message.get("number"):
+    elif {"subject", "format", "number"} <= message.keys() and number != message["number"]:
         try:
             watched.export = _begin(message)
-        except (RunError, ValueError, KeyError, IndexError) as error:
+        except (RunError, ValueError, IndexError) as error:
             commands.complain(error)
 
 
@@ -62,5 +62,5 @@ def _begin(wish: dict[str, Any]) -> timelapse.Export:
     else:
         units = pictures.order_of_units("index", data.snapshot(watched.run, steps[-1]), None)
     return timelapse.Export(
-        int(wish["number"]), reader, watched.run, steps, wish["subject"], wish["format"], units
+        wish["number"], reader, watched.run, steps, wish["subject"], wish["format"], units
     )

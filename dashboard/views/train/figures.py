@@ -1,5 +1,7 @@
 """Train's pictures of one moment: fantasies, filters, hidden units, histograms; each sent once a moment and tab."""
 
+import re
+
 import streamlit as st
 
 from dashboard import components, data
@@ -7,6 +9,7 @@ from dashboard.components import activity as activity_component
 from dashboard.components import histograms as histograms_component
 from dashboard.components import mosaic
 from dashboard.components.blob import pack
+from dashboard.components.messages import heard
 from dashboard.figures import moment as pictures
 from dashboard.ui import link
 from dashboard.ui.texts import sentence
@@ -82,13 +85,12 @@ def _evenly(steps: list[int], most: int) -> list[int]:
 
 
 def _unit_opened() -> None:
-    unit = st.session_state[FILTERS].get("open")
-    if isinstance(unit, int) and not isinstance(unit, bool) and unit >= 0:
+    if (unit := heard(FILTERS, "open")) is not None:
         state.watched().unit_to_inspect = unit
 
 
 def _sort_chosen() -> None:
-    sort = st.session_state[FILTERS].get("sort")
+    sort = heard(FILTERS, "sort")
     if sort in link.FILTER_ORDERS:
         watched = state.watched()
         watched.sort, watched.order = sort, None
@@ -96,8 +98,8 @@ def _sort_chosen() -> None:
 
 
 def _base_chosen() -> None:
-    base = str(st.session_state[FILTERS].get("base"))
-    state.watched().base = base if base.removeprefix("since ").isdigit() else "0"
+    base = heard(FILTERS, "base") or ""
+    state.watched().base = base if re.fullmatch(r"since [0-9]{1,15}", base) else "0"
 
 
 def particles(run: Run, shown: Moment) -> None:

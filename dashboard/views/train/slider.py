@@ -52,11 +52,9 @@ def draw(run: Run, steps: list[int], shown: Moment | None) -> None:
 
 def _moved() -> None:
     """The reader moved the slider, or the timelapse that plays did."""
-    at = state.said("at") or {}
-    step = at.get("step")
-    if step == "live" or (isinstance(step, int) and not isinstance(step, bool) and step >= 0):
+    if at := state.said("at"):
         watched = state.watched()
-        watched.step, watched.answers = step, at.get("nonce")
+        watched.step, watched.answers = at["step"], at["nonce"]
         watched.moved_at = time.monotonic()
 
 

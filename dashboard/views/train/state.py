@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import streamlit as st
 
+from dashboard.components.messages import heard
 from dashboard.processes import timelapse
 from dashboard.ui.page_state import state_of
 from rbm_core import doctor
@@ -118,4 +118,4 @@ def watched() -> Watched:
 
 def said(message: str) -> Any:
     """What the time slider's view in the browser sent last under this name; None where it sent nothing yet."""
-    return (st.session_state.get(TIMELINE) or {}).get(message)
+    return heard(TIMELINE, message)

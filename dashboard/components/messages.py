@@ -1,0 +1,92 @@
+"""What the components' views in the browser send: the one door through which the pages hear it.
+
+A browser tab can be made to send anything, so a message is a stranger's. `heard` gives it as its name's shape below, or
+None where it is something else. Whether a number lies in a film, or a word among the choices of a page, is the page's
+to check.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NotRequired
+
+import streamlit as st
+from pydantic import Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict  # pydantic takes no other before Python 3.12
+
+Whole = Annotated[int, Field(ge=0, lt=2**53)]
+Word = Annotated[str, Field(max_length=200)]
+Base64 = Annotated[str, Field(max_length=30_000, pattern=r"^[A-Za-z0-9+/_-]*={0,2}$")]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class At(TypedDict):
+    """A move of the time slider: to a step, or to the newest state. nonce: the move's name."""
+
+    step: Whole | Literal["live"]
+    nonce: Word
+
+
+class View(TypedDict):
+    """The group of curves shown, and their axis."""
+
+    group: Word
+    axis: Word
+
+
+class Export(TypedDict):
+    """A wish for an animation (subject, format, number), for the finished file (take), or its receipt (got)."""
+
+    subject: NotRequired[Word]
+    format: NotRequired[Word]
+    number: NotRequired[Whole]
+    take: NotRequired[Whole]
+    got: NotRequired[Whole]
+
+
+class Place(TypedDict):
+    """Where in a Gibbs film its player stands; the chain is counted from 1."""
+
+    frame: Whole
+    chain: Whole
+    show: Word
+    layer: Word
+
+
+class LearnMoment(TypedDict):
+    """What the player of the Learn page shows, and at which update."""
+
+    view: Word
+    at: Whole
+
+
+SHAPES: dict[str, Any] = {
+    "at": At,  # the time slider
+    "press": Annotated[dict[Word, Word], Field(max_length=64)],  # the name of the last press of each button
+    "export": Export,
+    "view": View,  # the curves
+    "open": Whole,  # the unit, pixel or image that was clicked
+    "sort": Word,
+    "base": Word,
+    "moment": Whole | LearnMoment,  # where a timelapse, or the player of the Learn page, came to rest
+    "done": Finite,  # the nonce of the command that the player does
+    "fork": Whole,  # the sweep at which the chains fork
+    "place": Place,
+    "rest": Word,  # the version of the film whose map is wanted
+    "slim": bool,  # whether the window is narrow
+    "picture": Base64,
+    "held": Base64,
+}
+_READERS = {name: TypeAdapter(shape) for name, shape in SHAPES.items()}
+
+
+def heard(key: str, name: str) -> Any:
+    """The last message `name` of the component `key` in its shape; None where there is none, or it has another."""
+    said = st.session_state.get(key)
+    return taken(name, said.get(name)) if isinstance(said, Mapping) else None
+
+
+def taken(name: str, message: object) -> Any:
+    """The message as the shape of its name, without what the shape does not know; None where it has another."""
+    try:
+        return _READERS[name].validate_python(message, strict=True)
+    except ValidationError:
+        return None

@@ -1,0 +1,132 @@
+"""Messages of the components: whatever a browser tab sends, the page hears its shape or nothing, and raises nothing."""
+
+import ast
+import json
+import math
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.components import messages
+from dashboard.ui import link
+from tests.live import REPO, App
+from tests.small_run import train_small
+from tests.tab import Tab, json_values
+
+THIN = 1 if os.environ.get("RBM_SOAK") else 5  # every fifth value, others for each message
+COMPONENTS = REPO / "dashboard" / "components"
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=300),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(list("ab")) | st.text(), inner)
+    ),
+)
+FIELDS = ("step", "nonce", "group", "axis", "subject", "format", "number", "take", "got", "frame", "chain", "show",
+          "layer", "view", "at")  # fmt: skip
+
+
+@given(st.sampled_from(list(messages.SHAPES)), JSON | st.dictionaries(st.sampled_from(FIELDS), JSON))
+def test_what_is_heard_has_its_shape(name: str, message: Any) -> None:
+    found = messages.taken(name, message)
+    if found is None:
+        return
+    for value in found.values() if isinstance(found, dict) else [found]:
+        assert isinstance(value, str | int | float | bool)
+        assert not isinstance(value, str) or len(value) <= 30_000
+        assert not isinstance(value, float) or math.isfinite(value)
+    assert json.loads(json.dumps(found)) == found
+
+
+@given(st.sampled_from(list(link.FIELDS)), JSON)
+def test_a_value_that_no_link_can_say_is_refused_without_an_error(key: str, value: Any) -> None:
+    assert link.can_say(key, value) in (True, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("at", {"step": 7, "nonce": "7#1", "playing": True}), ("at", {"step": "live", "nonce": "live#2"}),
+        ("press", {"pause_": "1 0.5"}), ("export", {"subject": "filters", "format": "gif", "number": 1795495450000}),
+        ("export", {"take": 1795495450000}), ("view", {"group": "energy", "axis": "step"}), ("open", 3),
+        ("moment", 5), ("moment", {"view": "update", "at": 3, "film": "pair exact"}), ("done", 1795495450.5),
+        ("place", {"frame": 4, "chain": 1, "show": "both", "layer": "pv"}), ("slim", True), ("held", "AA+/"),
+    ],
+)  # fmt: skip
+def test_what_the_views_send_is_heard_whole(name: str, message: Any) -> None:
+    found = messages.taken(name, message)
+    known = {key: value for key, value in message.items() if key != "playing" and key != "film"} if isinstance(
+        message, dict) else message  # fmt: skip
+    assert found == known
+
+
+def test_every_message_of_a_view_has_a_shape() -> None:
+    sent = set()
+    for script in COMPONENTS.rglob("*.js"):
+        sent |= set(re.findall(r"\.(?:say|ask)\(\s*\"(\w+)\"", script.read_text()))
+    nothing_to_hear = {"need", "wake"}  # the question itself is all that they say
+    assert sent - nothing_to_hear == set(messages.SHAPES)
+
+
+def test_pages_hear_components_through_the_door_alone() -> None:
+    """A mounted component's key stands in session state, where a page might read it past the door."""
+    for path in sorted((REPO / "dashboard" / "views").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Subscript | ast.Call) and "session_state" in ast.unparse(node):
+                key = ast.unparse(node.slice) if isinstance(node, ast.Subscript) else ""
+                assert key not in ("PLAYER", "PAD", "TIMELINE", "FILTERS", "SHELF", "TIMELAPSE"), path
+
+
+# --- over the wire ---
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_small(tmp_path_factory.mktemp("messages") / "checkpoints").parent
+
+
+def said_by(key: str) -> Iterator[str]:
+    """The messages that the component with this key may send."""
+    known = {
+        "train.timeline": ("at", "press", "export"),
+        "train.curves": ("view",),
+        "train.filters": ("open", "sort", "base"),
+        "gibbs.player": ("fork", "place", "rest", "slim"),
+        "gibbs.pad": ("picture",),
+        "gibbs.hold_pad": ("held",),
+        "inspect.units": ("open", "sort"),
+        "inspect.history": ("open", "moment"),
+    }
+    yield from known.get(key, ("open", "moment", "done") if key.startswith(("inspect", "learn")) else ())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("page", "query"),
+    [
+        ("", {}),
+        ("gibbs", {"start": "drawing", "chains": 2, "sweeps": 2}),
+        ("gibbs", {"start": "digits", "held": "_" * 131, "chains": 2, "sweeps": 2}),
+        ("inspect", {}),
+        ("learn", {}),
+    ],
+)
+def test_no_message_raises(
+    serve: Callable[[Path], App], store: Path, page: str, query: dict[str, Any]
+) -> None:
+    app = serve(store)
+    with Tab(app.port, page, run="small", **query) as tab:
+        asked = 0
+        for key in list(tab.components):
+            for name in said_by(key):
+                for value in list(json_values())[asked % THIN :: THIN]:
+                    (tab.trigger if asked % 2 else tab.say)(key, name, value)
+                    asked += 1
+        assert asked > 0
+        assert tab.errors == []
+    assert "Traceback" not in app.output()

@@ -1,0 +1,183 @@
+"""A browser tab without a browser: it speaks Streamlit's protocol over a websocket, and can say what no browser would.
+
+`with Tab(app.port, "gibbs?run=a") as tab:` opens a page and reads it to the end of its script. `tab.components` and
+`tab.reruns` are what the page has; `tab.send` answers for its components; `tab.follow` lives on as a browser does.
+"""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from typing import Any
+from urllib.parse import urlencode
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.util import calc_hash
+from websockets.sync.client import ClientConnection, connect
+
+ANSWERS_WITHIN_S = 60.0
+
+
+class Tab:
+    """components: key → id of the canvas components that the page mounted. sent: key → the blob sent last.
+
+    auto: fragment's id → its period in seconds. refreshes: the times (monotonic) at which its fragments ended.
+    """
+
+    def __init__(
+        self, port: int, page: str = "", headers: Mapping[str, str] | None = None, **query: object
+    ) -> None:
+        self.page, self.query = page, urlencode(query)
+        self.components: dict[str, str] = {}
+        self.sent: dict[str, bytes] = {}
+        self.auto: dict[str, float] = {}
+        self.refreshes: list[float] = []
+        self.received = 0
+        self.errors: list[str] = []
+        self._open = ExitStack()
+        connection = connect(
+            f"ws://127.0.0.1:{port}/_stcore/stream",
+            subprotocols=["streamlit"],  # type: ignore[list-item]
+            origin=f"http://127.0.0.1:{port}",  # type: ignore[arg-type]
+            additional_headers=dict(headers or {}),
+            max_size=None,
+            compression=None,
+        )
+        self.socket: ClientConnection = self._open.enter_context(connection)
+
+    def __enter__(self) -> "Tab":
+        self.rerun()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def rerun(self, fragment: str = "", states: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        """Runs the page, or one of its fragments, with these widgets' states, and reads until it has ended."""
+        self.ask(fragment, states)
+        self.read()
+
+    def ask(
+        self,
+        fragment: str = "",
+        states: Mapping[str, Mapping[str, Any]] | None = None,
+        by_clock: bool = False,
+    ) -> None:
+        if not fragment:
+            self.auto.clear()  # the page names its fragments anew
+        wish = ClientState(
+            query_string=self.query,
+            page_script_hash=calc_hash(self.page) if self.page else "",
+            fragment_id=fragment,
+            is_auto_rerun=by_clock,
+        )
+        for name, value in (states or {}).items():
+            wish.widget_states.widgets.add(id=name, **value)
+        self.socket.send(BackMsg(rerun_script=wish).SerializeToString())
+
+    def say(self, key: str, name: str, value: Any) -> None:
+        """A component's message that stays, as `say` in lib/view.js sends it."""
+        self.rerun(states={self.components[key]: {"json_value": json.dumps({name: value})}})
+
+    def trigger(self, key: str, name: str, value: Any) -> None:
+        """A component's message that is heard once, as `ask` in lib/view.js sends it."""
+        said = json.dumps([{"event": name, "value": value}])
+        events = f"$$STREAMLIT_INTERNAL_KEY_{self.components[key]}__events"
+        self.rerun(states={events: {"json_trigger_value": said}})
+
+    def read(self, seconds: float = ANSWERS_WITHIN_S) -> None:
+        """Takes messages until the script has ended."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            message = self.next(deadline - time.monotonic())
+            if message is not None and ended(message):
+                return
+        raise AssertionError(f"{self.page}: no answer within {seconds:g} s")
+
+    def next(self, seconds: float) -> ForwardMsg | None:
+        """The next message, None where none comes in this time."""
+        try:
+            content = self.socket.recv(timeout=max(seconds, 0))
+        except TimeoutError:
+            return None
+        assert isinstance(content, bytes)
+        self.received += len(content)
+        message = ForwardMsg.FromString(content)
+        kind = message.WhichOneof("type")
+        if kind == "auto_rerun":
+            self.auto[message.auto_rerun.fragment_id] = message.auto_rerun.interval
+        elif kind == "stop_auto_rerun":
+            self.auto.clear()
+        elif ended(message):
+            self.refreshes.append(time.monotonic())
+        elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
+            element = message.delta.new_element
+            if element.WhichOneof("type") == "bidi_component":
+                key = element.bidi_component.id.rpartition("-")[2]
+                self.components[key] = element.bidi_component.id
+                self.sent[key] = element.bidi_component.bytes
+            elif element.WhichOneof("type") == "exception":
+                self.errors.append(f"{element.exception.type}: {element.exception.message}")
+        return message
+
+    def follow(self, seconds: float) -> None:
+        """Lives for this long as a browser does: runs each fragment again a period after it has begun."""
+        until, due = time.monotonic() + seconds, dict.fromkeys(self.auto, 0.0)
+        busy = False
+        while (now := time.monotonic()) < until:
+            due = {one: due.get(one, now + period) for one, period in self.auto.items()}
+            if not busy and due:
+                one = min(due, key=lambda name: due[name])
+                if due[one] <= now:
+                    self.ask(one, by_clock=True)
+                    due[one], busy = now + self.auto[one], True
+            message = self.next(min([until, *due.values()]) - now if not busy else until - now)
+            busy = busy and not (message and ended(message))
+
+
+def ended(message: ForwardMsg) -> bool:
+    """Whether the script has ended, and not to begin again at once."""
+    early = message.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN
+    return message.WhichOneof("type") == "script_finished" and not early
+
+
+def json_values() -> Iterator[Any]:
+    """Values of every JSON type, small and large, that a careless or hostile sender may send."""
+    yield from (
+        None,
+        True,
+        False,
+        0,
+        -1,
+        1,
+        10**30,
+        -(10**400),
+        1e308,
+        0.5,
+        "",
+        "a",
+        "live",
+        "since",
+        "since x",
+    )
+    yield from (
+        "x" * 100_000,
+        "![p](http://evil.example/p.png)",
+        "\x00",
+        "é" * 300,
+        [],
+        [1],
+        [[[]]],
+        {},
+        {"step": 1},
+    )
+    yield from ({"step": -1, "nonce": 1}, {"step": "live"}, {"step": [], "nonce": {}}, {"view": 1, "at": "x"})
+    yield from ({"frame": -1, "chain": 0, "show": [], "layer": 7}, {"group": [], "axis": {}}, {"subject": 1})
+    yield from (
+        {"take": {}},
+        {"got": None},
+        {"subject": "filters", "format": "exe", "number": "x"},
+        {"a" * 300: 1},
+    )
