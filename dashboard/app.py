@@ -26,8 +26,16 @@ def wake_sampler() -> None:
 def main() -> None:
     st.set_page_config(page_title="RBM Observatory", page_icon="🔭", layout="wide")
     there = [
-        st.Page(pages.script(name), title=title, icon=icon, url_path=name, default=name == "train")
+        # The page that the app begins with has no path of its own: its name in an address would not be found.
+        st.Page(
+            pages.script(name), title=title, icon=icon, url_path=pages.path(name), default=name == pages.FIRST
+        )
         for name, title, icon in pages.PAGES
+    ]
+    there += [
+        st.Page(pages.script(name), title=title, icon=icon, url_path=name, visibility="hidden")
+        for name, title, icon in pages.PAGES
+        if name == pages.FIRST
     ]
     styles.use("shared")
     page = st.navigation(there)

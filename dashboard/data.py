@@ -25,7 +25,6 @@ threadpool_limits(limits=1, user_api="blas")
 
 LANDING_RUN = store.LANDING_RUN
 _SNAPSHOTS_KEPT = 96  # a 784 x 500 snapshot is 1.6 MB as float32
-_MOST_COUNTED = 2_000  # images behind the nats of independent pixels: their mean is known to one nat in 200
 _MOST_IMAGES = 10_000  # 8 MB: enough to find what excites a unit; all of MNIST's would be 43 MB
 
 
@@ -94,30 +93,18 @@ def images(run: runs_reader.RunReader) -> Images | None:
 def yardsticks(run: runs_reader.RunReader) -> tuple[float | None, float] | None:
     """(nats of fair coins, nats of independent pixels) an image of the run's data: what models reach that know nothing.
 
-    None for the coins where pixels are not 0 and 1; None altogether where the run has no images on this machine.
+    By the probe batch, so that a page need not load the data. None for the coins where pixels are not 0 and 1; None
+    altogether where the run has no probe.
     """
-    found, described = images(run), run.config()
-    if found is None or len(found) < 2:
-        return None
-    key = (str(run.path), str((described.get("data") or {}).get("fingerprint")), len(found))
-    return _yardsticks().get(key, lambda: _measure_yardsticks(run, found))
-
-
-@st.cache_resource(show_spinner=False)
-def _yardsticks() -> Recent[tuple[float | None, float]]:
-    return Recent(64)
-
-
-def _measure_yardsticks(run: runs_reader.RunReader, found: Images) -> tuple[float | None, float]:
     fields, probe = run.config()["config"], run.probe()
-    units = units_of(fields)
-    grey = found.grey[:_MOST_COUNTED]
-    if units.real:
-        states = pixels.visible_states(grey, fields, probe.scale if probe else None)
+    if probe is None or len(probe.v) < 2:
+        return None
+    if units_of(fields).real:
+        states = pixels.visible_states(probe.v, fields, probe.scale)
         return None, float(yardstick.independent_nats(states, real=True).mean())
     # What is evaluated is drawn as coins also where training used the grey values themselves.
-    states = pixels.cut(grey) if fields.get("binarisation") == "threshold" else pixels.from_bytes(grey)
-    return yardstick.coin_toss_nats(states.shape[1]), float(yardstick.independent_nats(states).mean())
+    grey = pixels.cut(probe.v) if fields.get("binarisation") == "threshold" else pixels.from_bytes(probe.v)
+    return yardstick.coin_toss_nats(grey.shape[1]), float(yardstick.independent_nats(grey).mean())
 
 
 @lru_cache(maxsize=3)

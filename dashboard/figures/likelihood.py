@@ -74,7 +74,8 @@ WORDS = {
         "Nats per image: to the right is better. Each nat makes an image 2.7 times as probable.",
         "the scale",
         "A fair coin for each pixel gives every image the same probability. Independent pixels know how often each one "
-        "is on, and nothing of strokes. What a model gains beyond them it has learned about how pixels go together. "
+        "is on, and nothing of strokes; they are judged by the run's probe images. What a model gains beyond them it "
+        "has learned about how pixels go together. "
         "The published RBM has 500 hidden units and was trained on MNIST with stochastically binarised pixels; it "
         "stands here for runs on the same data alone.",
         r"\text{coins: } -V \log 2, \qquad \text{independent pixels: } \Bigl\langle \sum_i v_i \log m_i + (1 - v_i) "

@@ -241,8 +241,12 @@ def remember_all(values: Mapping[str, Any]) -> None:
     """Write the values into the URL in one step of the browser's history; a link that says them already stays.
 
     Streamlit makes a history entry of every change of the query: two values written one after the other would cost
-    a reader two presses of Back. The parameters stand in the order of FIELDS, so that equal views have equal links.
+    a reader two presses of Back. For the same reason nothing is written by the run of the page that Back or Forward
+    causes: a value kept by the page would be a new entry, from which Back leads to where it was pressed.
+    The parameters stand in the order of FIELDS, so that equal views have equal links.
     """
+    if gone_back():
+        return
     before = st.query_params.to_dict()
     after = dict(before)
     for key, value in values.items():
@@ -284,6 +288,10 @@ def bound(page: str, key: str, value: Any = None) -> dict[str, Any]:
 
 
 def gone_back() -> bool:
-    """Whether the browser's Back or Forward caused this run of the page; the link then overrides what was kept."""
+    """Whether the browser's Back or Forward caused this run of the page.
+
+    The link then decides alone: what a page keeps beside it is dropped at the page's beginning, as
+    `Settings.follow_link` does, and nothing is written into it.
+    """
     context = get_script_run_ctx()
     return context is not None and context.is_history_navigation

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import data
 from dashboard.ui import link
 from dashboard.ui.page_state import state_of
-from dashboard.ui.texts import plain
+from dashboard.ui.texts import plain, sentence
 
 PICKER = "app.run"
 
@@ -37,25 +37,29 @@ def offer(picker: bool, notices: Any) -> None:
     infos = data.runs()
     names = [info.name for info in infos]
     asked = link.field("run") or chosen()
-    if asked and asked not in names and picker:
-        there = ", ".join(names[:8]) or "no runs yet"
-        notices.warning(f"There is no run {plain(repr(asked))}; there are: {plain(there)}.")
     run = asked if asked in names else data.default_run(infos)
+    if asked and asked not in names and picker:
+        instead = f"showing {plain(run)} instead" if run else "there are no runs yet"
+        notices.warning(f"There is no run {plain(repr(asked))}; {instead}.")
     choose(run)
     if run is None or not picker:
         return
     link.remember("run", run)
     # A run's state changes by itself and stands on the page, which refreshes; the list says only what stays true.
-    described = {info.name: f"{info.name} (unreadable)" for info in infos if info.error}
+    damaged = {info.name: str(info.error) for info in infos if info.error}
     st.session_state[PICKER] = run
     st.sidebar.selectbox(
         "Run",
         names,
         key=PICKER,
-        format_func=lambda name: described.get(name, name),
+        format_func=lambda name: f"{name} (damaged)" if name in damaged else name,
         on_change=_picked,
         help="A run is one training, recorded step by step; every page shows the run chosen here.",
     )
+    if len(damaged) > (run in damaged):  # the page itself says what is wrong with the run that it shows
+        with st.sidebar.expander(f":small[{len(damaged)} damaged]", icon=":material/broken_image:"):
+            for name, reason in damaged.items():
+                st.caption(f"**{plain(name)}**: {sentence(reason)}")
 
 
 def _picked() -> None:

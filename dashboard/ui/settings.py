@@ -61,6 +61,18 @@ class Settings:
         self._used.clear()
         self._unwritten.clear()
 
+    def follow_link(self, *switches: str) -> bool:
+        """At the page's beginning: where Back or Forward led here, the link decides every setting. Returns whether.
+
+        switches: widgets of the page, by their names, whose values follow from the settings and have no link field.
+        """
+        if not link.gone_back():
+            return False
+        self.forget()
+        for name in switches:
+            st.session_state.pop(self.widget(name), None)
+        return True
+
     def write_link(self) -> None:
         """Writes the settings into the link."""
         link.remember_all(self._used)

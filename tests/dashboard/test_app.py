@@ -69,7 +69,7 @@ def test_a_run_deleted_while_its_page_is_open_costs_one_sentence_and_the_next_on
     app.run()
     assert not app.exception
     if page not in OF_NO_RUN:
-        assert "There is no run 'small-run'; there are: other" in as_read(app.warning[0].value)
+        assert "There is no run 'small-run'; showing other instead" in as_read(app.warning[0].value)
         assert app.selectbox(key="app.run").value == "other"
 
 

@@ -18,7 +18,7 @@ from dashboard.views.learn import lessons, player
 from dashboard.views.learn.state import learn as learn_state
 from rbm_core import enumerable
 from tests import oracles
-from tests.dashboard.opened import fed, open_page
+from tests.dashboard.opened import as_read, fed, open_page
 from tests.live import REPO
 
 PAIR = learn.MACHINES["pair"]
@@ -233,7 +233,7 @@ def test_another_machine_brings_the_settings_that_suit_it(runs_root: Path) -> No
 )
 def test_a_bad_link_falls_back_and_says_so(runs_root: Path, query: dict[str, str], said: str) -> None:
     app = open_learn(**query)
-    assert any(said in element.value for element in app.warning)
+    assert any(said in as_read(element.value) for element in app.warning)
     assert app.session_state["learn.machine"] == "pair"
     assert app.number_input(key="learn.hidden").value == 1
 

@@ -52,6 +52,8 @@ export class Player extends View {
   speed = SPEED;
   /** @type {number | null} the chain under the pointer */
   hovered = null;
+  /** The grid has the keyboard because it was clicked: its arrows then move the frame, as they do elsewhere. */
+  pointed = false;
   /** css pixels of a rem; the window is narrow; the page was made for a narrow window */
   rem = 16;
   narrow = false;
@@ -132,6 +134,12 @@ export class Player extends View {
     });
     const choose = (/** @type {number | null} */ chain) => chain !== null && this.choose(chain);
     on(grid.canvas, "click", (e) => choose(grid.chainAt(e)));
+    on(grid.canvas, "pointerdown", () => {
+      this.pointed = true;
+    });
+    on(grid.canvas, "blur", () => {
+      this.pointed = false;
+    });
     on(grid.canvas, "pointermove", (e) => grid.hover(e));
     on(map.canvas, "click", (e) => choose(map.chainAt(e)));
     on(map.canvas, "pointermove", (e) => map.hover(e));
@@ -163,8 +171,8 @@ export class Player extends View {
   key(e) {
     if (!this.film || !this.box.isConnected) return;
     const modified = e.ctrlKey || e.metaKey || e.altKey;
-    if (e.composedPath()[0] === this.grid.canvas && e.key.startsWith("Arrow") && !modified) {
-      e.preventDefault(); // the grid has the keyboard: its arrows choose a chain
+    if (e.composedPath()[0] === this.grid.canvas && e.key.startsWith("Arrow") && !modified && !this.pointed) {
+      e.preventDefault(); // the grid was reached by the keyboard: its arrows choose a chain
       this.choose(this.grid.chainBeside(e.key));
       return;
     }

@@ -69,6 +69,8 @@ def found(every: list[Record]) -> list[Record]:
 def ticked_names(readable: set[str], proposed: list[str]) -> list[str]:
     """The runs in the link, else those ticked last, else what the page proposes; as many as have a colour."""
     state = state_of(Compare)
+    if link.gone_back():
+        state.ticked = None
     if "runs" in st.query_params:
         asked = [name for name in link.field("runs").split(",") if name]
         state.ticked = [name for name in asked if name in readable]

@@ -25,6 +25,8 @@ def main() -> None:
     if name is None:
         st.info("There is no run yet, so no machine to run a chain in. Start one on the Train page.")
         return
+    if gibbs().settings.follow_link("cool", "hold"):
+        gibbs().opened = False
     top = st.container()
     try:
         _page(data.reader(name), top)

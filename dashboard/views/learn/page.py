@@ -15,7 +15,7 @@ from dashboard.views.learn.state import learn
 
 def main() -> None:
     styles.use("learn")
-    if link.gone_back():
+    if learn().settings.follow_link():
         _go_back()
     progress = tour.show()
     row = st.container(horizontal=True, vertical_alignment="center", key="learn.which")
@@ -27,9 +27,8 @@ def main() -> None:
 
 
 def _go_back() -> None:
-    """After the browser's Back or Forward the link decides every setting, and the player goes where it says."""
+    """After the browser's Back or Forward the player goes where the link says."""
     page = learn()
-    page.settings.forget()
     page.command = {"view": link.field("view"), "at": link.field("update"), "nonce": time.time()}
 
 
