@@ -271,6 +271,23 @@ def learn(
         yield state, info
 
 
+def relearn(
+    data: np.ndarray, n_hidden: int, ends: np.ndarray | None, learning_rate: float, n_updates: int, seed: int
+) -> Iterator[tuple[TinyRBM, Parameters | None, Parameters | None]]:
+    """The models of `learn` again, each with both halves of its next update (None after the last), without chains.
+
+    ends (n_updates, N_CHAINS): the numbers of the states in which the chains of each update ended, as `learn` drew them;
+    None for the exact gradient. Nothing is drawn, so this takes a fraction of the time.
+    """
+    rbm = begin(data.shape[1], n_hidden, seed).rbm
+    for step in range(n_updates):
+        positive = rbm.statistics_of(data)
+        negative = rbm.statistics() if ends is None else rbm.statistics_of(states(data.shape[1])[ends[step]])
+        yield rbm, positive, negative
+        rbm = rbm.moved((positive - negative).scaled(rate_at(step, n_updates, learning_rate)))
+    yield rbm, None, None
+
+
 def rate_at(step: int, n_updates: int, learning_rate: float) -> float:
     """The rate of the update from step to step + 1: learning_rate · (1 − step / n_updates)."""
     return learning_rate * (1 - step / n_updates)

@@ -108,9 +108,9 @@ class Network:
         """log p(s) = −E(s)/T − log Z of every state, (2^N,)."""
         return -self.energies / temperature - self.log_z(temperature)
 
-    def log_p_v(self, n_visible: int) -> np.ndarray:
+    def log_p_v(self, n_visible: int, temperature: float = 1.0) -> np.ndarray:
         """log p(v) of every state of the first n_visible units, (2^V,): the others are hidden and summed over."""
-        joint = self.log_p().reshape(2**n_visible, -1)
+        joint = self.log_p(temperature).reshape(2**n_visible, -1)
         top = joint.max(1)
         return top + np.log(np.exp(joint - top[:, None]).sum(1))
 

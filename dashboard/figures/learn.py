@@ -1,7 +1,7 @@
 """The training of one tiny machine of the Learn page, update by update, as arrays for its component.
 
 Settings in, (header, arrays) out. Everything is computed here with the exact model of rbm_core.enumerable, and the
-browser shows it.
+browser shows it. What the default settings of a machine draw by chance is computed ahead and kept in prepared.py's file.
 """
 
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from dashboard.figures import prepared
 from rbm_core import datasets, enumerable
 
 Blob = tuple[dict[str, Any], dict[str, np.ndarray]]
@@ -38,6 +39,7 @@ MACHINES = {
     "4x4": Machine("4 × 4 pixels", (4, 4), "bars-and-stripes", 10, 12, 0.4, 1500),
 }
 # Two pixels that mostly agree: both off or both on in ten cases of twelve.
+SEED = 7  # of the trainings that are computed ahead, and the link's default
 PAIR_CASES = ((0, 0),) * 5 + ((1, 1),) * 5 + ((0, 1), (1, 0))
 METHOD_NAMES = {"exact": "Exact", "cd1": "CD-1", "cd10": "CD-10", "pcd": "PCD"}
 
@@ -53,6 +55,24 @@ def cases(machine: str) -> np.ndarray:
 def moments(n_updates: int) -> np.ndarray:
     """At most N_MOMENTS updates from 0 to n_updates, evenly spaced in √update, since learning is fast at first."""
     return np.unique(np.rint(np.linspace(0, n_updates**0.5, N_MOMENTS) ** 2).astype(np.int64))
+
+
+def is_default(machine: str, n_hidden: int, rate: float, seed: int) -> bool:
+    """Whether these are the settings for which the machine's trainings are computed ahead."""
+    plan = MACHINES[machine]
+    return (n_hidden, rate, seed) == (plan.n_hidden, plan.rate, SEED)
+
+
+def drawn(machine: str, method: str) -> dict[str, np.ndarray]:
+    """What prepared.py keeps of a default training: all that takes long or comes from chance; see `training`.
+
+    ends (T, N_CHAINS) uint16: the states in which each update's chains ended; missing for the exact gradient.
+    """
+    plan, data = MACHINES[machine], cases(machine)
+    recorded = _Recorded(data, plan.n_hidden, method, plan.n_updates, SEED)
+    ends = recorded.learn(method, plan.rate, lambda done, total: None)
+    kept = {name: recorded.arrays[name] for name in _KEPT}
+    return kept if ends is None else {**kept, "ends": ends}
 
 
 def training(
@@ -76,7 +96,13 @@ def training(
     plan, data = MACHINES[machine], cases(machine)
     n_visible = data.shape[1]
     recorded = _Recorded(data, n_hidden, method, plan.n_updates, seed)
-    recorded.learn(method, rate, progress)
+    kept = None
+    if is_default(machine, n_hidden, rate, seed):
+        kept = prepared.arrays(f"{machine}-{method}")
+    if kept is None:
+        recorded.learn(method, rate, progress)
+    else:
+        recorded.relearn(kept, rate)
     found, counts = np.unique(enumerable.numbers(data), return_counts=True)
     arrays = {
         **recorded.arrays,
@@ -104,6 +130,9 @@ def training(
     return header, arrays
 
 
+_KEPT = ("log_z", "log_likelihood", "starts", "h_path", "v_path", "estimates", "angles")
+
+
 class _Recorded:
     """The arrays of a training, filled update by update."""
 
@@ -128,15 +157,33 @@ class _Recorded:
             "angles": np.empty((2, 3, len(self.compared)), np.float32),
         }
 
-    def learn(self, method: str, rate: float, progress: Callable[[int, int], None]) -> None:
-        """Records every update of a training by this method."""
+    def learn(self, method: str, rate: float, progress: Callable[[int, int], None]) -> np.ndarray | None:
+        """Records every update of a training by this method; returns where its chains ended, see `drawn`."""
+        ends = []
         for after, info in enumerable.learn(self.data, self.n_hidden, method, rate, self.total, self.seed):
             self.state(info.before)
             self.update(info)
+            ends.append(enumerable.numbers(info.v[-1]) if len(info.v) else None)
             if info.before.step % 50 == 0:
                 progress(info.before.step, self.total)
             if after.step == self.total:
                 self.state(after)
+        return None if ends[0] is None else np.array(ends)
+
+    def relearn(self, kept: dict[str, np.ndarray], rate: float) -> None:
+        """Records the training of which `kept` was kept."""
+        arrays = self.arrays | {name: kept[name] for name in _KEPT}
+        models = enumerable.relearn(
+            self.data, self.n_hidden, kept.get("ends"), rate, self.total, self.seed
+        )
+        for step, (rbm, positive, negative) in enumerate(models):
+            arrays["parameters"][step] = rbm.flat()
+            if positive is not None and negative is not None:
+                arrays["positive"][step] = positive.flat()
+                arrays["negative"][step] = negative.flat()
+            for moment in np.flatnonzero(self.compared == step):
+                arrays["exact"][moment] = enumerable.exact_gradient(rbm, self.data).flat()
+        self.arrays = arrays
 
     def state(self, state: enumerable.State) -> None:
         """The parameters after state.step updates, their likelihood and, at some moments, the gradients there."""
