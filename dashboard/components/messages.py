@@ -52,10 +52,11 @@ class Place(TypedDict):
 
 
 class LearnMoment(TypedDict):
-    """What the player of the Learn page shows, and at which update."""
+    """What the player of the Learn page shows, at which update, and what was predicted; of a network only the latter."""
 
-    view: Word
-    at: Whole
+    view: NotRequired[Word]
+    at: NotRequired[Whole]
+    guess: Whole
 
 
 SHAPES: dict[str, Any] = {

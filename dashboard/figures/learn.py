@@ -1,7 +1,7 @@
 """The training of one tiny machine of the Learn page, update by update, as arrays for its component.
 
 Settings in, (header, arrays) out. Everything is computed here with the exact model of rbm_core.enumerable, and the
-browser shows it. What the default settings of a machine draw by chance is computed ahead and kept in prepared.py's file.
+browser shows it. What the default settings of a machine draw by chance is computed ahead; prepared.py keeps it.
 """
 
 from collections.abc import Callable
@@ -173,9 +173,7 @@ class _Recorded:
     def relearn(self, kept: dict[str, np.ndarray], rate: float) -> None:
         """Records the training of which `kept` was kept."""
         arrays = self.arrays | {name: kept[name] for name in _KEPT}
-        models = enumerable.relearn(
-            self.data, self.n_hidden, kept.get("ends"), rate, self.total, self.seed
-        )
+        models = enumerable.relearn(self.data, self.n_hidden, kept.get("ends"), rate, self.total, self.seed)
         for step, (rbm, positive, negative) in enumerate(models):
             arrays["parameters"][step] = rbm.flat()
             if positive is not None and negative is not None:

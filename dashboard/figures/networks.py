@@ -27,10 +27,10 @@ DAMAGED = 3  # pixels that are wrong after "damage"
 
 TRAINED = ("joined", "restricted")
 TITLES = {
-    "few": "Hopfield network, three pictures stored",
-    "many": "Hopfield network, six pictures stored",
-    "joined": "Boltzmann machine: every unit joined to every other",
-    "restricted": "Restricted: no two units of a layer joined",
+    "few": "Hopfield network",
+    "many": "Hopfield network",
+    "joined": "Boltzmann machine",
+    "restricted": "Restricted machine",
 }
 N_VISIBLE, N_HIDDEN = 9, 3
 TEMPERATURES = (0.3, 0.6, 1.0, 2.0, 5.0)

@@ -8,6 +8,7 @@ holds it to what the engine computes; a training that the file lacks is computed
 import zipfile
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,9 +43,10 @@ def main() -> None:
 
     kept = {f"{m}-{method}": learn.drawn(m, method) for m in learn.MACHINES for method in learn.METHOD_NAMES}
     kept |= {kind: networks.trained(kind) for kind in networks.TRAINED}
-    flat = {f"{training}/{name}": array for training, of in kept.items() for name, array in of.items()}
+    flat: dict[str, Any] = {
+        f"{training}/{name}": array for training, of in kept.items() for name, array in of.items()
+    }
     np.savez_compressed(FILE, **flat)
-    print(f"{FILE}: {len(kept)} trainings, {FILE.stat().st_size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

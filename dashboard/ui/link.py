@@ -132,7 +132,8 @@ EVALUATE_CARES = ("1000", "adaptive", "salakhutdinov-murray")
 
 LEARN_MACHINES = ("pair", "3x3", "4x4")
 LEARN_METHODS = ("exact", "cd1", "cd10", "pcd")
-LEARN_VIEWS = ("distribution", "update", "gradients", "landscape")
+LEARN_VIEWS = ("distribution", "energies", "hand", "update", "gradients", "landscape")
+LESSONS = 24
 
 FIELDS: dict[str, Field] = {
     "run": words(),
@@ -182,14 +183,16 @@ FIELDS: dict[str, Field] = {
     "smooth": number(0.0, 0.0, 0.98),
     "log": switch(False),
     # Learn: the lesson, the tiny machine, how it learns, and where in its learning one looks.
-    # View and update stand last: the player writes them too, see components/lib/link.js.
-    "lesson": whole(1, 1, 10),
+    # View, update and guess stand last: the player writes them too, see components/lib/link.js.
+    "lesson": whole(1, 1, LESSONS),
     "machine": choice("pair", LEARN_MACHINES),
     "method": choice("exact", LEARN_METHODS),
     "hidden": automatic(whole(1, 1, 12)),
     "rate": automatic(number(0.5, 0.01, 5.0)),
     "view": choice("distribution", LEARN_VIEWS),
     "update": whole(0, 0, 2000),
+    # The option predicted in the lesson, from 1; 4 where the reader only wanted to see.
+    "guess": whole(0, 0, 4),
 }
 
 

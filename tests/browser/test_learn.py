@@ -19,9 +19,9 @@ from tests.live import App, settle, shoot
 SEED = 7
 VIEWS = {
     "distribution": "Distribution",
-    "update": "One update in slow motion",
-    "gradients": "Gradients compared",
-    "landscape": "Energy landscape",
+    "update": "Update in stages",
+    "gradients": "Gradients",
+    "landscape": "Landscape",
 }
 VIEW = """[...document.querySelectorAll('*')].find((e) => e.shadowRoot?.querySelector('.learn')).shadowRoot.__view"""
 
@@ -44,6 +44,25 @@ def open_learn(app: App, open_page: Callable[..., Page]) -> Callable[..., Page]:
         return page
 
     return open_it
+
+
+def number_of(title: str) -> int:
+    return next(n for n, lesson in enumerate(lessons.LESSONS, start=1) if lesson.title == title)
+
+
+def show_me(page: Page) -> None:
+    """Asks to see what the lesson shows, without a guess."""
+    page.get_by_role("button", name="just show me").click()
+
+
+def guess(page: Page, option: int) -> None:
+    page.locator(f".st-key-learn-option{option} button").click()
+
+
+OF = f"of {len(lessons.LESSONS)}"
+WALK = number_of("Asking the machine for pictures")
+PRICE = number_of("The price of the short cut")
+KL = number_of("What is missing: the divergence")
 
 
 def shown(page: Page) -> dict[str, str]:
@@ -81,7 +100,7 @@ def test_what_is_shown_is_the_engines(
     on_data = p[np.unique(enumerable.numbers(data))].sum()
     # The browser works from the film's float32 parameters.
     assert float(shown(page)["mass"]) == pytest.approx(on_data, abs=1e-4)
-    page.get_by_role("tab", name="Energy landscape").click()
+    page.get_by_role("tab", name="Landscape").click()
     wait_for(page, view="landscape")
     landscape = page.evaluate(f"Array.from(({VIEW}).landscape.F)")
     np.testing.assert_allclose(landscape, rbm.free_energy(enumerable.states(data.shape[1])), atol=1e-3)
@@ -109,7 +128,7 @@ def test_learning_plays_to_its_end_without_a_remount_or_a_shift(open_learn: Call
     bars = pixels(page, ".bars canvas")
     mounts = page.evaluate("window.__rbmMounts")
     box = page.locator(".learn").bounding_box()
-    page.get_by_role("button", name="Let it learn").click()
+    guess(page, 1)
     wait_for(page, playing="true")
     wait_for(page, at=400, playing="false")
     settle(page)
@@ -168,7 +187,7 @@ def test_the_keyboard_moves_through_time_and_views(open_learn: Callable[..., Pag
     wait_for(page, at=400)
     page.get_by_role("tab", name="Distribution").focus()
     page.keyboard.press("ArrowRight")
-    wait_for(page, view="update")
+    wait_for(page, view="energies")
     page.get_by_role("slider", name="Update").focus()
     page.keyboard.press("Home")
     page.keyboard.press(" ")
@@ -177,7 +196,7 @@ def test_the_keyboard_moves_through_time_and_views(open_learn: Callable[..., Pag
 
 def test_a_reload_brings_the_moment_back(open_learn: Callable[..., Page]) -> None:
     page = open_learn("machine=3x3")
-    page.get_by_role("tab", name="Energy landscape").click()
+    page.get_by_role("tab", name="Landscape").click()
     page.get_by_role("button", name="Make ten updates").click()
     wait_for(page, at=10, view="landscape")
     page.wait_for_url("**update=10*")
@@ -186,8 +205,8 @@ def test_a_reload_brings_the_moment_back(open_learn: Callable[..., Page]) -> Non
 
 
 def test_a_lesson_pressed_once_is_not_played_again(open_learn: Callable[..., Page]) -> None:
-    page = open_learn("lesson=6")
-    page.get_by_role("button", name="Let the chain walk").click()
+    page = open_learn(f"lesson={WALK}")
+    show_me(page)
     wait_for(page, machine="3x3", view="landscape", at=600)
     page.get_by_role("button", name="Next step").click()
     wait_for(page, method="cd1", view="update", at=300)
@@ -263,13 +282,27 @@ SHOWN = f"""() => {{
 }}"""
 
 
+def check_network_fits(page: Page, lesson: lessons.Lesson) -> None:
+    page.wait_for_selector(f".network[data-kind='{lesson.network}']")
+    low = page.locator(".network").evaluate(
+        "(e) => Math.max(...[...e.querySelectorAll('canvas')].map((c) => c.getBoundingClientRect().bottom))"
+    )
+    assert low <= 800, lesson.title
+    shoot(page, f"learn-lesson-{number_of(lesson.title)}")
+
+
 def test_every_lessons_button_and_what_it_moves_are_seen_together(open_learn: Callable[..., Page]) -> None:
     page = open_learn()
     for number, lesson in enumerate(lessons.LESSONS, start=1):
-        expect(page.get_by_text(f"{number} of 10 · {lesson.title}")).to_be_visible()
-        button = page.get_by_test_id("stBaseButton-primary")
-        expect(button).to_have_text(lesson.press)
-        button.click()
+        expect(page.get_by_text(f"{number} {OF} · {lesson.title}")).to_be_visible()
+        expect(page.get_by_text(lesson.question)).to_be_visible()
+        guess(page, 1)
+        button = page.locator(".st-key-learn-press button")
+        expect(button).to_contain_text(lesson.press)
+        if lesson.network:
+            check_network_fits(page, lesson)
+            page.get_by_role("button", name="Next step").click()
+            continue
         wait_for(page, machine=lesson.machine, method=lesson.method, view=lesson.command["view"])
         if lesson.command.get("stages"):  # the last of the stages that it plays
             page.get_by_role("button", name="6 New weights").click()
@@ -284,12 +317,12 @@ def test_every_lessons_button_and_what_it_moves_are_seen_together(open_learn: Ca
         hidden = [name for name, top, bottom in drawn if top < 0 or bottom > 800]
         assert hidden == [], f"lesson {number}"
         shoot(page, f"learn-lesson-{number}")
-        page.get_by_role("button", name="Next step" if number < 10 else "Restart").click()
+        page.get_by_role("button", name="Next step" if number < len(lessons.LESSONS) else "Restart").click()
 
 
 def test_in_a_narrow_window_the_page_goes_to_what_was_asked_for(open_learn: Callable[..., Page]) -> None:
-    page = open_learn("lesson=8", width=420, height=900)
-    page.get_by_role("button", name="Compare gradients").click()
+    page = open_learn(f"lesson={PRICE}", width=420, height=900)
+    show_me(page)
     wait_for(page, view="gradients", machine="3x3")
     page.wait_for_function(f"() => ({SHOWN})()[0][1] < 900 && ({SHOWN})()[0][2] > 0")
 
@@ -303,6 +336,7 @@ def test_letters_and_lines_grow_with_the_text_of_the_page(open_learn: Callable[.
     for one, was in zip((time, dial), before, strict=True):
         assert was is not None
         expect(one).to_have_css("height", f"{1.5 * was['height']:g}px")
+    time.scroll_into_view_if_needed()
     box = time.bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + 66 + 0.25 * (box["width"] - 78), box["y"] + 30)
@@ -343,14 +377,16 @@ def test_the_first_lessons_do_without_words_that_later_ones_explain(open_learn: 
     page = open_learn()
     words = page.get_by_text("log-likelihood")
     methods = page.get_by_role("radio", name="CD-10")
-    for number in (1, 2, 3):
-        expect(page.get_by_text(f"{number} of 10")).to_be_visible()
+    for number in (1, 2, number_of("From energies to chances")):
+        page.goto(page.url.split("?")[0] + f"?lesson={number}")
+        page.wait_for_selector(".learn[data-drawn]")
+        expect(page.get_by_text(f"{number} {OF}")).to_be_visible()
         settle(page)
         expect(words.locator("visible=true")).to_have_count(0)
         expect(methods).not_to_be_visible()
-        page.get_by_role("button", name="Next step").click()
+    page.get_by_role("button", name="Next step").click()
     expect(methods).to_be_visible()
-    expect(page.locator(".numbers")).to_contain_text("log-likelihood")
+    expect(page.locator(".drive .numbers").first).to_contain_text("log-likelihood")
 
 
 def back(page: Page, to: str) -> None:
@@ -373,28 +409,44 @@ def _go(page: Page, press: Callable[[], object], to: str) -> None:
 def test_back_goes_back_a_lesson_whatever_was_played_in_between(open_learn: Callable[..., Page]) -> None:
     """A turn is one step of the history; where the player comes to rest by itself is none."""
     page = open_learn()
-    page.get_by_role("button", name="Let it learn").click()
+    guess(page, 1)
     wait_for(page, at=400, playing="false")
-    page.wait_for_url("**update=400")
-    for number in (2, 3):
-        page.get_by_role("button", name="Next step").click()
-        expect(page.get_by_text(f"{number} of 10")).to_be_visible()
-    page.get_by_role("tab", name="Energy landscape").click()
-    wait_for(page, view="landscape")
-    page.wait_for_url("**view=landscape")
-    back(page, "?lesson=2&view=landscape")
-    expect(page.get_by_text("2 of 10")).to_be_visible()
-    wait_for(page, view="landscape", at=0)
-    back(page, "?update=400")
-    expect(page.get_by_text("1 of 10")).to_be_visible()
+    page.wait_for_url("**update=400&guess=1")
+    page.get_by_role("button", name="Next step").click()
+    expect(page.get_by_text(f"2 {OF}")).to_be_visible()
+    guess(page, 2)
+    page.get_by_role("tab", name="Distribution").click()
+    page.wait_for_url("**guess=2")
+    page.get_by_role("button", name="Next step").click()
+    expect(page.get_by_text(f"3 {OF}")).to_be_visible()
+    page.wait_for_selector(".network[data-drawn]")
+    guess(page, 3)
+    page.wait_for_url("**lesson=3**guess=3")
+    page.get_by_role("button", name="Next step").click()
+    expect(page.get_by_text(f"4 {OF}")).to_be_visible()
+    back(page, "?lesson=3&guess=3")
+    expect(page.get_by_text(f"3 {OF}")).to_be_visible()
+    expect(page.get_by_text(lessons.LESSONS[2].answer[:20])).to_be_visible()
+    _one_back_to_lesson(page, 2, "guess=2")
+    wait_for(page, view="distribution")
+    _one_back_to_lesson(page, 1, "?update=400&guess=1")
     wait_for(page, view="distribution", at=400)
-    forward(page, "?lesson=2&view=landscape")
-    expect(page.get_by_text("2 of 10")).to_be_visible()
-    wait_for(page, view="landscape", at=0)
+    _go(page, page.go_forward, "?lesson=2**")
+    expect(page.get_by_text(f"2 {OF}")).to_be_visible()
+
+
+def _one_back_to_lesson(page: Page, number: int, end: str) -> None:
+    settle(page)
+    page.go_back()
+    page.wait_for_url(f"**{end}")
+    expect(page.get_by_text(f"{number} {OF}")).to_be_visible()
+    settle(page)
 
 
 def test_back_goes_back_a_machine_a_method_a_seed_or_a_link(open_learn: Callable[..., Page]) -> None:
-    page = open_learn("lesson=4&machine=pair&update=7")  # a link that spells out a default is left as it is
+    page = open_learn(
+        f"lesson={KL}&machine=pair&update=7"
+    )  # a link that spells out a default is left as it is
     page.get_by_role("radio", name="3 × 3 pixels").click()
     wait_for(page, machine="3x3", at=0)
     page.get_by_role("radio", name="CD-1", exact=True).click()
@@ -402,12 +454,12 @@ def test_back_goes_back_a_machine_a_method_a_seed_or_a_link(open_learn: Callable
     page.get_by_role("button", name="Next", exact=True).click()
     page.wait_for_url("**seed=8**")
     wait_for(page, machine="3x3", method="cd1")
-    page.goto(page.url.split("?")[0] + "?lesson=9&machine=pair&method=pcd")
+    page.goto(page.url.split("?")[0] + f"?lesson={PRICE}&machine=pair&method=pcd")
     wait_for(page, machine="pair", method="pcd")
-    back(page, "?seed=8&lesson=4&machine=3x3&method=cd1")
+    back(page, f"?seed=8&lesson={KL}&machine=3x3&method=cd1")
     wait_for(page, machine="3x3", method="cd1")
-    back(page, "?lesson=4&machine=3x3&method=cd1")
-    back(page, "?lesson=4&machine=3x3")
+    back(page, f"?lesson={KL}&machine=3x3&method=cd1")
+    back(page, f"?lesson={KL}&machine=3x3")
     wait_for(page, machine="3x3", method="exact")
-    back(page, "?lesson=4&machine=pair&update=7")
+    back(page, f"?lesson={KL}&machine=pair&update=7")
     wait_for(page, machine="pair", at=7)

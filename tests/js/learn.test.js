@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Plane, TinyRBM } from "../../dashboard/components/learn/tiny.js";
+import { TinyRBM } from "../../dashboard/components/learn/tiny.js";
+import { Plane } from "../../dashboard/components/lib/plane.js";
 import { golden, near } from "./golden.js";
 
 function model(name) {

@@ -4,7 +4,7 @@ from dashboard import components
 
 mount = components.load(
     "learn",
-    *"lib/playback lib/link tiny pen matrices tables chains update transport".split(),
-    *"gradients distribution landscape".split(),
+    *"lib/playback lib/link lib/pen lib/plane tiny matrices tables chains update transport".split(),
+    *"gradients distribution hand landscape".split(),
     "learn",
 )

@@ -10,7 +10,7 @@ import { writeUpdates } from "./transport.js";
 const DIAL = 96; // units: the width of an angle's picture
 const ESTIMATES = ["cd1", "cd10", "pcd"];
 const LEFT = 44;
-const HEIGHT = 128; // of the chart of angles
+const HEIGHT = 112; // of the chart of angles
 const BOTTOM = 20;
 
 /** The view "Gradients compared". */
@@ -80,7 +80,7 @@ export class Gradients {
     this.note.textContent = this.words(k, reach);
     box.dataset.moment = String(a.moments[k]);
     const most = clamp(pen.wide(this.guesses[0].box) - DIAL - 14, 90, 230);
-    const look = { low: -reach, high: reach, stops: pen.stops, most, tall: clamp(room - 240, 130, 250) };
+    const look = { low: -reach, high: reach, stops: pen.stops, most, tall: clamp(room - 240, 96, 250) };
     const length = (/** @type {Float32Array} */ x) => Math.sqrt(x.reduce((s, z) => s + z * z, 0));
     const exact = length(all[0]);
     for (const [n, { box, method, matrix, dial }] of this.guesses.entries()) {

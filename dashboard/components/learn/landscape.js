@@ -245,7 +245,7 @@ export class Landscape {
     const draw = (
       /** @type {HTMLCanvasElement} */ canvas,
       /** @type {number} */ state,
-      /** @type {import("./pen.js").Layout} */ layout,
+      /** @type {import("../lib/pen.js").Layout} */ layout,
       /** @type {string} */ on,
     ) => {
       const [rows, columns] = layout.shape;

@@ -5,19 +5,21 @@ import { textScale } from "../lib/canvas.js";
 import { find, findCanvas } from "../lib/dom.js";
 import { amendLink } from "../lib/link.js";
 import { clamp, pretty } from "../lib/numbers.js";
+import { Pen } from "../lib/pen.js";
+import { Plane } from "../lib/plane.js";
 import { calm, play } from "../lib/playback.js";
 import { saveButtons } from "../lib/save.js";
 import { onResize, show, View } from "../lib/view.js";
 import { times } from "./chains.js";
 import { Distribution } from "./distribution.js";
 import { Gradients } from "./gradients.js";
+import { Energies, Hand } from "./hand.js";
 import { Landscape } from "./landscape.js";
-import { Pen } from "./pen.js";
-import { Plane, TinyRBM } from "./tiny.js";
+import { TinyRBM } from "./tiny.js";
 import { Transport } from "./transport.js";
 import { Update } from "./update.js";
 
-/** @typedef {"distribution" | "update" | "gradients" | "landscape"} ViewName */
+/** @typedef {"distribution" | "energies" | "hand" | "update" | "gradients" | "landscape"} ViewName */
 /**
  * What a lesson wants the player to do; only what is named changes. `at` −1 is the last update.
  * @typedef {object} Command
@@ -38,9 +40,11 @@ import { Update } from "./update.js";
  * @property {boolean} [same]
  * @property {Command | null} command
  * @property {boolean} plain whether words are left out that a later lesson explains
+ * @property {boolean} asks whether a prediction is awaited: what is to come is not drawn
+ * @property {number} guess what was predicted in the lesson, from 1; 0 before
  * @property {number} [at] to begin with
  * @property {ViewName} [view]
- * @property {{ view: ViewName, update: number }} defaults where the link says nothing
+ * @property {{ view: ViewName, update: number, guess: number }} defaults where the link says nothing
  * @property {string} machine
  * @property {string} title
  * @property {[number, number]} shape
@@ -79,7 +83,9 @@ import { Update } from "./update.js";
  */
 
 /** @type {ViewName[]} */
-const VIEWS = ["distribution", "update", "gradients", "landscape"];
+const VIEWS = ["distribution", "energies", "hand", "update", "gradients", "landscape"];
+const SMALL_ONLY = ["energies", "hand"]; // tables that list every picture
+const SMALL = 4; // pixels
 const PLAY = "M7 4.5v15L19.5 12z";
 const PAUSE = "M6 5h4v14H6zM14 5h4v14h-4z";
 const RESTED = 350; // ms after which the page hears where the reader is
@@ -121,6 +127,8 @@ export class Learn extends View {
     this.landscape = new Landscape(this);
     this.looks = {
       distribution: new Distribution(this),
+      energies: new Energies(this),
+      hand: new Hand(this),
       update: this.update,
       gradients: this.gradients,
       landscape: this.landscape,
@@ -173,9 +181,10 @@ export class Learn extends View {
     if (!(e.key in steps)) return;
     e.preventDefault();
     e.stopPropagation();
-    const k = (VIEWS.indexOf(this.view) + steps[e.key] + VIEWS.length) % VIEWS.length;
-    this.look(VIEWS[k]);
-    this.tabs[k].focus();
+    const { views } = this;
+    const name = views[(views.indexOf(this.view) + steps[e.key] + views.length) % views.length];
+    this.look(name);
+    this.tabs[VIEWS.indexOf(name)].focus();
   }
   /** @param {KeyboardEvent} e */
   key(e) {
@@ -197,9 +206,13 @@ export class Learn extends View {
   receive({ header, arrays }) {
     if (this.stale(header)) return;
     if (!header.same) this.take(header, arrays);
-    this.h.plain = header.plain;
-    const { command } = header;
-    if (!command || command.nonce === this.nonce) return;
+    const { command, plain, asks, guess } = header;
+    const guessed = guess !== this.h.guess;
+    Object.assign(this.h, { plain, asks, guess });
+    if (!command || command.nonce === this.nonce) {
+      if (guessed) this.rest();
+      return;
+    }
     this.nonce = command.nonce;
     this.ask("done", command.nonce);
     this.obey(command);
@@ -224,6 +237,11 @@ export class Learn extends View {
       this.pause();
     }
     this.at = clamp(this.at, 0, header.n_updates);
+    if (!this.views.includes(this.view)) this.view = "distribution";
+  }
+  /** The views that this machine has. */
+  get views() {
+    return VIEWS.filter((name) => this.h.n_visible <= SMALL || !SMALL_ONLY.includes(name));
   }
   /** @param {Command} command */
   obey(command) {
@@ -298,8 +316,9 @@ export class Learn extends View {
     this.telling = setTimeout(() => {
       if (!this.h || this.playing || !this.root.isConnected) return;
       const { view, at } = this;
-      amendLink({ view, update: at }, this.h.defaults);
-      this.say("moment", { view, at, film: this.version });
+      const { guess, defaults } = this.h;
+      amendLink({ view, update: at, guess }, defaults);
+      this.say("moment", { view, at, guess, film: this.version });
     }, RESTED);
   }
   toggle() {
@@ -382,6 +401,7 @@ export class Learn extends View {
       const on = name === this.view;
       this.tabs[k].setAttribute("aria-selected", String(on));
       this.tabs[k].tabIndex = on ? 0 : -1;
+      this.tabs[k].hidden = !this.views.includes(name);
       this.panels[name].hidden = !on;
     }
     const button = find(box, '[data-do="play"]');

@@ -10,7 +10,7 @@ const BOTTOM = 18;
 
 /**
  * The number of updates beneath a chart.
- * @param {import("./pen.js").Pen} pen
+ * @param {import("../lib/pen.js").Pen} pen
  * @param {CanvasRenderingContext2D} ctx
  * @param {number} total
  * @param {(t: number) => number} x
@@ -34,7 +34,7 @@ export class Transport {
     this.title = find(this.box, ".note");
     this.keys = find(this.box, ".methods");
     this.where = find(view.box, ".where");
-    this.numbers = find(view.box, ".numbers");
+    this.numbers = find(view.box, ".numbers .numbers");
     /** @type {Record<string, Float64Array>} by method: KL(data ‖ model) in nats after each update */
     this.curves = {};
     this.curvesOf = "";
@@ -150,7 +150,7 @@ export class Transport {
     for (const m of [...this.methods.filter((m) => m !== h.method), h.method]) {
       ctx.strokeStyle = pen.line(m);
       ctx.globalAlpha = m === h.method ? 0.35 : 0.55;
-      trace(this.curves[m], T);
+      trace(this.curves[m], h.asks && m === h.method ? at : T);
     }
     ctx.globalAlpha = 1;
     ctx.lineWidth = 2.5;

@@ -89,7 +89,7 @@ export class Update {
     this.says.textContent = this.words(at, rate)[stage];
     this.paintData();
     this.chains.paint(at);
-    this.paintMatrices(at, clamp(pen.wide(this.view.box) / 4.8, 110, 230), clamp((room - 204) / 2, 92, 240));
+    this.paintMatrices(at, clamp(pen.wide(this.view.box) / 4.8, 110, 230), clamp((room - 204) / 2, 76, 240));
     this.rate.textContent = `× ${pretty(rate, 3)} +`;
     this.rate.style.opacity = String(stage < 5 ? 0.15 : 1);
   }

@@ -1,7 +1,7 @@
-"""Learn: a machine small enough that everything is exact, and ten short lessons with something to press.
+"""Learn: machines small enough that everything is exact, and short lessons that ask before they show.
 
-From top to bottom: the tour (tour.py, lessons.py), the settings (settings.py), the player (player.py), and what its
-five pictures are (texts.py).
+From top to bottom: the tour (tour.py, lessons.py), then the settings (settings.py) and the player of a training
+(player.py), or a network that came before the RBM (network.py), and what the pictures are (texts.py).
 """
 
 import time
@@ -9,15 +9,26 @@ import time
 import streamlit as st
 
 from dashboard.ui import link, styles
-from dashboard.views.learn import player, settings, texts, tour
+from dashboard.views.learn import lessons, network, player, settings, texts, tour
 from dashboard.views.learn.state import learn
 
 
 def main() -> None:
     styles.use("learn")
-    if learn().settings.follow_link():
+    page = learn()
+    followed = page.settings.follow_link()
+    if followed:
         _go_back()
+    if followed or not page.opened:
+        page.opened = True
+        tour.take_guess_from_link()
     progress = tour.show()
+    lesson = lessons.LESSONS[page.settings.value("lesson") - 1]
+    if lesson.network:
+        network.show(lesson.network)
+        page.settings.write_link()
+        texts.about_networks()
+        return
     row = st.container(horizontal=True, vertical_alignment="center", key="learn.which")
     chosen = settings.choose(row)
     if player.is_plain(chosen):

@@ -13,16 +13,25 @@ from dashboard.figures import learn as figures
 from dashboard.recent import Recent
 from dashboard.ui import link
 from dashboard.ui.texts import sentence
+from dashboard.views.learn import lessons
 from dashboard.views.learn.state import PLAYER, learn
 
 TRAININGS_KEPT = 16
-PLAIN_LESSONS = 3
+PLAIN_LESSONS = 13  # the next one explains the score
 
 
 def is_plain(chosen: dict[str, Any]) -> bool:
     """Whether the page leaves out words and controls that a later lesson explains."""
     lesson = st.session_state[learn().settings.widget("lesson")]
     return chosen["machine"] == "pair" and chosen["method"] == "exact" and lesson <= PLAIN_LESSONS
+
+
+def asks(chosen: dict[str, Any]) -> bool:
+    """Whether the open lesson waits for a prediction about this training: its future is not drawn before."""
+    number = learn().settings.value("lesson")
+    lesson = lessons.LESSONS[number - 1]
+    own = (chosen["machine"], chosen["method"]) == (lesson.machine, lesson.method)
+    return own and not learn().guesses.get(number)
 
 
 @st.fragment
@@ -35,14 +44,14 @@ def show(chosen: dict[str, Any], place: Any) -> None:
         return
     page = learn()
     version = " ".join(map(str, chosen.values()))
-    note = {"command": page.command, "plain": is_plain(chosen)}
+    note = {"command": page.command, "plain": is_plain(chosen), "asks": asks(chosen), **guess_note()}
     whole = {
         **header,
         **note,
         "version": version,
         "at": page.settings.value("update"),
         "view": page.settings.value("view"),
-        "defaults": {name: link.FIELDS[name].default for name in ("view", "update")},
+        "defaults": {name: link.FIELDS[name].default for name in ("view", "update", "guess")},
     }
     components.feed(
         component.mount,
@@ -50,8 +59,8 @@ def show(chosen: dict[str, Any], place: Any) -> None:
         version,
         lambda: pack(whole, arrays),
         note,
-        on_moment_change=_rested,
-        on_done_change=_obeyed,
+        on_moment_change=lambda: rested(PLAYER),
+        on_done_change=lambda: obeyed(PLAYER),
     )
 
 
@@ -79,24 +88,35 @@ def _train(chosen: dict[str, Any], place: Any) -> figures.Blob:
         place.empty()
 
 
-def _rested() -> None:
-    """The player came to rest: its view and its update go into the link."""
-    page, moment = learn(), heard(PLAYER, "moment")
-    if page.command is not None and not _has_obeyed(page.command):
-        return  # sent before the player got its command: where it rests will come in another message
-    if not isinstance(moment, dict):
-        return
-    if link.can_say("view", moment["view"]) and link.can_say("update", moment["at"]):
-        page.settings.use_all({"view": moment["view"], "update": moment["at"]})
+def guess_note() -> dict[str, Any]:
+    """What was predicted in the open lesson, for the component to write into the link; 0 before."""
+    number = learn().settings.value("lesson")
+    return {"guess": learn().guesses.get(number, 0)}
+
+
+def rested(component: str) -> None:
+    """The player or the network came to rest: where it stands and what was predicted goes into the link."""
+    page, moment = learn(), heard(component, "moment")
+    if page.command is not None and not _has_obeyed(component, page.command):
+        return  # sent before the component got its command: where it rests will come in another message
+    if not isinstance(moment, dict) or moment["guess"] != guess_note()["guess"]:
+        return  # no message, or one from before the guess
+    said = {
+        name: moment[key]
+        for name, key in (("view", "view"), ("update", "at"), ("guess", "guess"))
+        if key in moment
+    }
+    if all(link.can_say(name, value) for name, value in said.items()):
+        page.settings.use_all(said)
         page.settings.write_link()
 
 
-def _obeyed() -> None:
-    """The player does its command now; a newer one may wait."""
+def obeyed(component: str) -> None:
+    """The component does its command now; a newer one may wait."""
     page = learn()
-    if page.command is not None and _has_obeyed(page.command):
+    if page.command is not None and _has_obeyed(component, page.command):
         page.command = None
 
 
-def _has_obeyed(command: dict[str, Any]) -> bool:
-    return bool(heard(PLAYER, "done") == command["nonce"])
+def _has_obeyed(component: str, command: dict[str, Any]) -> bool:
+    return bool(heard(component, "done") == command["nonce"])

@@ -1,10 +1,10 @@
 // What all pictures of Learn are drawn with. Lengths are in units of the reader's text size (textScale): letters, lines
 // and cells grow together.
 
-import { sharpen, spotOf } from "../lib/canvas.js";
-import { colourTable, cssOf } from "../lib/colour.js";
-import { clamp } from "../lib/numbers.js";
-import { diverging } from "../lib/theme.js";
+import { sharpen, spotOf } from "./canvas.js";
+import { colourTable, cssOf } from "./colour.js";
+import { clamp } from "./numbers.js";
+import { diverging } from "./theme.js";
 
 /** @type {Record<string, string>} colours of the palette */
 const METHODS = { exact: "blue", cd1: "vermillion", cd10: "purple", pcd: "green" };
@@ -32,7 +32,7 @@ const TABLES = new Map();
 /** The colours and sizes of one moment, and how to draw with them. */
 export class Pen {
   /**
-   * @param {import("../lib/theme.js").Inks} ink
+   * @param {import("./theme.js").Inks} ink
    * @param {boolean} dark
    * @param {number} em css pixels a unit
    * @param {CSSStyleDeclaration} style of the page's part, with the colours of data, model and chain
