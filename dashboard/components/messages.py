@@ -52,7 +52,7 @@ class Place(TypedDict):
 
 
 class LearnMoment(TypedDict):
-    """What the player of the Learn page shows, at which update, and what was predicted; of a network only the latter."""
+    """What the player of the Learn page shows, at which update; and what was predicted, which a network says alone."""
 
     view: NotRequired[Word]
     at: NotRequired[Whole]

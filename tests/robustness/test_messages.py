@@ -54,7 +54,8 @@ def test_a_value_that_no_link_can_say_is_refused_without_an_error(key: str, valu
         ("at", {"step": 7, "nonce": "7#1", "playing": True}), ("at", {"step": "live", "nonce": "live#2"}),
         ("press", {"pause_": "1 0.5"}), ("export", {"subject": "filters", "format": "gif", "number": 1795495450000}),
         ("export", {"take": 1795495450000}), ("view", {"group": "energy", "axis": "step"}), ("open", 3),
-        ("moment", 5), ("moment", {"view": "update", "at": 3, "film": "pair exact"}), ("done", 1795495450.5),
+        ("moment", 5), ("moment", {"view": "update", "at": 3, "guess": 2, "film": "pair exact"}),
+        ("moment", {"guess": 1}), ("done", 1795495450.5),
         ("place", {"frame": 4, "chain": 1, "show": "both", "layer": "pv"}), ("slim", True), ("held", "AA+/"),
     ],
 )  # fmt: skip
