@@ -276,7 +276,7 @@ def relearn(
 ) -> Iterator[tuple[TinyRBM, Parameters | None, Parameters | None]]:
     """The models of `learn` again, each with both halves of its next update (None after the last), without chains.
 
-    ends (n_updates, N_CHAINS): the numbers of the states in which the chains of each update ended, as `learn` drew them;
+    ends (n_updates, N_CHAINS): the numbers of the states in which the chains of each update of `learn` ended;
     None for the exact gradient. Nothing is drawn, so this takes a fraction of the time.
     """
     rbm = begin(data.shape[1], n_hidden, seed).rbm
