@@ -6,18 +6,19 @@ from torch import Tensor
 
 from rbm_core.compute import Rng
 from rbm_core.kernels.chains import Stream, run_sweeps
+from rbm_core.kernels.rows import in_panels
 from rbm_core.kernels.threads import group_size, on_all_threads
 
 __all__ = ["FlippedRows", "flip_sweeps", "flipped_rows"]
 
 FlippedRows = tuple[np.ndarray, np.ndarray]
-"""W (V, H) and its transpose side by side, float32: what flip-driven chains add from."""
+"""W (V, H) and its transpose, float32, in the panels of `kernels.rows`: what flip-driven chains add from."""
 
 
 def flipped_rows(W: Tensor) -> FlippedRows:
     """W and its transpose, for `flip_sweeps`. W: (V, H) on the CPU."""
     own = np.ascontiguousarray(W.detach().numpy(), np.float32)
-    return own, np.ascontiguousarray(own.T)
+    return in_panels(own), in_panels(own.T)
 
 
 def flip_sweeps(
@@ -39,7 +40,7 @@ def flip_sweeps(
     `Rng.bernoulli` would use.
     """
     (W, WT), v = rows, v.clone()
-    h = torch.zeros(len(v), W.shape[1], dtype=torch.uint8)
+    h = torch.zeros(len(v), len(hbias), dtype=torch.uint8)
     mean_v, mean_h = torch.empty(v.shape), torch.empty(h.shape)
     group = group_size(len(v))
     on_all_threads(

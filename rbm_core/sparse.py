@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 
 from rbm_core.compute import Rng
+from rbm_core.flips import flipped_rows
 from rbm_core.gradient import Gradient
 from rbm_core.kernels import learning
 from rbm_core.kernels.chains import Stream
+from rbm_core.kernels.rows import in_panels, put_in_panels
 from rbm_core.kernels.threads import group_size, on_all_threads
 from rbm_core.rbm import RBM
 
@@ -41,25 +43,26 @@ class SparsePhases:
         self.model, self.rng, self.algorithm = model, rng, algorithm
         self.batch_size, self.n_chains = batch_size, n_chains
         (V, H), total = model.W.shape, batch_size + n_chains
-        self._W = model.W.numpy()
-        self._WT = np.empty((H, V), np.float32)
+        self._panels = flipped_rows(model.W)
         self.v_batch = torch.zeros(batch_size, V, dtype=torch.uint8)
         self.v_chains = torch.zeros(n_chains, V, dtype=torch.uint8)
         self.chains_h = torch.zeros(n_chains, H, dtype=torch.uint8)
         self._blocks = -(-V // 64)
         self._statistics = learning.Statistics(
-            np.zeros((total, self._blocks), np.uint64), np.zeros((total, H), np.float32), np.zeros(total)
+            np.zeros((total, self._blocks), np.uint64),
+            in_panels(np.zeros((total, H), np.float32)),
+            np.zeros(total),
         )
         self._means = learning.Means(*(np.zeros(n, np.float32) for n in (V, V, H, H)))
         self._centring = self._centred_at(None, None)
-        self._counts, self._common = np.zeros(H, np.int32), np.zeros(H, np.uint8)
         self._gradient: Gradient | None = None
         self._step = (0.0, 0.0)  # rate and weight decay of the last step
-        self.sync()
 
     def sync(self) -> None:
-        """Bring Wᵀ up to date after W was changed by anything but `ascend`."""
-        self._WT[:] = self._W.T
+        """Bring the panels up to date after W was changed by anything but `ascend`."""
+        W = self.model.W.numpy()
+        for matrix, panels in zip((W, W.T), self._panels, strict=True):
+            put_in_panels(matrix, panels)
 
     @property
     def v_mean_data(self) -> Tensor:
@@ -77,26 +80,24 @@ class SparsePhases:
         chains, cases = group_size(N), group_size(B)
         groups = -(-N // chains)
         persistent = self.algorithm == "pcd"
-        learning.most_common(self.chains_h.numpy(), self._counts, self._common)
         on_all_threads(
             learning.both_phases,
             groups + (-(-B // cases) if persistent else 0),
             (chains, cases),
             persistent,
-            (self._W, self._WT, model.vbias.numpy(), model.hbias.numpy()),
+            (*self._panels, model.vbias.numpy(), model.hbias.numpy()),
             k,
             Stream(*self.rng.next_calls(2 * k)),
             self.v_batch.numpy(),
             self.v_chains.numpy(),
             self.chains_h.numpy(),
-            self._common,
             self._statistics,
         )
         learning.phase_means(self.v_batch.numpy(), self.v_chains.numpy(), self._statistics, self._means)
         self._gradient = None
 
     def _centred_at(self, v_offset: Tensor | None, h_offset: Tensor | None) -> learning.Centring:
-        V, H = self._W.shape
+        V, H = self.model.W.shape
         means = self._means
         return learning.Centring(
             np.zeros(V, np.float32) if v_offset is None else v_offset.numpy().copy(),
@@ -150,7 +151,7 @@ class SparsePhases:
         average: Tensor | None = None,
         share: float = 0.0,
     ) -> None:
-        """One step of the model along the gradient, less weight_decay · W, in place; Wᵀ follows.
+        """One step of the model along the gradient, less weight_decay · W, in place; the panels follow.
 
         average: (V, H), W's running average, which moves towards it by `share`.
         """
@@ -162,11 +163,11 @@ class SparsePhases:
             self.batch_size,
             self._statistics,
             self._centring,
-            self._W,
-            self._WT,
+            self.model.W.numpy(),
+            self._panels,
             np.float32(rate),
             np.float32(weight_decay),
-            self._W if average is None else average.numpy(),
+            self.model.W.numpy() if average is None else average.numpy(),
             np.float32(0.0 if average is None else share),
         )
         vbias, hbias = self._bias_gradients()

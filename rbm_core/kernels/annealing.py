@@ -12,6 +12,7 @@ from numba import float32, float64, int64, njit, types, uint32, uint64
 from numba.extending import intrinsic
 
 from rbm_core.kernels.chains import (
+    _add,
     _draw,
     _lowest_bit,
     _take_up,
@@ -36,7 +37,7 @@ from rbm_core.kernels.primitives import (
     copy_row,
     inner,
 )
-from rbm_core.kernels.rows import add_rows
+from rbm_core.kernels.rows import new_lists
 from rbm_core.kernels.threads import next_piece
 
 __all__ = ["anneal_chains", "anneal_hidden", "anneal_visible", "enumerate_rows", "softplus_rows"]
@@ -157,10 +158,9 @@ def _field(state, slope):
 
 @inner
 def _weigh_and_draw_h(
-    hidden, visible, WT, hbias, beta, beta_next, renew, stream, call, first, marks, weights
+    hidden, visible, WT, hbias, beta, beta_next, renew, stream, call, first, lists, weights
 ):
     """The weights' step from β to β′, and the hidden half of the sweep at β′, from the same sums."""
-    marks[:] = uint64(0)
     near = abs(beta_next - beta) <= float32(0.02) * beta_next
     if not near:
         for j in range(hbias.shape[0]):
@@ -173,29 +173,30 @@ def _weigh_and_draw_h(
         else:
             weights[chain] += _growth(x, hbias, beta, beta_next)
             _draw(x, hidden.shift, beta_next, hidden.random, hidden.fired)
-        if _take_up(hidden, chain, renew, marks):
+        if _take_up(hidden, chain, renew, lists):
             visible.x[chain] = float32(0.0)
-    add_rows(visible.x, visible.shift.shape[0], WT, marks[0], marks[1])
+    _add(hidden, visible, WT, lists)
 
 
 @inner
-def _anneal_group(visible, hidden, path, betas, start, stop, stream, first, weights, field):
+def _anneal_group(visible, hidden, path, betas, start, stop, stream, first, together, weights, field):
     """A group's way from temperature number `start` to number `stop`; the last of all is weighed and not drawn at."""
     W, WT, vbias, hbias, base, slope = path
     held, values = np.empty(0, np.bool_), np.empty((1, 0), np.uint8)
-    marks_v, marks_h = np.empty((2, W.shape[0]), np.uint64), np.empty((2, W.shape[1]), np.uint64)
+    chains = weights.shape[0]
+    lists_v, lists_h = new_lists(chains, W.shape[1], together), new_lists(chains, WT.shape[1], together)
     for k in range(start, stop):
         beta, beta_next = float32(betas[k]), float32(betas[k + 1])
         renew, call = k % _RENEWED == _RENEWED - 1, 2 * (k - start)
         for chain in range(weights.shape[0]):
             weights[chain] += (betas[k + 1] - betas[k]) * field[chain]
         _weigh_and_draw_h(
-            hidden, visible, WT, hbias, beta, beta_next, renew, stream, call, first, marks_h, weights
+            hidden, visible, WT, hbias, beta, beta_next, renew, stream, call, first, lists_h, weights
         )
         if k + 2 < betas.shape[0]:
             for i in range(vbias.shape[0]):
                 visible.shift[i] = (float32(1.0) - beta_next) * base[i] + beta_next * vbias[i]
-            half_sweep(visible, hidden, W, beta_next, held, values, renew, stream, call + 1, first, marks_v)
+            half_sweep(visible, hidden, W, beta_next, held, values, renew, stream, call + 1, first, lists_v)
             for chain in range(weights.shape[0]):
                 field[chain] = _field(visible.state[chain], slope)
 
@@ -204,9 +205,9 @@ def _anneal_group(visible, hidden, path, betas, start, stop, stream, first, weig
 def anneal_chains(queue, pieces, group, path, betas, start, stop, stream, v, h, x_v, x_h, weights, field):
     """Flip-driven chains on from temperature number `start` to number `stop`, each group all the way by itself.
 
-    path: (W, Wᵀ, vbias, hbias, base, slope): the model, the base model's biases a, and vbias − a in float64. betas:
-    float64. v (N, V), h (N, H): uint8, and x_v (N, V) = hWᵀ, x_h (N, H) = vW, float32: where the chains stand; at
-    start 0 v alone. weights, field (N,) float64: log-weights and (vbias − a)·v.
+    path: (W, Wᵀ, vbias, hbias, base, slope): the model, its matrices in panels, the base model's biases a, and
+    vbias − a in float64. betas: float64. v (N, V), h (N, H): uint8, and x_v (N, V) = hWᵀ, x_h (N, H) = vW, float32:
+    where the chains stand; at start 0 v alone. weights, field (N,) float64: log-weights and (vbias − a)·v.
     """
     while True:
         piece: int = next_piece(queue)
@@ -215,12 +216,24 @@ def anneal_chains(queue, pieces, group, path, betas, start, stop, stream, v, h, 
         first, last = piece * group, min((piece + 1) * group, v.shape[0])
         visible, hidden = new_layer(last - first, path[2].copy()), new_layer(last - first, path[3].copy())
         if start == 0:
-            set_states(visible, hidden, path[0], v[first:last], np.empty((2, v.shape[1]), np.uint64))
+            set_states(
+                visible, hidden, path[0], v[first:last], new_lists(last - first, v.shape[1], v.shape[0])
+            )
         else:
             load_layer(visible, v[first:last], x_v[first:last])
             load_layer(hidden, h[first:last], x_h[first:last])
         _anneal_group(
-            visible, hidden, path, betas, start, stop, stream, first, weights[first:last], field[first:last]
+            visible,
+            hidden,
+            path,
+            betas,
+            start,
+            stop,
+            stream,
+            first,
+            v.shape[0],
+            weights[first:last],
+            field[first:last],
         )
         get_states(visible, v[first:last])
         get_states(hidden, h[first:last])

@@ -3,23 +3,34 @@
 Units are 0 or 1 and few of them change in a sweep: 4 % of the pixels and 14 % of the hidden units of a trained model
 of MNIST. So the sums vW and hWᵀ follow from the last ones by a few rows of W and of Wᵀ, which are kept side by side.
 Where more units changed than are on, the sum starts anew from those that are on; and it does so every 256 sweeps, so
-that float32 rounding does not pile up. Both are decided by counts: the same call gives the same bits, on any number of
-threads and however the chains are grouped.
+that float32 rounding does not pile up. Where many units are wanted either way, as in chains that start from noise, sums
+of four rows are made once for all chains. All this is decided by counts: the same call gives the same bits, on any
+number of threads and however the chains are grouped.
 
-Up to 64 chains go together, a bit each in the masks that say which of them want a row added or subtracted; no group
-waits for another. Draws use the random numbers that `draws.draw_from_logits` would use for the same calls, so that
-these chains are those of dense float32 products up to rounding.
+Up to 64 chains go together, so that what they read of W stays in the caches; no group waits for another. Draws use the
+random numbers that `draws.draw_from_logits` would use for the same calls, so that these chains are those of dense
+float32 products up to rounding.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 from llvmlite import ir
-from numba import float32, int64, njit, types, uint32, uint64
+from numba import float32, njit, types, uint32, uint64
 from numba.extending import intrinsic
 
-from rbm_core.kernels.primitives import _FAST, INNER, _clip, _exp, _fires, _philox_row, copy_row, inner
-from rbm_core.kernels.rows import add_rows
+from rbm_core.kernels.primitives import (
+    _FAST,
+    INNER,
+    _clip,
+    _exp,
+    _fires,
+    _philox_row,
+    copy_row,
+    inner,
+    lowest_bit,
+)
+from rbm_core.kernels.rows import ALL, add_rows, new_lists, padded, sum_rows
 from rbm_core.kernels.threads import next_piece
 
 __all__ = ["Stream", "run_sweeps"]
@@ -53,25 +64,9 @@ class Layer(NamedTuple):
 
 
 @intrinsic
-def _lowest_bit(typing_context, word):
-    """The index of the lowest bit that is set in a uint64 other than 0."""
-
-    def codegen(context, builder, signature, args):
-        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
-
-    return types.int64(types.uint64), codegen
-
-
-@intrinsic
 def _bits_set(typing_context, word):
     """How many bits of a uint64 are set."""
     return types.int64(types.uint64), lambda context, builder, signature, args: builder.ctpop(args[0])
-
-
-@inner
-def padded(n):
-    """At least n, a multiple of 16 and odd in cache lines: 64 rows of this length do not share cache sets."""
-    return 16 * ((n + 15) // 16 | 1)
 
 
 @inner
@@ -103,25 +98,38 @@ def _packed(typing_context, fired, word):
 
 
 @inner
-def _take_up(layer, chain, renew, marks):
-    """The state becomes what fired; the chain's bit in marks[0] and [1] says which rows its next sum gains and loses.
+def _take_up(layer, chain, renew, lists):
+    """The state becomes what fired; the chain's list says which rows its next sum gains and loses.
 
-    Returns whether that sum starts at 0, because `renew` says so or because fewer units are on than have changed.
+    Returns whether that sum starts at 0, because `renew` says so, because fewer units are on than have changed, or
+    because either are so many that `sum_rows` is to sum.
     """
-    state, flips, lit, bit = layer.state[chain], 0, 0, uint64(1) << uint64(chain)
+    state, flips, lit = layer.state[chain], 0, 0
     for w in range(state.shape[0]):
         new: int = _packed(layer.fired, w)
         flips += _bits_set(new ^ state[w])
         lit += _bits_set(new)
     renew = renew or flips > lit
+    if min(flips, lit) > lists.longest:
+        for w in range(state.shape[0]):
+            state[w] = _packed(layer.fired, w)
+        lists.counts[chain, 0], lists.counts[chain, 1] = ALL, 0
+        return True
+    index, gained, lost = lists.index[chain], 0, 0
     for w in range(state.shape[0]):
         new = _packed(layer.fired, w)
         changed = new if renew else new ^ state[w]
         state[w] = new
-        while changed:
-            i = _lowest_bit(changed)
-            marks[1 - int64((new >> uint64(i)) & uint64(1)), 64 * w + i] |= bit
-            changed &= changed - uint64(1)
+        on, off = changed & new, changed & ~new
+        while on:
+            index[gained] = 64 * w + lowest_bit(on)
+            gained += 1
+            on &= on - uint64(1)
+        while off:
+            lost += 1
+            index[index.shape[0] - lost] = 64 * w + lowest_bit(off)
+            off &= off - uint64(1)
+    lists.counts[chain, 0], lists.counts[chain, 1] = gained, lost
     return renew
 
 
@@ -148,65 +156,48 @@ def _draw(x, shift, scale, random, fired):
 
 
 @inner
-def half_sweep(layer, other, rows, scale, held, values, renew, stream, call, first, marks):
+def _add(layer, other, rows, lists):
+    """Adds to the other layer's sums what the lists say."""
+    add_rows(other.x, rows, lists)
+    sum_rows(other.x, rows, layer.state, lists)
+
+
+@inner
+def half_sweep(layer, other, rows, scale, held, values, renew, stream, call, first, lists):
     """Draws a layer of every chain and, where `rows` has any, brings the other layer's sums up to date.
 
-    rows: (units of the layer, units of the other) float32. held: (n,) bool, the units that take their byte of `values`
-    (chains or 1, n) instead; empty where none is held. call, first: which of the stream's calls, and the number of the
-    group's first chain, which say what random numbers are used.
+    rows: (units of the layer, units of the other) in panels. held: (n,) bool, the units that take their byte of
+    `values` (chains or 1, n) instead; empty where none is held. call, first: which of the stream's calls, and the
+    number of the group's first chain, which say what random numbers are used.
     """
-    marks[:] = uint64(0)
     for chain in range(layer.x.shape[0]):
         philox_of(layer.random, first + chain, stream, call)
         _draw(layer.x[chain], layer.shift, scale, layer.random, layer.fired)
         for i in range(held.shape[0]):
             if held[i]:
                 layer.fired[i] = values[(first + chain) % values.shape[0], i]
-        if _take_up(layer, chain, renew, marks) and rows.shape[0]:
+        if _take_up(layer, chain, renew, lists) and rows.shape[0]:
             other.x[chain] = float32(0.0)
-    add_rows(other.x, other.shift.shape[0], rows, marks[0], marks[1])
+    _add(layer, other, rows, lists)
 
 
 @inner
-def set_states(layer, other, rows, states, marks):
+def set_states(layer, other, rows, states, lists):
     """The layer's states from bytes (chains, n), and the other layer's sums that follow."""
-    marks[:] = uint64(0)
     for chain in range(states.shape[0]):
         copy_row(states[chain], layer.fired[: states.shape[1]])
-        _take_up(layer, chain, True, marks)
+        _take_up(layer, chain, True, lists)
     other.x[:] = float32(0.0)
-    add_rows(other.x, other.shift.shape[0], rows, marks[0], marks[1])
-
-
-@inner
-def set_states_near(layer, other, rows, states, common, marks):
-    """`set_states` for states that are like one another: every sum starts from that of `common`, bytes (n,).
-
-    A chain that differs from it in more units than it has on starts from 0 after all.
-    """
-    marks[:] = uint64(0)
-    copy_row(common, layer.fired[: common.shape[0]])
-    _take_up(layer, 0, True, marks)
-    other.x[0] = float32(0.0)
-    add_rows(other.x, other.shift.shape[0], rows, marks[0], marks[1])
-    for chain in range(1, states.shape[0]):
-        copy_row(other.x[0], other.x[chain])
-        copy_row(layer.state[0], layer.state[chain])
-    marks[:] = uint64(0)
-    for chain in range(states.shape[0]):
-        copy_row(states[chain], layer.fired[: states.shape[1]])
-        if _take_up(layer, chain, False, marks):
-            other.x[chain] = float32(0.0)
-    add_rows(other.x, other.shift.shape[0], rows, marks[0], marks[1])
+    _add(layer, other, rows, lists)
 
 
 @inner
 def load_layer(layer, states, x):
     """The layer as it was left: states in bytes (chains, n), sums (chains, n)."""
-    marks = np.empty((2, states.shape[1]), np.uint64)
+    lists = new_lists(states.shape[0], states.shape[1], 1)
     for chain in range(states.shape[0]):
         copy_row(states[chain], layer.fired[: states.shape[1]])
-        _take_up(layer, chain, True, marks)
+        _take_up(layer, chain, True, lists)
         copy_row(x[chain], layer.x[chain, : x.shape[1]])
 
 
@@ -219,24 +210,25 @@ def get_states(layer, states):
 
 
 @inner
-def sweep_group(visible, hidden, W, WT, k, from_hidden, scale, held, values, settle, stream, first):
+def sweep_group(visible, hidden, W, WT, k, from_hidden, scale, held, values, settle, stream, first, together):
     """k sweeps of a group whose first layer to be drawn has its sums: the visible one if from_hidden.
 
-    settle: whether the sums of the layer that is drawn first follow the very last draw too.
+    settle: whether the sums of the layer that is drawn first follow the very last draw too. together: the chains of
+    all groups.
     """
-    V, H = W.shape
-    marks_v, marks_h = np.empty((2, V), np.uint64), np.empty((2, H), np.uint64)
+    chains = visible.x.shape[0]
+    lists_v, lists_h = new_lists(chains, W.shape[1], together), new_lists(chains, WT.shape[1], together)
     nothing_held, no_values = np.empty(0, np.bool_), np.empty((1, 0), np.uint8)
     for t in range(2 * k):
         renew = t % (2 * _RENEWED) >= 2 * _RENEWED - 2
         up_to_date = settle or t < 2 * k - 1
         if (t % 2 == 0) == from_hidden:
             rows = W if up_to_date else W[:0]
-            half_sweep(visible, hidden, rows, scale, held, values, renew, stream, t, first, marks_v)
+            half_sweep(visible, hidden, rows, scale, held, values, renew, stream, t, first, lists_v)
         else:
             rows = WT if up_to_date else WT[:0]
             half_sweep(
-                hidden, visible, rows, scale, nothing_held, no_values, renew, stream, t, first, marks_h
+                hidden, visible, rows, scale, nothing_held, no_values, renew, stream, t, first, lists_h
             )
 
 
@@ -251,8 +243,8 @@ def _means(x, shift, scale, out):
 def run_sweeps(queue, pieces, group, model, k, scale, held, values, stream, v, h, mean_v, mean_h):
     """k sweeps v → h → v of chains that start at v, in place, with what the newest draws were drawn from.
 
-    model: (W, Wᵀ, scale · vbias, scale · hbias), float32. v (N, V) and h (N, H): uint8. mean_v, mean_h: the same in
-    float32. held: (V,) bool, or empty, the pixels that keep their values (N or 1, V).
+    model: (W, Wᵀ, scale · vbias, scale · hbias), float32, the matrices in panels. v (N, V) and h (N, H): uint8.
+    mean_v, mean_h: the same in float32. held: (V,) bool, or empty, the pixels that keep their values (N or 1, V).
     """
     W, WT, vbias, hbias = model
     while True:
@@ -261,9 +253,8 @@ def run_sweeps(queue, pieces, group, model, k, scale, held, values, stream, v, h
             return
         first, last = piece * group, min((piece + 1) * group, v.shape[0])
         visible, hidden = new_layer(last - first, vbias), new_layer(last - first, hbias)
-        marks = np.empty((2, W.shape[0]), np.uint64)
-        set_states(visible, hidden, W, v[first:last], marks)
-        sweep_group(visible, hidden, W, WT, k, False, scale, held, values, False, stream, first)
+        set_states(visible, hidden, W, v[first:last], new_lists(last - first, v.shape[1], v.shape[0]))
+        sweep_group(visible, hidden, W, WT, k, False, scale, held, values, False, stream, first, v.shape[0])
         get_states(visible, v[first:last])
         get_states(hidden, h[first:last])
         for chain in range(last - first):

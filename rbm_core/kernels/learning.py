@@ -8,19 +8,19 @@ Every number is a function of its own chain, or of its own row of W, so that the
 from typing import NamedTuple
 
 import numpy as np
-from numba import float32, float64, njit
+from numba import float32, float64, njit, uint64
 
-from rbm_core.kernels.chains import get_states, new_layer, padded, set_states, set_states_near, sweep_group
-from rbm_core.kernels.primitives import _FAST, INNER, _exp, _log1p_unit, copy_row, inner
-from rbm_core.kernels.rows import add_rows
+from rbm_core.kernels.chains import get_states, new_layer, set_states, sweep_group
+from rbm_core.kernels.primitives import _FAST, INNER, _exp, _log1p_unit, copy_row, inner, lowest_bit
+from rbm_core.kernels.rows import add_rows, new_lists, padded, put_row, put_transposed
 from rbm_core.kernels.threads import next_piece
 
 
 class Statistics(NamedTuple):
     """What the phases leave for the gradient, the batch's B cases first, then the N particles.
 
-    states: (B + N, words) uint64, the visible units, a bit each. h: (B + N, H) float32, p(h = 1 | v) over the number
-    of cases in its phase. softplus: (B + N,) float64, Σⱼ log(1 + exp(cⱼ + (vW)ⱼ)).
+    states: (B + N, words) uint64, the visible units, a bit each. h: (B + N, H) float32 in panels, p(h = 1 | v) over
+    the number of cases in its phase. softplus: (B + N,) float64, Σⱼ log(1 + exp(cⱼ + (vW)ⱼ)).
     """
 
     states: np.ndarray
@@ -44,22 +44,11 @@ def _hidden_means(x, bias, share, h):
 @inner
 def _leave(visible, hidden, share, statistics, first):
     """The statistics of a group, whose first case or particle has the number `first`."""
+    h = np.zeros(hidden.x.shape[1], np.float32)
     for chain in range(visible.state.shape[0]):
         copy_row(visible.state[chain], statistics.states[first + chain])
-        statistics.softplus[first + chain] = _hidden_means(
-            hidden.x[chain], hidden.shift, share, statistics.h[first + chain]
-        )
-
-
-@njit(cache=True, nogil=True)
-def most_common(states, counts, common):
-    """common[i] = 1 where more than half of the states (N, n) have unit i on, else 0. counts: (n,) int32, scratch."""
-    counts[:] = 0
-    for b in range(states.shape[0]):
-        for i in range(states.shape[1]):
-            counts[i] += states[b, i]
-    for i in range(states.shape[1]):
-        common[i] = 2 * counts[i] > states.shape[0]
+        statistics.softplus[first + chain] = _hidden_means(hidden.x[chain], hidden.shift, share, h)
+        put_row(h, first + chain, statistics.h)
 
 
 @inner
@@ -80,6 +69,7 @@ def _chains_piece(first, visible, hidden, model, persistent, k, stream, v, h, st
         not persistent,
         stream,
         first,
+        v.shape[0],
     )
     get_states(visible, v[first:last])
     get_states(hidden, h[first:last])
@@ -87,12 +77,13 @@ def _chains_piece(first, visible, hidden, model, persistent, k, stream, v, h, st
 
 
 @njit(cache=True, nogil=True)
-def both_phases(queue, pieces, groups, persistent, model, k, stream, v_batch, v, h, common, statistics):
+def both_phases(queue, pieces, groups, persistent, model, k, stream, v_batch, v, h, statistics):
     """Both phases of an update: the statistics of the batch, and k sweeps of the chains with theirs.
 
     persistent: whether chains go on from their hidden states (PCD) or start at their case of the batch (CD). groups:
-    (chains of a group, cases of a group). model: (W, Wᵀ, vbias, hbias). v_batch (B, V), v (N, V), h (N, H): uint8, the
-    last two overwritten. common: (H,) uint8, the units that most chains have on. Pieces are the groups of chains, the
+    (chains of a group, cases of a group). model: (W, Wᵀ, vbias, hbias), the
+    matrices in panels. v_batch (B, V), v (N, V), h (N, H): uint8, the
+    last two overwritten. Pieces are the groups of chains, the
     longer work, then, for PCD, those of the batch.
     """
     (W, WT, vbias, hbias), batch = model, v_batch.shape[0]
@@ -106,10 +97,10 @@ def both_phases(queue, pieces, groups, persistent, model, k, stream, v_batch, v,
         last = min(first + groups[1], batch) if of_batch else min(first + groups[0], v.shape[0])
         visible, hidden = new_layer(last - first, vbias), new_layer(last - first, hbias)
         if of_batch or not persistent:
-            set_states(visible, hidden, W, v_batch[first:last], np.empty((2, W.shape[0]), np.uint64))
+            set_states(visible, hidden, W, v_batch[first:last], new_lists(last - first, W.shape[1], batch))
             _leave(visible, hidden, float32(1.0) / float32(batch), statistics, first)
         else:
-            set_states_near(hidden, visible, WT, h[first:last], common, np.empty((2, W.shape[1]), np.uint64))
+            set_states(hidden, visible, WT, h[first:last], new_lists(last - first, WT.shape[1], v.shape[0]))
         if not of_batch:
             _chains_piece(first, visible, hidden, model, persistent, k, stream, v, h, statistics, batch)
 
@@ -134,14 +125,25 @@ def _add_up(rows, share, totals):
         totals[i] *= share
 
 
+@njit(fastmath=_FAST, **INNER)
+def _add_up_rows(panels, first, last, totals):
+    """totals = Σ of the rows `first` to `last` of a matrix in panels, in their order."""
+    totals[:] = float32(0.0)
+    for panel in range(panels.shape[0]):
+        start = 32 * panel
+        for b in range(first, last):
+            for i in range(min(32, totals.shape[0] - start)):
+                totals[start + i] += panels[panel, b, i]
+
+
 @njit(cache=True, nogil=True)
 def phase_means(v_batch, v, statistics, means):
     """Fills `means` from the states (B, V) and (N, V), uint8, and the statistics."""
     batch, chains = v_batch.shape[0], v.shape[0]
     _add_up(v_batch, float32(1.0) / float32(batch), means.v_data)
     _add_up(v, float32(1.0) / float32(chains), means.v_model)
-    _add_up(statistics.h[:batch], float32(1.0), means.h_data)
-    _add_up(statistics.h[batch:], float32(1.0), means.h_model)
+    _add_up_rows(statistics.h, 0, batch, means.h_data)
+    _add_up_rows(statistics.h, batch, batch + chains, means.h_model)
 
 
 class Centring(NamedTuple):
@@ -160,15 +162,24 @@ class Centring(NamedTuple):
 
 
 @inner
-def _correlations(block, batch, statistics, n, x):
-    """x[i] = Δ⟨vᵢ h⟩ for the 64 pixels of a block."""
+def _correlations(block, batch, statistics, lists, x):
+    """x[i] = Δ⟨vᵢ h⟩ for the 64 pixels of a block; `lists` takes the cases in which each is on."""
     states, h, _ = statistics
-    cases = states.shape[0]
-    plus, minus = np.zeros(cases, np.uint64), np.zeros(cases, np.uint64)
-    for b in range(cases):
-        (plus if b < batch else minus)[b] = states[b, block]
+    index, counts, _ = lists
+    counts[:] = 0
+    for b in range(states.shape[0]):
+        on = states[b, block]
+        while on:
+            i = lowest_bit(on)
+            if b < batch:
+                index[i, counts[i, 0]] = b
+                counts[i, 0] += 1
+            else:
+                counts[i, 1] += 1
+                index[i, index.shape[1] - counts[i, 1]] = b
+            on &= on - uint64(1)
     x[:] = float32(0.0)
-    add_rows(x, n, h, plus, minus)
+    add_rows(x, h, lists)
 
 
 @njit(fastmath=_FAST, **INNER)
@@ -188,12 +199,12 @@ def _centre(x, i, centring, mu_grad):
 def weight_gradient(queue, pieces, batch, statistics, centring, grad):
     """grad (V, H) = the centred gradient; a piece is 64 pixels."""
     V, H = grad.shape
-    x = np.empty((64, padded(H)), np.float32)
+    x, lists = np.empty((64, padded(H)), np.float32), new_lists(64, statistics.states.shape[0], 1)
     while True:
         block: int = next_piece(queue)
         if block >= pieces:
             return
-        _correlations(block, batch, statistics, H, x)
+        _correlations(block, batch, statistics, lists, x)
         mu_grad = centring.v_offset_grad[block]
         mu_grad[:] = float32(0.0)
         for i in range(64 * block, min(64 * block + 64, V)):
@@ -214,18 +225,19 @@ def _step(w, gradient, rate, decay, average, share):
 
 
 @njit(cache=True, nogil=True)
-def ascend(queue, pieces, batch, statistics, centring, W, WT, rate, decay, average, share):
-    """One step of W (V, H) along the centred gradient less its weight decay; Wᵀ (H, V) and the average follow.
+def ascend(queue, pieces, batch, statistics, centring, W, panels, rate, decay, average, share):
+    """One step of W (V, H) along the centred gradient less its weight decay; its panels and the average follow.
 
-    average: (V, H), or anything where share is 0.
+    panels: W and Wᵀ as the chains read them. average: (V, H), or anything where share is 0.
     """
     V, H = W.shape
-    x = np.empty((64, padded(H)), np.float32)
+    x, lists = np.empty((64, padded(H)), np.float32), new_lists(64, statistics.states.shape[0], 1)
+    own, transposed = panels
     while True:
         block: int = next_piece(queue)
         if block >= pieces:
             return
-        _correlations(block, batch, statistics, H, x)
+        _correlations(block, batch, statistics, lists, x)
         mu_grad = centring.v_offset_grad[block]
         mu_grad[:] = float32(0.0)
         first, last = 64 * block, min(64 * block + 64, V)
@@ -233,13 +245,6 @@ def ascend(queue, pieces, batch, statistics, centring, W, WT, rate, decay, avera
             row = x[i - first]
             _centre(row, i, centring, mu_grad)
             _step(W[i], row, rate, decay, average[i % average.shape[0]], share)
-        _transpose(x, WT, first, last)
-
-
-@inner
-def _transpose(x, WT, first, last):
-    """WT[:, first:last] = x[: last − first]ᵀ, in tiles that stay in the cache."""
-    for start in range(0, WT.shape[0], 16):
-        for j in range(start, min(start + 16, WT.shape[0])):
-            for i in range(last - first):
-                WT[j, first + i] = x[i, j]
+            put_row(row, i, own)
+        for panel in range(2 * block, min(2 * block + 2, transposed.shape[0])):
+            put_transposed(x[32 * panel - first :], panel, transposed)

@@ -52,6 +52,16 @@ def _from_bits(typing_context, x):
 
 
 @intrinsic
+def lowest_bit(typing_context, word):
+    """The index of the lowest bit that is set in a uint64 other than 0."""
+
+    def codegen(context, builder, signature, args):
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.uint64), codegen
+
+
+@intrinsic
 def _load(typing_context, x):
     """A float32 from an array element: float32 itself, or bfloat16 given as uint16 bits."""
     if x == types.float32:

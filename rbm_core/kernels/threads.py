@@ -17,7 +17,7 @@ from numba.extending import intrinsic
 
 __all__ = ["group_size", "next_piece", "on_all_threads"]
 
-MOST_TOGETHER = 64  # chains of a group: a bit each in a word of 64
+MOST_TOGETHER = 64  # chains of a group: the sums of so many stay in the second cache
 
 _pool: ThreadPoolExecutor | None = None
 

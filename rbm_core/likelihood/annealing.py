@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from rbm_core.compute import Rng, as_array
+from rbm_core.flips import flipped_rows
 from rbm_core.kernels import annealing as kernels
 from rbm_core.kernels.chains import Stream
 from rbm_core.kernels.threads import group_size, on_all_threads
@@ -310,9 +311,8 @@ class _FlippedPart(_Part):
         self.h = torch.zeros(len(self.v), whole.rbm.n_hidden, dtype=torch.uint8)
         self.x.zero_()
         self.y.zero_()
-        W = whole._W.numpy()
         narrow = (t.float().numpy() for t in (whole._vbias, whole._hbias, whole._base))
-        self.path = (W, np.ascontiguousarray(W.T), *narrow, whole._slope.numpy())
+        self.path = (*flipped_rows(whole._W), *narrow, whole._slope.numpy())
 
     def sums(self) -> dict[str, Tensor]:
         """The hidden states, and the sums vW and hWᵀ as rows added and subtracted have left them."""

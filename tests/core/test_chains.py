@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
+from numba import njit
 
 from rbm_core import gibbs
 from rbm_core.compute import Rng
@@ -12,6 +13,7 @@ from rbm_core.config import make_config
 from rbm_core.datasets import load
 from rbm_core.flips import flip_sweeps, flipped_rows
 from rbm_core.gradient import Phases, gradient
+from rbm_core.kernels import rows
 from rbm_core.rbm import RBM
 from rbm_core.sparse import SparsePhases
 from rbm_core.training import Training
@@ -39,8 +41,7 @@ def bits(rows: int, n: int, share: float, seed: int) -> torch.Tensor:
 
 
 def swept(rbm: RBM, v: torch.Tensor, k: int, **options: object) -> tuple[torch.Tensor, ...]:
-    rows = flipped_rows(rbm.W)
-    return flip_sweeps(rows, rbm.vbias, rbm.hbias, v, k, Rng(2, "chains"), **options)  # type: ignore[arg-type]
+    return flip_sweeps(flipped_rows(rbm.W), rbm.vbias, rbm.hbias, v, k, Rng(2, "chains"), **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("V", "H"), SHAPES)
@@ -58,6 +59,56 @@ def test_differences_draw_what_dense_products_draw_from_the_same_numbers(V: int,
     assert torch.equal(got_h.float(), h)
     torch.testing.assert_close(mean_h, torch.sigmoid(0.8 * logits_h), atol=2e-6, rtol=0)
     torch.testing.assert_close(mean_v, torch.sigmoid(0.8 * logits_v), atol=2e-6, rtol=0)
+
+
+@njit
+def added(totals: np.ndarray, panels: np.ndarray, states: np.ndarray, lists: rows.Listed) -> None:
+    rows.add_rows(totals, panels, lists)
+    rows.sum_rows(totals, panels, states, lists)
+
+
+@pytest.mark.parametrize(("R", "n"), [(1, 1), (31, 33), (32, 32), (64, 8), (65, 100), (100, 37), (200, 130)])
+def test_sums_of_rows_are_those_of_dense_products_whether_by_lists_or_by_fours(R: int, n: int) -> None:
+    rng = np.random.default_rng(R)
+    # Multiples of 2⁻¹⁰, whose float32 sums are exact, whatever their order.
+    matrix = (rng.integers(-1000, 1000, (R, n)) / 1024).astype(np.float32)
+    on, gained = rng.random((40, R)) < 0.6, rng.random((40, R)) < 0.2
+    lost = (rng.random((40, R)) < 0.2) & ~gained
+    words = np.zeros((40, 8 * -(-R // 64)), np.uint8)
+    packed = np.packbits(on, axis=1, bitorder="little")
+    words[:, : packed.shape[1]] = packed
+    lists = rows.Listed(np.zeros((40, R), np.int32), np.zeros((40, 2), np.int64), R)
+    for i in range(40):
+        plus, minus = np.flatnonzero(gained[i]), np.flatnonzero(lost[i])
+        lists.index[i, : len(plus)] = plus
+        lists.index[i, R - len(minus) :] = minus
+        lists.counts[i] = (rows.ALL, 0) if i % 3 == 0 else (len(plus), len(minus))
+    begun = rng.integers(-9, 9, (40, n)).astype(np.float32)
+    totals = np.zeros((40, -(-n // 32) * 32 + 16), np.float32)
+    totals[:, :n] = begun
+    added(totals, rows.in_panels(matrix), words.view(np.uint64), lists)
+    coefficients = np.where(np.arange(40)[:, None] % 3 == 0, on, gained.astype(int) - lost)
+    np.testing.assert_array_equal(totals[:, :n], begun + coefficients @ matrix.astype(np.float64))
+    assert not totals[:, n:].any()
+
+
+@pytest.mark.parametrize("density", [0.05, 0.2, 0.5, 0.9])
+def test_every_way_to_sum_draws_the_same_chains_alone_and_among_others(density: float) -> None:
+    rng = np.random.default_rng(1)
+    rbm = RBM.from_numpy(
+        rng.normal(0, 0.05, (100, 70)), np.full(100, np.log(density / (1 - density))), np.zeros(70)
+    )
+    v = bits(150, 100, density, 5)
+    together = swept(rbm, v, 20)
+    dense = v.float()
+    stream = Rng(2, "chains")
+    for _ in range(20):
+        h = stream.bernoulli(dense @ rbm.W, rbm.hbias)
+        dense = stream.bernoulli(h @ rbm.W.T, rbm.vbias)
+    assert torch.equal(together[0].float(), dense)
+    assert torch.equal(together[1].float(), h)
+    alone = swept(rbm, v[:20], 20)  # too few for sums of fours
+    assert torch.equal(alone[0], together[0][:20])
 
 
 @pytest.mark.parametrize("sweeps", [1, 4, 16])
@@ -180,9 +231,10 @@ def test_ascending_is_a_step_along_the_gradient_and_keeps_transpose_and_average(
     torch.testing.assert_close(rbm.hbias, before.hbias + 0.1 * g[2])
     torch.testing.assert_close(average, 0.25 * rbm.W)
     torch.testing.assert_close(taken.grad.W, step, atol=1e-5, rtol=0)
-    kept = taken._WT.copy()
+    kept = [panels.copy() for panels in taken._panels]
     taken.sync()
-    np.testing.assert_array_equal(kept, taken._WT)
+    for panels, synced in zip(kept, taken._panels, strict=True):
+        np.testing.assert_array_equal(panels, synced)
 
 
 @pytest.mark.usefixtures("threads")
