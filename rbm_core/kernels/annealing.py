@@ -14,7 +14,6 @@ from numba.extending import intrinsic
 from rbm_core.kernels.chains import (
     _add,
     _draw,
-    _lowest_bit,
     _take_up,
     get_states,
     half_sweep,
@@ -36,6 +35,7 @@ from rbm_core.kernels.primitives import (
     _unit,
     copy_row,
     inner,
+    lowest_bit,
 )
 from rbm_core.kernels.rows import new_lists
 from rbm_core.kernels.threads import next_piece
@@ -151,7 +151,7 @@ def _field(state, slope):
     for w in range(state.shape[0]):
         left = state[w]
         while left:
-            total += slope[64 * w + _lowest_bit(left)]
+            total += slope[64 * w + lowest_bit(left)]
             left &= left - uint64(1)
     return total
 

@@ -115,19 +115,19 @@ def _take_up(layer, chain, renew, lists):
             state[w] = _packed(layer.fired, w)
         lists.counts[chain, 0], lists.counts[chain, 1] = ALL, 0
         return True
-    index, gained, lost = lists.index[chain], 0, 0
+    numbers, gained, lost = lists.numbers[chain], 0, 0
     for w in range(state.shape[0]):
         new = _packed(layer.fired, w)
         changed = new if renew else new ^ state[w]
         state[w] = new
         on, off = changed & new, changed & ~new
         while on:
-            index[gained] = 64 * w + lowest_bit(on)
+            numbers[gained] = 64 * w + lowest_bit(on)
             gained += 1
             on &= on - uint64(1)
         while off:
             lost += 1
-            index[index.shape[0] - lost] = 64 * w + lowest_bit(off)
+            numbers[numbers.shape[0] - lost] = 64 * w + lowest_bit(off)
             off &= off - uint64(1)
     lists.counts[chain, 0], lists.counts[chain, 1] = gained, lost
     return renew

@@ -165,18 +165,18 @@ class Centring(NamedTuple):
 def _correlations(block, batch, statistics, lists, x):
     """x[i] = Δ⟨vᵢ h⟩ for the 64 pixels of a block; `lists` takes the cases in which each is on."""
     states, h, _ = statistics
-    index, counts, _ = lists
+    numbers, counts, _ = lists
     counts[:] = 0
     for b in range(states.shape[0]):
         on = states[b, block]
         while on:
-            i = lowest_bit(on)
+            i: int = lowest_bit(on)
             if b < batch:
-                index[i, counts[i, 0]] = b
+                numbers[i, counts[i, 0]] = b
                 counts[i, 0] += 1
             else:
                 counts[i, 1] += 1
-                index[i, index.shape[1] - counts[i, 1]] = b
+                numbers[i, numbers.shape[1] - counts[i, 1]] = b
             on &= on - uint64(1)
     x[:] = float32(0.0)
     add_rows(x, h, lists)

@@ -7,6 +7,7 @@ registers meanwhile. Every total is summed in the order of its own list, so that
 summed beside it.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -43,12 +44,12 @@ _VECTOR = ir.VectorType(ir.FloatType(), _LANES)
 class Listed(NamedTuple):
     """Which rows each of G totals gains and loses.
 
-    index: (G, R) int32, row numbers: those to add from the front, those to take away from the back. counts: (G, 2)
+    numbers: (G, R) int32, row numbers: those to add from the front, those to take away from the back. counts: (G, 2)
     int64, how many of each; `ALL` for a total that is to be summed by `sum_rows`. longest: a longer list should
     become `ALL`.
     """
 
-    index: np.ndarray
+    numbers: np.ndarray
     counts: np.ndarray
     longest: int
 
@@ -92,7 +93,9 @@ def _load(build: ir.IRBuilder, start: ir.Value, vectors: int) -> list[ir.Value]:
     return [build.load(_at(build, start, i), align=4) for i in range(vectors)]
 
 
-def _for_each(build: ir.IRBuilder, first: ir.Value, last: ir.Value, sums: list, work) -> list[ir.Value]:
+def _for_each(
+    build: ir.IRBuilder, first: ir.Value, last: ir.Value, sums: list, work: Callable
+) -> list[ir.Value]:
     """Emits a loop over first … last − 1; work(number, sums) gives the sums after a round. Returns those at its end."""
     before, head = build.block, build.append_basic_block()
     body, after = build.append_basic_block(), build.append_basic_block()
@@ -112,9 +115,9 @@ def _for_each(build: ir.IRBuilder, first: ir.Value, last: ir.Value, sums: list, 
 
 
 @intrinsic
-def _add_listed(typing_context, totals, panels, index, panel, total, plus, minus):
-    """totals[total, 32 · panel :] += Σ panels[panel, r] over the first `plus` r in index[total], − the last `minus`."""
-    signature = types.void(totals, panels, index, *[types.int64] * 4)
+def _add_listed(typing_context, totals, panels, numbers, panel, total, plus, minus):
+    """totals[total, 32 · panel :] += Σ panels[panel, r], r the first `plus` of numbers[total], − the last `minus`."""
+    signature = types.void(totals, panels, numbers, *[types.int64] * 4)
 
     def codegen(context, build, signature, args):
         arrays = [
@@ -152,10 +155,10 @@ def add_rows(totals, panels, lists):
 
     totals: (G, padded(n)) float32. panels: (⌈n / 32⌉, R, 32), or its first few, for the columns that are wanted.
     """
-    index, counts, _ = lists
+    numbers, counts, _ = lists
     for panel in range(panels.shape[0]):
         for total in range(counts.shape[0]):
-            _add_listed(totals, panels, index, panel, total, counts[total, 0], counts[total, 1])
+            _add_listed(totals, panels, numbers, panel, total, counts[total, 0], counts[total, 1])
 
 
 @intrinsic
@@ -268,7 +271,8 @@ def _transpose_eight(typing_context, source, row, column, target, panel, at, fir
     def codegen(context, build, signature, args):
         rows = context.make_array(signature.args[0])(context, build, args[0])
         out = context.make_array(signature.args[3])(context, build, args[3])
-        row, column, panel, at, first = args[1], args[2], *args[4:]
+        row, column = args[1:3]
+        panel, at, first = args[4:]
         stride = cgutils.unpack_tuple(build, rows.shape)[1]
         height = cgutils.unpack_tuple(build, out.shape)[1]
 

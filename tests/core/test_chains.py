@@ -80,8 +80,8 @@ def test_sums_of_rows_are_those_of_dense_products_whether_by_lists_or_by_fours(R
     lists = rows.Listed(np.zeros((40, R), np.int32), np.zeros((40, 2), np.int64), R)
     for i in range(40):
         plus, minus = np.flatnonzero(gained[i]), np.flatnonzero(lost[i])
-        lists.index[i, : len(plus)] = plus
-        lists.index[i, R - len(minus) :] = minus
+        lists.numbers[i, : len(plus)] = plus
+        lists.numbers[i, R - len(minus) :] = minus
         lists.counts[i] = (rows.ALL, 0) if i % 3 == 0 else (len(plus), len(minus))
     begun = rng.integers(-9, 9, (40, n)).astype(np.float32)
     totals = np.zeros((40, -(-n // 32) * 32 + 16), np.float32)
