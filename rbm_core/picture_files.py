@@ -36,9 +36,16 @@ def size(file: Path | bytes) -> tuple[int, int]:
         return (image.height, image.width) if turned else image.size
 
 
-def grey(file: Path | bytes, *, within: int | None = None, most_pixels: int = MOST_PIXELS) -> np.ndarray:
+def grey(
+    file: Path | bytes,
+    *,
+    within: int | None = None,
+    most_pixels: int = MOST_PIXELS,
+    channel: str = "luminance",
+) -> np.ndarray:
     """(height, width) uint8, upright; what is transparent is laid on white, as viewers show it.
 
+    channel: of a coloured picture: its luminance (ITU-R 601), or its red, green or blue alone.
     within: the longer side at most; a larger picture is made smaller. most_pixels: of the file; a JPEG that is made
     smaller is decoded smaller, and may have eight times as many. Raises PictureError.
     """
@@ -50,7 +57,8 @@ def grey(file: Path | bytes, *, within: int | None = None, most_pixels: int = MO
             image = _eight_bit(np.asarray(image, np.float64), 1.0 if image.mode == "F" else 65535.0)
         if image.has_transparency_data:
             image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
-        image = image.convert("L")
+        coloured = channel != "luminance" and image.mode not in ("L", "LA", "1")
+        image = image.convert("RGB").getchannel(channel[0].upper()) if coloured else image.convert("L")
         if within is not None:
             image.thumbnail((within, within))
         return np.asarray(image)

@@ -13,6 +13,7 @@ import pytest
 
 from rbm_core import datasets
 from rbm_core.datasets import DatasetError, load
+from rbm_core.datasets.published import RAW_FILES
 from tests.live import REPO
 
 
@@ -85,7 +86,7 @@ def test_a_download_reports_progress_and_leaves_only_whole_files(
         (name, len(body), len(body)) for name, body in published.bodies.items()
     ]
     files = sorted((root / "MNIST" / "raw").iterdir())
-    assert [path.name for path in files] == sorted(datasets._RAW_FILES)
+    assert [path.name for path in files] == sorted(RAW_FILES)
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o644}
     published.asked.clear()
     load("mnist", root=root, n_valid=1, download=True)

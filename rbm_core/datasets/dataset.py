@@ -1,0 +1,132 @@
+"""A data set in memory: three parts of one kind of case, and how cases become one."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+__all__ = ["Cases", "Dataset", "DatasetError", "assembled", "fingerprint", "shuffled", "split"]
+
+_SMALLEST_SPLIT = 20  # cases; fewer are too few to set any aside
+
+
+class DatasetError(ValueError):
+    """Data that are missing or not usable; the message is one sentence with the way out."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Three parts of one kind of image. Raises DatasetError if an image is not finite or leaves [0, 1].
+
+    train, valid, test: (N, V) float32, V = height × width; labels (N,) int64, or None where there are none.
+    fingerprint: the first 16 hex digits of the sha256 of all images and labels as they were found, before any
+    split, so two runs with the same fingerprint and n_valid saw the same data. columns, ranges: as of Cases.
+    """
+
+    name: str
+    train: np.ndarray
+    train_labels: np.ndarray | None
+    valid: np.ndarray
+    valid_labels: np.ndarray | None
+    test: np.ndarray
+    test_labels: np.ndarray | None
+    image_shape: tuple[int, int]
+    fingerprint: str
+    columns: tuple[str, ...] | None = None
+    ranges: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        n_pixels = self.image_shape[0] * self.image_shape[1]
+        for part in ("train", "valid", "test"):
+            images, labels, what = (
+                getattr(self, part),
+                getattr(self, f"{part}_labels"),
+                f"{part} of {self.name!r}",
+            )
+            if not isinstance(images, np.ndarray) or images.dtype.kind not in "fiub":
+                kind = getattr(images, "dtype", type(images).__name__)
+                raise DatasetError(f"{what} must be a numpy array of real numbers, got {kind}")
+            if images.ndim != 2 or images.shape[1] != n_pixels or len(images) == 0:
+                raise DatasetError(f"{what} must be (N, {n_pixels}) with N at least 1, got {images.shape}")
+            if labels is not None and labels.shape != (len(images),):
+                raise DatasetError(f"{what} needs one label an image, ({len(images)},), got {labels.shape}")
+            low, high = float(images.min()), float(images.max())
+            if not (low >= 0 and high <= 1):  # also refuses NaN, which min and max pass on
+                raise DatasetError(
+                    f"{what} must be finite and in [0, 1], got {low:g} to {high:g}: scale it first"
+                )
+
+
+class Cases(NamedTuple):
+    """images: (N, height, width), uint8 grey values or float32 in [0, 1]. labels: (N,) int64, or None.
+
+    columns: the names of the width's values where a case is a row of a table, which has height 1. ranges: (2, width)
+    float64, each column's lowest and highest value, which stand at 0 and 1; None where values are in [0, 1] by nature.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray | None
+    columns: tuple[str, ...] | None = None
+    ranges: np.ndarray | None = None
+
+    def take(self, index: np.ndarray | slice) -> "Cases":
+        labels = None if self.labels is None else self.labels[index]
+        return self._replace(images=self.images[index], labels=labels)
+
+
+def shuffled(cases: Cases) -> Cases:
+    """The cases in a fixed order, the same on every machine."""
+    # RandomState's stream is the same in all releases of numpy; Generator's may change with one (NEP 19).
+    return cases.take(np.random.RandomState(0).permutation(len(cases.images)))
+
+
+def split(name: str, cases: Cases, n_valid: int) -> Dataset:
+    """A tenth of the cases to test, at most another tenth to validate; fewer than 20 are not split."""
+    n = len(cases.images)
+    if n < _SMALLEST_SPLIT:
+        return assembled(name, cases, cases, 0, fingerprint(cases))
+    mixed = shuffled(cases)
+    train, test = mixed.take(np.s_[: n - n // 10]), mixed.take(np.s_[n - n // 10 :])
+    return assembled(name, train, test, min(n_valid, n // 10), fingerprint(cases))
+
+
+def assembled(name: str, train: Cases, test: Cases, n_valid: int, fingerprint: str) -> Dataset:
+    """The data set whose validation part is the last n_valid of the training cases; the test part if that is 0."""
+    n_train = len(train.images) - n_valid
+    valid = train.take(np.s_[n_train:]) if n_valid else test
+    train = train.take(np.s_[:n_train])
+    height, width = train.images.shape[1:]
+    return Dataset(
+        name,
+        _unit_range(train.images),
+        train.labels,
+        _unit_range(valid.images),
+        valid.labels,
+        _unit_range(test.images),
+        test.labels,
+        (height, width),
+        fingerprint,
+        train.columns,
+        train.ranges,
+    )
+
+
+def _unit_range(images: np.ndarray) -> np.ndarray:
+    flat = images.reshape(len(images), -1)
+    return (
+        np.divide(flat, np.float32(255), dtype=np.float32)
+        if flat.dtype == np.uint8
+        else flat.astype(np.float32)
+    )
+
+
+def fingerprint(*parts: Cases) -> str:
+    """The first 16 hex digits of the sha256 of images and labels."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(repr(part.images.shape).encode())
+        digest.update(part.images.tobytes())
+        if part.labels is not None:
+            digest.update(part.labels.astype("<i8").tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,328 @@
+"""Data of one's own: every kind of file is understood, and damaged, lying and oversized ones are one sentence."""
+
+import gzip
+import io
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rbm_core import datasets
+from rbm_core.datasets import DatasetError, load, look, own
+from rbm_core.datasets.look import Choices
+from tests.core.image_files import grey, save
+
+RNG = np.random.default_rng(3)
+BYTES = RNG.integers(0, 256, (30, 6, 5), dtype=np.uint8)
+CLASSES = np.arange(30) % 3
+
+
+def idx(array: np.ndarray) -> bytes:
+    return bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+
+
+def npy(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+def npz(**arrays: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+def picture(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(array).save(file, "PNG")
+    return file.getvalue()
+
+
+def zipped(**members: bytes) -> bytes:
+    return zipped_names(
+        {name.replace("__", "/").replace("_dot_", "."): body for name, body in members.items()}
+    )
+
+
+def zipped_names(members: dict[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, body in members.items():
+            archive.writestr(name, body)
+    return file.getvalue()
+
+
+def found(folder: Path, name: str, content: bytes, choices: Choices = look.AS_FOUND) -> look.Found:
+    path = folder / name
+    path.write_bytes(content)
+    return look.look(path, choices)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.npy", npy(BYTES)),
+        ("a.npy", npy(BYTES.astype(np.int64))),
+        ("a.npy", npy(BYTES.astype(np.float32))),
+        ("a.npy", npy(BYTES / 255)),
+        ("a.npy", npy(BYTES[..., None])),
+        ("a.npy", npy(np.repeat(BYTES[..., None], 3, axis=3))),
+        ("a.npz", npz(images=BYTES)),
+        ("a.npz", npz(other=np.zeros(3), whatever=BYTES)),
+        ("a.idx", idx(BYTES)),
+        ("a-images-idx3-ubyte", idx(BYTES)),
+        ("a.idx3-ubyte.gz", gzip.compress(idx(BYTES))),
+        ("a.zip", zipped(a_dot_npy=npy(BYTES))),
+        ("a.zip", zipped_names({f"{k:02d}.png": picture(image) for k, image in enumerate(BYTES)})),
+    ],
+)
+def test_the_same_pictures_come_out_of_every_kind_of_file(tmp_path: Path, name: str, content: bytes) -> None:
+    made = own.cases(found(tmp_path, name, content))
+    values = made.images if made.images.dtype == np.uint8 else 255 * made.images
+    np.testing.assert_allclose(values, BYTES, atol=1e-4)
+    assert made.columns is None
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.npz", npz(x=BYTES, y=CLASSES)),
+        ("a.npz", npz(x_train=BYTES, y_train=CLASSES)),
+        (
+            "a.zip",
+            zipped_names({f"d/{c}/{k:02d}.png": picture(BYTES[k]) for k, c in enumerate(CLASSES)}),
+        ),
+    ],
+)
+def test_classes_come_from_an_array_or_from_folders_at_any_depth(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    made = own.cases(found(tmp_path, name, content))
+    assert made.labels is not None
+    pairs = {(image.tobytes(), int(label)) for image, label in zip(made.images, made.labels, strict=True)}
+    assert pairs == {(image.tobytes(), int(label)) for image, label in zip(BYTES, CLASSES, strict=True)}
+
+
+def test_the_same_class_in_two_branches_is_one(tmp_path: Path) -> None:
+    for branch in ("train", "test"):
+        for kind in ("cat", "dog"):
+            save(tmp_path, f"{branch}/{kind}/1.png", grey(1))
+    assert own.cases(look.look(tmp_path)).labels is not None
+    assert set(look.look(tmp_path).classes or ()) == {"cat", "dog"}
+
+
+TABLE = "height,age,class\n1.5,30,b\n2.5,40,a\n2.0,80,b\n"
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_table_keeps_its_names_and_says_what_0_and_1_stand_for(tmp_path: Path, separator: str) -> None:
+    seen = found(tmp_path, "people.csv", TABLE.replace(",", separator).encode())
+    made = own.cases(seen)
+    assert made.columns == ("height", "age")
+    assert made.labels is not None
+    assert made.labels.tolist() == [1, 0, 1]
+    assert made.ranges is not None
+    assert made.ranges.tolist() == [[1.5, 30], [2.5, 80]]
+    np.testing.assert_allclose(made.images[:, 0], [[0, 0], [1, 0.2], [0.5, 1]])
+    back = made.ranges[0] + made.images[:, 0] * (made.ranges[1] - made.ranges[0])
+    np.testing.assert_allclose(back, [[1.5, 30], [2.5, 40], [2.0, 80]], rtol=1e-6)
+    assert "3 rows of 2 columns" in own.said(seen)
+
+
+def test_a_table_of_0_and_1_is_taken_as_it_is(tmp_path: Path) -> None:
+    made = own.cases(found(tmp_path, "a.csv", b"x,y\n0,1\n1,1\n"))
+    assert made.ranges is None
+    assert made.images.tolist() == [[[0, 1]], [[1, 1]]]
+
+
+def test_a_constant_column_is_no_division_by_zero(tmp_path: Path) -> None:
+    made = own.cases(found(tmp_path, "a.csv", b"x,y\n7,1\n7,5\n"))
+    assert made.images[:, 0].tolist() == [[0, 0], [0, 1]]
+
+
+def test_numbers_without_names_that_make_a_square_are_pictures_unless_one_says_no(tmp_path: Path) -> None:
+    content = "\n".join(",".join(map(str, row)) for row in BYTES.reshape(-1, 25)[:20]).encode()
+    seen = found(tmp_path, "a.csv", content)
+    assert own.cases(seen).images.shape == (20, 5, 5)
+    table = own.cases(seen, Choices(table=True))
+    assert table.images.shape == (20, 1, 25)
+    assert table.columns is not None
+    assert table.columns[0] == "column 1"
+
+
+def test_every_choice_does_what_it_says(tmp_path: Path) -> None:
+    colours = np.zeros((4, 6, 6, 3), np.uint8)
+    colours[..., 0], colours[..., 2] = 200, 50
+    seen = found(tmp_path, "a.npy", npy(colours))
+    for channel, value in (
+        ("red", 200),
+        ("green", 0),
+        ("blue", 50),
+        ("luminance", round(0.299 * 200 + 0.114 * 50)),
+    ):
+        made = own.cases(seen, Choices(grey=channel))
+        assert made.images.dtype == np.uint8
+        assert set(made.images.ravel().tolist()) == {value}, channel
+    assert set(own.cases(seen, Choices(grey="red", inverted=True)).images.ravel().tolist()) == {55}
+    assert own.cases(seen, Choices(size=(3, 4))).images.shape == (4, 4, 3)
+    one = found(tmp_path, "b.png", picture(colours[0]))
+    assert own.cases(one, Choices(grey="blue")).images.max() == 50
+    numbered = TABLE.replace("b\n", "1\n").replace("a\n", "2\n").encode()
+    by_age = own.cases(found(tmp_path, "c.csv", numbered, Choices(labels="age")))
+    assert by_age.columns == ("height", "class")
+
+
+def test_mixed_sizes_are_said(tmp_path: Path) -> None:
+    for k in range(3):
+        save(tmp_path, f"{k}.png", grey(k, (30 + k // 2, 40)))
+    sentence = own.said(look.look(tmp_path))
+    assert "3 pictures, 28 × 28" in sentence
+    assert "of 2 sizes (2 are 30 × 40)" in sentence
+
+
+def test_what_is_kept_is_found_again_by_its_content(tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text(TABLE)
+    name = datasets.brought_in(tmp_path / "people.csv", root=tmp_path / "data")
+    assert name == datasets.brought_in(tmp_path / "people.csv", root=tmp_path / "data")
+    (tmp_path / "people.csv").unlink()
+    data = load(name, root=tmp_path / "data")
+    assert data.columns == ("height", "age")
+    assert data.image_shape == (1, 2)
+    assert data.ranges is not None
+    assert datasets.available(name, root=tmp_path / "data")
+    kept = tmp_path / "data" / "own" / f"{name}.safetensors"
+    content = bytearray(kept.read_bytes())
+    content[-1] ^= 1
+    kept.write_bytes(content)
+    with pytest.raises(DatasetError, match="is damaged"):
+        load(name, root=tmp_path / "data")
+
+
+def lying_npy() -> bytes:
+    whole = npy(np.zeros((2, 2), np.float32))
+    return whole.replace(b"(2, 2)", b"(9, 9)")
+
+
+def bomb() -> bytes:
+    """A zip whose members say that they unpack to 3 GB."""
+    content = bytearray(zipped(a_dot_png=b"x" * 100))
+    central = content.rindex(b"PK\x01\x02")
+    content[central + 24 : central + 28] = struct.pack("<I", 3_000_000_000)
+    return bytes(content)
+
+
+def understated() -> bytes:
+    """A zip whose member is longer than its directory says."""
+    content = bytearray(zipped(a_dot_csv=b"1,2\n" * 1000))
+    central = content.rindex(b"PK\x01\x02")
+    content[central + 24 : central + 28] = struct.pack("<I", 10)
+    return bytes(content)
+
+
+def huge_npy() -> bytes:
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        file, {"descr": "<f4", "fortran_order": False, "shape": (10**6, 10**6)}
+    )
+    return file.getvalue()
+
+
+def objects() -> bytes:
+    return npy(np.array([{"a": 1}, [2]], dtype=object))
+
+
+BAD: list[tuple[str, Callable[[], bytes], str]] = [
+    ("a.npy", lambda: b"", "no whole .npy"),
+    ("a.npy", lambda: b"\x93NUMPY\x01\x00", "no whole .npy"),
+    ("a.npy", lambda: npy(BYTES)[:-7], "no whole .npy"),
+    ("a.npy", lying_npy, "no whole .npy"),
+    ("a.npy", huge_npy, "at most"),
+    ("a.npy", objects, "Python objects"),
+    ("a.npy", lambda: npy(np.array(["a", "b"])), "not real numbers"),
+    ("a.npy", lambda: npy(np.zeros((3, 2), complex)), "not real numbers"),
+    ("a.npy", lambda: npy(np.zeros(5)), "has shape"),
+    ("a.npy", lambda: npy(np.zeros((0, 5, 5))), "has shape"),
+    ("a.npy", lambda: npy(np.zeros((2, 2, 2, 7))), "has shape"),
+    ("a.npy", lambda: npy(np.array([[1.0, np.nan]])), "nan in row 1"),
+    ("a.npy", lambda: npy(np.array([[1.0, np.inf]])), "inf in row 1"),
+    ("a.npz", lambda: npz(x=np.zeros(3)), "it needs an array with a case a row"),
+    ("a.npz", lambda: npz(x=np.array([[None]], object)), "Python objects"),
+    ("a.npz", lambda: b"PK\x03\x04 half", "damaged"),
+    ("a.zip", lambda: b"", "damaged"),
+    ("a.zip", lambda: zipped(a_dot_txt=b"hello"), "it needs pictures"),
+    ("a.zip", lambda: zipped(a_dot_zip=zipped(b_dot_npy=npy(BYTES))), "it needs pictures"),
+    ("a.zip", lambda: zipped(a_dot_png=b"no picture"), "cannot read the image"),
+    ("a.zip", lambda: zipped_names({}), "it needs pictures"),
+    ("a.zip", bomb, "at most"),
+    ("a.zip", understated, "a.csv"),
+    ("a.gz", lambda: b"no gzip", "cannot be unpacked"),
+    ("a.npy.gz", lambda: gzip.compress(npy(BYTES))[:-20], "cannot be unpacked"),
+    ("a.csv", lambda: b"", "no table"),
+    ("a.csv", lambda: b"\xff\xfe\x00\x01", "CSV in UTF-8"),
+    ("a.csv", lambda: b"1,2\n3,4,5\n", "no table"),
+    ("a.csv", lambda: b"a,b\n", "no values"),
+    ("a.csv", lambda: b"a,b\n1,\n", "nan in row 1, column 'b'"),
+    ("a.csv", lambda: b"a,b\n1,red\n2,blue\n", "column 'b' of a.csv holds 'red'"),
+    ("a.csv", lambda: b"a,b\n1,1e999\n", "inf in row 1"),
+    ("a.idx", lambda: idx(BYTES)[:-1], "no whole idx"),
+    ("a.idx", lambda: b"\x00\x00\x0d\x03" + bytes(40), "no whole idx"),
+    ("a.idx", lambda: idx(BYTES)[:4] + b"\xff" * 12, "no whole idx"),
+    ("a.png", lambda: b"\x89PNG\r\n\x1a\n1234", "cannot read the image"),
+    ("a.doc", lambda: b"hello", "of no kind that is read here"),
+    ("a.pkl", lambda: b"cos\nsystem\n", "of no kind that is read here"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "said"), BAD, ids=[f"{name} {said}" for name, _, said in BAD])
+def test_a_file_that_cannot_be_used_is_one_sentence(
+    tmp_path: Path, name: str, content: Callable[[], bytes], said: str
+) -> None:
+    with pytest.raises(DatasetError) as raised:
+        own.cases(found(tmp_path, name, content()))
+    sentence = str(raised.value)
+    assert said in sentence
+    assert "\n" not in sentence
+    assert len(sentence) < 400
+
+
+def test_more_than_fits_is_refused_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(look, "MOST_BYTES", 1000)
+    for name, content in (
+        ("a.npy", npy(BYTES)),
+        ("a.zip", zipped(a_dot_npy=npy(BYTES))),
+        ("a.npy.gz", gzip.compress(npy(np.zeros((900, 5, 5), np.uint8)))),
+    ):
+        with pytest.raises(DatasetError, match=r"(at most|more than) 1,000"):
+            found(tmp_path, name, content)
+
+
+@pytest.mark.parametrize("name", ["digits-8", "digits-16"])
+def test_the_small_digits_are_digits_in_their_size(name: str) -> None:
+    data = load(name)
+    side = int(name.split("-")[1])
+    assert data.image_shape == (side, side)
+    assert datasets.sizes(name, 500) == (len(load(name, n_valid=500).train), side * side)
+    assert data.train_labels is not None
+    assert set(data.train_labels.tolist()) == set(range(10))
+    # A digit lights the middle more than the border.
+    mean = data.train.mean(0).reshape(side, side)
+    assert mean[side // 4 : -side // 4, side // 4 : -side // 4].mean() > 4 * mean[:, 0].mean()
+
+
+def test_letters_are_turned_upright_and_numbered_from_0(tmp_path: Path) -> None:
+    raw = tmp_path / "EMNIST" / "raw"
+    raw.mkdir(parents=True)
+    lying = np.zeros((25, 28, 28), np.uint8)
+    lying[:, 3, 20] = 255
+    for part in ("train", "test"):
+        (raw / f"emnist-letters-{part}-images-idx3-ubyte").write_bytes(idx(lying))
+        (raw / f"emnist-letters-{part}-labels-idx1-ubyte").write_bytes(idx(np.arange(1, 26, dtype=np.uint8)))
+    data = load("emnist-letters", n_valid=5, root=tmp_path)
+    assert data.train.reshape(-1, 28, 28)[0].nonzero() == (np.array([20]), np.array([3]))
+    assert data.test_labels is not None
+    assert sorted(data.test_labels.tolist()) == list(range(25))
