@@ -37,7 +37,7 @@ class RunConfig(BaseModel):
     dataset: str = Field(
         "mnist",
         min_length=1,
-        description="What the machine learns to imitate: a data set's name or a folder of images.",
+        description="What the machine learns to imitate: a data set's name, a file (pictures in a .zip, .npy, .npz, .csv, .idx), or a folder of images.",
     )
     n_valid: int = Field(
         5000,

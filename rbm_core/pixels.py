@@ -18,6 +18,8 @@ __all__ = ["PixelScale", "as_bytes", "cut", "from_bytes", "grey_values", "lit", 
 
 # Border pixels hardly vary. Divided by their own deviation, their noise would become as large as strokes.
 _LEAST_STD = 0.1
+# A column of a table, its lowest value at 0 and its highest at 1, may vary little because a few cases lie far out.
+_LEAST_STD_OF_A_COLUMN = 0.001
 _AT_ONCE = 1000  # images at a time: memory for copies of all of them takes longer to get than to fill
 
 
@@ -31,15 +33,18 @@ class PixelScale:
     std: np.ndarray
 
     @classmethod
-    def of(cls, images: np.ndarray) -> "PixelScale":
-        """The pixels' means and standard deviations, the latter at least 0.1. images: (N, V) in [0, 1]."""
+    def of(cls, images: np.ndarray, *, columns: bool = False) -> "PixelScale":
+        """The pixels' means and standard deviations, the latter at least 0.1. images: (N, V) in [0, 1].
+
+        columns: of a table, each scaled to [0, 1] by its own range; deviations are then at least 0.001.
+        """
         mean, squares = images.mean(0, dtype=np.float64), np.zeros(images.shape[1])
         # The bits of images.std(0), without its copy of all images in float64.
         for first in range(0, len(images), _AT_ONCE):
             deviations = np.square(images[first : first + _AT_ONCE] - mean)
             deviations[0] += squares
             squares = deviations.sum(0)
-        std = np.maximum(np.sqrt(squares / len(images)), _LEAST_STD)
+        std = np.maximum(np.sqrt(squares / len(images)), _LEAST_STD_OF_A_COLUMN if columns else _LEAST_STD)
         return cls(mean.astype(np.float32), std.astype(np.float32))
 
     @classmethod

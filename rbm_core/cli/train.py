@@ -78,15 +78,17 @@ def train(
 
 def _new_run(root: Path, name: str | None, preset_name: str, changes: dict[str, Any], download: bool) -> Path:
     """Makes the run's folder, once it is known that its device and data can be had."""
+    from rbm_core import datasets
+
+    if datasets.is_file(changes.get("dataset", "")):
+        changes = {**changes, "dataset": datasets.brought_in(changes["dataset"])}
     config = preset(preset_name, **changes)
     if config.device.startswith("cuda"):
         from rbm_core.compute import resolve_device
 
         resolve_device(config.device)
     if not download:
-        from rbm_core import datasets
-
-        # A folder of images is read to the end; of the named sets it is enough that they are there.
+        # Data of one's own are read to the end; of the named sets it is enough that they are there.
         if not datasets.available(config.dataset) or datasets.sizes(config.dataset, config.n_valid) is None:
             datasets.load(config.dataset, n_valid=config.n_valid, download=False)
     return store.create_run(

@@ -9,7 +9,15 @@ import sys
 from pathlib import Path
 
 from rbm_core.datasets import published, small
-from rbm_core.datasets.dataset import Dataset, DatasetError, assembled, fingerprint, shuffled, split
+from rbm_core.datasets.dataset import (
+    Dataset,
+    DatasetError,
+    assembled,
+    fingerprint,
+    n_train_of,
+    shuffled,
+    split,
+)
 from rbm_core.datasets.published import Progress
 
 __all__ = [
@@ -21,7 +29,9 @@ __all__ = [
     "brought_in",
     "data_dir",
     "describe",
+    "is_file",
     "load",
+    "n_train",
     "sizes",
 ]
 
@@ -92,6 +102,14 @@ def brought_in(path: str | Path, *, root: str | Path | None = None) -> str:
     return own.keep(found.title, own.cases(found), data_dir(root))
 
 
+def is_file(name: str) -> bool:
+    """Whether this is the path of a file of one's own, and no name of data that are known."""
+    try:
+        return name not in NAMES and _existing(name).is_file()
+    except DatasetError:
+        return False
+
+
 def available(name: str, *, root: str | Path | None = None) -> bool:
     """Whether load(name) would find its data without the network."""
     if name in published.PUBLISHED:
@@ -116,8 +134,24 @@ def sizes(name: str, n_valid: int) -> tuple[int, int] | None:
         return small.sizes(name)
     if name in small.BUNDLED:
         n, pixels = small.sizes(name)
-        return n - n // 10 - min(n_valid, n // 10), pixels
+        return n_train_of(n, n_valid), pixels
     return None
+
+
+def n_train(name: str, n_valid: int) -> int | None:
+    """Training cases that load(name) would give; None for data that cannot be read."""
+    if size := sizes(name, n_valid):
+        return size[0]
+    from rbm_core.datasets import look, own
+
+    try:
+        if own.is_kept(name, data_dir()):
+            n = len(own.kept(name, data_dir()).images)
+        else:
+            n = look.count(_existing(name))
+    except DatasetError:
+        return None
+    return n_train_of(n, n_valid)
 
 
 def describe(name: str) -> str:

@@ -81,6 +81,11 @@ def shuffled(cases: Cases) -> Cases:
     return cases.take(np.random.RandomState(0).permutation(len(cases.images)))
 
 
+def n_train_of(n: int, n_valid: int) -> int:
+    """How many of n cases `split` leaves to train."""
+    return n if n < _SMALLEST_SPLIT else n - n // 10 - min(n_valid, n // 10)
+
+
 def split(name: str, cases: Cases, n_valid: int) -> Dataset:
     """A tenth of the cases to test, at most another tenth to validate; fewer than 20 are not split."""
     n = len(cases.images)

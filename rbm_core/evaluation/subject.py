@@ -102,7 +102,11 @@ def load_subject(path: Path, snapshot: Snapshot, config: dict[str, Any]) -> Subj
         binarisation = "none"
         # The scale the run recorded: recomputed today, it could differ in its last digits.
         probe = reader.probe()
-        scale = probe.scale if probe and probe.scale else PixelScale.of(data.train)
+        scale = (
+            probe.scale
+            if probe and probe.scale
+            else PixelScale.of(data.train, columns=data.ranges is not None)
+        )
         cases = {name: torch.from_numpy(visible_states(x, config, scale)) for name, x in parts.items()}
     else:
         # Binary units give grey values no probability, so these are binarised even if training used them as they are.

@@ -59,6 +59,8 @@ class _Data(TypedDict, total=False):
     n_valid: Count
     n_test: Count
     image_shape: Annotated[list[Annotated[int, Field(ge=1, le=2**16)]], Field(min_length=2, max_length=2)]
+    columns: list[Text]
+    ranges: Annotated[list[list[Part]], Field(min_length=2, max_length=2)]
 
 
 @with_config(_RULES)

@@ -7,6 +7,7 @@ from torch import Tensor
 from rbm_core import pixels
 from rbm_core.compute import Rng
 from rbm_core.config import RunConfig
+from rbm_core.datasets import Dataset
 
 __all__ = ["Batches"]
 
@@ -19,10 +20,10 @@ class Batches:
     data. per_epoch: its updates; a last incomplete batch is left out.
     """
 
-    def __init__(self, config: RunConfig, train: np.ndarray, device: torch.device) -> None:
+    def __init__(self, config: RunConfig, dataset: Dataset, device: torch.device) -> None:
         self.config, self.device, self.size = config, device, config.batch_size
-        self.scale = pixels.PixelScale.of(train)
-        self.images = self.prepared(train)
+        self.scale = pixels.PixelScale.of(dataset.train, columns=dataset.ranges is not None)
+        self.images = self.prepared(dataset.train)
         self.tossed = self.images.dtype == torch.uint8
         self.n = len(self.images)
         self.per_epoch = config.updates_per_epoch(self.n)

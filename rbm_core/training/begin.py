@@ -142,5 +142,7 @@ def _facts(training: "Training", dataset: "Dataset") -> dict[str, Any]:
             "n_valid": len(dataset.valid),
             "n_test": len(dataset.test),
             "image_shape": list(dataset.image_shape),
+            **({} if dataset.columns is None else {"columns": list(dataset.columns)}),
+            **({} if dataset.ranges is None else {"ranges": dataset.ranges.tolist()}),
         },
     }

@@ -65,7 +65,7 @@ class Training:
         self.config = config
         self.device = device if isinstance(device, torch.device) else resolve_device(device or config.device)
         check_memory(config, dataset.train.shape[1], self.device)
-        self.batches = batches or Batches(config, dataset.train, self.device)
+        self.batches = batches or Batches(config, dataset, self.device)
         self.steps_per_epoch = self.batches.per_epoch
         self.n_steps = self.steps_per_epoch * config.epochs
         self.snapshot_steps = snapshot_schedule(self.n_steps, config.max_snapshots)

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rbm_core import datasets
+from rbm_core import cli, datasets
 from rbm_core.datasets import DatasetError, load, look, own
 from rbm_core.datasets.look import Choices
+from rbm_core.pixels import PixelScale
+from rbm_core.runs import RunReader
 from tests.core.image_files import grey, save
 
 RNG = np.random.default_rng(3)
@@ -326,3 +328,63 @@ def test_letters_are_turned_upright_and_numbered_from_0(tmp_path: Path) -> None:
     assert data.train.reshape(-1, 28, 28)[0].nonzero() == (np.array([20]), np.array([3]))
     assert data.test_labels is not None
     assert sorted(data.test_labels.tolist()) == list(range(25))
+
+
+def test_a_table_trains_from_the_command_line_and_goes_on_without_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RBM_DATA_DIR", str(tmp_path / "data"))
+    lines = ["height,weight,constant"]
+    lines += [f"{1.7 + 0.1 * x:.4f},{70 + 10 * y:.3f},3" for x, y in RNG.normal(size=(200, 2))]
+    file = tmp_path / "people.csv"
+    file.write_text("\n".join(lines))
+    command = [
+        "train",
+        "--preset",
+        "quick",
+        "--dataset",
+        str(file),
+        "--runs",
+        str(tmp_path / "runs"),
+        "--name",
+        "people",
+    ]
+    settings = {
+        "visible": "gaussian",
+        "learning_rate": 0.01,
+        "n_hidden": 5,
+        "batch_size": 20,
+        "precision": "float32",
+    }
+    assert (
+        cli.main(
+            [*command, "--epochs", "3", *(x for k, v in settings.items() for x in ("--set", f"{k}={v}"))]
+        )
+        == 0
+    )
+    file.unlink()
+    reader = RunReader(tmp_path / "runs" / "people")
+    data = reader.config()["data"]
+    assert data["columns"] == ["height", "weight", "constant"]
+    assert data["ranges"][0][2] == data["ranges"][1][2] == 3
+    assert load(reader.config()["config"]["dataset"]).fingerprint == data["fingerprint"]
+    probe = reader.probe()
+    assert probe is not None
+    assert probe.scale is not None
+    # Standardised by their own deviation, which the floor for pictures would have replaced.
+    assert probe.scale.std[2] == np.float32(0.001)
+
+
+def test_the_deviation_of_a_column_with_an_outlier_is_its_own() -> None:
+    column = np.concatenate([RNG.normal(0, 1, 999), [1000.0]])[:, None]
+    unit = (column - column.min()) / (column.max() - column.min())
+    assert PixelScale.of(unit).std[0] == np.float32(0.1)
+    assert PixelScale.of(unit, columns=True).std[0] == pytest.approx(unit.std(), rel=1e-5)
+
+
+def test_a_file_that_is_refused_leaves_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.csv").write_bytes(b"a,b\n1,red\n")
+    runs = tmp_path / "runs"
+    assert cli.main(["train", "--dataset", str(tmp_path / "a.csv"), "--runs", str(runs)]) == 2
+    assert "column 'b' of a.csv holds 'red'" in " ".join(capsys.readouterr().err.split())
+    assert not runs.exists() or not any(runs.iterdir())
