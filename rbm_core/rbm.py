@@ -128,7 +128,8 @@ class RBM:
                 tensors[name] = None
                 continue
             try:
-                array = np.asarray(given, np.float64)
+                # A tensor is taken too, also one that requires grad.
+                array = np.asarray(given.detach() if hasattr(given, "detach") else given, np.float64)
             except (TypeError, ValueError):
                 raise ShapeError(f"{name} must be an array of numbers, got {_kind(given)}") from None
             if not np.isfinite(array).all():

@@ -19,23 +19,28 @@ _LIBRARY = ("blob", "numbers", "dom", "canvas", "palette", "colour", "theme", "v
 _SENT = "components.sent"  # session state: component key → version of the payload that this tab was sent
 
 
-def load(name: str, *modules: str) -> Callable[..., Any]:
-    """The mounting command of the component in `components/<name>/`: call it with key= and data=<bytes>.
+def parts(name: str, *modules: str) -> dict[str, str]:
+    """The component in `components/<name>/` as its texts "js", "css" and "html".
 
     `modules` are its scripts in order, each without ".js", relative to its folder; "lib/…" adds one of the library
-    beyond those that every component has. The last one must `export default` the function that Streamlit calls.
+    beyond those that every component has. The last one must `export default` the function that shows it.
     The template `<name>.html`, where there is one, stands in the element that a view is given.
     """
     folder = _HERE / name
     paths = [f"lib/{part}.js" for part in _LIBRARY]
     paths += [f"{part}.js" if part.startswith("lib/") else f"{name}/{part}.js" for part in modules]
     template = folder / f"{name}.html"
-    return st.components.v2.component(
-        f"rbm_{name}",
-        js=script.joined({path: _source(path) for path in paths}),
-        css=script.unindented((_HERE / "lib/base.css").read_text() + (folder / f"{name}.css").read_text()),
-        html=f"<div>{script.unindented(template.read_text()) if template.exists() else ''}</div>",
-    )
+    return {
+        "js": script.joined({path: _source(path) for path in paths}),
+        "css": script.unindented((_HERE / "lib/base.css").read_text() + (folder / f"{name}.css").read_text()),
+        "html": f"<div>{script.unindented(template.read_text()) if template.exists() else ''}</div>",
+    }
+
+
+def load(name: str, *modules: str) -> Callable[..., Any]:
+    """The mounting command of the component of these `parts`: call it with key= and data=<bytes>."""
+    texts = parts(name, *modules)
+    return st.components.v2.component(f"rbm_{name}", js=texts["js"], css=texts["css"], html=texts["html"])
 
 
 def _source(path: str) -> str:

@@ -126,6 +126,8 @@ def marks(events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         elif event.get("command") == "speed" and isinstance(value, Mapping):
             limit = value.get("updates_per_second")
             label = label if limit is None else f"watched at {limit:g} updates a second"
+        elif event.get("command") == "extend" and isinstance(value, Mapping):
+            label = f"extended to {value.get('epochs')} epochs"
         step = event.get("step")
         if label is not None and isinstance(step, int):
             found.append({"step": step, "label": label})

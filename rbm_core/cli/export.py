@@ -1,5 +1,7 @@
-"""`python -m rbm_core export`: a run's parameters as arrays for other programs."""
+"""`python -m rbm_core export`: a run for other programs, for other installations, and for people without either."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -7,36 +9,111 @@ import typer
 
 from rbm_core.cli.console import RunName, Runs, Step, app, examples, model_of, out
 from rbm_core.config import ConfigError
+from rbm_core.runs import store
 from rbm_core.runs.files import RunError
+from rbm_core.runs.reader import RunReader
+
+ENDINGS = {
+    ".npz": "the parameters W, vbias, hbias (and how Gaussian pixels were scaled) as NumPy arrays",
+    ".safetensors": "the same for torch and others",
+    ".onnx": "both conditionals, p(h | v) and E[v | h], as two ONNX models",
+    ".csv": "the curves",
+    ".zip": "the whole run, which 'import' opens elsewhere",
+    ".html": "timelapse, curves and a Gibbs film as one page that needs nothing else",
+    ".png": "a sheet of pictures",
+    ".gif": "the training as an animation",
+    ".webp": "the same with every pixel exact",
+}
+_PICTURES = (".html", ".png", ".gif", ".webp")
 
 
 @app.command(
-    epilog=examples("export mnist-default --out model.npz", "export mnist-default --step 550 --out early.npz")
+    epilog=examples(
+        "export mnist-default --out model.npz",
+        "export mnist-default --step 446 --out early.safetensors",
+        "export mnist-default --out mnist-default.html",
+        "export mnist-default --out training.gif --subject filters",
+    )
 )
 def export(
     run: RunName,
-    out_file: Annotated[Path, typer.Option("--out", help="File to write: .npz or .safetensors.")] = Path(
-        "model.npz"
-    ),
+    out_file: Annotated[
+        Path,
+        typer.Option(
+            "--out", help="File to write: " + "; ".join(f"{e}: {w}" for e, w in ENDINGS.items()) + "."
+        ),
+    ] = Path("model.npz"),
     step: Step = None,
+    subject: Annotated[
+        str, typer.Option(help="Of sheets and animations: filters, or fantasies (the run's own chains).")
+    ] = "filters",
     runs: Runs = None,
 ) -> None:
-    """Write a run's parameters (W, vbias, hbias, and how Gaussian pixels were scaled) as arrays for other programs."""
-    import numpy as np
-    from safetensors.numpy import save_file
+    """Write a run's parameters, curves or pictures, or the whole run, to a file; its ending says which."""
+    ending = out_file.suffix.lower()
+    if ending not in ENDINGS:
+        raise ConfigError(f"--out must end in {', '.join(ENDINGS)}, got {str(out_file)!r}")
+    if subject not in ("filters", "fantasies"):
+        raise ConfigError(f"--subject must be filters or fantasies, got {subject!r}")
+    if step is not None and ending in (".csv", ".zip", ".html", ".gif", ".webp"):
+        raise ConfigError(f"--step would be ignored: a {ending} file is of the whole run")
+    if not out_file.absolute().parent.is_dir():
+        raise RunError(f"cannot write {out_file}: there is no folder {out_file.parent}")
+    path = store.resolve(runs or store.runs_root(), run)
+    if ending == ".zip":
+        from rbm_core.exchange.bundle import write_bundle
 
+        _say(out_file, f"{write_bundle(path, out_file)} files; 'import {out_file.name} --name NAME' opens it")
+    elif ending in _PICTURES:
+        _drawn(path, out_file, subject, step)
+    else:
+        _numbers(run, runs, out_file, ending, step)
+
+
+def _numbers(run: str, runs: Path | None, out_file: Path, ending: str, step: int | None) -> None:
+    from rbm_core.exchange import exporting
+
+    if ending == ".csv":
+        metrics = RunReader(store.resolve(runs or store.runs_root(), run)).metrics()
+        exporting.write(out_file, exporting.metrics_csv(metrics))
+        _say(out_file, f"{len(metrics.get('step', ()))} rows of {len(metrics)} columns, run {run}")
+        return
     reader, snapshot, rbm = model_of(run, step, runs)
-    arrays, probe = rbm.to_numpy(), reader.probe()
-    if probe is not None and probe.scale is not None:
-        arrays |= probe.scale.arrays()
-    try:
-        if out_file.suffix == ".npz":
-            np.savez(out_file, **arrays)
-        elif out_file.suffix == ".safetensors":
-            save_file(arrays, out_file)
-        else:
-            raise ConfigError(f"--out must end in .npz or .safetensors, got {str(out_file)!r}")
-    except OSError as error:
-        raise RunError(f"cannot write {out_file}: {error.strerror or error}") from None
-    shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
-    out.say(f"{out_file}: {shapes}, run {run}, step {snapshot.meta['step']:,}")
+    probe = reader.probe()
+    scale = None if probe is None else probe.scale
+    of = f"run {run}, step {snapshot.meta['step']:,}"
+    if ending == ".onnx":
+        for name, content in exporting.onnx_models(rbm, scale).items():
+            target = out_file.with_name(f"{out_file.stem}.{name}.onnx")
+            exporting.write(target, content)
+            _say(target, of)
+        return
+    arrays = exporting.parameters(rbm, scale)
+    exporting.write(out_file, (exporting.npz if ending == ".npz" else exporting.safetensors)(arrays))
+    _say(out_file, f"{', '.join(f'{name} {array.shape}' for name, array in arrays.items())}, {of}")
+
+
+def _drawn(path: Path, out_file: Path, subject: str, step: int | None) -> None:
+    """Pictures are the app's: a process of its own draws them, so that the engine knows nothing of the app."""
+    wish = [str(path), str(out_file.absolute()), "--subject", subject]
+    wish += [] if step is None else ["--step", str(step)]
+    done = subprocess.run(
+        [sys.executable, "-m", "dashboard.processes.export", *wish],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        words = done.stderr.strip().splitlines()
+        if "No module named" in done.stderr:
+            raise RunError(
+                "pictures are drawn by the app, and there is no package dashboard beside rbm_core here"
+            )
+        raise RunError(
+            words[-1] if words else f"the pictures could not be drawn (exit code {done.returncode})"
+        )
+    _say(out_file, done.stdout.strip())
+
+
+def _say(file: Path, words: str) -> None:
+    out.say(f"{file}: {words}")

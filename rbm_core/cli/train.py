@@ -1,5 +1,6 @@
 """`python -m rbm_core train`: start or resume a run in this process."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ from rbm_core.cli.console import Runs, app, duration, err, examples, shown
 from rbm_core.config import PRESET_NOTES, PRESETS, ConfigError, RunConfig, preset
 from rbm_core.runs import control, store
 from rbm_core.runs.files import LOG_FILE, RunError
+from rbm_core.runs.reader import RunReader
 
 
 @app.command(
@@ -19,12 +21,16 @@ from rbm_core.runs.files import LOG_FILE, RunError
         "train --preset quick --epochs 10 --set momentum=0.5 --set k=5",
         "train --preset quick --dataset mnist-5k --updates-per-second 10",
         "train --resume my-digits",
+        "train --from my-digits --epochs 10 --name longer",
     )
 )
 def train(
     preset_name: Annotated[
-        str, typer.Option("--preset", help="; ".join(f"{n}: {PRESET_NOTES[n]}" for n in PRESETS))
-    ] = "default",
+        str | None,
+        typer.Option(
+            "--preset", help="; ".join(f"{n}: {PRESET_NOTES[n]}" for n in PRESETS) + " Default: default."
+        ),
+    ] = None,
     dataset: Annotated[str | None, typer.Option(help=RunConfig.model_fields["dataset"].description)] = None,
     n_hidden: Annotated[int | None, typer.Option(help=RunConfig.model_fields["n_hidden"].description)] = None,
     epochs: Annotated[int | None, typer.Option(help=RunConfig.model_fields["epochs"].description)] = None,
@@ -43,7 +49,23 @@ def train(
     name: Annotated[
         str | None, typer.Option(help="Name of the new run; default made from the settings.")
     ] = None,
-    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run that stopped.")] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Go on with a run that stopped. With --epochs it becomes longer, where its learning rate allows.",
+        ),
+    ] = None,
+    from_: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="RUN", help="Start a new run at the newest parameters of this one, on its data."
+        ),
+    ] = None,
+    tensorboard: Annotated[
+        Path | None,
+        typer.Option(help="Mirror scalars, histograms and filters into this folder for TensorBoard."),
+    ] = None,
     download: Annotated[bool, typer.Option(help="Fetch the data set if this machine lacks it.")] = False,
     updates_per_second: Annotated[
         float | None,
@@ -56,27 +78,63 @@ def train(
     """Train a run from a preset, with the settings that you change. Ctrl-C stops cleanly; --resume goes on."""
     root = runs or store.runs_root()
     control.check("speed", {"updates_per_second": updates_per_second})
+    named = {
+        "dataset": dataset,
+        "n_hidden": n_hidden,
+        "epochs": epochs,
+        "k": k,
+        "learning_rate": learning_rate,
+        "seed": seed,
+        "device": device,
+    }
+    given = {field: value for field, value in named.items() if value is not None}
+    changes = settings_of(set_ or []) | given
     if resume is not None:
         path = store.resolve(root, resume)
+        others = {"--name": name, "--preset": preset_name, "--from": from_}
+        _extend(path, changes, [option for option, value in others.items() if value is not None])
         store.resumable(path)
     else:
-        named = {
-            "dataset": dataset,
-            "n_hidden": n_hidden,
-            "epochs": epochs,
-            "k": k,
-            "learning_rate": learning_rate,
-            "seed": seed,
-            "device": device,
-        }
-        changes = _settings(set_ or []) | {
-            field: value for field, value in named.items() if value is not None
-        }
-        path = _new_run(root, name, preset_name, changes, download)
-    _train(path, download, updates_per_second)
+        origin = None if from_ is None else _origin(root, from_, changes)
+        path = _new_run(root, name, preset_name or "default", changes, download, origin)
+    _train(path, download, updates_per_second, tensorboard)
 
 
-def _new_run(root: Path, name: str | None, preset_name: str, changes: dict[str, Any], download: bool) -> Path:
+def _extend(path: Path, changes: dict[str, Any], others: list[str]) -> None:
+    """Makes a run that is to go on longer, if that is wished. Raises ConfigError for what would be ignored."""
+    if ignored := others + [name for name in changes if name != "epochs"]:
+        raise ConfigError(
+            f"--resume goes on with the run's own settings, so {', '.join(ignored)} would be ignored; start a new run "
+            f"at its newest parameters instead: train --from {path.name} with the settings you want"
+        )
+    if "epochs" in changes:
+        from rbm_core.runs.extension import extend
+
+        err.say(extend(path, changes["epochs"]))
+
+
+def _origin(root: Path, name: str, changes: dict[str, Any]) -> dict[str, Any]:
+    """{"run", "step"} of the newest snapshot; the data, the units and their law of that run become settings."""
+    reader = RunReader(store.resolve(root, name))
+    steps = reader.snapshot_steps()
+    if not steps:
+        raise RunError(f"run {name!r} has no snapshot yet; wait for its first seconds of training")
+    own = reader.config()["config"]
+    for field in ("dataset", "n_valid", "visible", "binarisation", "learn_variance"):
+        if field in own:
+            changes.setdefault(field, own[field])
+    changes.setdefault("n_hidden", reader.snapshot(steps[-1]).W.shape[1])
+    return {"run": name, "step": steps[-1]}
+
+
+def _new_run(
+    root: Path,
+    name: str | None,
+    preset_name: str,
+    changes: dict[str, Any],
+    download: bool,
+    origin: dict[str, Any] | None = None,
+) -> Path:
     """Makes the run's folder, once it is known that its device and data can be had."""
     from rbm_core import datasets
 
@@ -92,18 +150,31 @@ def _new_run(root: Path, name: str | None, preset_name: str, changes: dict[str, 
         if not datasets.available(config.dataset) or datasets.sizes(config.dataset, config.n_valid) is None:
             datasets.load(config.dataset, n_valid=config.n_valid, download=False)
     return store.create_run(
-        root, name or store.new_name(config, preset_name, root), config, preset=preset_name
+        root, name or store.new_name(config, preset_name, root), config, preset=preset_name, origin=origin
     )
 
 
-def _train(path: Path, download: bool, updates_per_second: float | None) -> None:
+def _train(
+    path: Path, download: bool, updates_per_second: float | None, tensorboard: Path | None = None
+) -> None:
     """Trains the run to its end in this process, with a progress bar. Raises RunError if it diverges or fails."""
     from rbm_core.training import process as training_process
 
     err.say(f"Run {path.name} in {store.shown(path.parent)}")
-    with _TrainingBar() as bar:
+    with ExitStack() as watched:
+        bar = watched.enter_context(_TrainingBar())
+        watchers = [bar.show]
+        if tensorboard is not None:
+            from rbm_core.exchange.tensorboard import Mirror
+
+            watchers.append(watched.enter_context(Mirror(path, tensorboard)).show)
+
+        def show(status: dict[str, Any], row: dict[str, Any]) -> None:
+            for watcher in watchers:
+                watcher(status, row)
+
         state = training_process.run(
-            path, on_progress=bar.show, download=download, updates_per_second=updates_per_second
+            path, on_progress=show, download=download, updates_per_second=updates_per_second
         )
     status = bar.status
     if state in ("diverged", "failed"):
@@ -158,7 +229,7 @@ class _TrainingBar:
         self._progress.refresh()
 
 
-def _settings(assignments: list[str]) -> dict[str, Any]:
+def settings_of(assignments: list[str]) -> dict[str, Any]:
     """{'momentum': '0.5'} from ['momentum=0.5']; RunConfig turns the text into a number."""
     settings = {}
     for assignment in assignments:

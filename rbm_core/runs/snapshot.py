@@ -27,7 +27,7 @@ class Snapshot:
     probe_hidden (P, H) uint8 = round(255 p(h=1|v)) of the probe batch; mean_hidden (H,) float32, the mean of
     p(h=1|v) over the monitored training cases. increment_counts (3, 64) and increment_edges (3, 65): histograms of
     the last increments of W, vbias and hbias. meta: "visible" (the law of the visible units), "epoch", "seconds",
-    "learning_rate", ...
+    "learning_rate", "exact" (W keeps all its bits on disk: the parameters were imported), ...
     """
 
     step: int
@@ -48,7 +48,7 @@ def encode(snapshot: Snapshot) -> bytes:
     """The content of the snapshot's file; `decode` returns the same, W and real particles rounded to 11 bits."""
     real = units_of(snapshot.meta).real
     arrays = {
-        "W": _halved(snapshot.W),
+        "W": snapshot.W if snapshot.meta.get("exact") else _halved(snapshot.W),
         "vbias": snapshot.vbias,
         "hbias": snapshot.hbias,
         "particles_v": _halved(snapshot.particles_v) if real else _packed(snapshot.particles_v),

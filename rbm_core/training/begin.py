@@ -33,10 +33,12 @@ def begun(
     *,
     download: bool,
     on_download: "Progress",
+    initial: "Callable[[Dataset], RBM] | None" = None,
 ) -> "tuple[Training, float | None]":
     """(the run's training, the seconds it has trained so far or None before its first update).
 
-    described: config.json. say: called with a sentence before each long step. Raises RunError, ConfigError,
+    described: config.json. say: called with a sentence before each long step. initial: the parameters to start from,
+    given the data; without it those of the run's origin, or random ones. Raises RunError, ConfigError,
     DatasetError or DeviceError in one sentence where the run cannot begin or go on.
     """
     recorder.clean()
@@ -79,7 +81,8 @@ def _ready(
             ) from error
         recorder.append_event(training.step, "continue")
         return training, float(meta["seconds"])
-    training = Training(config, dataset, device=device, initial=_origin(recorder.path, described, config))
+    start = initial(dataset) if initial else _origin(recorder.path, described, config)
+    training = Training(config, dataset, device=device, initial=start)
     recorder.complete_config(**_facts(training, dataset))
     recorder.write_probe(training.probe_arrays())
     recorder.append_event(0, "start")

@@ -2,4 +2,5 @@
 
 from dashboard import components
 
-mount = components.load("curves", "groups", "rows", "scales", "plot", "legend", "marks", "curves")
+MODULES = ("groups", "rows", "scales", "plot", "legend", "marks", "curves")
+mount = components.load("curves", *MODULES)

@@ -2,8 +2,8 @@
 
 from dashboard import components
 
-mount = components.load(
-    "film",
+MODULES = (
     *"lib/playback lib/link trajectory shades narration layout look tip grid cycle plots map arrange".split(),
     *"twin words figures keys player".split(),
 )
+mount = components.load("film", *MODULES)

@@ -2,4 +2,5 @@
 
 from dashboard import components
 
-mount = components.load("mosaic", "lib/scale", "tiles", "controls", "card", "mosaic")
+MODULES = ("lib/scale", "tiles", "controls", "card", "mosaic")
+mount = components.load("mosaic", *MODULES)

@@ -2,4 +2,5 @@
 
 from dashboard import components
 
-mount = components.load("timeline", "presses", "saving", "timeline")
+MODULES = ("presses", "saving", "timeline")
+mount = components.load("timeline", *MODULES)

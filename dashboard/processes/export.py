@@ -1,0 +1,77 @@
+"""Pictures of a run as files, drawn by a process of its own: `python -m dashboard.processes.export RUN FILE`.
+
+The command line's `export` starts it. It prints a sentence about the file, or one on stderr about why there is none.
+"""
+
+import argparse
+import sys
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from dashboard.figures import animation, moment
+from dashboard.processes import timelapse
+from rbm_core.runs import RunError, RunReader
+
+__all__ = ["main"]
+
+
+def _sheet(reader: RunReader, subject: str, step: int | None) -> bytes:
+    """All filters, or the first hundred fantasies, of one snapshot as a PNG."""
+    steps = reader.snapshot_steps()
+    snapshot = reader.snapshot(steps[-1] if step is None else step)
+    shape = moment.image_shape(snapshot.W.shape[0], (reader.config().get("data") or {}).get("image_shape"))
+    order = moment.order_of_units("index", snapshot, None)
+    scale = moment.common_scale(snapshot.W)
+    frame = moment.timelapse_frame(snapshot, shape, subject, order, scale, reader.probe())
+    content = BytesIO()
+    zoom = max(1, round(1200 / max(frame.shape[:2])))
+    Image.fromarray(np.kron(frame, np.ones((zoom, zoom, *[1] * (frame.ndim - 2)), np.uint8))).save(
+        content, "PNG"
+    )
+    return content.getvalue()
+
+
+def _written(reader: RunReader, file: Path, subject: str, step: int | None) -> str:
+    steps = reader.snapshot_steps()
+    if not steps:
+        raise RunError(f"run {reader.name!r} has no snapshot yet; wait for its first seconds of training")
+    match file.suffix.lower():
+        case ".html":
+            from dashboard.processes.single_page import single_page
+
+            content, words = single_page(reader)
+        case ".png":
+            content = _sheet(reader, subject, step)
+            words = f"{subject} at step {steps[-1] if step is None else step:,}"
+        case ending:
+            order = moment.order_of_units("index", reader.snapshot(steps[-1]), None)
+            kind: animation.Format = "webp" if ending == ".webp" else "gif"
+            content = timelapse.make(reader, steps, subject, kind, order, lambda _: None)
+            words = f"{subject} through {len(steps)} snapshots"
+    file.write_bytes(content)
+    return f"{words}, run {reader.name}, {len(content) / 1e6:.1f} MB"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m dashboard.processes.export")
+    parser.add_argument("run", type=Path, help="the run's folder")
+    parser.add_argument("file", type=Path, help="what to write: .html, .png, .gif or .webp")
+    parser.add_argument("--subject", choices=timelapse.SUBJECTS, default="filters")
+    parser.add_argument("--step", type=int)
+    asked = parser.parse_args(arguments)
+    try:
+        sys.stdout.write(f"{_written(RunReader(asked.run), asked.file, asked.subject, asked.step)}\n")
+    except OSError as error:
+        sys.stderr.write(f"cannot write {asked.file}: {error.strerror or error}\n")
+        return 2
+    except (RunError, animation.AnimationError, ValueError, MemoryError) as error:
+        sys.stderr.write(f"{' '.join(str(error).split())}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,240 @@
+"""Named arrays from a model's file: NumPy, safetensors, torch, MATLAB and HDF5. No file is unpickled.
+
+Sizes are read and checked before contents: a header that promises more than the file holds, or more than MOST_BYTES,
+is refused before memory is taken for it.
+"""
+
+import math
+import warnings
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from rbm_core.runs.files import one_line
+
+__all__ = ["ENDINGS", "MOST_BYTES", "ExchangeError", "Named", "npy_array", "npz_arrays", "read_arrays"]
+
+MOST_BYTES = 4 * 2**30
+"""No file and no array larger than this is read."""
+Named = dict[str, np.ndarray]
+_MOST_ARRAYS = 10_000
+_PICKLES = (".pkl", ".pickle", ".joblib", ".sav", ".dill")
+
+
+class ExchangeError(ValueError):
+    """A file or an object that holds no RBM; the message is one sentence with what was found and the way out."""
+
+
+def read_arrays(path: Path) -> Named:
+    """Every numeric array in the file, by name. Raises ExchangeError in one sentence."""
+    ending = path.suffix.lower()
+    if ending in _PICKLES:
+        raise ExchangeError(
+            f"{path.name} is a pickle, and a pickle runs whatever code it holds when it is opened; where you trust it, "
+            "open it yourself and save the arrays: np.savez('model.npz', components=m.components_, "
+            "intercept_hidden=m.intercept_hidden_, intercept_visible=m.intercept_visible_)"
+        )
+    if ending not in _READERS:
+        raise ExchangeError(f"{path.name} is none of the files that can be imported: {', '.join(ENDINGS)}")
+    try:
+        size = path.stat().st_size
+        if not path.is_file():
+            raise ExchangeError(f"{path} is not a file")
+        if size > MOST_BYTES:
+            raise ExchangeError(
+                f"{path.name} has {size / 2**30:.1f} GiB; at most {MOST_BYTES / 2**30:.0f} are read"
+            )
+        return _READERS[ending](path)
+    except ExchangeError:
+        raise
+    except OSError as error:
+        # HDF5's and zip's own errors are OSErrors too; only those of the system have a number.
+        reason = (
+            error.strerror if error.errno else f"it is damaged or no {ending} file ({one_line(error)[:120]})"
+        )
+        raise ExchangeError(f"cannot read {path.name}: {reason}") from error
+    except MemoryError as error:
+        raise ExchangeError(f"{path.name} needs more memory than there is") from error
+    except Exception as error:  # each library has its own classes for damage
+        raise ExchangeError(
+            f"cannot read {path.name}: it is damaged or no {ending} file ({one_line(error)[:160]})"
+        ) from error
+
+
+def _numeric(name: str, value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind in "fiub"
+
+
+# NumPy
+
+
+def npy_array(file: IO[bytes], n_bytes: int, name: str) -> np.ndarray:
+    """The array of a .npy file of n_bytes, whose header must promise exactly what follows it."""
+    version = np.lib.format.read_magic(file)
+    if version not in ((1, 0), (2, 0)):
+        raise ExchangeError(f"{name} is a .npy file of version {version}, and versions 1 and 2 are read")
+    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = header(file)
+    if dtype.hasobject:
+        raise ExchangeError(
+            f"{name} holds Python objects, which run code when they are opened; save numbers alone"
+        )
+    promised, held = math.prod(shape) * dtype.itemsize, n_bytes - file.tell()
+    if promised != held or promised > MOST_BYTES:
+        raise ExchangeError(
+            f"{name} is damaged: its header promises {promised:,} bytes of numbers, it holds {held:,}"
+        )
+    flat = np.frombuffer(file.read(promised), dtype=dtype)
+    return flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
+
+
+def npz_arrays(path: Path | IO[bytes], name: str) -> Named:
+    """The arrays of a .npz file. Nothing larger than MOST_BYTES is unpacked, whatever the archive says of itself."""
+    with zipfile.ZipFile(path) as archive:
+        members = [m for m in archive.infolist() if m.filename.endswith(".npy")]
+        total = sum(m.file_size for m in members)
+        if total > MOST_BYTES or len(members) > _MOST_ARRAYS:
+            raise ExchangeError(
+                f"{name} unpacks to {total / 2**30:.1f} GiB in {len(members):,} arrays; "
+                f"at most {MOST_BYTES / 2**30:.0f} GiB are read"
+            )
+        arrays = {}
+        for member in members:
+            with archive.open(member) as file:
+                arrays[member.filename[:-4]] = npy_array(
+                    file, member.file_size, f"{member.filename} in {name}"
+                )
+        return arrays
+
+
+def _npy(path: Path) -> Named:
+    with open(path, "rb") as file:
+        return {"W": npy_array(file, path.stat().st_size, path.name)}
+
+
+# torch
+
+
+def _safetensors(path: Path) -> Named:
+    from safetensors.torch import load_file
+
+    return _from_torch(load_file(path))
+
+
+def _torch(path: Path) -> Named:
+    import torch
+
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            total = sum(m.file_size for m in archive.infolist())
+        if total > MOST_BYTES:
+            raise ExchangeError(f"{path.name} unpacks to {total / 2**30:.1f} GiB; at most 4 are read")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about formats of old versions
+        try:
+            found = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:
+            text = one_line(error)
+            if "weights_only" not in text and "Unsupported" not in text:
+                raise
+            raise ExchangeError(
+                f"{path.name} holds more than tensors, and opening the rest would run its code; save the tensors "
+                f"alone: torch.save(model.state_dict(), {path.name!r})"
+            ) from None
+    return _from_torch(found)
+
+
+def _from_torch(found: Any, prefix: str = "") -> Named:
+    """The tensors of a state dict, also of one inside others, as float32 arrays; detached, wherever they lie."""
+    import torch
+
+    if isinstance(found, torch.Tensor):
+        found = {"W": found}
+    if not isinstance(found, Mapping):
+        raise ExchangeError(f"it holds a {type(found).__name__}, not a state dict of tensors")
+    arrays: Named = {}
+    for key, value in found.items():
+        if isinstance(value, Mapping):
+            arrays |= _from_torch(value, f"{prefix}{key}.")
+        elif isinstance(value, torch.Tensor) and not value.is_complex() and value.layout == torch.strided:
+            value = value.detach().cpu()
+            wide = value.float() if value.dtype in (torch.bfloat16, torch.float16) else value
+            arrays[f"{prefix}{key}"] = wide.numpy()
+        elif isinstance(value, np.ndarray):
+            arrays[f"{prefix}{key}"] = value
+    return arrays
+
+
+# MATLAB and HDF5
+
+_MATLAB_NUMBERS = (
+    *("double", "single", "logical"),
+    *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
+)
+
+
+def _matlab(path: Path) -> Named:
+    from scipy.io import loadmat, whosmat
+
+    with open(path, "rb") as file:
+        if b"MATLAB 7.3" in file.read(128):
+            return {name: array.T for name, array in _hdf5(path).items()}  # MATLAB stores columns first
+    wanted = []
+    for name, shape, kind in whosmat(path):
+        if kind in _MATLAB_NUMBERS:
+            if math.prod(shape) * 8 > MOST_BYTES or math.prod(shape) > 4096 * max(path.stat().st_size, 1):
+                raise ExchangeError(f"{path.name} is damaged: {name} promises {math.prod(shape):,} numbers")
+            wanted.append(name)
+    found = loadmat(path, variable_names=wanted, squeeze_me=False)
+    return {name: found[name] for name in wanted if _numeric(name, found.get(name))}
+
+
+def _hdf5(path: Path) -> Named:
+    """Every data set of numbers in the file, without following links to other files.
+
+    A file of the package `rbms` holds a group `update_<n>` for each saved moment: the newest is taken.
+    """
+    import h5py
+
+    arrays: Named = {}
+    with h5py.File(path, "r", locking=False) as file:
+        updates = [name for name in file if name.startswith("update_") and name[7:].isdigit()]
+        if updates:
+            newest = f"{max(updates, key=lambda name: int(name[7:]))}/params"
+            if file.get(newest, getclass=True) is not h5py.Group:
+                raise ExchangeError(
+                    f"{path.name} holds {len(updates)} moments of training, none with its parameters"
+                )
+        root = file[newest] if updates else file
+
+        def take(name: str, item: Any) -> None:
+            if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiub":
+                return
+            if item.is_virtual or item.external:
+                raise ExchangeError(
+                    f"{path.name} keeps {name} in another file, and only whole files are read"
+                )
+            if item.nbytes > MOST_BYTES or len(arrays) >= _MOST_ARRAYS:
+                raise ExchangeError(f"{path.name} promises {item.nbytes / 2**30:,.1f} GiB for {name}")
+            # What was never written takes no room in the file, and can have any size.
+            if item.chunks is None and item.size and item.id.get_storage_size() == 0:
+                raise ExchangeError(f"{path.name} promises {item.shape} numbers for {name} and holds none")
+            arrays[name.replace("/", ".")] = item[()] if item.shape else np.asarray(item[()])
+
+        root.visititems(take)
+    return arrays
+
+
+_READERS: dict[str, Callable[[Path], Named]] = {
+    ".npz": lambda path: npz_arrays(path, path.name),
+    ".npy": _npy,
+    ".safetensors": _safetensors,
+    **dict.fromkeys((".pt", ".pth", ".bin", ".ckpt"), _torch),
+    ".mat": _matlab,
+    **dict.fromkeys((".h5", ".hdf5"), _hdf5),
+}
+ENDINGS = tuple(_READERS)
+"""The endings of files that `read_arrays` reads."""

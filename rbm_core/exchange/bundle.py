@@ -1,0 +1,144 @@
+"""A run as one zip file that another installation opens.
+
+What is opened was written by strangers. Only the files of a run are taken, by name; what is unpacked is bounded in
+number, in size and against the archive's own words; and the run must be readable before it appears in the store.
+"""
+
+import os
+import re
+import secrets
+import shutil
+import zipfile
+import zlib
+from pathlib import Path
+
+from rbm_core.exchange.arrays import ExchangeError
+from rbm_core.runs import store
+from rbm_core.runs.files import RunError, explain, one_line, read_object, write_json
+from rbm_core.runs.reader import RunReader
+from rbm_core.runs.snapshot import read_snapshot
+from rbm_core.runs.vocabulary import LIVE_STATES
+
+__all__ = ["open_bundle", "write_bundle"]
+
+_FILES = re.compile(
+    r"(config|status|notes)\.json|(metrics|events|likelihood)\.jsonl|"
+    r"(probe|resume|origin|trajectory)\.safetensors|snapshots/\d{9,15}\.safetensors"
+)
+_MOST_FILES = 1100  # max_snapshots may be 1,000
+_MOST_BYTES = 8 * 2**30
+_BLOCK = 1 << 20
+
+
+def write_bundle(run: Path, target: Path) -> int:
+    """Writes the run's record into one zip file and returns the number of files in it.
+
+    Raises RunError if the run is being trained or the file cannot be written.
+    """
+    reader = RunReader(run)
+    if reader.status()["state"] in LIVE_STATES:
+        raise RunError(
+            f"run {run.name!r} is being trained; stop it before it is bundled, so that it is whole"
+        )
+    names = sorted(
+        str(file.relative_to(run).as_posix())
+        for file in [*run.iterdir(), *(run / "snapshots").glob("*")]
+        if file.is_file() and _FILES.fullmatch(file.relative_to(run).as_posix())
+    )
+    aside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        with zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+            for name in names:
+                archive.write(run / name, f"{run.name}/{name}")
+        os.replace(aside, target)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise RunError(f"cannot write {target}: {error.strerror or error}") from error
+    return len(names)
+
+
+def open_bundle(file: Path, root: Path, name: str) -> Path:
+    """The folder of the run in the bundle, under this name in the store; it appears whole or not at all.
+
+    Raises ExchangeError or RunError in one sentence for what is no bundle, damaged, or larger than it says.
+    """
+    path = root / store.check_name(name)
+    if path.exists():
+        raise RunError(f"there is already a run {name!r} in {store.shown(root)}; choose another name")
+    aside = root / f".new-{name}-{secrets.token_hex(4)}"
+    try:
+        (aside / "snapshots").mkdir(parents=True)
+        with zipfile.ZipFile(file) as archive:
+            for inner, member in _wanted(archive, file.name).items():
+                _unpack(archive, member, aside / inner, file.name)
+        _check(aside, file.name, name)
+        os.rename(aside, path)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        # RuntimeError: an encrypted member; NotImplementedError: a compression that Python does not know.
+        raise ExchangeError(f"{file.name} is no run bundle or is damaged: {one_line(error)}") from error
+    except OSError as error:
+        if error.filename is not None and Path(error.filename) == file:
+            raise ExchangeError(f"cannot read {file}: {error.strerror}") from error
+        raise RunError(explain(error, path / "config.json")) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return path
+
+
+def _wanted(archive: zipfile.ZipFile, bundle: str) -> dict[str, zipfile.ZipInfo]:
+    """The members that are files of a run, by their names in its folder; links and paths out of it never are."""
+    members = archive.infolist()
+    if len(members) > 4 * _MOST_FILES:
+        raise ExchangeError(f"{bundle} holds {len(members):,} files; a run has at most {_MOST_FILES:,}")
+    found = {}
+    for member in members:
+        parts = member.filename.split("/")
+        inner = "/".join(parts[1:]) if len(parts) > 1 and parts[0] not in ("", ".", "..", "snapshots") else ""
+        if not member.is_dir() and _FILES.fullmatch(inner):
+            if inner in found:
+                raise ExchangeError(f"{bundle} is damaged: it holds {inner} twice")
+            found[inner] = member
+    if "config.json" not in found or len(found) > _MOST_FILES:
+        raise ExchangeError(
+            f"{bundle} is no run bundle: it needs one folder with config.json and at most {_MOST_FILES:,} files; "
+            "'export RUN --out run.zip' writes one"
+        )
+    if (total := sum(member.file_size for member in found.values())) > _MOST_BYTES:
+        raise ExchangeError(
+            f"{bundle} unpacks to {total / 2**30:.1f} GiB; at most {_MOST_BYTES / 2**30:.0f} are taken"
+        )
+    return found
+
+
+def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, bundle: str) -> None:
+    """Writes a member, no more of it than the archive's list of contents promises."""
+    left = member.file_size
+    with archive.open(member) as source, open(target, "wb") as file:
+        while block := source.read(_BLOCK):
+            left -= len(block)
+            if left < 0:
+                break
+            file.write(block)
+    if left != 0:
+        raise ExchangeError(f"{bundle} is damaged: {member.filename} has another size than it says")
+
+
+def _check(folder: Path, bundle: str, name: str) -> None:
+    """Raises ExchangeError unless the run can be read; gives it its new name, and a state without a trainer."""
+    reader = RunReader(folder)
+    try:
+        reader.config()
+        status = reader.status()
+        reader.metrics(), reader.events(), reader.likelihood(), reader.probe()
+        steps = reader.snapshot_steps()
+        if not steps:
+            raise ExchangeError(f"{bundle} holds no snapshot, so there is nothing to show")
+        for step in steps:
+            read_snapshot(folder / "snapshots" / f"{step:09d}.safetensors")
+        write_json(folder / "config.json", {**read_object(folder / "config.json"), "name": name})
+    except (RunError, FileNotFoundError) as error:
+        raise ExchangeError(
+            f"{bundle} holds a run that cannot be read: {one_line(error).replace(folder.name, name)}"
+        ) from error
+    if status["state"] in (*LIVE_STATES, "interrupted"):
+        write_json(folder / "status.json", {**status, "state": "stopped", "message": "Opened from a bundle."})
