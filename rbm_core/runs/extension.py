@@ -38,8 +38,13 @@ def extend(path: Path, epochs: int | str) -> str:
                 f"parameters: train --from {path.name} --epochs {longer.epochs - config.epochs}"
             )
         write_json(path / "config.json", {**described, "config": longer.model_dump(mode="json")})
-        step = int(RunReader(path).status()["step"])
-        Recorder(path).append_event(step, "extend", {"epochs": longer.epochs}, by="command line")
+        status = RunReader(path).status()
+        if status["state"] == "finished":
+            message = f"Extended to {longer.epochs} epochs; Resume goes on from here."
+            write_json(path / "status.json", {**status, "state": "stopped", "message": message})
+        Recorder(path).append_event(
+            int(status["step"]), "extend", {"epochs": longer.epochs}, by="command line"
+        )
     finally:
         lock.release()
     rate = "the learning rate stays constant"

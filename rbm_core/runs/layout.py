@@ -64,9 +64,10 @@ class _Data(TypedDict, total=False):
 
 
 @with_config(_RULES)
-class _Origin(TypedDict):
+class _Origin(TypedDict, total=False):
     run: Text
     step: Count
+    file: Text  # of an imported model, in place of run and step
 
 
 @with_config(_RULES)

@@ -55,11 +55,15 @@ def begun(
     from rbm_core.training.compiled import COMPILING, when_compiling
 
     with when_compiling(lambda: say(COMPILING)):
-        return _ready(recorder, described, config, dataset)
+        return _ready(recorder, described, config, dataset, initial)
 
 
 def _ready(
-    recorder: Recorder, described: dict[str, Any], config: "RunConfig", dataset: "Dataset"
+    recorder: Recorder,
+    described: dict[str, Any],
+    config: "RunConfig",
+    dataset: "Dataset",
+    initial: "Callable[[Dataset], RBM] | None",
 ) -> "tuple[Training, float | None]":
     """The training at its beginning, or as it was saved."""
     from rbm_core.training import Training

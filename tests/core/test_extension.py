@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from rbm_core.runs import RunReader
+from rbm_core.training import process as training_process
 from tests.core.test_exchange import said
 from tests.core.training_runs import final_state, make_run
 
@@ -37,14 +38,12 @@ def test_an_extended_run_equals_one_that_was_begun_as_long(
     schedule: str, runs_root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = {"lr_schedule": schedule, "lr_step_epochs": 2, "optimizer": "adam", "learning_rate": 0.01}
-    make_run(runs_root, "short", epochs=3, **settings)
-    make_run(runs_root, "long", epochs=7, **settings)
-    assert said(capsys, "train", "--resume", "short")[0] == 0
+    for name, epochs in (("short", 3), ("long", 7)):
+        training_process.run(make_run(runs_root, name, epochs=epochs, **settings))
     code, printed = said(capsys, "train", "--resume", "short", "--epochs", 7)
     assert code == 0, printed
     how = "stays constant" if schedule == "constant" else "goes on falling by a factor of 0.5 every 2 epochs"
     assert f"Run short goes on from epoch 3 of its plan to 7: the learning rate {how}." in printed
-    assert said(capsys, "train", "--resume", "long")[0] == 0
     ours, theirs = (final_state(runs_root / name)[0] for name in ("short", "long"))
     for name in ("parameter.0", "parameter.1", "chains_h", "exp_avg.0"):
         np.testing.assert_array_equal(ours[name], theirs[name])
@@ -82,8 +81,7 @@ def test_a_run_that_cannot_be_made_longer_says_why_and_how_else(
 def test_a_new_run_starts_at_the_newest_parameters_of_another(
     runs_root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make_run(runs_root, "old", epochs=3, learning_rate=0.2)
-    assert said(capsys, "train", "--resume", "old")[0] == 0
+    training_process.run(make_run(runs_root, "old", epochs=3, learning_rate=0.2))
     code, printed = said(
         capsys, "train", "--from", "old", "--preset", "quick", "--epochs", 2, "--name", "new"
     )
@@ -103,8 +101,8 @@ def test_tensorboard_shows_scalars_histograms_and_filters_of_a_run(
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    make_run(runs_root, "mirrored", epochs=4)
-    code, printed = said(capsys, "train", "--resume", "mirrored", "--tensorboard", tmp_path / "tb")
+    tiny = ["train", "--preset", "quick", "--dataset", "bars-and-stripes", "--epochs", 4, "--n-hidden", 5]
+    code, printed = said(capsys, *tiny, "--name", "mirrored", "--tensorboard", tmp_path / "tb")
     assert code == 0, printed
     mirror = EventAccumulator(str(tmp_path / "tb" / "mirrored"), size_guidance={"images": 0, "histograms": 0})
     mirror.Reload()
@@ -117,7 +115,7 @@ def test_tensorboard_shows_scalars_histograms_and_filters_of_a_run(
     assert set(tags["histograms"]) == {"W", "vbias", "hbias"}
     assert [event.step for event in mirror.Images("filters")] == reader.snapshot_steps()
     monkeypatch.setitem(__import__("sys").modules, "torch.utils.tensorboard", None)
-    code, printed = said(capsys, "train", "--resume", "mirrored", "--tensorboard", tmp_path / "tb")
+    code, printed = said(capsys, *tiny, "--name", "other", "--tensorboard", tmp_path / "tb")
     assert (code, "--tensorboard needs the package tensorboard: pip install tensorboard" in printed) == (
         2,
         True,
