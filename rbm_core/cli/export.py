@@ -98,7 +98,7 @@ def _drawn(path: Path, out_file: Path, subject: str, step: int | None) -> None:
     wish = [str(path), str(out_file.absolute()), "--subject", subject]
     wish += [] if step is None else ["--step", str(step)]
     done = subprocess.run(
-        [sys.executable, "-m", "dashboard.processes.export", *wish],
+        [sys.executable, "-m", "dashboard.export", *wish],
         capture_output=True,
         text=True,
         check=False,

@@ -1,4 +1,4 @@
-"""Pictures of a run as files, drawn by a process of its own: `python -m dashboard.processes.export RUN FILE`.
+"""Pictures of a run as files, drawn by a process of its own: `python -m dashboard.export RUN FILE`.
 
 The command line's `export` starts it. It prints a sentence about the file, or one on stderr about why there is none.
 """
@@ -40,7 +40,7 @@ def _written(reader: RunReader, file: Path, subject: str, step: int | None) -> s
         raise RunError(f"run {reader.name!r} has no snapshot yet; wait for its first seconds of training")
     match file.suffix.lower():
         case ".html":
-            from dashboard.processes.single_page import single_page
+            from dashboard.export.single_page import single_page
 
             content, words = single_page(reader)
         case ".png":
@@ -56,7 +56,7 @@ def _written(reader: RunReader, file: Path, subject: str, step: int | None) -> s
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m dashboard.processes.export")
+    parser = argparse.ArgumentParser(prog="python -m dashboard.export")
     parser.add_argument("run", type=Path, help="the run's folder")
     parser.add_argument("file", type=Path, help="what to write: .html, .png, .gif or .webp")
     parser.add_argument("--subject", choices=timelapse.SUBJECTS, default="filters")

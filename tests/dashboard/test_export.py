@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from dashboard.processes import single_page
-from dashboard.processes.export import main as export_main
+from dashboard.export import single_page
+from dashboard.export.__main__ import main as export_main
 from rbm_core.runs import RunReader
 from tests.core.test_exchange import said
 
