@@ -28,11 +28,6 @@ _SNAPSHOTS_KEPT = 96  # a 784 x 500 snapshot is 1.6 MB as float32
 _MOST_IMAGES = 10_000  # 8 MB: enough to find what excites a unit; all of MNIST's would be 43 MB
 
 
-@st.cache_resource(show_spinner=False, max_entries=64)
-def _reader(path: str, born: int) -> runs_reader.RunReader:
-    return runs_reader.RunReader(Path(path))
-
-
 @st.cache_resource(show_spinner=False)
 def _snapshots() -> Recent[Snapshot]:
     return Recent(_SNAPSHOTS_KEPT)
@@ -47,18 +42,14 @@ def _path_and_birth(name: str) -> tuple[Path, int]:
 
 
 def reader(name: str) -> runs_reader.RunReader:
-    """The run's reader, shared by all browser tabs; raises RunError in one sentence if there is no such run.
-
-    A run deleted and made again under the same name gets a new reader.
-    """
-    path, born = _path_and_birth(name)
-    return _reader(str(path), born)
+    """The run's reader, shared by all browser tabs; raises RunError in one sentence if there is no such run."""
+    return store.reader_of(store.resolve(store.runs_root(), name))
 
 
 def snapshot(name: str, step: int) -> Snapshot:
     """The recorded state after `step` updates; raises SnapshotError in one sentence if it cannot be read."""
     path, born = _path_and_birth(name)
-    return _snapshots().get((path, born, step), lambda: _reader(str(path), born).snapshot(step))
+    return _snapshots().get((path, born, step), lambda: store.reader_of(path).snapshot(step))
 
 
 @dataclass(frozen=True, eq=False)

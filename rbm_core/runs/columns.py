@@ -5,6 +5,7 @@ two points stay, in which every column has its smallest and its largest value of
 came. A picture narrower than MOST_ROWS / 2 pixels so shows every peak. The first and the last rows are never thinned.
 """
 
+import os
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
@@ -13,14 +14,18 @@ from typing import Any
 import numpy as np
 import pydantic_core
 
+from rbm_core.runs import inside, json_input
+from rbm_core.runs.files import RunError, of_run, unreadable
+from rbm_core.runs.json_input import DamagedError
 from rbm_core.runs.lines import Tail
 
-__all__ = ["MOST_ROWS", "Columns", "extremes"]
+__all__ = ["MOST_ROWS", "Columns", "extremes", "latest"]
 
 MOST_ROWS = 1 << 15
 _FIRST, _LAST = 1 << 10, 1 << 11  # rows that stay as they are, at the beginning and at the end
 _MOST_COLUMNS = 100
 _AT_ONCE = 1 << 12  # rows parsed and kept before the room is looked at again
+_GLANCE = 1 << 15
 _WIDE = ("step", "epoch", "seconds", "time")  # axes: float32 would round them
 _LARGEST_STEP = 2.0**53
 _LARGEST = float(np.finfo(np.float32).max)
@@ -135,6 +140,32 @@ class Columns:
             column = room[: self._n].astype(np.int64) if name == "step" else room[: self._n]
             column.flags.writeable = False
             self._shown[name] = column
+
+
+def latest(path: Path) -> dict[str, float]:
+    """The last number of each column of a metrics.jsonl, as far as its last 32 kB (some 35 rows) tell.
+
+    Reads no more of the file, so that a table of 2,000 runs is drawn in seconds. Raises FileNotFoundError if there is
+    none, RunError if a line of that part is damaged.
+    """
+    try:
+        with os.fdopen(inside.open_to_read(path), "rb") as file:
+            begin = max(0, file.seek(0, os.SEEK_END) - _GLANCE)
+            file.seek(begin)
+            lines = file.read(_GLANCE).split(b"\n")[1 if begin else 0 : -1]
+        rows = json_input.parse(b"[" + b",".join(filter(None, lines)) + b"]")
+        if not all(isinstance(row, dict) for row in rows):
+            raise DamagedError("it holds a line that is no JSON object")
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise RunError(unreadable(error, path)) from error
+    except DamagedError as error:
+        raise RunError(f"{of_run(path)} is damaged near its end: {error}") from error
+    found = {}
+    for row in rows:
+        found.update({name: float(cell) for name, cell in row.items() if type(cell) in (int, float)})
+    return found
 
 
 def extremes(values: np.ndarray) -> np.ndarray:

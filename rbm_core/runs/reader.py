@@ -16,7 +16,7 @@ import numpy as np
 
 from rbm_core.pixels import PixelScale
 from rbm_core.runs import inside, json_input, layout
-from rbm_core.runs.columns import Columns
+from rbm_core.runs.columns import Columns, latest
 from rbm_core.runs.files import (
     SCHEMA,
     Cached,
@@ -83,6 +83,7 @@ class RunReader:
         self._live = Cached(self.path / "live.safetensors", read_snapshot)
         self._probe = Cached(self.path / "probe.safetensors", _parse_probe)
         self._metrics = Columns(self.path / "metrics.jsonl")
+        self._latest = Cached(self.path / "metrics.jsonl", latest)
         self._events = Lines(self.path / "events.jsonl", layout.EVENT)
         self._likelihood = Lines(self.path / "likelihood.jsonl", layout.LIKELIHOOD)
 
@@ -127,6 +128,11 @@ class RunReader:
         """
         with self._guard:
             return self._metrics.get()
+
+    def latest(self) -> dict[str, float]:
+        """The last number of each column of metrics.jsonl, from the end of the file alone; see `columns.latest`."""
+        with self._guard:
+            return self._latest.get() or {}
 
     def metrics_thinned(self) -> int:
         """How often older rows of `metrics` were thinned or replaced: rows given out before it changed are void."""

@@ -295,11 +295,17 @@ def list_runs(root: Path) -> list[RunInfo]:
     return sorted(infos, key=_age)
 
 
-def _info(path: Path) -> RunInfo | None:
+def reader_of(path: Path) -> RunReader:
+    """The run's reader, one for the whole process: what it has read serves every page and the list of runs."""
     with _readers_guard:
         reader = _readers.get(path)
         if reader is None:
             reader = _readers[path] = RunReader(path)
+        return reader
+
+
+def _info(path: Path) -> RunInfo | None:
+    reader = reader_of(path)
     try:
         config = reader.config()
         status = reader.status()

@@ -27,6 +27,7 @@ from rbm_core.training.state import TrainState
 __all__ = ["Monitor", "divergence", "snapshot_schedule"]
 
 _HISTOGRAM_BINS = 64
+_MOST_ROWS = 20_000  # of the curves by updates, and as many at epoch ends, whatever the length of the run
 _FIRST_LOGGED = (0, 1, 2, 5, 10, 20, 50)  # steps with a row of the curves whatever log_every says
 _CHUNK = 1000  # validation cases whose chains are run at once
 # Diverged if |F(data) − F(particles)| > 2000 + 20 V nats; healthy runs stay far below.
@@ -68,6 +69,9 @@ class Monitor:
     ) -> None:
         self.config, self.dataset, self.batches, self.state = config, dataset, batches, state
         self._snapshot_steps = set(snapshot_steps)
+        n_steps = snapshot_steps[-1]
+        self._every = config.log_every * max(1, math.ceil(n_steps / (config.log_every * _MOST_ROWS)))
+        self._every_epochs = max(1, math.ceil(n_steps / (batches.per_epoch * _MOST_ROWS)))
         rng = Rng(config.seed, "monitor", state.device)
         self.probe_images = dataset.valid[:PROBED]
         labels = dataset.valid_labels
@@ -89,10 +93,15 @@ class Monitor:
         return OnlineLogZ(model, snapshot_steps, rows, base_vbias=base, seed=config.seed)
 
     def due(self, step: int) -> bool:
-        """Whether the curves get a row after this step: the first few, log_every-th, epoch ends and snapshots."""
+        """Whether the curves get a row after this step: the first few, log_every-th, epoch ends and snapshots.
+
+        In a run of more than 20,000 × log_every updates rows lie further apart, so that it records no more than 20,000
+        of them; of more than 20,000 epochs every second ends with a row, or every third, and so on.
+        """
         if step in _FIRST_LOGGED or step in self._snapshot_steps:
             return True
-        return step % self.config.log_every == 0 or step % self.batches.per_epoch == 0
+        epochs, inside = divmod(step, self.batches.per_epoch)
+        return step % self._every == 0 or (inside == 0 and epochs % self._every_epochs == 0)
 
     def metrics(self) -> dict[str, Any]:
         """One row of the curves, in nats unless the name says otherwise; docs/run-format.md describes every column.

@@ -1,7 +1,5 @@
 """Runs as the table shows them, read from the store."""
 
-import numpy as np
-
 from dashboard import data
 from dashboard.figures.comparison import likelihoods, records
 from dashboard.figures.comparison.records import Record
@@ -15,9 +13,8 @@ def record(info: RunInfo) -> Record:
         return Record(info.name, error=info.error)
     try:
         reader = data.reader(info.name)
-        config, status, metrics = reader.config(), reader.status(), reader.metrics()
+        config, status, last = reader.config(), reader.status(), reader.latest()
         fields = records.as_trained(config["config"], reader.events())
-        last = {key: latest(values) for key, values in metrics.items()}
         row = likelihoods.best_likelihood(reader.likelihood())
     except RunError as error:
         return Record(info.name, error=str(error))
@@ -47,9 +44,3 @@ def notes(run: str) -> tuple[tuple[str, ...], str]:
     except RunError as error:
         return (), unformatted(error)
     return written.tags, written.note
-
-
-def latest(values: np.ndarray) -> float:
-    """The last value that is a number."""
-    known = np.flatnonzero(np.isfinite(values))
-    return float(values[known[-1]]) if len(known) else float("nan")

@@ -30,8 +30,9 @@ def draw(run: Run, shown: Moment | None) -> None:
     except RunError:
         estimates = curve_rows.estimates([])
     steps: Any = metrics.get("step", ())
-    # A run begun anew under its old name starts at another step, and the chart drops the rows it has.
-    version = f"{run.name} {int(steps[0]) if len(steps) else ''}"
+    # A run begun anew under its old name starts at another step, and a long record is thinned now and then: the chart
+    # drops the rows it has.
+    version = f"{run.name} {int(steps[0]) if len(steps) else ''} {run.reader.metrics_thinned()}"
     start = _rows_sent(version, len(steps))
     header = {
         "version": version,
