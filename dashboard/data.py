@@ -46,6 +46,11 @@ def reader(name: str) -> runs_reader.RunReader:
     return store.reader_of(store.resolve(store.runs_root(), name))
 
 
+def reader_of(info: store.RunInfo) -> runs_reader.RunReader:
+    """The reader of a run of the list; it is not looked for again, which matters for 2,000 of them."""
+    return store.reader_of(info.path)
+
+
 def snapshot(name: str, step: int) -> Snapshot:
     """The recorded state after `step` updates; raises SnapshotError in one sentence if it cannot be read."""
     path, born = _path_and_birth(name)
@@ -151,6 +156,11 @@ def delete(name: str) -> None:
 def notes(name: str) -> runs_notes.Notes:
     """Tags and note of the run; raises RunError in one sentence if they cannot be read."""
     return runs_notes.read_notes(store.resolve(store.runs_root(), name))
+
+
+def notes_of(info: store.RunInfo) -> runs_notes.Notes:
+    """`notes` of a run of the list."""
+    return runs_notes.read_notes(info.path)
 
 
 def write_notes(name: str, tags: Sequence[str], note: str) -> runs_notes.Notes:

@@ -42,18 +42,21 @@ def typed(shape: TypeAdapter[T], value: Any) -> T:
 
 
 def _check(value: Any, deeper: int) -> None:
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise DamagedError("it holds a number too large for 64 bits")
-    elif isinstance(value, int):
-        if not -_WIDEST < value < _WIDEST:
-            raise DamagedError("it holds an integer too large for 64 bits")
-    elif isinstance(value, (list, dict)):
-        if deeper == 0:
-            raise DamagedError(f"it is nested more than {DEEPEST} levels deep")
-        for item in value.values() if isinstance(value, dict) else value:
-            if not isinstance(item, str):
-                _check(item, deeper - 1)
+    """Raises DamagedError for numbers out of bounds and for nesting. It looks at every number of every file, so it
+    calls itself for lists and objects alone.
+    """
+    for item in value.values() if type(value) is dict else value if type(value) is list else (value,):
+        kind = type(item)
+        if kind is float:
+            if not -math.inf < item < math.inf:
+                raise DamagedError("it holds a number too large for 64 bits")
+        elif kind is int:
+            if not -_WIDEST < item < _WIDEST:
+                raise DamagedError("it holds an integer too large for 64 bits")
+        elif kind is list or kind is dict:
+            if deeper == 0:
+                raise DamagedError(f"it is nested more than {DEEPEST} levels deep")
+            _check(item, deeper - 1)
 
 
 def _first(error: ValidationError) -> str:

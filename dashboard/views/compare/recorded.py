@@ -12,13 +12,13 @@ def record(info: RunInfo) -> Record:
     if info.error:
         return Record(info.name, error=info.error)
     try:
-        reader = data.reader(info.name)
+        reader = data.reader_of(info)
         config, status, last = reader.config(), reader.status(), reader.latest()
         fields = records.as_trained(config["config"], reader.events())
         row = likelihoods.best_likelihood(reader.likelihood())
     except RunError as error:
         return Record(info.name, error=str(error))
-    tags, note = notes(info.name)
+    tags, note = notes(info)
     value = None if row is None else likelihoods.nats_of(row)
     return Record(
         name=info.name,
@@ -37,10 +37,10 @@ def record(info: RunInfo) -> Record:
     )
 
 
-def notes(run: str) -> tuple[tuple[str, ...], str]:
+def notes(info: RunInfo) -> tuple[tuple[str, ...], str]:
     """(tags, note) of the run; a note that cannot be read is its reason."""
     try:
-        written = data.notes(run)
+        written = data.notes_of(info)
     except RunError as error:
         return (), unformatted(error)
     return written.tags, written.note
