@@ -188,9 +188,12 @@ def extremes(values: np.ndarray) -> np.ndarray:
 def _numbers(cells: Sequence[Any]) -> np.ndarray:
     """The cells as float64: NaN for null, for a missing cell and for text; infinity for a number out of bounds."""
     try:
-        return np.array(cells, np.float64)
+        column = np.array(cells, np.float64)
     except (TypeError, ValueError, OverflowError):
-        return np.array([_number(cell) for cell in cells], np.float64)
+        column = None
+    if column is None or column.ndim != 1:  # lists of one length would be rows of a table
+        column = np.array([_number(cell) for cell in cells], np.float64)
+    return column
 
 
 def _number(cell: Any) -> float:

@@ -69,17 +69,14 @@ def numbers_replaced(content: bytes, value: bytes) -> bytes | None:
     return text.encode().replace(f'"{mark}"'.encode(), value)
 
 
-def wrong_types(content: bytes) -> bytes | None:
-    """The JSON with every value replaced by one of another type; None for what is no JSON object."""
-    try:
-        whole = json.loads(content)
-    except ValueError:
-        return None
-    if not isinstance(whole, dict):
-        return None
-    return json.dumps(
-        {key: [1] if not isinstance(value, list) else "x" for key, value in whole.items()}
-    ).encode()
+def wrong_types(content: bytes) -> bytes:
+    """The JSON object, or lines of them, with every value replaced by one of another type."""
+    lines = content.splitlines() if b"}\n{" in content else [content]
+    spoilt = [
+        {key: "x" if isinstance(value, list) else [1] for key, value in json.loads(line).items()}
+        for line in lines
+    ]
+    return "".join(json.dumps(row) + "\n" for row in spoilt).encode()
 
 
 def files_of(run: Path) -> list[Path]:

@@ -1,0 +1,203 @@
+"""Every file of a run, damaged in every way: a sentence where it is needed, the other run as it was, and no hang.
+
+`make test` throws each damage at the reader, at the commands and at one page; `make soak` at every page.
+"""
+
+import hashlib
+import itertools
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load
+
+from dashboard.ui import pages
+from rbm_core.cli import main
+from rbm_core.evaluation import evaluate
+from rbm_core.runs import RunError, RunReader, list_runs, store
+from rbm_core.runs import notes as run_notes
+from rbm_core.runs.evaluation_record import list_evaluations
+from rbm_core.runs.files import split_meta, tensor_bytes
+from rbm_core.runs.recorder import Recorder
+from tests.dashboard.opened import open_page
+from tests.robustness.damage import damaged, files_of, one_sentence, wrong_types
+from tests.small_run import train_small
+
+SOAK = bool(os.environ.get("RBM_SOAK"))
+PAGES = sorted(name for name, _, _ in pages.PAGES)
+HANGS_S = 2.0  # of processor time: other processes may have the cores
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with two runs that have every file a run can have."""
+    root = tmp_path_factory.mktemp("whole")
+    run = train_small(root, "hurt", dataset="bars-and-stripes", n_hidden=8, epochs=40, n_valid=0)
+    evaluate(run, estimator="exact")
+    evaluate(run, estimator="bracket", betas=200, n_chains=4)
+    evaluate(run, estimator="mixing", sweeps_max=20, n_chains=4)
+    reader = RunReader(run)
+    Recorder(run).write_live(reader.snapshot(reader.snapshot_steps()[-1]))
+    Recorder(run).append_event(3, "set", {"name": "k", "value": 2}, "page")
+    run_notes.write_notes(run, run_notes.Notes(("a tag",), "a note"))
+    (run / "control.json").write_text('{"commands": [{"command": "pause", "time": 1.0}]}')
+    shutil.copy(run / "snapshots" / "000000000.safetensors", run / "origin.safetensors")
+    for one in reader.snapshot_steps()[1:-1]:
+        (run / "snapshots" / f"{one:09d}.safetensors").unlink()
+    shutil.copytree(run, root / "sound")
+    return root
+
+
+def ways() -> Iterator[str]:
+    yield from ("missing", "empty", "half", "random bytes", "deep", "a list", "null", "huge")
+    yield from ("NaN", "1e999", "400 digits", "text", "wrong types", "a folder", "a pipe", "a link out")
+
+
+FILES = (
+    *("config.json", "status.json", "metrics.jsonl", "events.jsonl", "likelihood.jsonl", "notes.json"),
+    *("control.json", "probe.safetensors", "live.safetensors", "resume.safetensors", "origin.safetensors"),
+    *("snapshots/000000000.safetensors", "snapshots/*.safetensors", "evaluations/*/progress.json"),
+    *("evaluations/*/samples.safetensors", "trainer.log"),
+)
+OF_JSON_ALONE = ("1e999", "400 digits", "text")
+
+
+def exists(pattern: str, way: str) -> bool:
+    """Whether a file of this kind can be damaged so."""
+    if pattern.endswith(".safetensors"):
+        return way not in OF_JSON_ALONE
+    return pattern.endswith((".json", ".jsonl")) or way not in (*OF_JSON_ALONE, "NaN", "wrong types")
+
+
+CASES = [case for case in itertools.product(FILES, ways()) if exists(*case)]
+
+
+@pytest.fixture
+def hurt(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the store; the run to damage in it."""
+    shutil.copytree(whole, tmp_path / "store")
+    monkeypatch.setenv("RBM_RUNS_DIR", str(tmp_path / "store"))
+    return tmp_path / "store" / "hurt"
+
+
+def damage(run: Path, pattern: str, way: str) -> None:
+    """Damages the run's files of this name in this way."""
+    for file in sorted(run.glob(pattern)) or [run / pattern]:
+        content = file.read_bytes() if file.is_file() else b"{}"
+        file.unlink(missing_ok=True)
+        if way == "a folder":
+            file.mkdir()
+        elif way == "a pipe":
+            os.mkfifo(file)
+        elif way == "a link out":
+            outside = run.parents[1] / f"outside-{file.name}"
+            outside.write_bytes(content)
+            file.symlink_to(outside)
+        elif file.suffix == ".safetensors" and way in ("NaN", "wrong types"):
+            file.write_bytes(tensors_spoilt(content, way))
+        elif way == "wrong types":
+            file.write_bytes(wrong_types(content))
+        elif way != "missing":
+            file.write_bytes(damaged(content)[way])
+
+
+def tensors_spoilt(content: bytes, way: str) -> bytes:
+    """The tensors with numbers that are none, or as complex ones of another shape."""
+    arrays, meta = load(content), split_meta(content)
+    for name, array in arrays.items():
+        if way == "wrong types":
+            arrays[name] = np.zeros((2, 3), np.float64 if array.dtype.kind in "iu" else np.int8)
+        elif array.dtype.kind == "f":
+            arrays[name] = np.full_like(array, np.nan)
+    return tensor_bytes(arrays, meta)
+
+
+def fingerprint(run: Path) -> dict[str, str]:
+    return {
+        str(file.relative_to(run)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files_of(run)
+    }
+
+
+def complaint(read: Callable[[], object]) -> str:
+    """Why it cannot be read, or that it can."""
+    try:
+        read()
+    except RunError as error:
+        return str(error)
+    return "nothing is wrong"
+
+
+@contextmanager
+def nothing_else_happens(run: Path) -> Iterator[None]:
+    """The other run stays as it is and is listed; no file outside is written; processor time is bounded."""
+    sound, outside = run.parent / "sound", list(run.parents[1].glob("outside-*"))
+    before = fingerprint(sound), {file: file.read_bytes() for file in outside}
+    began = time.process_time()
+    yield
+    assert time.process_time() - began < HANGS_S, "it hangs"
+    assert (fingerprint(sound), {file: file.read_bytes() for file in outside}) == before, "others are touched"
+    errors = {info.name: info.error for info in list_runs(run.parent)}
+    assert errors["sound"] is None
+
+
+@pytest.mark.parametrize(("pattern", "way"), CASES)
+def test_the_reader_and_every_command_say_what_is_wrong_and_touch_nothing_else(
+    hurt: Path, pattern: str, way: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    damage(hurt, pattern, way)
+    with nothing_else_happens(hurt):
+        reader = RunReader(hurt)
+        steps: list[int] = []
+        for read in (
+            *(reader.config, reader.status, reader.metrics, reader.latest, reader.events, reader.likelihood),
+            *(reader.probe, reader.live, lambda: steps.extend(reader.snapshot_steps())),
+            *(lambda: run_notes.read_notes(hurt), lambda: list_evaluations(hurt)),
+            *(lambda: reader.snapshot(0), lambda: reader.snapshot(max(steps, default=0))),
+            lambda: store.resumable(hurt),
+        ):
+            assert one_sentence(complaint(read))
+    commands = (
+        ["runs"],
+        ["doctor", "hurt"],
+        ["export", "hurt", "--out", str(tmp_path / "model.npz")],
+        [
+            "sample",
+            "hurt",
+            "--sweeps",
+            "1",
+            "--chains",
+            "2",
+            "--start",
+            "data",
+            "--out",
+            str(tmp_path / "x.png"),
+        ],
+        ["evaluate", "hurt", "--estimator", "exact"],
+        ["train", "--resume", "hurt"],
+    )
+    for command in commands:
+        with nothing_else_happens(hurt):
+            code = main(command)
+            captured = capsys.readouterr()
+            assert code in (0, 2), f"{command}: {captured.err}"
+            assert "Traceback" not in captured.out + captured.err
+
+
+SHOWN = [
+    (pattern, way, page)
+    for n, (pattern, way) in enumerate(CASES)
+    for page in (PAGES if SOAK else [PAGES[n % len(PAGES)]])
+]
+
+
+@pytest.mark.parametrize(("pattern", "way", "page"), SHOWN)
+def test_the_page_stands(hurt: Path, pattern: str, way: str, page: str) -> None:
+    damage(hurt, pattern, way)
+    with nothing_else_happens(hurt):
+        app = open_page(page, run="hurt")
+        assert not app.exception, app.exception[0].value + str(app.exception[0].stack_trace)
