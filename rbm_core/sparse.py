@@ -55,7 +55,8 @@ class SparsePhases:
         )
         self._means = learning.Means(*(np.zeros(n, np.float32) for n in (V, V, H, H)))
         self._centring = self._centred_at(None, None)
-        self._gradient: Gradient | None = None
+        self._gradient = Gradient(*(torch.zeros_like(t) for t in (model.W, model.vbias, model.hbias)))
+        self._computed = False  # whether it is that of the last step
         self._step = (0.0, 0.0)  # rate and weight decay of the last step
 
     def sync(self) -> None:
@@ -94,7 +95,7 @@ class SparsePhases:
             self._statistics,
         )
         learning.phase_means(self.v_batch.numpy(), self.v_chains.numpy(), self._statistics, self._means)
-        self._gradient = None
+        self._computed = False
 
     def _centred_at(self, v_offset: Tensor | None, h_offset: Tensor | None) -> learning.Centring:
         V, H = self.model.W.shape
@@ -111,14 +112,17 @@ class SparsePhases:
     def gradient(self, v_offset: Tensor | None = None, h_offset: Tensor | None = None) -> Gradient:
         """The gradient of what `run` left behind, centred if offsets are given."""
         self._centring = self._centred_at(v_offset, h_offset)
-        self._gradient, self._step = None, (0.0, 0.0)
+        self._computed, self._step = False, (0.0, 0.0)
         return self.grad
 
     @property
     def grad(self) -> Gradient:
-        """The gradient that made the last step, weight decay included: computed when it is first asked for."""
-        if self._gradient is None:
-            W = torch.empty_like(self.model.W)
+        """The gradient that made the last step, weight decay included: computed when it is first asked for.
+
+        Always in the same memory.
+        """
+        if not self._computed:
+            W = self._gradient.W
             on_all_threads(
                 learning.weight_gradient,
                 self._blocks,
@@ -127,7 +131,10 @@ class SparsePhases:
                 self._centring,
                 W.numpy(),
             )
-            self._gradient = Gradient(W, *self._bias_gradients())
+            vbias, hbias = self._bias_gradients()
+            self._gradient.vbias.copy_(vbias)
+            self._gradient.hbias.copy_(hbias)
+            self._computed = True
             rate, decay = self._step
             if decay:
                 before = (self.model.W - rate * W) / (1 - rate * decay)
@@ -156,7 +163,7 @@ class SparsePhases:
         average: (V, H), W's running average, which moves towards it by `share`.
         """
         self._centring = self._centred_at(v_offset, h_offset)
-        self._gradient, self._step = None, (rate, weight_decay)
+        self._computed, self._step = False, (rate, weight_decay)
         on_all_threads(
             learning.ascend,
             self._blocks,

@@ -1,6 +1,6 @@
 """make bench: one table from one run, the contestants taking turns, so that noise falls on all alike.
 
-python -m tests.benchmarks [--device cuda] [--quick]
+python -m tests.benchmarks [--device cuda] [--quick] [--part updates]
 """
 
 import argparse
@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -200,6 +201,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--quick", action="store_true", help="a fifth of the rounds, for a first look")
+    parts = ("updates", "sampling", "annealing", "runs", "growth", "memory")
+    parser.add_argument("--part", choices=parts, help="one of the tables instead of all")
     parser.add_argument("--memory", metavar="NAME", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     device = resolve_device(arguments.device)
@@ -209,12 +212,17 @@ def main() -> None:
     rounds = 5 if arguments.quick else 25
     kind = "" if device.type == "cuda" else f" ({processor_kind()})"
     print(f"{device_name(device)}{kind}, {torch.get_num_threads()} threads, torch {torch.__version__}")
-    updates_table(device, rounds)
-    sampling_table(device, rounds)
-    annealing_table(device)
-    whole_runs_table(device, 500 if arguments.quick else 5000)
-    scaling_table(device, rounds)
-    memory_table(device)
+    parts: dict[str, Callable[[], None]] = {
+        "updates": lambda: updates_table(device, rounds),
+        "sampling": lambda: sampling_table(device, rounds),
+        "annealing": lambda: annealing_table(device),
+        "runs": lambda: whole_runs_table(device, 500 if arguments.quick else 5000),
+        "growth": lambda: scaling_table(device, rounds),
+        "memory": lambda: memory_table(device),
+    }
+    for name, part in parts.items():
+        if arguments.part in (None, name):
+            part()
 
 
 if __name__ == "__main__":

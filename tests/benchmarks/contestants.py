@@ -41,13 +41,17 @@ class Shape:
 
 @dataclass(frozen=True)
 class Start:
-    """Where an update begins: parameters, the chains' visible units (chains, 784), and binary digits to learn from."""
+    """Where an update begins: parameters, the chains' visible units (chains, 784), and binary digits to learn from.
+
+    age: the updates that led there.
+    """
 
     W: np.ndarray
     vbias: np.ndarray
     hbias: np.ndarray
     v: np.ndarray
     digits: np.ndarray
+    age: int
 
     def rbm(self, device: str = "cpu") -> RBM:
         return RBM.from_numpy(self.W, self.vbias, self.hbias, device=device)
@@ -76,12 +80,12 @@ def start_at(shape: Shape, age: int | None) -> Start:
     if age is None:
         W = rng.normal(0, 0.01, (784, shape.n_hidden)).astype(np.float32)
         v = (rng.random((shape.chains, 784)) < 0.5).astype(np.float32)
-        return Start(W, np.zeros(784, np.float32), np.zeros(shape.n_hidden, np.float32), v, digits)
+        return Start(W, np.zeros(784, np.float32), np.zeros(shape.n_hidden, np.float32), v, digits, 0)
     shipped = read_snapshot(SHIPPED / f"{age:09d}.safetensors")
     units, scale = np.arange(shape.n_hidden) % 500, np.float32(500 / shape.n_hidden)
     v = np.resize(shipped.particles_v, (shape.chains, 784)).astype(np.float32)
     W = np.ascontiguousarray(shipped.W[:, units]) * scale
-    return Start(W, shipped.vbias, shipped.hbias[units] * scale, v, digits)
+    return Start(W, shipped.vbias, shipped.hbias[units] * scale, v, digits, age)
 
 
 def _dataset(digits: np.ndarray) -> Dataset:
@@ -105,6 +109,8 @@ def _observatory(shape: Shape, start: Start, device: str, precision: str) -> Tra
     state = training.state
     v = torch.from_numpy(start.v).to(state.device)
     state.phases.chains_h.copy_(state.model.sample_h_from_v(v, Rng(0, "bench start", state.device)))
+    state.step = start.age  # a run looks at its past models ever less often
+    training.state.trajectory.observe(state.shown, state.step)
     return training
 
 
@@ -290,7 +296,7 @@ def whole_runs(device: str) -> dict[str, Update]:
     training = Training(config, load("mnist-5k", n_valid=0))
     shape = Shape(config.n_hidden, config.k, config.n_chains)
     arrays, chains = training.state.model.to_numpy(), training.state.phases.v_chains.float().cpu().numpy()
-    start = Start(arrays["W"], arrays["vbias"], arrays["hbias"], chains, start_at(shape, None).digits)
+    start = Start(arrays["W"], arrays["vbias"], arrays["hbias"], chains, start_at(shape, None).digits, 0)
     return {
         OURS: training.update,
         "plain PyTorch": plain(shape, start, device, config.learning_rate, config.averaging),
