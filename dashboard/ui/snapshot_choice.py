@@ -8,8 +8,12 @@ import streamlit as st
 from dashboard import data
 from dashboard.ui import link
 from dashboard.ui.page_state import state_of
-from rbm_core.runs import RunReader, Snapshot
+from dashboard.ui.texts import sentence
+from rbm_core.runs import RunReader, Snapshot, SnapshotError
 from rbm_core.runs.vocabulary import LIVE_STATES
+
+MOST_TRIED = 8
+"""Other snapshots that are tried where the one asked for is damaged."""
 
 HELP = (
     "How far training had come, in parameter updates. Every picture on the page belongs to this moment; "
@@ -27,7 +31,8 @@ class _Shown:
 def choose(reader: RunReader, page: str) -> Snapshot | None:
     """The snapshot that the reader of `page`, or the link, asks for; None where the run has none yet.
 
-    Raises SnapshotError in one sentence if it cannot be read.
+    Where it is damaged, the nearest one that can be read is shown, and a sentence says so; SnapshotError, in one
+    sentence, where none of them can.
     """
     steps = reader.snapshot_steps()
     live = reader.live() if reader.status()["state"] in LIVE_STATES else None
@@ -37,9 +42,24 @@ def choose(reader: RunReader, page: str) -> Snapshot | None:
     options = [*(step for step in steps if step != newest), "live"]
     chosen = _slider(options, _asked(reader, steps, newest), newest, page)
     link.remember("step", chosen)
-    if chosen != "live":
-        return data.snapshot(reader.name, chosen)
-    return live if live is not None and live.step >= newest else data.snapshot(reader.name, newest)
+    if chosen == "live" and live is not None and live.step >= newest:
+        return live
+    return _nearest_readable(reader, steps, newest if chosen == "live" else chosen)
+
+
+def _nearest_readable(reader: RunReader, steps: list[int], wanted: int) -> Snapshot:
+    try:
+        return data.snapshot(reader.name, wanted)
+    except SnapshotError as error:
+        others = sorted((step for step in steps if step != wanted), key=lambda step: abs(step - wanted))
+        for step in others[:MOST_TRIED]:
+            try:
+                found = data.snapshot(reader.name, step)
+            except SnapshotError:
+                continue
+            st.warning(f"{sentence(error)} Showing step {step:,} instead; the slider has the others.")
+            return found
+        raise
 
 
 def _asked(reader: RunReader, steps: list[int], newest: int) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -244,6 +245,30 @@ def test_the_verdict_is_first_said_in_plain_words(
         {**row, "reverse": {"log_z": "x"}},
     ):
         assert texts.because(torn) in ("", "as it is"), "words that the record does not bear out"
+
+
+def test_the_evidence_is_a_table_that_says_which_agreed(run: Path) -> None:
+    row = evaluate(run, betas=100)
+    parts = [
+        {"method": "forward", "origin": "data-means", "log_z": 10.0, "stderr": 0.1, "ess": 60, "chains": 100},
+        {"method": "reverse", "origin": "particles", "log_z": 10.1, "stderr": 0.1, "ess": 70, "chains": 100},
+        {"method": "reverse", "origin": "tempered", "log_z": 10.2, "stderr": 0.1, "ess": 50, "chains": 100},
+    ]
+    judged = {**row, "trusted": True, "evidence": parts, "forward": parts[0], "reverse": parts[1]}
+    (run / "likelihood.jsonl").write_text(json.dumps(judged) + "\n")
+    app = page()
+    assert "3 estimates that began at different places" in app.success[0].value
+    assert "All 3 estimates agree." in words(app)
+    table = app.dataframe[0].value
+    assert table["chains began at"].tolist()[1:] == ["the run's own chains", "samples by parallel tempering"]
+    parts[2]["doubt"] = "it stands 9 nats above the others"
+    odd = {**judged, "trusted": False, "evidence": [*parts, {"log_z": "x"}, 7]}
+    other = shutil.copytree(run, run.parent / "doubted")
+    (other / "likelihood.jsonl").write_text(json.dumps(odd) + "\n")
+    app = page("doubted")
+    assert not app.exception
+    assert "1 of 3 estimates speak against the others" in words(app)
+    assert "9 nats above" in str(app.dataframe[0].value["doubt"].tolist())
 
 
 def test_exact_counting_is_offered_where_either_layer_is_small(runs_root: Path) -> None:

@@ -19,7 +19,7 @@ from rbm_core.rbm import RBM
 from rbm_core.runs.files import hold_lock
 from rbm_core.runs.reader import RunReader
 from tests.dashboard.gibbs_film import bits, film_of
-from tests.dashboard.opened import as_read, open_page
+from tests.dashboard.opened import as_read, fed, open_page
 
 
 def test_page_shows_the_newest_snapshot_s_chain(open_gibbs: Callable[..., AppTest], small_run: Path) -> None:
@@ -219,7 +219,28 @@ def test_corrupt_snapshot_costs_one_sentence(
     monkeypatch.setenv("RBM_RUNS_DIR", str(torn.parent))
     app = open_gibbs(chains="2", sweeps="3")
     assert not app.exception
-    assert [newest.name in as_read(e.value) for e in app.error] == [True], [e.value for e in app.error]
+    assert not app.error
+    (said,) = [as_read(warning.value) for warning in app.warning if newest.name in as_read(warning.value)]
+    others = [int(path.stem) for path in sorted((torn / "snapshots").iterdir())[:-1]]
+    assert said.endswith(f"Showing step {others[-1]:,} instead; the slider has the others."), said
+    header, _ = fed(app, "player")
+    assert header["of"]["step"] == others[-1], "the chains of another moment than the sentence says"
+
+
+def test_a_run_whose_every_snapshot_is_damaged_costs_one_sentence(
+    open_gibbs: Callable[..., AppTest], small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torn = shutil.copytree(small_run, tmp_path / "checkpoints" / "torn")
+    for snapshot in (torn / "snapshots").iterdir():
+        snapshot.write_bytes(b"half of it")
+    monkeypatch.setenv("RBM_RUNS_DIR", str(torn.parent))
+    app = open_gibbs(chains="2", sweeps="3")
+    assert not app.exception
+    assert ["damaged" in as_read(error.value) for error in app.error] == [True]
+    (torn / "config.json").write_text("{")
+    app = open_gibbs(chains="2", sweeps="3")
+    assert not app.exception
+    assert not any("no snapshot yet" in one.value for one in app.info), "damaged is not young"
 
 
 def test_a_run_deleted_while_watched_costs_one_sentence(

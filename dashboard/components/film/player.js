@@ -299,6 +299,7 @@ export class Player extends View {
     this.shades = new Shades(this.film);
     if (before) this.goOnFrom(before);
     else this.begin();
+    this.enlargeNewest(before);
     this.chain = Math.min(this.chain, this.film.n_chains - 1);
     this.frame = Math.min(this.frame, this.film.last);
     if (before) this.leave();
@@ -324,6 +325,15 @@ export class Player extends View {
     const key = (/** @type {Trajectory} */ f) => JSON.stringify([f.of, f.groups, f.fork, start(f)]);
     if (key(this.film) !== key(before)) this.pause(); // else the same film, now with its map and nearest images
     if (start(this.film) !== start(before)) this.frame = 0; // another start is to be seen
+  }
+  /**
+   * Among earlier moments the newest is enlarged first: the model itself. Its group stands last.
+   * @param {Trajectory | undefined} before
+   */
+  enlargeNewest(before) {
+    const { groups, per } = this.film;
+    if (groups.length < 3 || before?.groups.length === groups.length) return;
+    if (before ? this.chain < per : this.chain === 0) this.chain = (groups.length - 1) * per + (this.chain % per);
   }
   /** Called whenever data or theme change. */
   draw() {

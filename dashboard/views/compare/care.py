@@ -15,9 +15,14 @@ from rbm_core.runs import RunError
 PANEL, RUN = "compare.care", "compare.cared"
 
 
+def open_for(run: str) -> None:
+    """Opens the panel for this run, from a callback."""
+    st.session_state.update({PANEL: True, RUN: run})
+
+
 def look_after(records: list[Record], ticked: list[str]) -> None:
     panel = st.expander(
-        "Look after a run: tags, note, rename, delete",
+        "Tags, note, rename, delete",
         icon=":material/edit_note:",
         key=PANEL,
         on_change="rerun",

@@ -4,13 +4,14 @@ import streamlit as st
 
 from dashboard import components, data
 from dashboard.figures.comparison import moments
-from dashboard.ui import link
+from dashboard.ui import fantasy, link
 from dashboard.ui.texts import sentence
 from dashboard.views.compare import care, curves, likelihoods, recorded, side_by_side, table
 from rbm_core.runs import RunError, RunReader
 
 
 def main() -> None:
+    fantasy.follow()
     components.feed_afresh()
     records = [recorded.record(info) for info in data.runs()]
     if not records:
@@ -20,11 +21,11 @@ def main() -> None:
         "Which settings make a better machine? Tick runs to lay their curves and pictures side by side."
     )
     names = table.choose_runs(records)
+    care.look_after(records, names)
     try:
         compare(names)
     except RunError as error:  # a run can go away under the page
         st.error(sentence(error))
-    care.look_after(records, names)
 
 
 def compare(names: list[str]) -> None:

@@ -1,5 +1,7 @@
 """The runs' filters and fantasies side by side at equal step."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from dashboard import components, data
@@ -8,7 +10,7 @@ from dashboard.components.blob import pack
 from dashboard.figures import moment
 from dashboard.figures.comparison import look, moments
 from dashboard.figures.moment import Blob
-from dashboard.ui import link
+from dashboard.ui import fantasy, link
 from dashboard.ui.about import GUIDE, about
 from dashboard.ui.charts import is_dark
 from dashboard.ui.texts import plain, sentence
@@ -79,7 +81,13 @@ def draw_run(place: int, reader: RunReader, snapshot: Snapshot, scale: float) ->
     particles = moment.particles(snapshot, shape, CHAINS_SHOWN, probe_of(reader))
     version = f"{reader.name} {snapshot.step}"
     mount(f"filters-{place}", f"{version} {scale}", filters, {"name": "strongest-filters", "of": source})
-    mount(f"samples-{place}", version, particles, {"name": "fantasies", "of": source})
+    mount(
+        f"samples-{place}",
+        version,
+        particles,
+        {"name": "fantasies", "of": source, **fantasy.OPENS},
+        fantasy.opener(f"compare.samples-{place}", reader.name, snapshot.step),
+    )
 
 
 def probe_of(reader: RunReader) -> Probe | None:
@@ -89,13 +97,19 @@ def probe_of(reader: RunReader) -> Probe | None:
         return None
 
 
-def mount(widget: str, version: str, blob: Blob, more: dict[str, object]) -> None:
+def mount(
+    widget: str,
+    version: str,
+    blob: Blob,
+    more: dict[str, object],
+    opened: Callable[[], None] = lambda: None,
+) -> None:
     header, arrays = blob
 
     def build() -> bytes:
         return pack({**header, **more, "version": version}, arrays)
 
-    components.feed(mosaic.mount, f"compare.{widget}", version, build)
+    components.feed(mosaic.mount, f"compare.{widget}", version, build, on_open_change=opened)
 
 
 def explain() -> None:

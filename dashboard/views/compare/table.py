@@ -13,6 +13,7 @@ from dashboard.ui.charts import is_dark, plain_number
 from dashboard.ui.new_run import label
 from dashboard.ui.page_state import state_of
 from dashboard.ui.texts import duration, plain, unformatted
+from dashboard.views.compare import care
 from dashboard.views.compare.state import Compare
 from rbm_core.config import RunConfig
 
@@ -62,7 +63,9 @@ def found(every: list[Record]) -> list[Record]:
         **link.bound("compare", "order", link.among("order", orders, "newest")),
     )
     shown = records.ordered([one for one in every if records.matches(one, words)], order)
-    right.caption(f"{len(shown)} of {len(every)} runs. Tick rows to compare them.")
+    right.caption(
+        f"{len(shown)} of {len(every)} runs. Tick rows to compare them; click into one for its tags, note and name."
+    )
     return shown
 
 
@@ -96,10 +99,14 @@ def draw(shown: list[Record], apart: list[str], ticked: list[str], readable: set
     key = f"compare.table-{hash(tuple(order))}"  # Other rows have other ticks, so they are another table.
 
     def changed() -> None:
-        rows = st.session_state[key]["selection"]["rows"]
+        rows, cells = (st.session_state[key]["selection"][kind] for kind in ("rows", "cells"))
+        for row, _ in cells:  # a click into a row, beside its tick
+            if isinstance(row, int) and 0 <= row < len(order):
+                care.open_for(order[row])
         told = [row for row in rows if isinstance(row, int) and 0 <= row < len(order)]
         here = [order[row] for row in told if order[row] in readable]
-        tick([*(name for name in ticked if name not in order), *here])
+        if set(here) != {name for name in ticked if name in order}:
+            tick([*(name for name in ticked if name not in order), *here])
 
     positions = [place for place, name in enumerate(order) if name in ticked]
     st.dataframe(
@@ -107,7 +114,7 @@ def draw(shown: list[Record], apart: list[str], ticked: list[str], readable: set
         key=key,
         hide_index=True,
         on_select=changed,
-        selection_mode="multi-row",
+        selection_mode=["multi-row", "single-cell"],
         selection_default={"selection": {"rows": positions, "columns": [], "cells": []}},
         column_config=heads(apart),
         height=min(38 + 35 * len(shown) + 3, 390),
@@ -171,7 +178,7 @@ def heads(apart: list[str]) -> dict[str, Any]:
     number, fields = st.column_config.NumberColumn, RunConfig.model_fields
     heads: dict[str, Any] = {
         "Run": st.column_config.TextColumn(pinned=True),
-        "Tags": st.column_config.ListColumn(help="Words you gave a run, below the pictures."),
+        "Tags": st.column_config.ListColumn(help="Words you gave a run; click into its row to change them."),
         "Log-likelihood": number(
             help="Newest estimate in nats, on data held out where there is one. One that is not to be trusted "
             "stands here only where there is no other.",
@@ -186,7 +193,7 @@ def heads(apart: list[str]) -> dict[str, Any]:
         "Steps": number("Steps done", help="Parameter updates so far."),
         "Time": st.column_config.TextColumn(help="Training time, pauses excluded."),
         "Note": st.column_config.TextColumn(
-            width="medium", help="What you wrote about a run, below the pictures."
+            width="medium", help="What you wrote about a run; click into its row to change it."
         ),
     }
     for name in apart:

@@ -8,11 +8,13 @@ import streamlit as st
 
 from dashboard import data
 from dashboard.figures import likelihood as figures
+from dashboard.ui import tables
 from dashboard.ui.about import about
 from dashboard.ui.charts import chart, file_name, is_dark
 from dashboard.ui.texts import plain, sentence
-from dashboard.views.evaluate.texts import because, file_words, is_number, nats, title
+from dashboard.views.evaluate.texts import because, estimates, file_words, is_number, nats, title
 from rbm_core.runs import RunError, RunReader
+from rbm_core.runs.evaluation_record import BASES, STARTS
 from rbm_core.visible import VisibleUnits
 
 
@@ -125,6 +127,37 @@ def verdict(row: Mapping[str, Any]) -> None:
     if full and full != said:
         with st.popover(":small[Why?]", type="tertiary", key=f"evaluate.why-{row.get('id', '')}"):
             st.markdown(plain(full))
+            evidence(row)
+
+
+def evidence(row: Mapping[str, Any]) -> None:
+    """Every estimate of log Z that the verdict rests on, where its chains began, and which of them agreed."""
+    found = estimates(row)
+    if not found:
+        return
+    doubted = [one for one in found if one.get("doubt")]
+    st.markdown(
+        f"All {len(found)} estimates agree."
+        if not doubted
+        else f"{len(doubted)} of {len(found)} estimates speak against the others."
+    )
+    rows = [
+        {
+            "way": {"forward": "errs low", "reverse": "errs high"}.get(
+                str(one.get("method")), one.get("method")
+            ),
+            "chains began at": {**BASES, **STARTS}.get(str(one.get("origin")), one.get("origin")),
+            "log Z, nats": f"{nats(one['log_z'])} ± {float(one.get('stderr') or 0.0):.2f}",
+            "chains that count": f"{float(one.get('ess') or 0.0):.0f} of {one.get('chains', '?')}",
+            "doubt": one.get("doubt"),
+        }
+        for one in found
+    ]
+    if not doubted:
+        rows = [{name: value for name, value in one.items() if name != "doubt"} for one in rows]
+    st.dataframe(
+        tables.frame(rows), hide_index=True, placeholder="–", key=f"evaluate.evidence-{row.get('id', '')}"
+    )
 
 
 def scale(reader: RunReader, row: Mapping[str, Any], units: VisibleUnits) -> None:

@@ -39,6 +39,16 @@ def title(one: dict[str, Any]) -> str:
     return ESTIMATORS[name].title if name in ESTIMATORS else name
 
 
+def estimates(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The estimates of log Z that a verdict rests on; empty in rows that name none."""
+    found = row.get("evidence")
+    return [
+        one
+        for one in (found if isinstance(found, list) else ())
+        if isinstance(one, Mapping) and is_number(one.get("log_z"))
+    ]
+
+
 def because(row: Mapping[str, Any]) -> str:
     """Whether to trust an answer, and why, without a word about chains; what cannot be said so is the estimator's own.
 
@@ -50,7 +60,14 @@ def because(row: Mapping[str, Any]) -> str:
         is_number(low.get("log_z")) and is_number(high.get("log_z"))
     ):
         return said
-    apart = abs(low["log_z"] - high["log_z"])
+    known = [one["log_z"] for one in estimates(row)]
+    several = known if len(known) > 2 else [low["log_z"], high["log_z"]]
+    apart = max(several) - min(several)
+    if row.get("trusted") is True and len(several) > 2:
+        return (
+            f"Trust it: {len(several)} estimates that began at different places, some erring to the good side and some "
+            f"to the bad, agree to {apart:.2f} nats."
+        )
     if row.get("trusted") is True:
         return (
             "Trust it: one estimate that errs to the good side and one that errs to the bad side agree to "
@@ -60,7 +77,7 @@ def because(row: Mapping[str, Any]) -> str:
         return said
     if apart > 1.0:
         return (
-            "Do not trust it: the estimate that errs to the good side and the one that errs to the bad side are "
+            "Do not trust it: estimates that err to the good side and to the bad side are "
             f"{apart:,.1f} nats apart. Measure more carefully."
         )
     return "Do not trust it: too few of the random walks behind the number count. Measure more carefully."

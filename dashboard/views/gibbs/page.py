@@ -40,6 +40,7 @@ def main() -> None:
 
 def _page(reader: RunReader, top: Any) -> None:
     sampler.SHARED.wake()
+    reader.config()  # a run whose description is damaged says so, rather than that it has no snapshot yet
     with top:
         st.caption(
             "Watch the machine make pictures: its pixels and its hidden units are drawn from one another, again and "

@@ -11,7 +11,7 @@ from dashboard.components import mosaic
 from dashboard.components.blob import pack
 from dashboard.components.messages import heard
 from dashboard.figures import moment as pictures
-from dashboard.ui import link
+from dashboard.ui import fantasy, link
 from dashboard.ui.texts import sentence
 from dashboard.views.train import state
 from dashboard.views.train.moment import Moment, source
@@ -108,10 +108,12 @@ def particles(run: Run, shown: Moment) -> None:
 
     def build() -> bytes:
         header, arrays = pictures.particles(shown.snapshot, shape, probe=run.probe)
-        more = {"version": version, "leaves": LEAVES, "of": source(run, shown)}
+        more = {"version": version, "leaves": LEAVES, "of": source(run, shown), **fantasy.OPENS}
         return pack(header | more, arrays)
 
-    components.feed(mosaic.mount, PARTICLES, version, build)
+    step = None if state.watched().step == "live" else shown.step
+    opened = fantasy.opener(PARTICLES, run.name, step)
+    components.feed(mosaic.mount, PARTICLES, version, build, on_open_change=opened)
 
 
 def activity(run: Run, shown: Moment, order: state.Order) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import components
 from dashboard.figures import curves as curve_rows
 from dashboard.figures import moment as pictures
-from dashboard.ui import link, new_run, pages, run_choice, styles
+from dashboard.ui import fantasy, link, new_run, pages, run_choice, styles
 from dashboard.ui.about import about
 from dashboard.ui.texts import sentence
 from dashboard.views.train import curves, figures, header, health, moment, recorded, slider, state
@@ -56,6 +56,7 @@ def newcomers() -> None:
 
 def watch(name: str) -> None:
     """One refresh of everything that follows the run. A file that cannot be read costs a sentence; the rest stays."""
+    fantasy.follow()
     if state.watched().unit_to_inspect is not None:
         inspect(name)
     try:
