@@ -27,9 +27,11 @@ from rbm_core.likelihood.ais import (
     tempered_samples,
 )
 from rbm_core.likelihood.annealing import AISResult, Annealing, Direction, sweep_precision
+from rbm_core.likelihood.evidence import Evidence, Verdict, fewer, origins, prepared, starts_of
 from rbm_core.likelihood.exact import exact_log_z
 from rbm_core.likelihood.ladder import Tempered
 from rbm_core.likelihood.pseudo import stochastic_pseudo_log_likelihood
+from rbm_core.runs.evaluation_record import STARTS
 
 __all__ = ["BY_NAME", "Estimator"]
 
@@ -45,16 +47,19 @@ _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def bracket(subject: Subject, settings: Settings, job: Job) -> dict[str, Any]:
-    """Forward and reverse AIS joined by Bennett's acceptance ratio, and whether to trust the result."""
-    results = _anneal(subject, settings, job, ("forward", "reverse"))
+    """Forward and reverse AIS joined by Bennett's acceptance ratio, and what estimates of other origins say of it."""
+    saved = job.saved()
+    results = _anneal(subject, settings, job, ("forward", "reverse"), saved)
     both = Bracket(results["forward"], results["reverse"])
+    verdict = Verdict.of(both, _evidence(subject, settings, job, both, saved))
     return {
-        **subject.nats(both.log_z, both.stderr),
+        **subject.nats(verdict.log_z, verdict.stderr),
         "ess": min(both.forward.ess, both.reverse.ess),
         "forward": _numbers(both.forward),
         "reverse": _numbers(both.reverse),
-        "trusted": both.trusted,
-        "verdict": both.verdict,
+        "evidence": verdict.record(),
+        "trusted": verdict.trusted,
+        "verdict": verdict.sentence,
     }
 
 
@@ -151,46 +156,100 @@ BY_NAME: dict[str, Estimator] = {
 def _one_direction(
     subject: Subject, settings: Settings, job: Job, direction: Direction, side: str
 ) -> dict[str, Any]:
-    result = _anneal(subject, settings, job, (direction,))[direction]
+    result = _anneal(subject, settings, job, (direction,), job.saved())[direction]
     verdict = f"Unconfirmed: alone this errs towards too {side} a likelihood, by an unknown amount."
     nats = subject.nats(result.log_z, result.stderr)
     return {**nats, "ess": result.ess, "trusted": None, "verdict": verdict}
 
 
 def _anneal(
-    subject: Subject, settings: Settings, job: Job, directions: tuple[Direction, ...]
+    subject: Subject,
+    settings: Settings,
+    job: Job,
+    directions: tuple[Direction, ...],
+    saved: State | None,
 ) -> dict[Direction, AISResult]:
     """The results of the longest path, after those of the shorter ones were shown."""
     paths = _paths(_temperatures(subject, settings, job))
     stages = [(path, direction) for path in paths for direction in directions]
-    job.progress["total"] = len(directions) * sum(len(path) - 1 for path in paths)
-    saved = job.saved()
+    more = len(_origins(subject)) - 2 if len(directions) == 2 else 0
+    job.progress["total"] = len(directions) * sum(len(path) - 1 for path in paths) + more * (
+        len(paths[-1]) - 1
+    )
     if saved is None:
         tensors, first = {}, 0
-        job.progress |= {"rounds": [], "log_weights": {}, "trace": {}, "done": 0}
+        job.progress |= {"rounds": [], "log_weights": {}, "trace": {}, "evidence": [], "done": 0}
     else:
         tensors, first = saved[0], int(saved[1]["stage"])
     # Chosen once: an annealing that is taken up again goes on as it began.
     precision = saved[1]["annealing"]["precision"] if saved else settings["precision"]
     settings = {**settings, "precision": sweep_precision(subject.rbm, settings["n_chains"], precision)}
     starts = tensors.get("starts")
-    if "reverse" in directions and starts is None:
+    if "reverse" in directions and starts is None and first < len(stages):
         job.show("Settling the chains that reverse AIS begins at.", force=True)
         starts = _reverse_starts(subject, settings)
-    job.progress["free_energies"] = subject.energy_histogram(
-        subject.particles() if starts is None else starts
-    )
+    if "free_energies" not in job.progress:
+        job.progress["free_energies"] = subject.energy_histogram(
+            subject.particles() if starts is None else starts
+        )
     results: dict[Direction, AISResult] = {}
     for direction, weights in job.progress["log_weights"].items():
         results[direction] = AISResult.from_log_weights(np.array(weights), direction=direction)
     for number, (path, direction) in enumerate(stages[first:], first):
         annealing = _prepared(subject, settings, path, direction, starts)
         if saved is not None and number == first:
-            own = {key.removeprefix("ais."): t for key, t in tensors.items() if key.startswith("ais.")}
-            annealing.load_state_dict(own, saved[1]["annealing"])
-        results[direction] = _carried_through(annealing, job, number, starts)
+            _take_up(annealing, saved)
+        trace = job.progress["trace"].setdefault(direction, {})
+        results[direction] = _carried_through(annealing, job, number, starts, trace)
+        job.progress["log_weights"][direction] = results[direction].log_weights.tolist()
         _note_round(job, len(path) - 1, direction, results[direction])
     return results
+
+
+def _evidence(
+    subject: Subject, settings: Settings, job: Job, both: Bracket, saved: State | None
+) -> list[Evidence]:
+    """The two estimates that are joined, and one along the whole path from each other origin."""
+    (_, base), (_, start), *others = _origins(subject)
+    path = _temperatures(subject, settings, job)
+    done = 2 * len(_paths(path))  # annealings before these
+    stage = int(saved[1]["stage"]) if saved else 0
+    first, found = max(stage - done, 0), job.progress.setdefault("evidence", [])
+    n, seed, data = fewer(settings["n_chains"]), settings["seed"], subject.cases["train"]
+    precision = sweep_precision(subject.rbm, n, settings["precision"])
+    for number, (method, origin) in enumerate(others[first:], first):
+        starts = None
+        if method == "reverse":
+            job.show(f"Drawing {STARTS[origin]}.", force=True)
+            starts = starts_of(subject.rbm, origin, n, base=subject.base, data=data, seed=seed)
+        resumed = saved if stage == done + number else None
+        annealing = prepared(
+            subject.rbm,
+            method,
+            origin,
+            betas=path,
+            n_chains=n,
+            base=subject.base,
+            starts=starts,
+            seed=seed,
+            precision=resumed[1]["annealing"]["precision"] if resumed else precision,
+        )
+        if resumed:
+            _take_up(annealing, resumed)
+        found.append(vars(Evidence.of(_carried_through(annealing, job, done + number), origin)))
+    own = [Evidence.of(both.forward, base), Evidence.of(both.reverse, start)]
+    return own + [Evidence(**one) for one in found]
+
+
+def _origins(subject: Subject) -> list[tuple[Direction, str]]:
+    """The origins of evidence: CD's chains begin at the data at every update, so they are no samples of the model."""
+    return origins(True, subject.config["algorithm"] != "cd" and len(subject.snapshot.particles_v) > 0)
+
+
+def _take_up(annealing: Annealing, saved: State) -> None:
+    """The annealing goes on where the job's saved state has it."""
+    own = {key.removeprefix("ais."): t for key, t in saved[0].items() if key.startswith("ais.")}
+    annealing.load_state_dict(own, saved[1]["annealing"])
 
 
 def _temperatures(subject: Subject, settings: Settings, job: Job) -> np.ndarray:
@@ -241,12 +300,20 @@ def _prepared(
     return prepare_reverse_ais(subject.rbm, starts=starts, **common)
 
 
-def _carried_through(annealing: Annealing, job: Job, number: int, starts: Tensor | None) -> AISResult:
-    """Annealing number `number` to its end, with pause points and a trace of the log-weights on the way."""
+def _carried_through(
+    annealing: Annealing,
+    job: Job,
+    number: int,
+    starts: Tensor | None = None,
+    trace: dict[str, Any] | None = None,
+) -> AISResult:
+    """Annealing number `number` to its end, with pause points and, if asked for, a trace of the log-weights.
+
+    starts: what the job's saved state keeps for all annealings.
+    """
     steps, direction = len(annealing.betas) - 1, annealing.direction
     done_before = float(job.progress["done"]) - annealing.position
-    trace = job.progress["trace"].setdefault(direction, {})
-    if annealing.position == 0:
+    if trace is not None and annealing.position == 0:
         trace |= {"beta": [], "quantiles": []}
 
     def state() -> State:
@@ -258,17 +325,16 @@ def _carried_through(annealing: Annealing, job: Job, number: int, starts: Tensor
 
     while not annealing.done:
         annealing.advance(min(_CHUNK, steps // _TRACE + 1))
-        spread = np.quantile(annealing.log_weights.numpy(), _QUANTILES)
-        if direction == "reverse":
-            spread = -spread
-        trace["beta"].append(round(annealing.beta, 6))
-        trace["quantiles"].append(np.round(spread + annealing.log_z_base, 3).tolist())
+        if trace is not None:
+            spread = np.quantile(annealing.log_weights.numpy(), _QUANTILES)
+            if direction == "reverse":
+                spread = -spread
+            trace["beta"].append(round(annealing.beta, 6))
+            trace["quantiles"].append(np.round(spread + annealing.log_z_base, 3).tolist())
         job.progress["done"] = done_before + annealing.position
         job.show(f"{direction.capitalize()} AIS, {steps:,} temperatures.")
         job.pause_point(state)
-    result = annealing.result()
-    job.progress["log_weights"][direction] = result.log_weights.tolist()
-    return result
+    return annealing.result()
 
 
 def _note_round(job: Job, n_temperatures: int, direction: Direction, result: AISResult) -> None:

@@ -36,7 +36,7 @@ SAVE_S = 5.0  # seconds between two saved states: at most this much work is done
 SHOW_S = 0.5  # seconds between two writes of progress.json
 
 # What estimators keep in progress.json. A resumed job takes it from the saved state, which may be older.
-_RESUMED = ("rounds", "log_weights", "trace", "curve", "done", "total")
+_RESUMED = ("rounds", "log_weights", "trace", "evidence", "curve", "done", "total")
 
 
 class Interrupted(Exception):

@@ -197,12 +197,14 @@ def ais(
 ) -> AISResult:
     """An estimate of log Z in nats by annealing from a base model to the RBM.
 
-    Errs downwards on average, so likelihoods come out too high, and silently if a mode is missed: read it
-    beside `reverse_ais`. betas: "salakhutdinov-murray" (14,500), "adaptive" (5,000 placed by a pilot), a
-    number of equal steps or an array from 0 to 1. n_chains: at least 2. base_vbias: (V,), the base model's
-    biases, best the data's log-odds (`base_rate(rbm, data_mean)`); None asks the model itself. precision: of
-    the products; the estimate is of the model as given in any. progress: called with (temperatures done,
-    all). Raises ShapeError for parameters that are not finite, ValueError for what no annealing can have.
+    Errs downwards on average, so likelihoods come out too high, and silently if a mode is missed. Without
+    base_vbias it has one base only, which a short annealing of the model itself found: both miss the same
+    mode, and no error bar shows it. `likelihood.judge` asks several bases and starts. betas:
+    "salakhutdinov-murray" (14,500), "adaptive" (5,000 placed by a pilot), a number of equal steps or an
+    array from 0 to 1. n_chains: at least 2. base_vbias: (V,), the base model's biases, best the data's
+    log-odds (`base_rate(rbm, data_mean)`); None asks the model itself. precision: of the products; the
+    estimate is of the model as given in any. progress: called with (temperatures done, all). Raises
+    ShapeError for parameters that are not finite, ValueError for what no annealing can have.
     """
     annealing = prepare_ais(
         rbm, betas=betas, n_chains=n_chains, base_vbias=base_vbias, seed=seed, precision=precision

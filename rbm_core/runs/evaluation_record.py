@@ -77,8 +77,10 @@ ESTIMATORS: dict[str, Words] = {
 # Where the evidence for log Z comes from. A row of likelihood.jsonl whose log Z was judged by several estimates has
 # them under "evidence", the two that log_z joins first: a list of
 #     {"method": "forward" | "reverse", "origin": a key of BASES or STARTS, "log_z": nats, "stderr": nats, "ess": chains
-#      in effect, "chains": all chains, "doubt": null or a clause that says why this estimate speaks against the rest}
-# "trusted" is true where no estimate has a doubt, and "verdict" names the origins that agreed. Rows written before, and
+#      in effect, "chains": all chains, "weak": whether too few chains are in effect for it to say anything, "doubt":
+#      null or a clause that says why this estimate speaks against the rest}
+# "trusted" is true where no estimate has a doubt and at least two bases and two starts are not weak; "verdict" names
+# those that agreed. Rows written before, and
 # those of other estimators, have no "evidence".
 BASES: dict[str, str] = {
     "data-means": "pixels with the data's means",
