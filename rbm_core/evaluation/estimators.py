@@ -32,6 +32,7 @@ from rbm_core.likelihood.exact import exact_log_z
 from rbm_core.likelihood.ladder import Tempered
 from rbm_core.likelihood.pseudo import stochastic_pseudo_log_likelihood
 from rbm_core.runs.evaluation_record import STARTS
+from rbm_core.runs.reader import RunReader
 
 __all__ = ["BY_NAME", "Estimator"]
 
@@ -103,20 +104,43 @@ def pseudo(subject: Subject, settings: Settings, job: Job) -> dict[str, Any]:
 
 def ladder(subject: Subject, settings: Settings, job: Job) -> dict[str, Any]:
     """Parallel tempering from independent pixels to the model, and Bennett's estimate from rung to rung."""
+    path = tempering.temperature_path(subject.rbm, subject.base.to(subject.rbm.dtype))
+    return _climbed(subject, settings, job, path, [])
+
+
+def trajectory(subject: Subject, settings: Settings, job: Job) -> dict[str, Any]:
+    """The same along the run's own past: its snapshots up to this one, and models between them where they stand apart.
+
+    A run that goes on may lose snapshots while the job is interrupted; then it begins anew.
+    """
+    reader = RunReader(job.folder.parents[1])
+    steps = [step for step in reader.snapshot_steps() if step < subject.snapshot.step]
+    past = [subject.model(reader.snapshot(step)) for step in steps]
+    return _climbed(subject, settings, job, tempering.trajectory_path([*past, subject.rbm]), steps)
+
+
+def _climbed(
+    subject: Subject, settings: Settings, job: Job, path: tempering.Path, steps: list[int]
+) -> dict[str, Any]:
+    """The estimate along this path. steps: of the snapshots that it leads through, which a saved state must match."""
     job.progress["free_energies"] = subject.energy_histogram(subject.particles())
     job.show("Placing the rungs.", force=True)
     seed, rounds = settings["seed"], settings["rounds"]
-    path = tempering.temperature_path(subject.rbm, subject.base.to(subject.rbm.dtype))
     places = tempering.place_rungs(path, Rng(seed, "rungs"))
     work = Tempered(tuple(map(path, places)), n_ladders=settings["n_chains"], settle=rounds // 5, seed=seed)
-    if (saved := job.saved()) is not None:
+    if (saved := job.saved()) is not None and saved[1].get("steps", []) == steps:
         work.load_state_dict(*saved)
     job.progress |= {"done": work.rounds, "total": work.settle + rounds}
+
+    def state() -> State:
+        tensors, meta = work.state_dict()
+        return tensors, {**meta, "steps": steps}
+
     while work.rounds < work.settle + rounds:
         work.advance(min(_ROUNDS, work.settle + rounds - work.rounds))
         job.progress["done"] = work.rounds
         job.show(f"Exchanging states between {len(places)} models.")
-        job.pause_point(work.state_dict)
+        job.pause_point(state)
     found = work.result()
     return {
         **subject.nats(found.log_z, found.stderr),
@@ -146,6 +170,7 @@ BY_NAME: dict[str, Estimator] = {
     "exact": exact,
     "pseudo": pseudo,
     "ladder": ladder,
+    "trajectory": trajectory,
 }
 """Of every name in runs.evaluation_record.ESTIMATORS, what computes it."""
 

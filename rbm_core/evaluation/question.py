@@ -24,8 +24,9 @@ from rbm_core.runs.snapshot import snapshot_file
 __all__ = ["evaluate"]
 
 _MOST_CHAINS = 10_000
-_ROUNDS = 500  # rounds of exchanges that count in estimator "ladder"
+_ROUNDS = 500  # rounds of exchanges that count in parallel tempering
 _ANNEALED = ("bracket", "ais", "reverse")
+_TEMPERED = ("ladder", "trajectory")
 
 
 def evaluate(
@@ -86,7 +87,7 @@ def _settings(
         raise RunError(f"no estimator {estimator!r}; there are: {', '.join(ESTIMATORS)}")
     if not 0 <= seed < 2**64:
         raise RunError(f"seed must lie in 0 … 2^64 − 1, got {seed}")
-    if estimator in (*_ANNEALED, "mixing", "ladder") and not 2 <= n_chains <= _MOST_CHAINS:
+    if estimator in (*_ANNEALED, "mixing", *_TEMPERED) and not 2 <= n_chains <= _MOST_CHAINS:
         raise RunError(f"n_chains must be at least 2 and at most {_MOST_CHAINS:,}, got {n_chains:,}")
     if estimator in _ANNEALED:
         if betas != "adaptive":
@@ -96,7 +97,7 @@ def _settings(
         if sweeps_max < 1:
             raise RunError(f"sweeps must be at least 1, got {sweeps_max:,}")
         return {"seed": seed, "n_chains": n_chains, "sweeps": sweeps_max}
-    if estimator == "ladder":
+    if estimator in _TEMPERED:
         return {"seed": seed, "n_chains": n_chains, "rounds": _ROUNDS}
     return {"seed": seed}
 

@@ -43,6 +43,10 @@ class Subject:
         """The run's chains as the snapshot recorded them, (n, V) float32."""
         return torch.from_numpy(self.snapshot.particles_v.astype(np.float32))
 
+    def model(self, snapshot: Snapshot) -> RBM:
+        """The model of a snapshot of the same run."""
+        return _model(snapshot, self.config)
+
     def free_energies(self, v: Tensor) -> np.ndarray:
         """F(v) in nats, (N,) float64, of any number of cases."""
         return torch.cat([self.rbm.free_energy(part) for part in v.split(_ROWS)]).double().numpy()
@@ -81,9 +85,7 @@ def load_subject(path: Path, snapshot: Snapshot, config: dict[str, Any]) -> Subj
 
     path: the run's folder. Raises RunError if the data on this computer are not those of the run.
     """
-    rbm = RBM.from_numpy(
-        snapshot.W, snapshot.vbias, snapshot.hbias, visible=config["visible"], log_var=snapshot.log_var
-    )
+    rbm = _model(snapshot, config)
     reader = RunReader(path)
     data = datasets.load(config["dataset"], n_valid=config["n_valid"])
     if data.train.shape[1] != rbm.n_visible:
@@ -114,6 +116,12 @@ def load_subject(path: Path, snapshot: Snapshot, config: dict[str, Any]) -> Subj
         cases = {name: _binarised(x, binarisation, f"evaluate-{name}") for name, x in parts.items()}
     return Subject(
         rbm, snapshot, config, cases, binarisation, base_rate(rbm, cases["train"].double().mean(0))
+    )
+
+
+def _model(snapshot: Snapshot, config: dict[str, Any]) -> RBM:
+    return RBM.from_numpy(
+        snapshot.W, snapshot.vbias, snapshot.hbias, visible=config["visible"], log_var=snapshot.log_var
     )
 
 

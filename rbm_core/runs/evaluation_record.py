@@ -70,6 +70,11 @@ ESTIMATORS: dict[str, Words] = {
         "tempering",
         "Parallel tempering from independent pixels to the model: log Z by another way than AIS.",
     ),
+    "trajectory": Words(
+        "Log-likelihood, along the run's own past",
+        "trajectory",
+        "Parallel tempering through the run's snapshots, from the first to this one: log Z by a third way.",
+    ),
 }
 """The estimators in the order in which a page offers them; evaluation/estimators.py computes them."""
 

@@ -68,8 +68,9 @@ def test_one_direction_alone_is_marked_unconfirmed(run: Path, estimator: str) ->
     assert row["verdict"].startswith("Unconfirmed")
 
 
-def test_the_ladder_agrees_with_counting_and_says_how_often_it_was_walked(run: Path) -> None:
-    exact, ladder = evaluate(run, estimator="exact"), evaluate(run, estimator="ladder", n_chains=20)
+@pytest.mark.parametrize("name", ["ladder", "trajectory"])
+def test_the_ladder_agrees_with_counting_and_says_how_often_it_was_walked(run: Path, name: str) -> None:
+    exact, ladder = evaluate(run, estimator="exact"), evaluate(run, estimator=name, n_chains=20)
     assert abs(ladder["log_z"] - exact["log_z"]) < 5 * ladder["stderr"]
     assert 0 < ladder["stderr"] < 0.5
     assert len(ladder["acceptance"]) == ladder["rungs"] - 1
@@ -97,7 +98,7 @@ def test_pseudo_likelihood_and_mixing_are_recorded_without_a_log_z(digits: Path)
     [
         ("bracket", {"betas": 3000}),
         ("mixing", {"sweeps_max": 500, "n_chains": 20}),
-        ("ladder", {"n_chains": 10}),
+        ("trajectory", {"n_chains": 10}),
     ],
 )
 def test_an_interrupted_evaluation_goes_on_to_the_same_answer(

@@ -137,13 +137,23 @@ def test_rungs_are_placed_where_neighbours_exchange_in_three_of_ten_cases() -> N
     assert rate[-1] > 0.15
 
 
+def past(rbm: RBM, seed: int) -> list[RBM]:
+    """Models on the way to this one, none of them on a straight line to it."""
+    rng = np.random.default_rng(seed)
+    away = torch.from_numpy(rng.normal(0, 0.2, tuple(rbm.W.shape)).astype(np.float32))
+    return [RBM(t * rbm.W + t * (1 - t) * away, rbm.vbias, t * rbm.hbias) for t in (0.1, 0.4, 0.7)]
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("along", ["temperatures", "trajectory"])
 @pytest.mark.parametrize("shape", [(7, 5), (6, 6)])
-def test_log_z_of_the_ladder_covers_the_exact_one(shape: tuple[int, int]) -> None:
+def test_log_z_of_the_ladder_covers_the_exact_one(shape: tuple[int, int], along: str) -> None:
     inside, n = 0, 24
     for seed in range(n):
         rbm = model(seed, shape, 1.2)
         path = tempering.temperature_path(rbm, torch.zeros(shape[0]))
+        if along == "trajectory":
+            path = tempering.trajectory_path([*past(rbm, seed), rbm])
         ladder = tuple(path(t) for t in (0.0, 0.5, 1.0))
         found = ladder_log_z(ladder, n_ladders=20, rounds=40, settle=15, seed=seed)
         inside += abs(found.log_z - exact_log_z(rbm)) < 2 * found.stderr
