@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dashboard.ui.link import CURVE_GROUPS
+from rbm_core import doctor
 from rbm_core.runs import RunReader
 from tests.dashboard.opened import fed, open_page
 from tests.dashboard.small_train import RUN, text
@@ -47,6 +48,18 @@ def test_the_likelihood_a_run_followed_reaches_the_curves_with_its_error(run: Pa
     assert arrays["estimates"][0].tolist()[:2] == [40.0, -99.0]
     assert np.isnan(arrays["estimates"][0, 2])
     assert arrays["estimates"][0, 4] == 0.25
+
+
+def test_the_caption_of_the_curves_says_what_the_doctor_found_of_the_fantasies(run: Path) -> None:
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    high = {**rows[-1], "epoch": 5.0, "free_energy_fantasy": rows[-1]["free_energy_train"] + 30}
+    with (run / "metrics.jsonl").open("a") as file:
+        file.writelines(json.dumps({**high, "step": 1000 + n}) + "\n" for n in range(30))
+    header, _ = fed(open_page(run=RUN), "curves")
+    found = doctor.fantasies(doctor.record_of(RunReader(run)))
+    assert found is not None
+    assert "30.0 nats above" in found.evidence
+    assert header["fantasies"] == f"{doctor.FANTASIES}. Now {found.evidence}."
 
 
 def test_the_doctor_waits_for_evidence_and_then_names_it(run: Path) -> None:

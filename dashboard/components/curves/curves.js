@@ -23,6 +23,7 @@ import { scaleX } from "./scales.js";
  * @property {{ group: string, axis: string }} [view] to begin with
  * @property {number} steps_per_epoch
  * @property {boolean} alive
+ * @property {string} [fantasies] what their free energy should do, and does now
  * @property {import("../lib/save.js").Source} of
  */
 /** @typedef {{ rows: Float64Array & { shape: number[] }, estimates: import("./rows.js").Estimates }} Arrays */
@@ -31,6 +32,7 @@ const AXIS_WORDS = "What runs from left to right: updates, passes over the data,
 
 /** The chart: rows, group, axis, zoom and pointer, and what changes them. Its parts are drawn by modules of their own. */
 export class Curves extends View {
+  fantasies = "";
   rows = new Rows([]);
   /** @type {import("./rows.js").Estimates | undefined} */
   estimates;
@@ -153,6 +155,7 @@ export class Curves extends View {
     clearInterval(this.needing);
     this.rows.put(header.from, arrays.rows);
     this.estimates = arrays.estimates;
+    this.fantasies = header.fantasies ?? "";
     const { events, of, alive, steps_per_epoch: perEpoch, cursor } = header;
     Object.assign(this, { events, of, alive, perEpoch, cursor });
     if (!first || !header.view) return;
@@ -251,7 +254,8 @@ export class Curves extends View {
     for (const tab of this.tabs.children) {
       tab.setAttribute("aria-selected", String(tab.getAttribute("data-key") === this.group));
     }
-    this.note.textContent = group.note;
+    // What the fantasies should do, and do, is said by the doctor's own rule: caption and doctor cannot disagree.
+    this.note.textContent = this.group === "energy" ? `${group.note} ${this.fantasies}`.trim() : group.note;
     this.reset.hidden = !this.zoom;
     const keys =
       "Drag to zoom, double-click for the whole run, click to go to that moment; or the arrow keys to read values, Enter to go there.";

@@ -48,9 +48,7 @@ export const GROUPS = {
         lines: [line("free_energy_gap", "gap", "purple")],
       },
     ],
-    note:
-      "Lower means the model finds such images more probable. Only differences count: a growing gap means overfitting; " +
-      "fantasies are the model's own samples, and should stand about as low as the data.",
+    note: "Lower means the model finds such images more probable. Only differences count: a growing gap means overfitting.",
   },
   likelihood: {
     label: "Likelihood",

@@ -333,7 +333,8 @@ export class Player extends View {
   enlargeNewest(before) {
     const { groups, per } = this.film;
     if (groups.length < 3 || before?.groups.length === groups.length) return;
-    if (before ? this.chain < per : this.chain === 0) this.chain = (groups.length - 1) * per + (this.chain % per);
+    if (before ? this.chain < per : this.chain === 0)
+      this.chain = (groups.length - 1) * per + (this.chain % per);
   }
   /** Called whenever data or theme change. */
   draw() {

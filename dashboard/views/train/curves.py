@@ -10,7 +10,7 @@ from dashboard.components.messages import heard
 from dashboard.figures import curves as curve_rows
 from dashboard.ui import link
 from dashboard.ui.texts import sentence
-from dashboard.views.train import moment, state
+from dashboard.views.train import health, moment, state
 from dashboard.views.train.moment import Moment
 from dashboard.views.train.recorded import Run
 from rbm_core.runs import RunError
@@ -44,6 +44,7 @@ def draw(run: Run, shown: Moment | None) -> None:
         "view": {"group": link.field("curves"), "axis": link.field("axis")},
         "of": moment.source(run, shown),
         "alive": run.alive,
+        "fantasies": health.caption(run),
     }
     arrays = {"rows": curve_rows.rows_of(metrics, start), "estimates": estimates}
     curves.mount(key=KEY, data=pack(header, arrays), on_view_change=_chosen, on_need_change=_needed)

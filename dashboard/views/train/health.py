@@ -76,13 +76,24 @@ def offer(run: str, remedy: doctor.Remedy, place: str) -> None:
 
 def examine(run: Run) -> list[doctor.Finding]:
     """The findings of the last PERIOD_S, else new ones; none where the record cannot be read."""
+    examined = _examination(run)
+    return [] if examined is None else examined.findings
+
+
+def caption(run: Run) -> str:
+    """What the curve of the fantasies should do, and what the same examination found it doing."""
+    examined = _examination(run)
+    return f"{doctor.FANTASIES}." if examined is None else examined.caption
+
+
+def _examination(run: Run) -> state.Examination | None:
     watched, now = state.watched(), time.monotonic()
     if watched.examination is not None and now - watched.examination.at < PERIOD_S:
-        return watched.examination.findings
+        return watched.examination
     try:
         record = doctor.record_of(run.reader, snapshot=lambda step: data.snapshot(run.name, step))
         findings = doctor.examine(record)
     except RunError:
-        return []
-    watched.examination = state.Examination(now, findings)
-    return findings
+        return None
+    watched.examination = state.Examination(now, findings, doctor.caption(record))
+    return watched.examination

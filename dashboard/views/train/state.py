@@ -50,10 +50,11 @@ class Order:
 
 @dataclass(frozen=True)
 class Examination:
-    """What the doctor found at `at` (time.monotonic())."""
+    """What the doctor found at `at` (time.monotonic()). caption: the same of the fantasies, for their curve."""
 
     at: float
     findings: list[doctor.Finding]
+    caption: str
 
 
 @dataclass
