@@ -1,4 +1,7 @@
-"""`streamlit run dashboard/app.py`: page config, navigation and the run picker; the pages are in views/."""
+"""`streamlit run dashboard/app.py`: page config, navigation and the run picker; the pages are in views/.
+
+The file is read twice: once by the server, which finds `app` in it, and at each run of a page, which runs `main`.
+"""
 
 import sys
 import threading
@@ -49,4 +52,13 @@ def main() -> None:
     wake_sampler()
 
 
-main()
+if __name__ == "__main__":
+    main()
+else:
+    from starlette.middleware import Middleware
+    from streamlit.starlette import App
+
+    from dashboard import door
+
+    TOKEN = door.token_or_exit()
+    app = App(__file__, middleware=[Middleware(door.Door, token=TOKEN)], lifespan=door.opening(TOKEN))

@@ -36,14 +36,14 @@ class App:
     `with App(log, env) as app:` waits until it answers, and ends it.
     """
 
-    def __init__(self, log: Path, env: dict[str, str]) -> None:
+    def __init__(self, log: Path, env: dict[str, str], *arguments: str) -> None:
         self.log = log
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py"]
-        command += ["--server.port", str(self.port), "--server.headless", "true"]
+        command += ["--server.port", str(self.port), "--server.headless", "true", *arguments]
         with log.open("ab") as output:
             self.process = subprocess.Popen(
                 command,

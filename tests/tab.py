@@ -27,7 +27,12 @@ class Tab:
     """
 
     def __init__(
-        self, port: int, page: str = "", headers: Mapping[str, str] | None = None, **query: object
+        self,
+        port: int,
+        page: str = "",
+        headers: Mapping[str, str] | None = None,
+        origin: str | None = "",
+        **query: object,
     ) -> None:
         self.page, self.query = page, urlencode(query)
         self.components: dict[str, str] = {}
@@ -40,7 +45,7 @@ class Tab:
         connection = connect(
             f"ws://127.0.0.1:{port}/_stcore/stream",
             subprotocols=["streamlit"],  # type: ignore[list-item]
-            origin=f"http://127.0.0.1:{port}",  # type: ignore[arg-type]
+            origin=f"http://127.0.0.1:{port}" if origin == "" else origin,  # type: ignore[arg-type]
             additional_headers=dict(headers or {}),
             max_size=None,
             compression=None,

@@ -1,0 +1,234 @@
+"""The app's door: other pages' requests are refused, port included; with a token nothing is readable without it."""
+
+import http.client
+import re
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from http.server import SimpleHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+from starlette.datastructures import Headers
+from websockets.exceptions import InvalidStatus
+
+from dashboard.door import LEAST_TOKEN, is_foreign, token_wanted
+from tests.live import App, settle
+from tests.small_run import train_small
+from tests.tab import Tab
+
+TOKEN = "a-token-for-the-class"
+ROUTES = (
+    "/", "/gibbs", "/static/index.html", "/media/0123456789abcdef.png", "/component/x/y.js", "/_stcore/host-config",
+    "/_stcore/upload_file/a/b", "/_stcore/bidi-components/x/y.js", "/_stcore/metrics", "/app/static/x",
+    "/_stcore/script-health-check", "/?token=wrong", "//evil.example/?token=wrong", "/_stcore/health/x",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_small(tmp_path_factory.mktemp("door") / "checkpoints").parent
+
+
+@pytest.fixture(scope="module")
+def locked(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """The app with a token."""
+    env = {"RBM_RUNS_DIR": str(store), "RBM_TOKEN": TOKEN}
+    with App(tmp_path_factory.mktemp("app") / "app.log", env) as app:
+        yield app
+
+
+@pytest.fixture(scope="module")
+def open_(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """The app without one."""
+    with App(tmp_path_factory.mktemp("app") / "app.log", {"RBM_RUNS_DIR": str(store)}) as app:
+        yield app
+
+
+def asked(app: App, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], str]:
+    """(status, headers, body) of a request."""
+    with closing(http.client.HTTPConnection("127.0.0.1", app.port, timeout=60)) as line:
+        line.request(method, path, headers=headers)
+        answer = line.getresponse()
+        return answer.status, dict(answer.getheaders()), answer.read().decode(errors="replace")
+
+
+def pass_of(app: App) -> str:
+    status, headers, _ = asked(app, f"/?token={TOKEN}&run=small")
+    assert status == 303
+    assert headers["location"] == "/?run=small", "the token stays in the address"
+    cookie = headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert TOKEN not in cookie, "cookies go to every port of a machine"
+    return cookie.partition(";")[0]
+
+
+# --- the rules ---
+
+
+@pytest.mark.parametrize(
+    ("headers", "foreign"),
+    [
+        ({"host": "127.0.0.1:8501"}, False),
+        ({"host": "127.0.0.1:8501", "origin": "http://127.0.0.1:8501"}, False),
+        ({"host": "127.0.0.1:8501", "origin": "http://127.0.0.1:9000"}, True),
+        ({"host": "127.0.0.1:8501", "origin": "http://localhost:8501"}, True),
+        ({"host": "127.0.0.1:8501", "origin": "http://127.0.0.1"}, True),
+        ({"host": "127.0.0.1:8501", "origin": "null"}, True),
+        ({"host": "", "origin": ""}, True),
+        ({"origin": "http://127.0.0.1:8501"}, True),
+        ({"host": "class.example", "origin": "https://class.example"}, False),
+        ({"host": "localhost:8501", "sec-fetch-site": "same-site", "sec-fetch-mode": "no-cors"}, True),
+        ({"host": "localhost:8501", "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}, False),
+        ({"host": "localhost:8501", "sec-fetch-site": "same-origin", "sec-fetch-mode": "cors"}, False),
+    ],
+)
+def test_a_request_is_foreign_where_its_origin_is_not_this_address(
+    headers: dict[str, str], foreign: bool
+) -> None:
+    assert is_foreign(Headers(headers)) == foreign
+
+
+def test_a_token_is_made_kept_and_required_beyond_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RBM_TOKEN", raising=False)
+    assert token_wanted([], "127.0.0.1") is None
+    made = {token_wanted(["--token"], "127.0.0.1"), token_wanted([], "0.0.0.0"), token_wanted([], None)}
+    assert None not in made
+    assert len(made) == 3, "a token is used twice"
+    assert all(len(str(one)) >= 32 for one in made)
+    monkeypatch.setenv("RBM_TOKEN", TOKEN)
+    assert token_wanted([], "127.0.0.1") == token_wanted(["--token"], "0.0.0.0") == TOKEN
+    monkeypatch.setenv("RBM_TOKEN", "short")
+    with pytest.raises(ValueError, match=f"at least {LEAST_TOKEN} characters, got 5"):
+        token_wanted([], "127.0.0.1")
+    with pytest.raises(ValueError, match="does not know '--tokn'"):
+        token_wanted(["--tokn"], "127.0.0.1")
+
+
+# --- the app with a token ---
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", ROUTES)
+def test_without_the_token_nothing_is_answered(locked: App, path: str) -> None:
+    for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"):
+        for cookie in ("", f"rbm-observatory-{locked.port}=", f"rbm-observatory-{locked.port}={TOKEN}"):
+            status, _, body = asked(locked, path, method, Cookie=cookie, Accept="text/html")
+            assert status == 401, f"{method} {path}"
+            assert "small" not in body
+
+
+@pytest.mark.slow
+def test_without_the_token_no_websocket_is_opened_and_with_it_the_page_comes(locked: App) -> None:
+    with pytest.raises(InvalidStatus, match="403"):
+        Tab(locked.port)
+    with pytest.raises(InvalidStatus, match="403"):
+        Tab(locked.port, headers={"Cookie": f"rbm-observatory-{locked.port}=wrong"})
+    with Tab(locked.port, headers={"Cookie": pass_of(locked)}, run="small") as tab:
+        assert "train.timeline" in tab.components
+    assert asked(locked, "/_stcore/health")[0] == 200
+
+
+@pytest.mark.slow
+def test_a_new_token_is_printed_at_the_start(store: Path, tmp_path: Path) -> None:
+    with App(tmp_path / "log", {"RBM_RUNS_DIR": str(store)}, "--", "--token") as app:
+        printed = re.search(rf"http://127.0.0.1:{app.port}(/\?token=\S+)", app.output())
+        assert printed, app.output()
+        assert asked(app, printed[1])[0] == 303
+        assert asked(app, "/")[0] == 401
+
+
+@pytest.mark.slow
+def test_a_wrong_argument_ends_the_start_with_one_sentence(tmp_path: Path) -> None:
+    app = App(tmp_path / "log", {}, "--", "--tokn")
+    assert app.process.wait(60) != 0
+    assert "Not started: the app does not know '--tokn'" in app.output()
+    assert "Traceback" not in app.output()
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_the_form_takes_the_token_once_and_the_page_opens(locked: App, chromium: Browser) -> None:
+    with chromium.new_context() as context:
+        page = context.new_page()
+        page.goto(f"{locked.url}/?run=small&step=0")
+        page.get_by_label("Token").fill("not the token")
+        page.get_by_role("button", name="Open").click()
+        page.get_by_text("That is not the token.").wait_for()
+        page.get_by_label("Token").fill(TOKEN)
+        page.get_by_role("button", name="Open").click()
+        settle(page)
+        assert page.url == f"{locked.url}/?run=small&step=0"
+        page.goto(f"{locked.url}/inspect")
+        settle(page)
+
+
+# --- other pages ---
+
+
+@pytest.mark.slow
+def test_a_foreign_origin_or_host_is_refused(open_: App) -> None:
+    for origin in (
+        f"http://127.0.0.1:{open_.port + 1}",
+        "http://evil.example",
+        "null",
+        f"http://localhost:{open_.port}",
+    ):
+        assert asked(open_, "/_stcore/host-config", Origin=origin)[0] == 403
+        with pytest.raises(InvalidStatus, match="403"):
+            Tab(open_.port, headers={"Origin": origin}, origin=None)
+    status, _, body = asked(open_, "/", Host="evil.example")
+    assert status == 403
+    assert "server.allowedHosts" in body
+
+
+STRANGER = """<!doctype html><img id="picture" src="{app}/static/favicon.png"><iframe src="{app}/"></iframe><script>
+window.found = [];
+const told = (what) => window.found.push(what);
+const socket = new WebSocket("{app}/_stcore/stream".replace("http", "ws"), ["streamlit"]);
+socket.onopen = () => told("socket opened"); socket.onerror = () => told("socket refused");
+fetch("{app}/_stcore/host-config").then((r) => told("read " + r.status), () => told("fetch refused"));
+picture.onload = () => told("picture shown"); picture.onerror = () => told("picture refused");
+</script>"""
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_a_page_of_another_port_gets_nothing(open_: App, tmp_path: Path, chromium: Browser) -> None:
+    (tmp_path / "index.html").write_text(STRANGER.replace("{app}", open_.url))
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    handler.log_message = lambda *_: None  # type: ignore[attr-defined]
+    with (
+        socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server,
+        chromium.new_context() as context,
+    ):
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page = context.new_page()
+        page.goto(f"http://127.0.0.1:{server.server_address[1]}/index.html")
+        page.wait_for_function("window.found.length === 3")
+        assert sorted(page.evaluate("window.found")) == ["fetch refused", "picture refused", "socket refused"]
+        assert page.frames[1].locator('[data-testid="stApp"]').count() == 0, (
+            "the app is shown within another page"
+        )
+        server.shutdown()
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.parametrize("page", ["", "gibbs?chains=2&sweeps=2", "inspect", "evaluate", "compare", "learn"])
+def test_the_policy_lets_each_page_work_and_nothing_leave(open_: App, chromium: Browser, page: str) -> None:
+    with chromium.new_context() as context:
+        opened: Page = context.new_page()
+        refused: list[str] = []
+        opened.on(
+            "console", lambda said: refused.append(said.text) if "Content Security" in said.text else None
+        )
+        opened.goto(f"{open_.url}/{page}")
+        settle(opened)
+        assert refused == []
+        opened.evaluate("() => { new Image().src = 'http://evil.example/p.png'; }")
+        opened.wait_for_timeout(300)
+        assert any("evil.example" in one for one in refused), "a picture from elsewhere would be fetched"
