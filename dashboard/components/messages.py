@@ -67,6 +67,7 @@ SHAPES: dict[str, Any] = {
     "open": Whole,  # the unit, pixel or image that was clicked
     "sort": Word,
     "base": Word,
+    "modes": Annotated[list[Whole], Field(min_length=2, max_length=2)],  # of the spectrum, counted from 1
     "moment": Whole | LearnMoment,  # where a timelapse, or the player of the Learn page, came to rest
     "done": Finite,  # the nonce of the command that the player does
     "fork": Whole,  # the sweep at which the chains fork

@@ -24,6 +24,7 @@ SORTS = (
     ("activity", "by mean activation"),
     ("change", "by recent change"),
     ("similarity", "by similarity"),
+    ("groups", "like by like, in groups"),
 )
 BINS = 64
 # The text, the formula and the source of each picture.
@@ -83,7 +84,7 @@ def order_of_units(sort: str, snapshot: Snapshot, earlier: Snapshot | None) -> n
     """(min(H, MOST_TILES),) int64: the hidden units in the order asked for, largest first.
 
     change: by how far the unit's weights moved since `earlier`. similarity: a chain in which each unit is
-    followed by the most similar one that is left (cosine of the weight vectors).
+    followed by the most similar one that is left (cosine of the weight vectors). groups: see _grouped.
     """
     W = snapshot.W
     if sort == "norm":
@@ -94,9 +95,34 @@ def order_of_units(sort: str, snapshot: Snapshot, earlier: Snapshot | None) -> n
         order = np.argsort(-norms(W - earlier.W), kind="stable")
     elif sort == "similarity":
         order = _chain(W[:, :MOST_TILES])
+    elif sort == "groups":
+        order = _grouped(W[:, :MOST_TILES])
     else:
         order = np.arange(W.shape[1])
     return order[:MOST_TILES]
+
+
+def _grouped(W: np.ndarray) -> np.ndarray:
+    """(H,): the hidden units as the leaves of a tree, so that like stand by like and every group stays together.
+
+    The tree joins the two groups that are most alike, again and again: average linkage of 1 − cosine between weight
+    vectors (Sokal & Michener 1958). Of two groups that are joined the one with longer weights comes first; equal
+    weights give equal orders.
+    """
+    from scipy.cluster.hierarchy import linkage  # takes 0.2 s to load
+
+    H = W.shape[1]
+    if H < 2:
+        return np.arange(H)
+    length = norms(W)
+    units = (W / np.maximum(length, 1e-12)).T
+    apart = np.maximum(1 - units @ units.T, 0)[np.triu_indices(H, 1)]
+    groups = [[unit] for unit in range(H)]
+    for first, second, *_ in linkage(apart, "average"):
+        pair = [groups[int(first)], groups[int(second)]]
+        pair.sort(key=lambda group: (-length[group].mean(), group[0]))
+        groups.append(pair[0] + pair[1])
+    return np.array(groups[-1], dtype=np.int64)
 
 
 def _chain(W: np.ndarray) -> np.ndarray:

@@ -120,13 +120,15 @@ def place(word: str) -> Field:
 
 CURVE_GROUPS = ("energy", "likelihood", "reconstruction", "weights", "activity", "pace")
 CURVE_AXES = ("step", "epoch", "time")
-FILTER_ORDERS = ("index", "norm", "activity", "change", "similarity")
+FILTER_ORDERS = ("index", "norm", "activity", "change", "similarity", "groups")
+
+MODES = 12
 
 GIBBS_STARTS = ("noise", "gaussian", "digits", "particles", "drawing")
 GIBBS_SHOWS = ("both", "grid", "one")
 GIBBS_LAYERS = ("pv", "v", "ph", "h")
 
-LOOKS = ("unit", "pixel", "image")
+LOOKS = ("unit", "pixel", "image", "drawing")
 
 EVALUATE_CARES = ("1000", "adaptive", "salakhutdinov-murray")
 
@@ -142,6 +144,9 @@ FIELDS: dict[str, Field] = {
     "curves": choice("energy", CURVE_GROUPS),
     "axis": choice("step", CURVE_AXES),
     "sort": choice("index", FILTER_ORDERS),
+    # The two modes of the weights on which data and fantasies are projected.
+    "mode": whole(1, 1, MODES),
+    "mode2": whole(2, 1, MODES),
     # Gibbs: the chains and where they begin.
     "start": choice("noise", GIBBS_STARTS),
     "particles_of": words(),

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from dashboard.components.blob import pack, unpack
-from dashboard.figures import curves, moment, palette
+from dashboard.figures import curves, moment, palette, spectrum
+from dashboard.ui import link
 from rbm_core.pixels import PixelScale
 from rbm_core.runs import Probe, Snapshot
+from rbm_core.spectrum import SHOWN, modes
 
 H, W_, N, P = 6, 12, 9, 10  # hidden units; visible units (3 x 4); particles; probe images
 SHAPE = (3, 4)
@@ -146,6 +148,39 @@ def test_similar_units_stand_side_by_side() -> None:
     order = moment.order_of_units("similarity", replace(shown, W=twins), None).tolist()
     assert sorted(order) == list(range(H))
     assert abs(order.index(0) - order.index(5)) == 1, order
+
+
+def test_groups_of_like_units_stay_together_wherever_they_stood() -> None:
+    """Three directions, each with units of its own at mixed places: each group is one stretch of the order."""
+    rng = np.random.default_rng(5)
+    directions = np.linalg.qr(rng.normal(size=(W_, 3)))[0]
+    which = rng.permutation(np.arange(60) % 3)
+    W = (directions[:, which] * rng.uniform(0.5, 3, 60) + rng.normal(0, 0.01, (W_, 60))).astype(np.float32)
+    order = moment.order_of_units("groups", replace(snapshot(), W=W), None)
+    assert sorted(order.tolist()) == list(range(60))
+    assert (np.diff(which[order]) != 0).sum() == 2, "a group is torn apart"
+    again = moment.order_of_units("groups", replace(snapshot(), W=W.copy()), None)
+    assert order.tolist() == again.tolist()
+    lone = moment.order_of_units("groups", replace(snapshot(), W=W[:, :1]), None)
+    assert lone.tolist() == [0]
+
+
+def test_the_spectrum_shows_the_singular_values_and_both_clouds() -> None:
+    rng = np.random.default_rng(6)
+    W = {step: rng.normal(size=(W_, H)) for step in (0, 10)}
+    by_step = {step: modes(weights) for step, weights in W.items()}
+    data, fantasies = rng.integers(0, 2, (7, W_)), rng.integers(0, 2, (5, W_))
+    header, arrays = spectrum.spectrum(by_step, 10, (2, 3), data, fantasies, SHAPE)
+    assert header["chosen"] == [2, 3]
+    for row, step in enumerate(arrays["steps"]):
+        want = np.linalg.svd(W[int(step)], compute_uv=False)[: arrays["values"].shape[1]]
+        np.testing.assert_allclose(arrays["values"][row], want, rtol=1e-5)
+    left = np.linalg.svd(W[10])[0][:, 1:3]
+    np.testing.assert_allclose(np.abs(arrays["data"]), np.abs(data @ left) / np.sqrt(W_), atol=1e-5)
+    np.testing.assert_allclose(np.abs(arrays["fantasies"]), np.abs(fantasies @ left) / np.sqrt(W_), atol=1e-5)
+    few = spectrum.spectrum({0: modes(W[0][:, :2])}, 0, (5, 9), data, fantasies, SHAPE)
+    assert few[0]["chosen"] == [2, 2], "a mode that the model does not have"
+    assert link.MODES == SHOWN
 
 
 def test_particles_show_the_probabilities_of_their_own_hidden_states() -> None:

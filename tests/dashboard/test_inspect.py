@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.components.blob import unpack
+from dashboard.figures import drawings
 from rbm_core import datasets, rbm_numpy
 from rbm_core.runs import RunReader, Snapshot
 from rbm_core.runs.files import hold_lock
@@ -219,3 +220,30 @@ def test_every_picture_tells_its_formula_and_its_source_and_can_be_taken_away(ru
     names = [unpack(element.proto.bytes)[0]["name"] for element in canvases]
     names += [config["toImageButtonOptions"]["filename"] for _, config, _ in plots]
     assert len(set(names)) == len(names)
+
+
+def test_ones_own_drawing_is_taken_apart(last: Snapshot) -> None:
+    """A drawing in the link: the units that answer are those that the recorded weights say."""
+    bits = np.zeros((28, 28), bool)
+    bits[6:22, 13:16] = True
+    app = open_inspect(look="drawing", drawing=drawings.bits_to_text(bits.ravel()))
+    assert not app.exception
+    assert not app.warning
+    built = rbm_numpy.build_up(rbm_numpy.Parameters.of(last), bits.ravel().astype(np.float32))
+    _, arrays = fed(app, "answering")
+    np.testing.assert_array_equal(arrays["units"], built.order[: len(arrays["units"])])
+    header, arrays = fed(app, "build-up")
+    np.testing.assert_array_equal(arrays["beside"], bits.ravel())
+    assert "your drawing" in header["note"]
+
+
+def test_an_empty_pad_asks_for_a_drawing(run: Path) -> None:
+    app = open_inspect(look="drawing")
+    assert not app.exception
+    assert any("Draw something" in element.value for element in app.info)
+
+
+def test_a_drawing_of_another_size_is_refused_in_a_sentence(run: Path) -> None:
+    app = open_inspect(look="drawing", drawing=drawings.bits_to_text(np.ones(100, bool)))
+    assert not app.exception
+    assert any("takes 98 bytes" in element.value for element in app.warning)

@@ -6,14 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.components.blob import pack
 from dashboard.components.drawing import mount as pad
+from dashboard.components.drawing import own_drawing
 from dashboard.components.messages import heard
 from dashboard.figures import drawings
 from dashboard.ui.texts import sentence
 from dashboard.views.gibbs.state import gibbs, settings
 
 PAD = "gibbs.pad"
+NOTE = (
+    "Draw; the chains start over at the end of each stroke. The drawing is shrunk and centred first, "
+    "as MNIST's digits are."
+)
 
 
 def choose(shape: tuple[int, int], place: Any) -> str:
@@ -38,7 +42,7 @@ def choose(shape: tuple[int, int], place: Any) -> str:
             kept, own.complaint = "", str(error)
     # A pad that is on the page keeps its own strokes: what it is sent must not change with each of them.
     if own.version not in own.blob:
-        own.blob = {own.version: _blob(own.version, bits.reshape(shape))}
+        own.blob = {own.version: own_drawing(bits.reshape(shape), NOTE, own.version)}
     with pad_place:
         pad(key=PAD, data=own.blob[own.version], on_picture_change=_stroke_taker(shape))
     if own.complaint:
@@ -63,21 +67,6 @@ def _read_upload(content: bytes, shape: tuple[int, int], kept: str) -> str:
 
 def _forget_upload() -> None:
     gibbs().drawing.upload = ""
-
-
-def _blob(version: str, bits: np.ndarray) -> bytes:
-    """What the pad is sent: bits (rows, columns) as marks on its own, finer grid."""
-    rows, columns = (np.arange(drawings.PAD_SIDE) * n // drawings.PAD_SIDE for n in bits.shape)
-    header = {
-        "mode": "draw",
-        "rows": bits.shape[0],
-        "columns": bits.shape[1],
-        "title": "Your drawing",
-        "note": "Draw; the chains start over at the end of each stroke. The drawing is shrunk and centred first, "
-        "as MNIST's digits are.",
-        "version": version,
-    }
-    return pack(header, {"marks": bits[rows][:, columns].astype(np.uint8) * 255})
 
 
 def _stroke_taker(shape: tuple[int, int]) -> Callable[[], None]:

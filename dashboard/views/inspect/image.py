@@ -1,4 +1,7 @@
-"""The view of one image: the units that it switches on, the picture that these make, and its energy."""
+"""The view of one image or drawing: the units that it switches on, the picture that these make, and its energy."""
+
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -20,6 +23,20 @@ IMAGES_SHOWN = 49
 STANDING = 2000  # images whose free energies are shown beside this one's
 
 
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What is taken apart: v (V,), a state of the visible units; its name in words and in files' names."""
+
+    v: np.ndarray
+    name: str
+    words: str
+    file: tuple[object, ...]
+
+    @property
+    def key(self) -> str:
+        return "-".join(map(str, self.file))
+
+
 def show(opened: Opened) -> None:
     pool = opened.pool
     if pool is None:
@@ -29,15 +46,24 @@ def show(opened: Opened) -> None:
         )
         return
     image = number_of("image", len(pool), lambda: 0, "images")
+    label = "" if pool.labels is None else f", class {pool.labels[image]}"
     v = opened.seen(pool.grey[image : image + 1])[0]
-    built, terms = rbm_numpy.build_up(opened.model, v), rbm_numpy.energy_terms(opened.model, v)
+    words = f"image {image}{label}{texts.seen_as(opened.fields)}"
+    subject = Subject(v, f"image {image}", words, ("image", image))
     left, right = st.columns([4, 7], gap="large")
     with left:
         pick(opened, pool, image)
-    with right:
-        build_up(opened, pool, image, v, built)
-    answering(opened, image, built, terms)
-    energy(opened, pool, image, terms)
+    take_apart(opened, subject, right)
+
+
+def take_apart(opened: Opened, subject: Subject, place: Any) -> None:
+    """How its units add up, in `place`; below, which units answer, and its energy."""
+    built = rbm_numpy.build_up(opened.model, subject.v)
+    terms = rbm_numpy.energy_terms(opened.model, subject.v)
+    with place:
+        build_up(opened, subject, built)
+    answering(opened, subject, built, terms)
+    energy(opened, subject, terms)
 
 
 def pick(opened: Opened, pool: data.Images, image: int) -> None:
@@ -93,38 +119,37 @@ def pick_class(labels: np.ndarray) -> str:
     return str(state.settings.use("digit", digit))
 
 
-def build_up(opened: Opened, pool: data.Images, image: int, v: np.ndarray, built: BuildUp) -> None:
+def build_up(opened: Opened, subject: Subject, built: BuildUp) -> None:
     """The picture that the strongest units make when they are added one by one."""
-    label = "" if pool.labels is None else f", class {pool.labels[image]}"
     header, arrays = figures.build_up(
         built,
         opened.shown(built.means),
-        opened.shown(v),
+        opened.shown(subject.v),
         opened.shape,
-        f"image {image}",
-        f"image {image}{label}{texts.seen_as(opened.fields)}",
+        subject.name,
+        subject.words,
         opened.model.units.mean_of_unit,
     )
-    header |= {"name": f"image-{image}-build-up"}
+    header |= {"name": f"{subject.key}-build-up"}
     mount_map(opened, "build-up", (header, arrays))
     about("how the units add up", **texts.build_up(opened.model.units.tex))
 
 
-def answering(opened: Opened, image: int, built: BuildUp, terms: EnergyTerms) -> None:
+def answering(opened: Opened, subject: Subject, built: BuildUp, terms: EnergyTerms) -> None:
     """The units that shape the image most."""
     blob = figures.answering(opened.snapshot, built, opened.shape)
-    mount_mosaic(opened, "answering", blob, f"image-{image}-units", "unit")
+    mount_mosaic(opened, "answering", blob, f"{subject.key}-units", "unit")
     with st.container(horizontal=True, vertical_alignment="center"):
         about("the units that answer", **texts.ANSWERING)
         table_button(
             "Units and terms",
-            opened.file("image", image, "units"),
+            opened.file(*subject.file, "units"),
             ("unit", "p(h=1|v)", "push", "softplus_nats"),
             lambda: zip(range(len(built.p)), built.p, built.strength, terms.softplus, strict=True),
         )
 
 
-def energy(opened: Opened, pool: data.Images, image: int, terms: EnergyTerms) -> None:
+def energy(opened: Opened, subject: Subject, terms: EnergyTerms) -> None:
     """The image's energy, term by term, among other images, and unit by unit."""
     st.subheader("Its energy", anchor=False)
     st.caption(
@@ -134,31 +159,37 @@ def energy(opened: Opened, pool: data.Images, image: int, terms: EnergyTerms) ->
     )
     left, right = st.columns(2, gap="large")
     with left:
-        energy_terms(opened, image, terms)
+        energy_terms(opened, subject, terms)
     with right:
-        others = rbm_numpy.free_energies(opened.model, opened.seen(pool.grey[:STANDING]))
+        pool = opened.pool
+        seen = (
+            np.zeros((0, len(subject.v)), np.float32) if pool is None else opened.seen(pool.grey[:STANDING])
+        )
+        others = rbm_numpy.free_energies(opened.model, seen)
         fantasies = rbm_numpy.free_energies(opened.model, opened.snapshot.particles_v.astype(np.float32))
         chart(
-            figures.standing(terms.free_energy, others, fantasies, is_dark(), pool.source),
-            f"image-{image}-standing",
-            "Free energies of data and fantasies, and where this image stands among them.",
-            opened.file("image", image, "standing"),
+            figures.standing(
+                terms.free_energy, others, fantasies, is_dark(), "" if pool is None else pool.source
+            ),
+            f"{subject.key}-standing",
+            "Free energies of data and fantasies, and where this one stands among them.",
+            opened.file(*subject.file, "standing"),
         )
         about("where it stands", **texts.STANDING)
     chart(
         figures.softplus_figure(terms, is_dark()),
-        f"image-{image}-softplus",
+        f"{subject.key}-softplus",
         "The softplus term of each hidden unit, the largest first.",
-        opened.file("image", image, "softplus"),
+        opened.file(*subject.file, "softplus"),
     )
     about("what each unit takes off", **texts.SOFTPLUS)
 
 
-def energy_terms(opened: Opened, image: int, terms: EnergyTerms) -> None:
-    file = opened.file("image", image, "energy")
+def energy_terms(opened: Opened, subject: Subject, terms: EnergyTerms) -> None:
+    file = opened.file(*subject.file, "energy")
     chart(
         figures.energy_figure(terms, opened.model.units.energy_label, is_dark()),
-        f"image-{image}-energy",
+        f"{subject.key}-energy",
         f"The terms of the energy; free energy {terms.free_energy:.1f} nats.",
         file,
     )

@@ -8,18 +8,19 @@ from dashboard.ui import run_choice, snapshot_choice
 from dashboard.ui.charts import choose_format
 from dashboard.ui.page_state import state_of
 from dashboard.ui.texts import sentence
-from dashboard.views.inspect import image, pixel, unit
+from dashboard.views.inspect import drawing, image, pixel, unit
 from dashboard.views.inspect.opened import Opened, choose
 from dashboard.views.inspect.state import Inspect
 from rbm_core.runs import RunError
 
 LOOK = "inspect.look"
-LOOKS = {"unit": "A hidden unit", "pixel": "A pixel", "image": "An image"}
-SHOW = {"unit": unit.show, "pixel": pixel.show, "image": image.show}
+LOOKS = {"unit": "A hidden unit", "pixel": "A pixel", "image": "An image", "drawing": "Your drawing"}
+SHOW = {"unit": unit.show, "pixel": pixel.show, "image": image.show, "drawing": drawing.show}
 LOOK_HELP = (
     "*A hidden unit*: what it looks for and which images switch it on. *A pixel*: which units it is "
     "wired to. "
-    "*An image*: which units answer to it, what they add up to, and its energy."
+    "*An image*: which units answer to it, what they add up to, and its energy. "
+    "*Your drawing*: the same for what you draw."
 )
 
 

@@ -7,10 +7,11 @@ import streamlit as st
 from dashboard import components
 from dashboard.figures import curves as curve_rows
 from dashboard.figures import moment as pictures
+from dashboard.figures import spectrum as spectrum_figure
 from dashboard.ui import fantasy, link, new_run, pages, run_choice, styles
 from dashboard.ui.about import about
 from dashboard.ui.texts import sentence
-from dashboard.views.train import curves, figures, header, health, moment, recorded, slider, state
+from dashboard.views.train import curves, figures, header, health, moment, recorded, slider, spectrum, state
 from dashboard.views.train.state import Order
 from rbm_core.runs import RunError
 
@@ -84,7 +85,7 @@ def watch(name: str) -> None:
     draw_first_screen(run, steps, shown, order)
     slider.draw(run, steps, shown)
     health.draw(run)
-    draw_below(run, shown, order)
+    draw_below(run, steps, shown, order)
 
 
 def draw_first_screen(
@@ -102,7 +103,7 @@ def draw_first_screen(
         figures.particles(run, shown)
 
 
-def draw_below(run: recorded.Run, shown: moment.Moment | None, order: Order | None) -> None:
+def draw_below(run: recorded.Run, steps: list[int], shown: moment.Moment | None, order: Order | None) -> None:
     left, right = st.container(key="stack-now").columns([5, 3], gap="medium")
     with left:
         curves.draw(run, shown)
@@ -114,6 +115,8 @@ def draw_below(run: recorded.Run, shown: moment.Moment | None, order: Order | No
         about("the fantasies", **pictures.ABOUT["particles"])
         figures.activity(run, shown, order)
         about("the hidden units", **pictures.ABOUT["activity"])
+    spectrum.draw(run, steps, shown)
+    about("the spectrum", **spectrum_figure.ABOUT)
     figures.histograms(run, shown)
     about("the histograms", **pictures.ABOUT["histograms"])
 

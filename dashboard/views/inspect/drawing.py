@@ -1,0 +1,68 @@
+"""The view of the reader's own drawing: what the pad of the Gibbs page holds, taken apart like an image."""
+
+from collections.abc import Callable
+
+import numpy as np
+import streamlit as st
+
+from dashboard.components.drawing import mount as pad
+from dashboard.components.drawing import own_drawing
+from dashboard.components.messages import heard
+from dashboard.figures import drawings
+from dashboard.ui.page_state import state_of
+from dashboard.ui.texts import sentence
+from dashboard.views.inspect import image
+from dashboard.views.inspect.opened import Opened
+from dashboard.views.inspect.state import Inspect
+
+PAD = "inspect.pad"
+NOTE = "What answers changes at the end of each stroke. The drawing is shrunk and centred first, as MNIST's digits are."
+
+
+def show(opened: Opened) -> None:
+    state = state_of(Inspect)
+    n = opened.shape[0] * opened.shape[1]
+    bits = _bits(n)
+    left, right = st.columns([4, 7], gap="large")
+    with left:
+        # A pad that is on the page keeps its own strokes: what it is sent must not change with each of them.
+        if state.pad is None or state.pad[0] != opened.shape or PAD not in st.session_state:
+            state.pad = (opened.shape, own_drawing(bits.reshape(opened.shape), NOTE, f"{opened.shape}"))
+        pad(key=PAD, data=state.pad[1], on_picture_change=_stroke_taker(opened.shape))
+        if state.complaint:
+            st.warning(sentence(state.complaint))
+    if not bits.any():
+        right.info("Draw something on the pad: the hidden units that answer to it appear here.")
+        return
+    v = opened.seen(np.where(bits, 255, 0).astype(np.uint8)[None])[0]
+    image.take_apart(opened, image.Subject(v, "your drawing", "your drawing", ("drawing",)), right)
+
+
+def _bits(n: int) -> np.ndarray:
+    """The drawing in the link, (n,) bool; empty where there is none, or it is of images of another size."""
+    kept = state_of(Inspect).settings.value("drawing")
+    if kept:
+        try:
+            return drawings.bits_from_text(kept, n)
+        except drawings.DrawingError as error:
+            st.warning(sentence(error))
+            state_of(Inspect).settings.use("drawing", "")
+    return np.zeros(n, bool)
+
+
+def _stroke_taker(shape: tuple[int, int]) -> Callable[[], None]:
+    """The callback that makes a finished stroke the drawing, before the page runs."""
+
+    def take() -> None:
+        state, bits = state_of(Inspect), ""
+        state.complaint = ""
+        try:
+            picture = drawings.picture_from_pad(heard(PAD, "picture") or "")
+            if picture.max() > 0:
+                bits = drawings.bits_to_text(drawings.placed(picture, shape))
+        except drawings.DrawingError as error:
+            state.complaint = str(error)
+        state.settings.use("drawing", bits)
+        state.settings.write_link()
+
+    return take

@@ -1,0 +1,91 @@
+"""Train's spectrum of the weights: worked out once for each moment, older moments in a thread beside the page."""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache, partial
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from dashboard import components, data
+from dashboard.components import spectrum as component
+from dashboard.components.blob import pack
+from dashboard.components.messages import heard
+from dashboard.figures import spectrum as figures
+from dashboard.recent import Recent
+from dashboard.ui import link
+from dashboard.views.train.moment import Moment, source
+from dashboard.views.train.recorded import Run
+from rbm_core.pixels import visible_states
+from rbm_core.runs import RunError, RunReader, SnapshotError
+from rbm_core.spectrum import Modes, modes
+
+SPECTRUM = "train.spectrum"
+MOMENTS_KEPT = 512  # a moment of 784 × 500 keeps 12 modes, 120 kB
+MOST_POINTS = 500
+
+
+@cache
+def _kept() -> Recent[Modes]:
+    return Recent(MOMENTS_KEPT)
+
+
+@cache
+def _under_way() -> WeakKeyDictionary[RunReader, "Future[None]"]:
+    return WeakKeyDictionary()
+
+
+@cache
+def _worker() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, "spectrum")
+
+
+def draw(run: Run, steps: list[int], shown: Moment) -> None:
+    """The singular values of every moment worked out so far, and the projections at the one shown."""
+    now = _kept().get((run.reader, shown.key), lambda: modes(shown.snapshot.W))
+    by_step = {shown.step: now} | _earlier(run, [step for step in steps if step != shown.step])
+    chosen = (link.field("mode"), link.field("mode2"))
+    version = f"{shown.key} {chosen} {len(by_step)}"
+
+    def build() -> bytes:
+        shape = run.image_shape(shown.snapshot.W.shape[0])
+        probe = run.probe
+        seen = np.zeros((0, len(now.left)))
+        if probe is not None:
+            seen = visible_states(probe.v[:MOST_POINTS], run.settings, probe.scale)
+        fantasies = shown.snapshot.particles_v[:MOST_POINTS].astype(np.float32)
+        header, arrays = figures.spectrum(by_step, shown.step, chosen, seen, fantasies, shape)
+        return pack({**header, "version": version, "of": source(run, shown)}, arrays)
+
+    components.feed(component.mount, SPECTRUM, version, build, on_modes_change=_chosen)
+
+
+def _earlier(run: Run, steps: list[int]) -> dict[int, Modes]:
+    """The modes at those of these steps that are worked out; the thread works the others out."""
+    # A run deleted and made again under its name has another reader.
+    found = {step: kept for step in steps if (kept := _kept().find(_key(run, step))) is not None}
+    missing = [step for step in steps if step not in found]
+    under_way = _under_way()
+    if missing and (run.reader not in under_way or under_way[run.reader].done()):
+        under_way[run.reader] = _worker().submit(_work_out, run, missing)
+    return found
+
+
+def _key(run: Run, step: int) -> tuple[RunReader, str]:
+    return run.reader, f"{run.name} {step}"
+
+
+def _work_out(run: Run, steps: list[int]) -> None:
+    for step in steps:
+        try:
+            W = data.snapshot(run.name, step).W
+        except (SnapshotError, RunError):
+            continue  # the page says so where it shows this moment
+        _kept().get(_key(run, step), partial(modes, W))
+
+
+def _chosen() -> None:
+    said = heard(SPECTRUM, "modes")
+    if said is not None and all(
+        link.can_say(name, mode) for name, mode in zip(("mode", "mode2"), said, strict=True)
+    ):
+        link.remember_all(dict(zip(("mode", "mode2"), said, strict=True)))
