@@ -101,6 +101,31 @@ def updates_table(device: torch.device, rounds: int) -> None:
             print(f"this engine: {to_rbms:.3f} of rbms, {to_floor:.2f} of the {floor}", flush=True)
 
 
+def processor_table(device: torch.device, rounds: int) -> None:
+    """The fastest call of each in processor time of one thread: what other processes on the machine change least.
+
+    Without scikit-learn, whose products have threads of their own that spin.
+    """
+    names = [name for name in contestants(device) if not name.startswith("scikit-learn")]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    print("\nProcessor time of an update on one thread, ms, the fastest call")
+    for shape in (s for s in SHAPES if s.chains < 1000):
+        for age in (*AGES, None) if shape == MAIN else (AGES[1],):
+            start = start_at(shape, age)
+            updates = {name: CONTESTANTS[name](shape, start, str(device)) for name in names}
+            best = dict.fromkeys(updates, float("inf"))
+            for _ in range(rounds):
+                for name, update in updates.items():
+                    for _ in range(6):
+                        begun = time.process_time()
+                        update()
+                        best[name] = min(best[name], time.process_time() - begun)
+            shown = ", ".join(f"{name} {1e3 * s:.2f}" for name, s in best.items())
+            print(f"{shape}, from {'noise' if age is None else f'step {age:,}'}: {shown}", flush=True)
+    torch.set_num_threads(threads)
+
+
 def ratio(one: list[float], other: list[float]) -> float:
     """The median of the ratios within a round: what slowed a round slowed both."""
     return statistics.median(a / b for a, b in zip(one, other, strict=True))
@@ -201,7 +226,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--quick", action="store_true", help="a fifth of the rounds, for a first look")
-    parts = ("updates", "sampling", "annealing", "runs", "growth", "memory")
+    parts = ("updates", "processor", "sampling", "annealing", "runs", "growth", "memory")
     parser.add_argument("--part", choices=parts, help="one of the tables instead of all")
     parser.add_argument("--memory", metavar="NAME", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -214,6 +239,7 @@ def main() -> None:
     print(f"{device_name(device)}{kind}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     parts: dict[str, Callable[[], None]] = {
         "updates": lambda: updates_table(device, rounds),
+        "processor": lambda: processor_table(device, rounds) if device.type == "cpu" else None,
         "sampling": lambda: sampling_table(device, rounds),
         "annealing": lambda: annealing_table(device),
         "runs": lambda: whole_runs_table(device, 500 if arguments.quick else 5000),
