@@ -47,6 +47,8 @@ def import_model(
     root = root or store.runs_root()
     store.check_name(name)
     settings = settings or {}
+    if dataset is not None and datasets.is_file(dataset):
+        dataset = datasets.brought_in(dataset)
     n_visible = None if dataset is None else datasets.load(dataset, download=download).train.shape[1]
     is_file = isinstance(source, (str, Path))
     found = understood(read_arrays(Path(source)), n_visible) if is_file else of_object(source, n_visible)

@@ -8,7 +8,7 @@ from dashboard import components
 from dashboard.figures import curves as curve_rows
 from dashboard.figures import moment as pictures
 from dashboard.figures import spectrum as spectrum_figure
-from dashboard.ui import fantasy, link, new_run, pages, run_choice, styles
+from dashboard.ui import fantasy, files, link, new_run, pages, run_choice, styles
 from dashboard.ui.about import about
 from dashboard.ui.texts import sentence
 from dashboard.views.train import curves, figures, header, health, moment, recorded, slider, spectrum, state
@@ -28,6 +28,7 @@ def main() -> None:
     components.feed_afresh()
     name = run_choice.chosen()
     new_run.sidebar(lambda: state.watched().step)
+    files.sidebar()
     if name is None:
         first_visit()
         return

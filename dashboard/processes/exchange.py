@@ -1,0 +1,62 @@
+"""Files that come in as runs and go out of them, each by one call of the command line in a process of its own."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from dashboard.processes.trainers import QUIET, REPO
+from rbm_core.runs import RunError, runs_root
+
+__all__ = ["exported", "imported"]
+
+_PATIENCE_S = 300.0
+
+
+def imported(content: bytes, file_name: str, run: str, dataset: str | None) -> str:
+    """Makes the run `run` of an uploaded file; returns what was assumed on the way, a sentence a line.
+
+    Raises RunError with the sentence why there is none.
+    """
+    with tempfile.TemporaryDirectory(prefix="rbm-import-") as folder:
+        # Whatever the upload is called, it lies in this folder, under a name without anything that a path could obey.
+        file = Path(folder) / (re.sub(r"[^A-Za-z0-9._-]+", "-", file_name).lstrip(".-")[-80:] or "file")
+        file.write_bytes(content)
+        data = [] if dataset is None else ["--dataset", dataset]
+        said = _called("import", str(file), "--name", run, *data, "--runs", str(runs_root()))
+    return "\n".join(line for line in said.splitlines() if line.startswith("Note: ")).replace("Note: ", "")
+
+
+def exported(run: str, ending: str) -> bytes:
+    """The file of this ending that `export` writes of the run. Raises RunError with the sentence why there is none."""
+    with tempfile.TemporaryDirectory(prefix="rbm-export-") as folder:
+        file = Path(folder) / f"{run}{ending}"
+        _called("export", run, "--out", str(file), "--runs", str(runs_root()))
+        return file.read_bytes()
+
+
+def _called(*arguments: str) -> str:
+    places = [str(REPO), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, **QUIET, "PYTHONPATH": os.pathsep.join(filter(None, places))}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "rbm_core", *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=_PATIENCE_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise RunError(
+            f"{arguments[0]} took longer than {_PATIENCE_S / 60:.0f} minutes and was ended"
+        ) from None
+    except OSError as error:
+        raise RunError(f"{arguments[0]} could not be started: {error.strerror or error}") from error
+    if done.returncode:
+        words = done.stderr.strip().splitlines() or [f"{arguments[0]} failed"]
+        raise RunError(words[-1].removeprefix("Error: "))
+    return done.stdout

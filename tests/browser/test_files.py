@@ -1,0 +1,46 @@
+"""Through the sidebar: a model of another program opens as a run, and a run is taken away and opened again."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import Page, expect
+
+from rbm_core.runs import RunReader
+from tests.live import App
+
+
+def test_a_model_is_opened_and_its_run_taken_away(
+    runs_root: Path, tmp_path: Path, start_app: Callable[..., App], open_page: Callable[..., Page]
+) -> None:
+    W = np.random.default_rng(0).normal(size=(16, 6)).astype(np.float32)
+    np.savez(tmp_path / "their model.npz", W=W)
+    (tmp_path / "broken.npz").write_bytes(b"noise" * 100)
+    app = start_app(RBM_RUNS_DIR=str(runs_root))
+    page = open_page(app.url)
+    sidebar = page.get_by_test_id("stSidebar")
+    sidebar.get_by_text("Open or take away").click()
+    upload = sidebar.get_by_test_id("stFileUploaderDropzoneInput").first
+
+    upload.set_input_files(tmp_path / "broken.npz")
+    sidebar.get_by_role("button", name="Open it").click()
+    expect(sidebar.get_by_text("Cannot read broken.npz: it is damaged")).to_be_visible(timeout=60_000)
+    assert list(runs_root.iterdir()) == []
+
+    upload.set_input_files(tmp_path / "their model.npz")
+    expect(sidebar.get_by_label("Name of the new run")).to_have_value("their-model")
+    sidebar.get_by_role("button", name="Open it").click()
+    expect(page.get_by_text("16 visible").or_(page.get_by_text("their-model")).first).to_be_visible(
+        timeout=60_000
+    )
+    expect(page.get_by_text("Imported from their-model.npz")).to_be_visible(timeout=60_000)
+    np.testing.assert_array_equal(RunReader(runs_root / "their-model").snapshot(0).W, W)
+
+    with page.expect_download(timeout=60_000) as taken:
+        sidebar.get_by_role("button", name="Whole run (bundle)").click()
+    taken.value.save_as(tmp_path / "taken.zip")
+    upload.set_input_files(tmp_path / "taken.zip")
+    expect(sidebar.get_by_label("Name of the new run")).to_have_value("taken")
+    sidebar.get_by_role("button", name="Open it").click()
+    expect(page.get_by_text("Take taken away as")).to_be_visible(timeout=60_000)
+    np.testing.assert_array_equal(RunReader(runs_root / "taken").snapshot(0).W, W)
