@@ -80,7 +80,21 @@ class RunConfig(BaseModel):
         description="Persistent chains (fantasy particles) that stand for what the model believes; CD uses one per image of the batch.",
     )
     batch_size: int = Field(100, ge=1, le=100000, description="Images averaged for one update.")
-    epochs: int = Field(20, ge=1, le=100000, description="Passes over the training data.")
+    updates: int = Field(
+        0,
+        ge=0,
+        le=10**9,
+        description="Parameter updates of the whole run: learning takes so many whatever the size of the data; 0 makes as many as the epochs hold.",
+    )
+    epochs: int = Field(
+        20, ge=1, le=100000, description="Passes over the training data, where the updates are not given."
+    )
+    patience: int = Field(
+        0,
+        ge=0,
+        le=10**9,
+        description="Early stopping: end the run once the validation likelihood has not risen for so many updates, and keep the best moment; 0 trains to the end.",
+    )
     learning_rate: float = Field(
         0.05, gt=0, le=100, description="Step size of an update: too small learns slowly, too large blows up."
     )
@@ -177,6 +191,10 @@ class RunConfig(BaseModel):
         """Updates of one pass over n_train images; a last incomplete batch is left out."""
         return max(1, n_train // self.batch_size)
 
+    def n_updates(self, per_epoch: int) -> int:
+        """Updates of the whole run. per_epoch: those of one pass over its data."""
+        return self.updates or self.epochs * per_epoch
+
     def rows_per_update(self) -> int:
         """Rows multiplied by W in an update: two a sweep and chain, and those of the two phases and the gradient."""
         chains = self.batch_size if self.algorithm == "cd" else self.n_chains
@@ -193,6 +211,15 @@ class RunConfig(BaseModel):
             )
         if self.precision == "differences" and (units.real or self.binarisation == "none"):
             raise ValueError("precision differences needs pixels of 0 and 1; real-valued ones need float32")
+        if self.patience and not self.n_valid:
+            raise ValueError(
+                "patience needs validation images, and n_valid is 0: hold some out, or set patience to 0"
+            )
+        if self.patience and not units.real and self.binarisation == "none":
+            raise ValueError(
+                "patience needs a likelihood, and grey pixels have none under a model of 0 and 1: set binarisation to "
+                "stochastic or threshold, or patience to 0"
+            )
         return self
 
 
@@ -246,9 +273,9 @@ def _one_sentence(error: ValidationError) -> str:
 
 
 PRESETS: dict[str, RunConfig] = {
-    "default": RunConfig(k=5, epochs=90, learning_rate=0.2, averaging=0.05, log_every=200),
-    "best": RunConfig(n_hidden=1000, k=5, epochs=350, learning_rate=0.2, averaging=0.05, log_every=200),
-    "quick": RunConfig(n_hidden=200, k=1, epochs=5, learning_rate=0.05, averaging=0.05, log_every=50),
+    "default": RunConfig(k=5, updates=49_500, learning_rate=0.2, averaging=0.05, log_every=200),
+    "best": RunConfig(n_hidden=1000, k=5, updates=192_500, learning_rate=0.2, averaging=0.05, log_every=200),
+    "quick": RunConfig(n_hidden=200, k=1, updates=2_750, learning_rate=0.05, averaging=0.05, log_every=50),
     "reference": RunConfig(
         n_valid=0,
         binarisation="none",
@@ -256,7 +283,7 @@ PRESETS: dict[str, RunConfig] = {
         algorithm="cd",
         k=5,
         batch_size=100,
-        epochs=30,
+        updates=18_000,
         learning_rate=1e-4,
         lr_schedule="constant",
         optimizer="adam",
@@ -270,12 +297,16 @@ PRESET_NOTES: dict[str, str] = {
     "default": "500 hidden units: the highest likelihood for its time.",
     "best": "1,000 hidden units and nearly four times as many updates: the highest likelihood of all.",
     "quick": "200 hidden units and few updates: recognisable digits soon.",
-    "reference": "The notebook this began from: 250 hidden units, CD-5, Adam, grey pixels, 30 epochs.",
+    "reference": "The notebook this began from: 250 hidden units, CD-5, Adam, grey pixels, 30 epochs of MNIST.",
 }
 
 
 def preset(name: str, **changes: Any) -> RunConfig:
-    """The preset of this name with some fields changed. Raises ConfigError for a name or value that is wrong."""
+    """The preset of this name with some fields changed; `epochs` among them replaces the preset's updates.
+
+    Raises ConfigError for a name or value that is wrong.
+    """
     if name not in PRESETS:
         raise ConfigError(f"there is no preset {name!r}; the presets are: {', '.join(PRESETS)}")
-    return make_config(**{**PRESETS[name].model_dump(), **changes})
+    length = {"updates": 0} if "epochs" in changes else {}
+    return make_config(**{**PRESETS[name].model_dump(), **length, **changes})

@@ -66,7 +66,7 @@ def estimate(root: Path, config: RunConfig) -> Estimate | None:
     size = datasets.sizes(config.dataset, config.n_valid) or next(same_data, None)
     if size is None:
         return None
-    updates, work = config.epochs * config.updates_per_epoch(size[0]), _work(config, size[1])
+    updates, work = config.n_updates(config.updates_per_epoch(size[0])), _work(config, size[1])
     alike = [one for one in timed if kind_of(one.config) == kind_of(config)]
     if not alike:
         return Estimate(updates)

@@ -128,6 +128,8 @@ def marks(events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             label = label if limit is None else f"watched at {limit:g} updates a second"
         elif event.get("command") == "extend" and isinstance(value, Mapping):
             label = f"extended to {value.get('epochs')} epochs"
+        elif event.get("command") == "stop early" and isinstance(value, Mapping):
+            label = f"stopped early, best at step {value.get('step', 0):,}"
         step = event.get("step")
         if label is not None and isinstance(step, int):
             found.append({"step": step, "label": label})

@@ -8,6 +8,7 @@ __all__ = ["Finding", "Remedy"]
 
 _COUNTS = {
     "n_chains": "chains",
+    "updates": "updates",
     "epochs": "epochs",
     "batch_size": "images an update",
     "n_hidden": "hidden units",

@@ -56,6 +56,8 @@ class Record:
 
     def planned(self) -> int | None:
         """The updates that the run was to make; None where that cannot be told."""
+        if isinstance(updates := self.config.get("updates"), int) and updates:
+            return updates
         epochs, batch, images = (
             self.config.get("epochs"),
             self.config.get("batch_size"),

@@ -279,7 +279,8 @@ def fantasies(record: Record) -> Finding | None:
     limit = max(5.0, 3 * float(scatter) / float(np.sqrt(len(record.newest.particles_v))))
     above = fantasy - train
     well = above > -limit
-    more = {"epochs": 2 * int(record.config.get("epochs") or 1)}
+    planned = record.planned()
+    more = {"updates": 2 * planned} if planned else {"epochs": 2 * int(record.config.get("epochs") or 1)}
     return Finding(
         "Free energy of fantasies",
         well,
@@ -377,8 +378,7 @@ def _against_nothing(record: Record) -> tuple[Remedy, ...]:
         return (Remedy({"weight_std": 0.01}),)
     planned, steps = record.planned(), update_ratio(record)
     if planned is not None and planned < 1000 and (steps is None or steps.well):
-        epochs = int(record.config["epochs"])
-        return (Remedy({"epochs": min(100_000, epochs * int(np.ceil(2000 / planned)))}),)
+        return (Remedy({"updates": max(2000, 2 * planned)}),)
     return _at_rate(record, 10.0, None)
 
 

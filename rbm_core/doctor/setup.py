@@ -153,18 +153,15 @@ def updates(record: Record) -> Finding | None:
     if planned is None:
         return None
     n_train, batch = int(record.data["n_train"]), int(record.config["batch_size"])
-    epochs = int(np.ceil(record.config["epochs"] * 1000 / planned))
-    more = Remedy(
-        {"epochs": min(epochs, 100_000)}, record.steps[-1] if record.ended and record.steps else None, True
-    )
-    smaller = Remedy({"batch_size": max(10, n_train // 10), "epochs": 100})
+    more = Remedy({"updates": 1000}, record.steps[-1] if record.ended and record.steps else None, True)
+    smaller = Remedy({"batch_size": max(10, n_train // 10), "updates": 1000})
     return Finding(
         "Enough updates",
         planned >= _FEWEST_UPDATES,
-        f"the whole run is {planned:,} updates: {record.config['epochs']:,} epochs of {n_train:,} images, "
+        f"the whole run is {planned:,} updates: {planned * batch / n_train:.3g} epochs of {n_train:,} images, "
         f"{batch:,} an update",
         f"{_FEWEST_UPDATES} or more; a thousand show strokes",
-        "Train for more epochs, or with fewer images an update.",
+        "Train for more updates, or with fewer images in each.",
         f"{_GUIDE}, § 4",
         remedies=(more, smaller) if 10 * batch > n_train else (more,),
     )

@@ -103,6 +103,8 @@ class Status(TypedDict, total=False):
     n_epochs: Count | None
     steps_per_epoch: Count | None
     steps_per_s: Annotated[float, Field(ge=0, le=1e12)] | None
+    steady: bool
+    updates_per_second: Annotated[float, Field(gt=0, le=1e6)] | None
     seconds: Annotated[float, Field(ge=0, le=1e12)] | None
     learning_rate: Part | None
     message: Text | None

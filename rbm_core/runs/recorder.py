@@ -14,6 +14,7 @@ import numpy as np
 from rbm_core.runs import inside, json_input, layout
 from rbm_core.runs.files import (
     RunError,
+    SnapshotError,
     append_line,
     explain,
     locked,
@@ -30,7 +31,7 @@ from rbm_core.runs.files import (
 from rbm_core.runs.past_models import PastModels, past_models_file
 from rbm_core.runs.past_models import encode as encode_past_models
 from rbm_core.runs.reader import RunReader
-from rbm_core.runs.snapshot import Snapshot, encode, snapshot_file
+from rbm_core.runs.snapshot import Snapshot, encode, read_snapshot, snapshot_file
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -154,6 +155,21 @@ class Recorder:
     def write_live(self, snapshot: Snapshot) -> None:
         """Replaces live.safetensors, what a page shows between two kept snapshots; not forced to the disk."""
         write_bytes(self.path / "live.safetensors", encode(snapshot), durable=False)
+
+    def write_best(self, snapshot: Snapshot) -> None:
+        """Replaces best.safetensors, the moment with the best validation likelihood; not forced to the disk."""
+        write_bytes(self.path / "best.safetensors", encode(snapshot), durable=False)
+
+    def keep_best(self, step: int) -> None:
+        """Keeps best.safetensors among the snapshots, if it is the moment of this step, and removes it."""
+        path = self.path / "best.safetensors"
+        try:
+            best = read_snapshot(path)
+        except (FileNotFoundError, SnapshotError):
+            return
+        if best.step == step:
+            self.write_snapshot(best)
+        inside.remove(path)
 
     def drop_live(self) -> None:
         """Removes live.safetensors: the last kept snapshot is the newest state, or its space is needed."""

@@ -22,7 +22,7 @@ _ADAM_STATE = ("exp_avg", "exp_avg_sq", "step")
 def learning_rate(config: RunConfig, base: float, step: int, per_epoch: int) -> float:
     """The learning rate of update number step + 1, by the schedule. base: the rate before any decay."""
     if config.lr_schedule == "linear":
-        return base * max(0.0, 1 - step / (per_epoch * config.epochs))
+        return base * max(0.0, 1 - step / config.n_updates(per_epoch))
     if config.lr_schedule == "step":
         return base * config.lr_gamma ** (int(step / per_epoch) // config.lr_step_epochs)
     return base

@@ -153,6 +153,8 @@ class _Trainer:
                 self._look_around(training, now)
             if self.stopped_by:
                 return self._stopped(training)
+            if why := training.stopping.reason(training.step):
+                return self._stopped_early(training, why)
             if self.allowance == 0:
                 time.sleep(POLL_S)
                 continue
@@ -196,6 +198,19 @@ class _Trainer:
         self.recorder.append_event(training.step, "stop", by=self.stopped_by)
         return "stopped", f"Stopped by {self.stopped_by}; Resume goes on from here."
 
+    def _stopped_early(self, training: "Training", why: str) -> tuple[str, str]:
+        """The run's end by itself, before its last update: the best moment and the newest stand in its snapshots."""
+        self._check(self._unsound(training))
+        self._save(training)
+        self.recorder.keep_best(training.stopping.best_step)
+        self._keep(training)
+        self.recorder.drop_live()
+        self.report.note(training)
+        if self.last is not None:  # else the run had ended so before
+            best = {"step": training.stopping.best_step, "nats": training.stopping.best}
+            self.recorder.append_event(training.step, "stop early", best)
+        return "finished", why
+
     def _unsound(self, training: "Training") -> str | None:
         """Why the state must not be kept, by the last update and by the parameters; None if it may be."""
         return (training.diverged(self.last) if self.last else None) or training.diverged()
@@ -226,6 +241,8 @@ class _Trainer:
             "steps_per_s": self.clock.rate,
         }
         self.recorder.append_metrics(self.report.row)
+        if training.stopping.improves(training.step, row.get("log_likelihood_valid")):
+            self.recorder.write_best(self._moment(training))
 
     def _moment(self, training: "Training") -> Snapshot:
         """The state to show or keep, with the seconds of training it took."""

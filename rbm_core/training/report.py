@@ -56,7 +56,7 @@ class Report:
         """Writes the run's length into the status."""
         self._status |= {
             "n_steps": training.n_steps,
-            "n_epochs": training.config.epochs,
+            "n_epochs": -(-training.n_steps // training.steps_per_epoch),
             "steps_per_epoch": training.steps_per_epoch,
         }
 

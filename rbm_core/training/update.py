@@ -22,6 +22,7 @@ from rbm_core.training.batches import Batches
 from rbm_core.training.monitor import Monitor, divergence, snapshot_schedule
 from rbm_core.training.optimiser import learning_rate, momentum
 from rbm_core.training.state import TrainState, check_memory
+from rbm_core.training.stopping import EarlyStopping
 
 __all__ = ["StepInfo", "Training"]
 
@@ -67,10 +68,11 @@ class Training:
         check_memory(config, dataset.train.shape[1], self.device)
         self.batches = batches or Batches(config, dataset, self.device)
         self.steps_per_epoch = self.batches.per_epoch
-        self.n_steps = self.steps_per_epoch * config.epochs
+        self.n_steps = config.n_updates(self.steps_per_epoch)
         self.snapshot_steps = snapshot_schedule(self.n_steps, config.max_snapshots)
         self.state = TrainState(config, self.batches.scale, self.device, initial)
         self.monitor = Monitor(config, dataset, self.batches, self.state, self.snapshot_steps)
+        self.stopping = EarlyStopping(config.patience)
         self._rows = torch.zeros(config.batch_size, dtype=torch.int64, device=self.device)
         self._recorded = self.state.trajectory.steps
         self._work: Callable[[], object] | None = None  # `_compute`, or a captured graph of it
@@ -216,11 +218,13 @@ class Training:
         """Everything a bit-exact resume needs: (tensors on the CPU, JSON-able rest)."""
         tensors, meta = self.state.save()
         online = self.monitor.online
-        return tensors, {**meta, "online": online and online.state()}
+        rest = {"online": online and online.state(), "stopping": self.stopping.state()}
+        return tensors, {**meta, **rest}
 
     def load_state_dict(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
         """Continue exactly where `state_dict` was taken. Raises ConfigError if it is of other settings than these."""
         self.state.load(tensors, meta)
         if self.monitor.online is not None:
             self.monitor.online.load(meta["online"])
+        self.stopping.load(meta.get("stopping", {}))
         self._work = None

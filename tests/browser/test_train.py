@@ -76,6 +76,7 @@ def test_the_timelapse_runs_through_every_snapshot_to_the_end(
 
 def test_zoom_legend_and_tab_survive_refreshes(finished: Callable[..., Page]) -> None:
     page = finished()
+    canvas(page, "curves").evaluate("(chart) => chart.scrollIntoView({ block: 'center' })")
     box = canvas(page, "curves").bounding_box()
     assert box is not None
     y = box["y"] + 90

@@ -139,7 +139,7 @@ def test_the_keyboard_reaches_every_figure_in_the_order_they_stand_and_shows_whe
         for key in order
         if key in ("timeline", "curves", "particles", "filters", "activity", "histograms")
     ]
-    assert figures == ["timeline", "curves", "particles", "filters", "activity", "histograms"]
+    assert figures == ["filters", "particles", "timeline", "curves", "activity", "histograms"]
 
 
 def test_the_arrow_keys_read_the_curves_and_enter_goes_there(

@@ -97,9 +97,9 @@ def test_a_run_started_in_the_page_learns_pauses_steps_resumes_and_stops(
     page.get_by_role("combobox", name="Data set").click()
     page.get_by_role("option", name="mnist-5k").click()
     settle(page)
-    epochs = page.get_by_role("spinbutton", name="Epochs")
-    epochs.fill("3000")  # so long that it cannot end before it is paused, on any machine
-    epochs.press("Tab")
+    updates = page.get_by_role("spinbutton", name="Updates")
+    updates.fill("120000")  # so long that it cannot end before it is paused, on any machine
+    updates.press("Tab")
     settle(page)
     page.get_by_role("button", name="Start", exact=True).click()
     until(lambda: "starting" in badge(page) or "running" in badge(page), 5, "no answer to Start")

@@ -13,6 +13,7 @@ from rbm_core.config import RunConfig, make_config
 from rbm_core.runs import create_run
 from rbm_core.runs.recorder import Recorder
 from rbm_core.training import snapshot_schedule
+from rbm_core.training.stopping import EarlyStopping
 
 TINY = {
     "dataset": "bars-and-stripes",
@@ -58,8 +59,9 @@ class FakeTraining:
     def __init__(self, config: RunConfig, dataset: Any, *, device: Any = None, initial: Any = None) -> None:
         self.config, self.device = config, torch.device("cpu")
         self.state = SimpleNamespace(precision="float32", precision_note="float32")
-        self.step, self.n_steps, self.steps_per_epoch = 0, config.epochs * 16, 16
+        self.step, self.n_steps, self.steps_per_epoch = 0, config.n_updates(16), 16
         self.snapshot_steps = snapshot_schedule(self.n_steps, config.max_snapshots)
+        self.stopping = EarlyStopping(config.patience)
         self.rate = config.learning_rate
         self.updating = 0.0  # CPU seconds inside updates
         V, H = self.size
@@ -113,10 +115,15 @@ class FakeTraining:
         self.rate = value
 
     def state_dict(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-        return {"x": torch.tensor([self.step])}, {"step": self.step, "rate": self.rate}
+        return {"x": torch.tensor([self.step])}, {
+            "step": self.step,
+            "rate": self.rate,
+            "stopping": self.stopping.state(),
+        }
 
     def load_state_dict(self, tensors: dict[str, torch.Tensor], meta: dict[str, Any]) -> None:
         self.step, self.rate = meta["step"], meta["rate"]
+        self.stopping.load(meta["stopping"])
 
     def diverged(self, info: int | None = None) -> str | None:
         if self.bad_from is not None and self.step >= self.bad_from:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from dashboard.processes import trainers
 from rbm_core.config import RunConfig
@@ -153,7 +154,12 @@ def test_every_control_of_the_form_teaches_with_its_fields_own_sentence(run: Pat
         widgets = [
             w for kind in kinds for w in app.get(kind) if w.key in (f"new.quick_{name}", f"new.{name}")
         ]
-        assert [w.help for w in widgets] == [field.description], name
+        # A run's length has one control, in the unit that it was given in; the other stands in words beside it.
+        assert [w.help for w in widgets] == ([] if name == "epochs" else [field.description]), name
+    app.selectbox(key="new.preset").set_value("as this run").run()
+    epochs = app.number_input(key=f"new.as this run_{RUN}_epochs")
+    assert (epochs.value, epochs.help) == (2, RunConfig.model_fields["epochs"].description)
+    assert "2 epochs: passes" in text(app)
 
 
 def test_images_set_aside_to_validate_are_told(run: Path) -> None:
@@ -177,13 +183,45 @@ def test_data_not_on_this_machine_are_offered_with_a_sentence(
     assert started[0][1]["download"] is True
 
 
-def test_a_small_data_set_gets_as_many_updates_as_the_preset_means_and_says_so(run: Path) -> None:
+def test_a_preset_means_as_many_updates_on_any_data_set_and_says_how_many_epochs(run: Path) -> None:
     app = open_page(run=RUN)
     app.selectbox(key="new.dataset").set_value("mnist-5k").run()
-    assert app.number_input(key="new.quick_epochs_mnist-5k").value == 5 * 550 // 40
-    assert any("as many updates" in caption.value for caption in app.caption)
+    assert app.number_input(key="new.quick_updates").value == 2750
+    assert "68.75 epochs: passes over the 4,000 training images." in text(app)
     app.selectbox(key="new.dataset").set_value("mnist").run()
-    assert not any("as many updates" in caption.value for caption in app.caption)
+    assert app.number_input(key="new.quick_updates").value == 2750
+    assert "5 epochs: passes over the 55,000 training images." in text(app)
+
+
+def test_own_pictures_get_the_updates_of_the_preset_too(run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    for n in range(30):
+        (folder / f"{n}.png").write_bytes(b"")
+    app = open_page(run=RUN)
+    app.selectbox(key="new.dataset").set_value("a folder of images").run()
+    app.text_input(key="new.folder").set_value(str(folder)).run()
+    assert "2,750 epochs: passes over the 24 training images." in text(app)
+
+
+def test_a_run_that_will_overfit_says_so_and_stops_early_where_it_is_asked_to(
+    run: Path, started: list[tuple[RunConfig, dict[str, Any]]]
+) -> None:
+    def warned(app: AppTest) -> bool:
+        return any("**overfit**" in warning.value for warning in app.warning)
+
+    app = open_page(run=RUN)
+    app.selectbox(key="new.preset").set_value("default").run()
+    app.selectbox(key="new.dataset").set_value("mnist").run()
+    assert not warned(app)
+    app.selectbox(key="new.dataset").set_value("mnist-5k").run()
+    assert warned(app)
+    assert "1,238 epochs" in text(app)
+    app.checkbox(key="new.default_patience").check().run()
+    assert not warned(app)
+    app.button(key="new.start").click().run()
+    ((config, _),) = started
+    assert (config.updates, config.patience) == (49_500, 4_950)
 
 
 def test_a_run_forked_from_the_moment_shown_starts_from_its_weights(
@@ -246,7 +284,7 @@ def test_a_remedy_that_goes_on_starts_from_its_step(
     app.button(key="new.start").click().run()
     ((config, options),) = started
     assert options["origin"] == {"run": RUN, "step": 88}
-    assert config.epochs > RunReader(run).config()["config"]["epochs"]
+    assert config.updates > RunReader(run).status()["n_steps"]
 
 
 def test_a_proposal_is_forgotten_once_the_run_is_another_or_the_form_asks_for_the_run_itself(

@@ -1,4 +1,7 @@
-"""The choice of the data to learn from, and how many epochs of it a preset means."""
+"""The choice of the data to learn from, and how many passes over it a number of updates means."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import streamlit as st
 
@@ -10,16 +13,8 @@ from rbm_core.config import RunConfig
 # These come with a training set of which the validation images are taken.
 SPLIT = ("mnist", "fashion-mnist", "kmnist")
 OWN_FOLDER = "a folder of images"
-# Presets are made for MNIST's 55,000 training images. On a smaller set the same number of epochs would be
-# too few updates to learn anything, so the form offers as many epochs as make about as many updates.
-UPDATES_PER_EPOCH = {"mnist-5k": 40, "bars-and-stripes": 1, "bars-and-stripes-3": 1}
-MNIST_UPDATES_PER_EPOCH = 550
-
-
-def equivalent_epochs(recipe: RunConfig, dataset: str) -> int:
-    """As many passes over `dataset` as make about as many updates as the recipe's over its own data set."""
-    own = UPDATES_PER_EPOCH.get(recipe.dataset, MNIST_UPDATES_PER_EPOCH)
-    return max(1, recipe.epochs * own // UPDATES_PER_EPOCH.get(dataset, MNIST_UPDATES_PER_EPOCH))
+# More passes over the same images than this, and hundreds of hidden units know them by heart.
+MOST_EPOCHS = 400
 
 
 def choose(recipe: RunConfig, first: str | None, form: str) -> str | None:
@@ -64,3 +59,28 @@ def _folder(start: str, widget: str) -> str | None:
         st.warning(sentence(error))
         return None
     return folder
+
+
+def length(fields: Mapping[str, Any]) -> tuple[int, float, int] | None:
+    """(updates, epochs, training images) of the run that these fields describe; None while its data are not known."""
+    dataset, batch = fields["dataset"], fields["batch_size"]
+    n = datasets.n_train(dataset, fields["n_valid"]) if dataset else None
+    if not n or batch < 1:
+        return None
+    per_epoch = max(1, n // batch)
+    updates = fields["updates"] or fields["epochs"] * per_epoch
+    return updates, updates / per_epoch, n
+
+
+def in_epochs(fields: Mapping[str, Any]) -> None:
+    """A line that says the run's length in epochs too, and whether so many will overfit."""
+    known = length(fields)
+    if known is None:
+        return
+    _, epochs, n = known
+    st.caption(f"{epochs:,.4g} epochs: passes over the {n:,} training images.")
+    if epochs > MOST_EPOCHS and not fields["dataset"].startswith("bars") and not fields["patience"]:
+        st.warning(
+            f"So many passes over {n:,} images **overfit**: the model comes to know them by heart and "
+            "gets worse on new ones. *Stop early* ends the run when that begins."
+        )

@@ -4,15 +4,16 @@ from typing import Any, Literal, get_args, get_origin
 
 import streamlit as st
 
-from dashboard.ui.new_run.data_set import equivalent_epochs
 from dashboard.ui.new_run.state import key
 from dashboard.ui.texts import sentence
 from rbm_core.config import ConfigError, RunConfig, make_config
 
-MAIN = ("n_hidden", "epochs", "learning_rate", "k")
+MAIN = ("n_hidden", "updates", "epochs", "patience", "learning_rate", "k")  # one of updates and epochs
 FOLDED = tuple(name for name in RunConfig.model_fields if name not in MAIN and name != "dataset")
+PATIENCE = 10  # a run that stops early waits for this share of its updates: a tenth
 LABELS = {
     "n_hidden": "Hidden units",
+    "patience": "Early stopping",
     "k": "Gibbs sweeps per update (k)",
     "n_valid": "Validation images",
     "lr_schedule": "Learning-rate schedule",
@@ -35,23 +36,28 @@ def label(field: str) -> str:
     return LABELS.get(field, field.replace("_", " ").capitalize())
 
 
-def draw(form: str, recipe: RunConfig, name: str, dataset: str | None, kept: Any = None) -> Any:
+def draw(form: str, recipe: RunConfig, name: str, kept: Any = None) -> Any:
     """A field's widget, and beneath it what is wrong with its value or needs a word. Returns the value.
 
     form: each preset has widgets of its own, so that choosing another preset shows that preset's values.
     kept: the value the widget starts at in place of the recipe's.
     """
-    epochs = equivalent_epochs(recipe, dataset) if dataset else recipe.epochs
-    value, widget = getattr(recipe, name), key(f"{form}_{name}")
-    if name == "epochs" and epochs != recipe.epochs:
-        value, widget = epochs, f"{widget}_{dataset}"
-    value = _control(name, widget, value if kept is None else kept)
+    value = _control(name, key(f"{form}_{name}"), getattr(recipe, name) if kept is None else kept)
     problem = wrong({**recipe.model_dump(), name: value})
     if problem:
         st.caption(f":red[{problem[1]}]")
-    elif name == "epochs" and epochs != recipe.epochs:
-        st.caption(f"The preset's {recipe.epochs} are for MNIST; {epochs:,} make as many updates here.")
     return value
+
+
+def draw_patience(form: str, recipe: RunConfig, updates: int) -> int:
+    """Whether to stop early, as one choice; returns the updates that the run then waits for a better moment."""
+    stops = st.checkbox(
+        "Stop early",
+        value=bool(recipe.patience),
+        key=key(f"{form}_patience"),
+        help=RunConfig.model_fields["patience"].description,
+    )
+    return (recipe.patience or max(1, updates // PATIENCE)) if stops else 0
 
 
 def wrong(fields: dict[str, Any]) -> tuple[str, str] | None:

@@ -81,10 +81,18 @@ def _settings(run: str | None) -> Wish:
     example = recipe.dataset if preset == LIKE else None
     dataset = given["dataset"] if given else data_set.choose(recipe, example, form)
     fields: dict[str, Any] = {"dataset": dataset}
-    for name in run_fields.MAIN:
+    length = {"updates": recipe.updates, "epochs": recipe.epochs}
+    unit = "updates" if recipe.updates else "epochs"
+    for name in ("n_hidden", unit, "learning_rate", "k"):
         if name not in given:
-            fields[name] = run_fields.draw(form, recipe, name, dataset)
-    fields |= _folded(form, recipe, dataset) | given
+            fields[name] = run_fields.draw(form, recipe, name)
+    fields = length | fields
+    offered = st.container()  # above the other settings, some of which decide what it says
+    fields |= _folded(form, recipe) | given
+    with offered:
+        known = data_set.length(fields)
+        fields["patience"] = run_fields.draw_patience(form, recipe, known[0] if known else 0)
+        data_set.in_epochs(fields)
     return Wish(preset, recipe, fields, run if given else None)
 
 
@@ -147,7 +155,7 @@ def _fork(run: str | None) -> dict[str, Any]:
     return given
 
 
-def _folded(form: str, recipe: RunConfig, dataset: str | None) -> dict[str, Any]:
+def _folded(form: str, recipe: RunConfig) -> dict[str, Any]:
     """The other settings. Their widgets are made only while they are looked at: 28 of them would cost every
     run of the page 40 % of its time. What was set stays set while they are folded away.
     """
@@ -155,7 +163,7 @@ def _folded(form: str, recipe: RunConfig, dataset: str | None) -> dict[str, Any]
     with st.expander("All settings", icon=":material/tune:", key=key("all"), on_change="rerun") as folded:
         if folded.open:
             for name in run_fields.FOLDED:
-                kept[name] = run_fields.draw(form, recipe, name, dataset, kept.get(name))
+                kept[name] = run_fields.draw(form, recipe, name, kept.get(name))
     return {name: kept.get(name, getattr(recipe, name)) for name in run_fields.FOLDED}
 
 

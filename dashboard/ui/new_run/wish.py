@@ -6,7 +6,6 @@ from typing import Any
 
 from dashboard import data
 from dashboard.processes import trainers
-from dashboard.ui.new_run.data_set import equivalent_epochs
 from dashboard.ui.texts import sentence
 from rbm_core import datasets
 from rbm_core.config import RunConfig, make_config
@@ -40,8 +39,8 @@ class Wish:
     def changed(self) -> bool:
         """Whether the run is another than the preset stands for."""
         config = self.config
-        offered = {"dataset": config.dataset, "epochs": equivalent_epochs(self.recipe, config.dataset)}
-        return self.preset == LIKE or bool(self.fork) or config != self.recipe.model_copy(update=offered)
+        offered = self.recipe.model_copy(update={"dataset": config.dataset})
+        return self.preset == LIKE or bool(self.fork) or config != offered
 
     def new_name(self) -> str:
         """`mnist-quick-changed-3f9a`: data set, preset, what differs from it, and four characters drawn anew."""

@@ -20,7 +20,7 @@ STATE_COLOURS = {
     "diverged": "red",
     "failed": "red",
 }
-STATES_WITH_NEWS = ("running", "paused", "diverged", "failed", "interrupted")
+STATES_WITH_NEWS = ("running", "paused", "finished", "diverged", "failed", "interrupted")
 
 
 def draw(run: Run) -> None:
@@ -34,7 +34,8 @@ def draw(run: Run) -> None:
         ):
             controls(run, disabled=underway is not None)
     if run.status["message"] and run_state in STATES_WITH_NEWS:
-        st.warning(sentence(run.status["message"]))
+        show = st.info if run_state == "finished" else st.warning
+        show(sentence(run.status["message"]))
 
 
 def controls(run: Run, disabled: bool) -> None:
@@ -102,7 +103,7 @@ def what_next(name: str) -> None:
 
 
 def progress_words(status: dict[str, Any], shown: Moment | None) -> str:
-    """`epoch 7.2 of 40 · step 4,210 · 312 steps/s · 1 min 20 s left`; the last only where it can be estimated.
+    """`step 4,210 of 22,000 · epoch 7.2 of 40 · 312 steps/s · 1 min 20 s left`; the last where it is known.
 
     A trainer writes its status once a second and its pictures twice, so the step shown may be the newer of the two.
     """
@@ -115,7 +116,10 @@ def progress_words(status: dict[str, Any], shown: Moment | None) -> str:
         step, epoch = shown.step, shown.snapshot.meta.get("epoch", epoch)
     if status["state"] == "starting" and not step:
         return sentence(status["message"] or "The trainer is waking up")
-    words = [f"epoch **{epoch:.3g}** of {status['n_epochs']:,g}", f"step **{step:,}**"]
+    words = [
+        f"step **{step:,}** of {status['n_steps']:,}",
+        f"epoch **{epoch:.3g}** of {status['n_epochs']:,g}",
+    ]
     pace = status["steps_per_s"] if status["state"] == "running" else 0.0
     if pace >= 0.5:
         words.append(f"{pace:,.0f} steps/s")
