@@ -23,6 +23,7 @@ from rbm_core.runs import (
 from rbm_core.runs import (
     runs_root as default_root,
 )
+from rbm_core.runs.reader import RunReader
 from rbm_core.runs.recorder import Recorder
 from rbm_core.runs.snapshot import read_snapshot
 from tests.core.run_record import CONFIG, H, moment, one_sentence, running
@@ -186,3 +187,16 @@ def test_asking_again_costs_far_less_than_a_millisecond(runs_root: Path, run: Pa
     assert lock is not None
     lock.release()
     assert max(costs.values()) < 0.5, costs
+
+
+def test_run_that_the_first_visit_plays_is_small_and_has_tiles_to_see() -> None:
+    """Each file of it is in git for ever; a tile must be large enough to see strokes, and time must not jump."""
+    root = Path(__file__).parents[2] / "checkpoints"
+    folder = root / store.LANDING_RUN
+    assert sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) <= 12e6
+    reader = RunReader(folder)
+    config, steps = reader.config()["config"], reader.snapshot_steps()
+    assert 100 <= config["n_hidden"] <= 196
+    assert len(steps) >= 48
+    assert steps[-1] == config["updates"] == reader.status()["step"]
+    assert all(reader.snapshot(step).W.shape == (784, config["n_hidden"]) for step in (steps[0], steps[-1]))

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.processes import trainers
 from rbm_core.config import RunConfig
 from rbm_core.runs import RunReader
+from tests.core.image_files import grey, save
 from tests.dashboard.opened import open_page
 from tests.dashboard.small_train import RUN, text
 from tests.small_run import train_small
@@ -197,7 +198,7 @@ def test_own_pictures_get_the_updates_of_the_preset_too(run: Path, tmp_path: Pat
     folder = tmp_path / "own"
     folder.mkdir()
     for n in range(30):
-        (folder / f"{n}.png").write_bytes(b"")
+        save(folder, f"{n}.png", grey(n, (28, 28)))
     app = open_page(run=RUN)
     app.selectbox(key="new.dataset").set_value("a folder of images").run()
     app.text_input(key="new.folder").set_value(str(folder)).run()
