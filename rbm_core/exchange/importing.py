@@ -127,7 +127,7 @@ def _begin(path: Path, found: Parameters, download: bool, shown: str) -> None:
                 "heartbeat": now,
                 "step": 0,
                 "n_steps": training.n_steps,
-                "n_epochs": training.config.epochs,
+                "n_epochs": -(-training.n_steps // training.steps_per_epoch),
                 "steps_per_epoch": training.steps_per_epoch,
                 "learning_rate": training.learning_rate(),
                 "message": f"Imported from {shown}; Resume trains on from here.",

@@ -23,7 +23,10 @@ def extend(path: Path, epochs: int | str) -> str:
     try:
         described = read_object(path / "config.json")
         config = make_config(**described["config"])
-        longer = make_config(**{**described["config"], "epochs": epochs})
+        if config.updates:  # the same length in epochs, the last of which may end early
+            per_epoch = max(1, int(RunReader(path).status()["steps_per_epoch"] or 1))
+            config = config.model_copy(update={"updates": 0, "epochs": -(-config.updates // per_epoch)})
+        longer = make_config(**{**described["config"], "updates": 0, "epochs": epochs})
         if longer.epochs == config.epochs:
             return f"Run {path.name} has {config.epochs} epochs already."
         if longer.epochs < config.epochs:

@@ -54,6 +54,17 @@ def test_an_extended_run_equals_one_that_was_begun_as_long(
     assert [event["value"] for event in extended] == [{"epochs": 7}]
 
 
+def test_run_planned_in_updates_is_made_longer_by_epochs_too(
+    runs_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = {"lr_schedule": "constant", "learning_rate": 0.01}
+    training_process.run(make_run(runs_root, "counted", updates=48, **settings))
+    code, printed = said(capsys, "train", "--resume", "counted", "--epochs", 7)
+    assert code == 0, printed
+    status = RunReader(runs_root / "counted").status()
+    assert (status["step"], status["n_epochs"]) == (7 * status["steps_per_epoch"], 7)
+
+
 @pytest.mark.parametrize(
     "schedule, epochs, words",
     [

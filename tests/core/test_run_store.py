@@ -23,7 +23,6 @@ from rbm_core.runs import (
 from rbm_core.runs import (
     runs_root as default_root,
 )
-from rbm_core.runs.reader import RunReader
 from rbm_core.runs.recorder import Recorder
 from rbm_core.runs.snapshot import read_snapshot
 from tests.core.run_record import CONFIG, H, moment, one_sentence, running
