@@ -17,6 +17,8 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.util import calc_hash
 from websockets.sync.client import ClientConnection, connect
 
+from dashboard.components.blob import unpack
+
 ANSWERS_WITHIN_S = 60.0
 
 
@@ -40,6 +42,7 @@ class Tab:
         self.auto: dict[str, float] = {}
         self.refreshes: list[float] = []
         self.received = 0
+        self.shown_runs: set[str] = set()  # the runs whose pictures were sent
         self.errors: list[str] = []
         self._open = ExitStack()
         connection = connect(
@@ -123,6 +126,8 @@ class Tab:
                 key = element.bidi_component.id.rpartition("-")[2]
                 self.components[key] = element.bidi_component.id
                 self.sent[key] = element.bidi_component.bytes
+                if of := unpack(self.sent[key])[0].get("of"):
+                    self.shown_runs.add(of["run"])
             elif element.WhichOneof("type") == "exception":
                 self.errors.append(f"{element.exception.type}: {element.exception.message}")
         return message

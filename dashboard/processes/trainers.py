@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dashboard.processes import capacity
+from rbm_core.config import ConfigError, RunConfig, make_config
 from rbm_core.runs import RunError, RunReader, control, inside, store
 from rbm_core.runs.files import LOG_FILE, explain, hold_lock, last_line, lock_for_child, read_object
 from rbm_core.runs.recorder import Recorder
@@ -40,6 +42,7 @@ def start(
     speed. Raises RunError in one sentence if the run cannot be made; the run's status
     reports a later error.
     """
+    capacity.check(config)
     root = store.runs_root()
     name = store.new_name(config, preset, root) if name is None else name
     path = store.create_run(root, name, config, preset=preset, origin=origin)
@@ -56,6 +59,8 @@ def resume(name: str) -> None:
     """
     path = store.resolve(store.runs_root(), name)
     status = store.resumable(path)
+    if (config := _config_of(path)) is not None:
+        capacity.check(config)
     lock = hold_lock(path, timeout=0.2)
     if lock is None:
         raise RunError(f"run {name!r} is already being trained")
@@ -66,6 +71,15 @@ def resume(name: str) -> None:
     finally:
         lock.release()
     _launch(path, download=False)
+
+
+def _config_of(path: Path) -> RunConfig | None:
+    """The run's settings; None where they are of another version, of which its trainer will speak."""
+    recorded = RunReader(path).config()["config"]
+    try:
+        return make_config(**{key: value for key, value in recorded.items() if key in RunConfig.model_fields})
+    except ConfigError:
+        return None
 
 
 def send(name: str, command: str, value: Any = None) -> None:

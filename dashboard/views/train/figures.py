@@ -1,6 +1,7 @@
 """Train's pictures of one moment: fantasies, filters, hidden units, histograms; each sent once a moment and tab."""
 
 import re
+from functools import partial
 
 import streamlit as st
 
@@ -13,7 +14,7 @@ from dashboard.components.messages import heard
 from dashboard.figures import moment as pictures
 from dashboard.ui import fantasy, link
 from dashboard.ui.texts import sentence
-from dashboard.views.train import state
+from dashboard.views.train import audience, state
 from dashboard.views.train.moment import Moment, source
 from dashboard.views.train.recorded import Run
 from rbm_core.runs import SnapshotError
@@ -38,7 +39,8 @@ def kept_order(run: Run, steps: list[int], shown: Moment) -> state.Order:
             except SnapshotError:
                 earlier = None
         units = pictures.order_of_units(watched.sort, shown.snapshot, earlier)
-        kept = watched.order = state.Order(watched.sort, n_hidden, units, shown.key)
+        made = "" if watched.sort == "index" else shown.key  # this order is the same at every moment
+        kept = watched.order = state.Order(watched.sort, n_hidden, units, made)
     return kept
 
 
@@ -70,7 +72,7 @@ def filters(run: Run, steps: list[int], shown: Moment, order: state.Order) -> No
         mosaic.mount,
         FILTERS,
         version,
-        build,
+        partial(audience.drawn_once, FILTERS, version, build),
         on_sort_change=_sort_chosen,
         on_base_change=_base_chosen,
         on_open_change=_unit_opened,
@@ -113,7 +115,8 @@ def particles(run: Run, shown: Moment) -> None:
 
     step = None if state.watched().step == "live" else shown.step
     opened = fantasy.opener(PARTICLES, run.name, step)
-    components.feed(mosaic.mount, PARTICLES, version, build, on_open_change=opened)
+    drawn = partial(audience.drawn_once, PARTICLES, version, build)
+    components.feed(mosaic.mount, PARTICLES, version, drawn, on_open_change=opened)
 
 
 def activity(run: Run, shown: Moment, order: state.Order) -> None:
@@ -124,7 +127,9 @@ def activity(run: Run, shown: Moment, order: state.Order) -> None:
         header, arrays = pictures.activity(shown.snapshot, order.units, labels)
         return pack({**header, "version": version, "of": source(run, shown)}, arrays)
 
-    components.feed(activity_component.mount, ACTIVITY, version, build)
+    components.feed(
+        activity_component.mount, ACTIVITY, version, partial(audience.drawn_once, ACTIVITY, version, build)
+    )
 
 
 def histograms(run: Run, shown: Moment) -> None:
@@ -132,4 +137,9 @@ def histograms(run: Run, shown: Moment) -> None:
         header, arrays = pictures.histograms(shown.snapshot)
         return pack({**header, "version": shown.key, "of": source(run, shown)}, arrays)
 
-    components.feed(histograms_component.mount, HISTOGRAMS, shown.key, build)
+    components.feed(
+        histograms_component.mount,
+        HISTOGRAMS,
+        shown.key,
+        partial(audience.drawn_once, HISTOGRAMS, shown.key, build),
+    )

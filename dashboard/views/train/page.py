@@ -11,7 +11,18 @@ from dashboard.figures import spectrum as spectrum_figure
 from dashboard.ui import fantasy, files, link, new_run, pages, run_choice, styles
 from dashboard.ui.about import about
 from dashboard.ui.texts import sentence
-from dashboard.views.train import curves, figures, header, health, moment, recorded, slider, spectrum, state
+from dashboard.views.train import (
+    audience,
+    curves,
+    figures,
+    header,
+    health,
+    moment,
+    recorded,
+    slider,
+    spectrum,
+    state,
+)
 from dashboard.views.train.state import Order
 from rbm_core.runs import RunError
 
@@ -19,7 +30,6 @@ PURPOSE = (
     "A restricted Boltzmann machine (RBM) learns strokes, its **filters**, until what it makes of them by itself, "
     "its **fantasies**, looks like the data: watch both take shape as the slider runs."
 )
-LIVE_PERIOD_S = 0.5
 REST_PERIOD_S = 2.0
 
 
@@ -40,7 +50,8 @@ def main() -> None:
     watched = state.watched()
     watched.curves_sent = None  # the chart is mounted anew and has no rows yet
     watched.alive = recorded.alive(name)
-    st.fragment(run_every=LIVE_PERIOD_S if watched.alive else REST_PERIOD_S)(watch)(name)
+    watched.period = audience.period() if watched.alive else REST_PERIOD_S
+    st.fragment(run_every=watched.period)(watch)(name)
 
 
 def first_visit() -> None:
@@ -66,7 +77,7 @@ def watch(name: str) -> None:
     except RunError as error:
         st.error(f"{sentence(error)} Choose another run in the sidebar.")
         return
-    if run.alive != state.watched().alive:
+    if run.alive != state.watched().alive or (run.alive and audience.period() != state.watched().period):
         st.rerun()  # The period of the refresh changes only when the whole page is run.
     header.draw(run)
     try:

@@ -76,6 +76,8 @@ class Watched:
     run: str | None = None
     alive: bool = False  # when the page was last run as a whole, which sets how often it is refreshed
 
+    period: float = 0.0  # seconds between two refreshes, as the page was last run
+
     step: int | str = "live"  # where the time slider stands
     moved_at: float = 0.0  # time.monotonic() of the slider's last move
     answers: str | None = None  # the name of the move that this refresh answers

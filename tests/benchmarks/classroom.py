@@ -1,0 +1,76 @@
+"""Fifty tabs on one live run: python -m tests.benchmarks.classroom [tabs] [seconds] [runs]
+
+Prints how often each tab is shown a new state, the server's processor time and memory, and the trainers' memory. The
+tabs are websocket clients that do what Streamlit's page does, in processes of their own (tests/tab.py): they draw
+nothing, so that one machine can hold them all. Trains preset "default" on the bundled digits.
+"""
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from dashboard.processes import trainers
+from rbm_core.config import preset
+from rbm_core.runs import RunReader, control
+from tests.benchmarks.streaming import cpu_seconds
+from tests.live import App, until
+from tests.tab import Tab
+
+
+def megabytes(pid: int) -> float:
+    """The resident memory of a process (Linux)."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def watch(port: int, run: str, seconds: float) -> tuple[float, float, int]:
+    """(refreshes a second, longest wait for one, bytes received) of a tab that watches for so long."""
+    with Tab(port, run=run) as tab:
+        tab.refreshes.clear()
+        tab.follow(seconds)
+        gaps = [b - a for a, b in zip(tab.refreshes, tab.refreshes[1:], strict=False)]
+        assert tab.errors == []
+        assert tab.shown_runs <= {run}, f"{run} was shown {tab.shown_runs}"
+        return len(tab.refreshes) / seconds, max(gaps, default=seconds), tab.received
+
+
+def main() -> None:
+    n_tabs, seconds, n_runs = (int(one) for one in [*sys.argv[1:], *("50", "60", "1")[len(sys.argv) - 1 :]])
+    root = Path(tempfile.mkdtemp(prefix="rbm-classroom-"))
+    os.environ["RBM_RUNS_DIR"] = str(root)
+    names = [f"run-{n}" for n in range(n_runs)]
+    for name in names:
+        trainers.start(preset("default", dataset="mnist-5k", epochs=100_000), name)
+    readers = {name: RunReader(root / name) for name in names}
+    for reader in readers.values():
+        until(lambda reader=reader: reader.status()["state"] == "running", 60, "not running")
+    with App(root / "app.log", {}) as app, ThreadPoolExecutor(n_tabs + 1) as pool:
+        tabs = [pool.submit(watch, app.port, names[n % n_runs], seconds) for n in range(n_tabs)]
+        time.sleep(min(20.0, seconds / 3))  # every tab has its page
+        pids = {"server": app.process.pid} | {
+            name: reader.status()["pid"] for name, reader in readers.items()
+        }
+        begun, used, slices = time.perf_counter(), cpu_seconds(app.process.pid), []
+        while not all(tab.done() for tab in tabs):
+            slices.append({name: megabytes(pid) for name, pid in pids.items()})
+            time.sleep(5)
+        share = (cpu_seconds(app.process.pid) - used) / (time.perf_counter() - begun)
+        found = [tab.result() for tab in tabs]
+        for name in names:
+            control.send(root / name, "stop")
+        assert "Traceback" not in app.output(), app.output()[-2000:]
+    rates, gaps, received = zip(*found, strict=True)
+    print(f"{n_tabs} tabs, {n_runs} runs, {seconds} s")
+    print(
+        f"refreshes/s: least {min(rates):.2f}, median {statistics.median(rates):.2f}; longest wait {max(gaps):.1f} s"
+    )
+    print(f"server: {share:.2f} of a core, {sum(received) / seconds / 1e6:.1f} MB/s to all tabs")
+    for name in pids:
+        print(f"{name}: {slices[0][name]:.0f} MB at first, {slices[-1][name]:.0f} MB at the end")
+
+
+if __name__ == "__main__":
+    main()
