@@ -11,13 +11,14 @@ COMPILE = echo 'Compiling the engine for this processor: half a minute.'; $(PY) 
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v "$$p" && break; done)
 
-.PHONY: help run test test-fast check bench hooks setup setup-dev browser
+.PHONY: help run test test-fast soak check bench hooks setup setup-dev browser
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make run        start the app (ARGS="--server.port 8502" is passed to streamlit)'
 	@echo 'make test       run all tests (ARGS="-k gibbs" is passed to pytest)'
 	@echo 'make test-fast  run the tests that need no browser and are not marked slow'
+	@echo 'make soak       throw thousands of damages at every door of the app, for an hour'
 	@echo 'make check      lint, format and types, of Python and of JavaScript'
 	@echo 'make bench      time an update beside other packages'
 	@echo 'make hooks      check each commit before it is made (.pre-commit-config.yaml)'
@@ -30,6 +31,9 @@ test: setup-dev browser
 
 test-fast: setup-dev
 	@$(PY) -m pytest -m 'not browser and not slow' $(ARGS)
+
+soak: setup-dev browser
+	@RBM_SOAK=1 $(PY) -m pytest tests/robustness $(ARGS)
 
 check: setup-dev node_modules/.installed
 	@$(PY) -m ruff check .

@@ -59,6 +59,8 @@ def parent_of(path: Path, store: Path | None = None) -> Iterator[tuple[str, int 
     """
     store = run_of(path).parent if store is None else store
     parts = path.parent.relative_to(store).parts
+    if ".." in (*parts, path.name):
+        raise LinkError(errno.ELOOP, "leads out of its folder")
     if not _AT:
         for n in range(len(parts) + 1):
             refuse_link(store.joinpath(*parts[:n], *([path.name] if n == len(parts) else [parts[n]])))

@@ -1,0 +1,145 @@
+"""No link in a run's folder is followed for writing or deleting, and none out of the store for reading."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rbm_core.runs import RunError, RunReader, control, inside, resolve, store
+from rbm_core.runs import notes as run_notes
+from rbm_core.runs.recorder import Recorder
+from rbm_core.training import process as training_process
+from tests.core.run_record import moment
+from tests.core.training_runs import FakeTraining, make_run
+from tests.robustness.damage import one_sentence
+
+FILES = (
+    "metrics.jsonl",
+    "events.jsonl",
+    "likelihood.jsonl",
+    "status.json",
+    "live.safetensors",
+    "resume.safetensors",
+)
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> Path:
+    """A folder outside the store, full of files that a run might have."""
+    folder = tmp_path / "foreign"
+    folder.mkdir()
+    for name in (*FILES, "run.lock", "trainer.log", "notes.json", "control.lock", "000000000.safetensors"):
+        (folder / name).write_text(f"the only copy of {name}\n")
+    return folder
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in sorted(folder.iterdir())}
+
+
+WRITES: dict[str, Callable[[Path], object]] = {
+    "metrics.jsonl": lambda run: Recorder(run).append_metrics({"step": 1}),
+    "events.jsonl": lambda run: Recorder(run).append_event(1, "pause"),
+    "likelihood.jsonl": lambda run: Recorder(run).append_likelihood({"step": 1}),
+    "status.json": lambda run: Recorder(run).write_status({"state": "running"}),
+    "live.safetensors": lambda run: Recorder(run).write_live(moment(1)),
+    "notes.json": lambda run: run_notes.write_notes(run, run_notes.Notes((), "x")),
+    "run.lock": lambda run: training_process.run(run),
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+@pytest.mark.parametrize("hard", [False, True])
+def test_a_link_in_the_place_of_a_file_is_refused_and_what_it_leads_to_stays(
+    run: Path, foreign: Path, name: str, hard: bool
+) -> None:
+    (run / name).unlink(missing_ok=True)
+    (os.link if hard else os.symlink)(foreign / name, run / name)
+    before = contents(foreign)
+    if hard and name in ("status.json", "live.safetensors", "notes.json"):
+        WRITES[name](run)  # replaced as a whole: the other name keeps its content
+    else:
+        with pytest.raises(RunError, match="link") as refusal:
+            WRITES[name](run)
+        assert one_sentence(str(refusal.value))
+    assert contents(foreign) == before
+
+
+def test_snapshots_behind_a_link_are_neither_listed_nor_thinned_nor_overwritten(
+    run: Path, foreign: Path
+) -> None:
+    (run / "snapshots").rmdir()
+    (run / "snapshots").symlink_to(foreign)
+    before = contents(foreign)
+    with pytest.raises(RunError, match="link"):
+        RunReader(run).snapshot_steps()
+    with pytest.raises(RunError, match="link"):
+        Recorder(run, max_snapshots=2).write_snapshot(moment(0))
+    assert contents(foreign) == before
+
+
+def test_training_on_a_run_of_links_touches_nothing_and_says_so(
+    runs_root: Path, fake: type[FakeTraining], foreign: Path
+) -> None:
+    path = make_run(runs_root, "linked", epochs=2)
+    for name in ("metrics.jsonl", "trainer.log"):
+        (path / name).symlink_to(foreign / name)
+    before = contents(foreign)
+    assert training_process.run(path) == "failed"
+    assert "is a link" in RunReader(path).status()["message"]
+    assert contents(foreign) == before
+
+
+def test_a_run_that_is_a_link_out_of_the_store_is_shown_as_such_and_never_changed(
+    runs_root: Path, run: Path, tmp_path: Path
+) -> None:
+    shutil.move(run, tmp_path / "elsewhere")
+    run.symlink_to(tmp_path / "elsewhere")
+    before = sorted(path.name for path in (tmp_path / "elsewhere").rglob("*"))
+    (info,) = store.list_runs(runs_root)
+    assert "outside the folder of runs" in str(info.error)
+    for change in (
+        lambda: store.delete_run(runs_root, "demo"),
+        lambda: store.rename_run(runs_root, "demo", "new"),
+    ):
+        with pytest.raises(RunError, match="link"):
+            change()
+    with pytest.raises(RunError):
+        control.send(resolve(runs_root, "demo"), "stop")
+    assert sorted(path.name for path in (tmp_path / "elsewhere").rglob("*")) == before
+
+
+def test_a_link_within_the_store_is_read_and_the_store_itself_may_be_a_link(
+    runs_root: Path, run: Path, tmp_path: Path
+) -> None:
+    Recorder(run).write_snapshot(moment(3))
+    other = store.create_run(runs_root, "other", {"dataset": "bars-and-stripes", "n_hidden": 6})
+    (other / "snapshots" / "000000003.safetensors").symlink_to(run / "snapshots" / "000000003.safetensors")
+    assert RunReader(other).snapshot(3).step == 3
+    (tmp_path / "store").symlink_to(runs_root)
+    through = tmp_path / "store" / "demo"
+    Recorder(through).append_metrics({"step": 1})
+    assert RunReader(through).metrics()["step"].tolist() == [1]
+
+
+@given(
+    st.lists(
+        st.sampled_from(["..", ".", "a", "snapshots", "link", "dangling", "loop"]), min_size=1, max_size=5
+    )
+)
+def test_no_path_of_links_leads_out_of_the_store(shared_run: Path, parts: list[str]) -> None:
+    secret = shared_run.parents[1] / "secret"
+    secret.write_text("secret")
+    for name, target in (("link", ".."), ("dangling", "/nowhere/at/all"), ("loop", "loop")):
+        if not (shared_run / name).is_symlink():
+            (shared_run / name).symlink_to(target)
+    path = shared_run.joinpath(*parts, "..", "..", "..", "secret")
+    try:
+        found = inside.read(path, 100, shared_run.parent)
+    except (OSError, ValueError):
+        found = b""
+    assert found != b"secret"

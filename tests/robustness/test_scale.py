@@ -1,0 +1,72 @@
+"""A long record and a full store cost bounded memory and time."""
+
+import json
+import os
+import time
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+
+from rbm_core.runs import RunReader, create_run, list_runs
+from rbm_core.runs.columns import MOST_ROWS, extremes
+from rbm_core.runs.recorder import Recorder
+from tests.core.run_record import CONFIG
+
+SOAK = bool(os.environ.get("RBM_SOAK"))
+ROWS = 2_000_000 if SOAK else 120_000
+NAMES = [f"column_{n}" for n in range(24)]
+PEAK = 123_456.0
+
+
+def write_rows(run: Path, n: int) -> None:
+    """n rows of 25 numbers; row n // 3 has a peak in every column."""
+    line = json.dumps({"step": 7, **dict.fromkeys(NAMES, 0.25)}) + "\n"
+    peak = line.replace("0.25", str(PEAK))
+    with open(run / "metrics.jsonl", "w") as file:
+        for step in range(n):
+            file.write((peak if step == n // 3 else line).replace(": 7,", f": {step},", 1))
+
+
+def test_a_record_of_any_length_keeps_its_peaks_and_its_ends_in_bounded_memory(run: Path) -> None:
+    write_rows(run, ROWS)
+    reader = RunReader(run)
+    tracemalloc.start()
+    metrics = reader.metrics()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 200e6
+    steps = metrics["step"]
+    assert len(steps) <= MOST_ROWS
+    assert (steps[:1000] == np.arange(1000)).all()
+    assert (steps[-1000:] == np.arange(ROWS - 1000, ROWS)).all()
+    assert (np.diff(steps) > 0).all()
+    for name in NAMES:
+        assert metrics[name].dtype == np.float32
+        assert metrics[name].max() == np.float32(PEAK), "the peak is gone"
+    before = reader.metrics_thinned()
+    Recorder(run).append_metrics({"step": ROWS, "column_0": 1.0})
+    assert reader.metrics()["step"][-1] == ROWS
+    assert reader.metrics_thinned() == before, "one more row made the page begin anew"
+    assert reader.latest()["column_0"] == 1.0
+
+
+def test_of_each_group_the_smallest_and_the_largest_stay_in_their_order() -> None:
+    values = np.array([[3.0, 1.0, np.nan, 2.0], [np.nan] * 4, [1.0, 2.0, 3.0, 4.0]])
+    np.testing.assert_array_equal(extremes(values), [[3.0, 1.0], [np.nan, np.nan], [1.0, 4.0]])
+
+
+def test_two_thousand_runs_are_listed_within_seconds(runs_root: Path) -> None:
+    original = create_run(runs_root, "run-0", CONFIG)
+    config, status = (original / "config.json").read_bytes(), (original / "status.json").read_bytes()
+    for n in range(1, 2000):
+        folder = runs_root / f"run-{n}"
+        folder.mkdir()
+        (folder / "config.json").write_bytes(config)
+        (folder / "status.json").write_bytes(status)
+    began = time.process_time()  # of this process: others may have the cores
+    assert len(list_runs(runs_root)) == 2000
+    assert time.process_time() - began < 2
+    began = time.process_time()
+    list_runs(runs_root)
+    assert time.process_time() - began < 1
