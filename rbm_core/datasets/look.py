@@ -31,6 +31,7 @@ __all__ = [
     "Grey",
     "decoded",
     "look",
+    "look_at",
     "may_hold_data",
 ]
 
@@ -105,6 +106,19 @@ def look(path: Path | str, choices: Choices = AS_FOUND) -> Found:
         raise DatasetError(f"cannot read {path}: {error.strerror or error}") from error
     except MemoryError:
         raise DatasetError(f"{path} does not fit into this machine's memory; take a part of it") from None
+
+
+def look_at(files: list[tuple[str, bytes]], choices: Choices = AS_FOUND) -> Found:
+    """What these files hold, (name, content) each: one of any kind, or any number of pictures. Raises DatasetError."""
+    if len(files) == 1:
+        return _file(*files[0], choices)
+    paths = [PurePosixPath(name) for name, _ in files]
+    others = [path.name for path in paths if path.suffix.lower() not in picture_files.SUFFIXES]
+    if others:
+        raise DatasetError(
+            f"{others[0]} is no picture: several files at once must all be pictures, or make a zip of them"
+        )
+    return _pictures("pictures", paths, lambda k: files[k][1])
 
 
 def may_hold_data(path: Path) -> bool:

@@ -131,6 +131,9 @@ class Trajectory(Rungs):
         super().__init__(rng, v)
         self._kept = [_Kept(0, base, 0.0)]
         self._next_look = 0
+        self._judged: tuple[Tensor, Tensor] | None = (
+            None  # states of the last rung and their free energies there
+        )
         self.most = min(_MOST, max(_FEWEST, _MOST_BYTES // (2 * base.W.numel())))
 
     @property
@@ -145,14 +148,16 @@ class Trajectory(Rungs):
     def observe(self, model: RBM, step: int) -> bool:
         """Keeps this model as a rung if it is far enough from the last one; returns whether it did.
 
-        model: the one to show and judge, after `step` updates. Costs two matrix products when it is due, about
+        model: the one to show and judge, after `step` updates. Costs a matrix product when it is due, about
         100 + 100 log(step/100) times in a run.
         """
         if step < self._next_look:
             return False
         self._next_look = step + max(1, step // _LOOKS)
         v = self.v[-1]
-        spread = float((model.free_energy(v) - self._kept[-1].model.free_energy(v)).std())
+        if self._judged is None or self._judged[0] is not v:
+            self._judged = v, self._kept[-1].model.free_energy(v)
+        spread = float((model.free_energy(v) - self._judged[1]).std())
         if not spread > tempering.SPREAD:  # also where a diverging model's spread is not a number
             return False
         rung = replace(

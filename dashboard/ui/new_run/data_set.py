@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.ui.new_run import bring_in
 from dashboard.ui.new_run.state import key
 from dashboard.ui.texts import plain, sentence
 from rbm_core import datasets
@@ -12,6 +13,7 @@ from rbm_core.config import RunConfig
 
 # These come with a training set of which the validation images are taken.
 SPLIT = ("mnist", "fashion-mnist", "kmnist")
+OWN_FILES = "my own files"
 OWN_FOLDER = "a folder of images"
 # More passes over the same images than this, and hundreds of hidden units know them by heart.
 MOST_EPOCHS = 400
@@ -22,7 +24,7 @@ def choose(recipe: RunConfig, first: str | None, form: str) -> str | None:
 
     first: the data set of the run that is the example, whose widgets are then `form`'s own.
     """
-    names = [*datasets.NAMES, OWN_FOLDER]
+    names = [*datasets.NAMES, OWN_FILES, OWN_FOLDER]
     start = first or ("mnist" if datasets.available("mnist") else "mnist-5k")
     chosen = st.selectbox(
         "Data set",
@@ -31,6 +33,8 @@ def choose(recipe: RunConfig, first: str | None, form: str) -> str | None:
         key=key(f"dataset_{form}" if first else "dataset"),
         help=RunConfig.model_fields["dataset"].description,
     )
+    if chosen == OWN_FILES:
+        return bring_in.offer()
     if chosen == OWN_FOLDER:
         return _folder(
             first if first and first not in names else "", key(f"folder_{form}" if first else "folder")

@@ -25,12 +25,15 @@ class Proposal:
 class NewRun:
     """folded: the settings made in each preset's folded part, which outlive its widgets. error: why Start failed.
 
-    proposal: what the form was last filled in with by a button of the page.
+    proposal: what the form was last filled in with by a button of the page. seen: what was last made of files of one's
+    own, by which files and choices. kept: the name of the data that were brought in last, and what they are.
     """
 
     folded: dict[str, dict[str, Any]] = field(default_factory=dict)
     error: str | None = None
     proposal: Proposal | None = None
+    seen: tuple[Any, Any] = (None, None)
+    kept: tuple[str, str] | None = None
 
     def proposed(self, run: str | None) -> Proposal | None:
         """The proposal, if it is one for this run."""
