@@ -161,6 +161,7 @@ class _Trainer:
             if self.clock.rest(POLL_S):
                 continue
             self.last = training.update()
+            training.observe()
             if self.clock.limit is not None and self.clock.limit * SHOW_S <= 1:
                 self._show_soon()  # each update is seen
             if training.should_log() or training.step == training.n_steps:

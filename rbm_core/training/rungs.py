@@ -27,9 +27,10 @@ __all__ = ["Rungs", "Temperatures", "Trajectory"]
 # A trajectory holds at most this many bytes of weights, and this many rungs.
 _MOST_BYTES, _FEWEST, _MOST = 32_000_000, 8, 64
 # Sweeps of a rung's chains when it is made.
-_SETTLE = 20
-# A trajectory is looked at after every update at first, later after each hundredth of the step.
-_LOOKS = 100
+_SETTLE = 10
+# A trajectory is looked at after every update at first, later after each fiftieth of the step. Where the model moves by
+# a rung at each look, as the noise of a high learning rate lets it, that is still few rungs made.
+_LOOKS = 50
 # Temperatures stand closer where fewer than this share of a pair's exchanges succeed; the share is a moving mean.
 _TOO_FEW, _MEMORY = 0.2, 0.2
 
@@ -149,7 +150,7 @@ class Trajectory(Rungs):
         """Keeps this model as a rung if it is far enough from the last one; returns whether it did.
 
         model: the one to show and judge, after `step` updates. Costs a matrix product when it is due, about
-        100 + 100 log(step/100) times in a run.
+        50 + 50 log(step/50) times in a run.
         """
         if step < self._next_look:
             return False

@@ -93,7 +93,8 @@ class Training:
         state.loss_count += 1
         if optimiser.averaged != state.step:
             optimiser.average(state.step)
-        state.trajectory.observe(state.shown, state.step)
+        if state.climbed is state.trajectory:
+            self.observe()
         return StepInfo(state.step, state.energies.clone())
 
     def _compute(self) -> None:
@@ -198,6 +199,13 @@ class Training:
     def snapshot(self) -> dict[str, Any]:
         """The state of this moment as the fields of rbm_core.runs.Snapshot."""
         return self.monitor.snapshot()
+
+    def observe(self) -> None:
+        """Keeps the model as a rung of the run's trajectory if it is due and far enough from the last one.
+
+        For whoever records the run, after each update; a second call at the same step does nothing.
+        """
+        self.state.trajectory.observe(self.state.shown, self.state.step)
 
     def new_past_models(self) -> dict[str, Any] | None:
         """The run's ladder as the fields of rbm_core.runs.past_models.PastModels; None if no rung is new since it was

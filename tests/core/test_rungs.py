@@ -74,10 +74,14 @@ def test_temperatures_are_added_until_the_model_is_reached_and_bring_both_modes(
 
 
 def trained(**changes: object) -> Training:
-    from tests.core.test_training import run, small
+    from tests.core.test_training import small
 
     config = small(**{"learning_rate": 0.3, "n_chains": 100, **changes})
-    return run(Training(config, load("mnist-5k", n_valid=200)), 300)
+    training = Training(config, load("mnist-5k", n_valid=200))
+    for _ in range(300):
+        training.update()
+        training.observe()
+    return training
 
 
 def test_past_models_stand_where_neighbours_exchange_in_three_of_ten_cases() -> None:

@@ -103,6 +103,9 @@ class FakeTraining:
     def snapshot(self) -> dict[str, Any]:
         return {**self.arrays, "step": self.step, "meta": {"epoch": self.epoch, "visible": "bernoulli"}}
 
+    def observe(self) -> None:
+        pass
+
     def new_past_models(self) -> None:
         return None
 
