@@ -46,6 +46,7 @@ OURS: dict[str, tuple[str, ...]] = {
         "st.selectbox('Data set', names, index=na",
     ),
     "ui/new_run/fields.py": (
+        "RunConfig.model_fields['patience'].descr",
         "error",
         "field.annotation",
         "field.description",
@@ -100,8 +101,12 @@ OURS: dict[str, tuple[str, ...]] = {
         "words.get",
     ),
     "views/learn/tour.py": (
+        "enumerate(lesson.options, start=1)",
+        "lesson.answer",
         "lesson.formula",
+        "lesson.options",
         "lesson.press",
+        "lesson.question",
         "lesson.text",
         "lesson.title",
         "settings.use('lesson', st.session_state[",
