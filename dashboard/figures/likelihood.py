@@ -134,7 +134,7 @@ def _dress(figure: go.Figure, dark: bool, what: str, **layout: Any) -> go.Figure
     return dress(figure, dark, 350, showlegend=True, legend=legend, margin=margin, **title, **layout)
 
 
-PUBLISHED = ("published: CD-25, 500 hidden units", -86.34)  # Salakhutdinov and Murray 2008
+PUBLISHED = ("published: CD-25,<br>500 hidden units", -86.34)  # Salakhutdinov and Murray 2008
 
 
 def scale(
@@ -163,11 +163,11 @@ def scale(
     )
     most = max(value for _, value, _ in known)
     figure.update_xaxes(
-        title="log-likelihood, nats per image; further right is better",
-        range=[least, most + 0.15 * (most - least or 1.0)],
+        title="nats per image; right is better",
+        range=[least, most + 0.25 * (most - least or 1.0)],
     )
     figure.update_yaxes(autorange="reversed", title="model")
-    return dress(figure, dark, 90 + 32 * len(known), title_text=WORDS["scale"].title, showlegend=False)
+    return dress(figure, dark, 90 + 36 * len(known), title_text=WORDS["scale"].title, showlegend=False)
 
 
 def convergence(rounds: Sequence[Mapping[str, Any]], log_z: float | None, dark: bool) -> go.Figure:

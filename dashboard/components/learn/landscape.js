@@ -187,7 +187,7 @@ export class Landscape {
     pen.picture(ctx, v, x - s, y - s / 2 - 26, s);
     const colour = deep !== pen.dark ? "#fff" : "#111";
     const look = { align: /** @type {const} */ ("center"), alpha: 1, size: 13, colour };
-    pen.text(ctx, `F = ${fixed(this.F[v], 2)} nats`, x, y + 12, { ...look, weight: 600 });
+    pen.text(ctx, `F = ${fixed(this.F[v], 2)}`, x, y + 12, { ...look, weight: 600 });
     pen.text(ctx, `p = ${(100 * this.p(v)).toFixed(1)} %`, x, y + 30, look);
   }
   /**
@@ -199,7 +199,7 @@ export class Landscape {
     const { pen } = this.view;
     const stand = (/** @type {number} */ v) => {
       const [x, y] = this.centre(v);
-      return /** @type {[number, number]} */ ([x, small ? y + this.cell * 0.36 : y]);
+      return /** @type {[number, number]} */ (small ? [x + this.cell * 0.4, y - 26] : [x, y]);
     };
     const { hop } = this;
     const trail = [];

@@ -41,7 +41,10 @@ class Record:
 
 
 def as_trained(fields: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The run's settings; one that was changed while it trained is all it has been, as `0.05 → 0.5`."""
+    """The run's settings; one that was changed while it trained is all it has been, as `0.05 → 0.5`.
+
+    Of updates and epochs only the one that gave the run its length.
+    """
     been: dict[str, list[Any]] = {}
     for event in events:
         value = event.get("value")
@@ -53,7 +56,8 @@ def as_trained(fields: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -
         )
         for name, values in been.items()
     }
-    return {**fields, **told}
+    idle = "epochs" if fields.get("updates") else "updates"
+    return {name: value for name, value in {**fields, **told}.items() if name != idle}
 
 
 def differing(records: Sequence[Record]) -> tuple[list[str], dict[str, Any]]:

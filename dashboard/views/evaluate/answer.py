@@ -171,7 +171,7 @@ def scale(reader: RunReader, row: Mapping[str, Any], units: VisibleUnits) -> Non
         fields.get("dataset") == "mnist" and row.get("binarisation") == "stochastic" and not units.real
     )
     figure = figures.scale(
-        coins, pixels, (f"this run, step {row['step']:,}", float(row["test_nats"])), comparable, is_dark()
+        coins, pixels, (f"this run,<br>step {row['step']:,}", float(row["test_nats"])), comparable, is_dark()
     )
     words = figures.WORDS["scale"]
     chart(figure, "evaluate-scale", words.caption, file_name(reader.name, file_words(dict(row)), "scale"))

@@ -13,7 +13,7 @@ import streamlit as st
 from dashboard import data
 from dashboard.figures import drawings
 from dashboard.processes import gibbs_films, sampler
-from dashboard.ui import run_choice, styles
+from dashboard.ui import run_choice
 from dashboard.ui.texts import plain, sentence
 from dashboard.views.gibbs import moment, player, settings, spoiling, starts
 from dashboard.views.gibbs.state import gibbs
@@ -52,7 +52,6 @@ def _page(reader: RunReader, top: Any) -> None:
             "This run has no snapshot yet; its first one comes within seconds of the start. Then press R."
         )
         return
-    styles.use("gibbs")
     shape = gibbs_films.image_shape(reader, snapshot)
     chosen, hold_place = _choose(reader, snapshot, shape, top)
     key = (*moment.identity(reader), snapshot.step, chosen)
@@ -93,10 +92,12 @@ def _choose(
     row = top.container(horizontal=True, vertical_alignment="bottom")
     what_if_place = st.sidebar.container()
     # A narrow window has its sidebar shut: there the pad stands above the player.
-    pad_place = top.container() if gibbs().narrow else st.sidebar
+    pad_place = (top if gibbs().narrow else st.sidebar).container()
+    above_pad = pad_place.container()
     start = starts.choose(reader, snapshot, shape, row, pad_place)
     hold_place = st.sidebar.container()
-    chains = settings.choose_chains()
+    has_pad = start["start"] == "drawing" or "held" in start
+    chains = settings.choose_chains(settings.folded(above_pad) if has_pad else st.sidebar)
     beside = settings.choose_beside(reader, chains["sweeps"], row, what_if_place)
     gibbs().settings.write_link()
     return gibbs_films.ChainSettings(**start, **chains, **beside), hold_place

@@ -13,21 +13,29 @@ BESIDE = {"nothing": "nothing", "ages": "earlier moments", "whatif": "what if…
 COOLING_FROM = 5.0  # the temperature at which cooling begins unless the reader says otherwise
 
 
-def choose_chains() -> dict[str, Any]:
-    """The part of gibbs_films.ChainSettings that says how the chains run, from the sidebar."""
+def choose_chains(place: Any) -> dict[str, Any]:
+    """The part of gibbs_films.ChainSettings that says how the chains run, from the controls in `place`."""
     return use_all(
         {
-            **_choose_size(),
-            **_choose_temperature(),
-            "rule": _choose_rule(),
-            **_choose_cooling(),
-            **_choose_seed(),
+            **_choose_size(place),
+            **_choose_temperature(place),
+            "rule": _choose_rule(place),
+            **_choose_cooling(place),
+            **_choose_seed(place),
         }
     )
 
 
-def _choose_size() -> dict[str, Any]:
-    left, right = st.sidebar.columns(2)
+def folded(place: Any) -> Any:
+    """The place for the chains' controls behind one button that says their numbers: a pad below takes the room."""
+    chains, sweeps = (st.session_state[settings().key(name)] for name in ("chains", "sweeps"))
+    return place.popover(
+        f"{chains} chains, {sweeps:,} sweeps", icon=":material/tune:", width="stretch", key="gibbs.folded"
+    )
+
+
+def _choose_size(place: Any) -> dict[str, Any]:
+    left, right = place.columns(2)
     chains = left.number_input(
         "Chains",
         1,
@@ -47,8 +55,8 @@ def _choose_size() -> dict[str, Any]:
     return {"chains": chains, "sweeps": sweeps}
 
 
-def _choose_temperature() -> dict[str, Any]:
-    temperature = st.sidebar.number_input(
+def _choose_temperature(place: Any) -> dict[str, Any]:
+    temperature = place.number_input(
         "Temperature (0.05 to 20)",
         0.05,
         20.0,
@@ -61,8 +69,8 @@ def _choose_temperature() -> dict[str, Any]:
     return {"temperature": temperature}
 
 
-def _choose_rule() -> str | None:
-    return st.sidebar.segmented_control(
+def _choose_rule(place: Any) -> str | None:
+    return place.segmented_control(
         "Each unit takes",
         list(RULES),
         required=True,
@@ -74,13 +82,13 @@ def _choose_rule() -> str | None:
     )
 
 
-def _choose_cooling() -> dict[str, Any]:
+def _choose_cooling(place: Any) -> dict[str, Any]:
     """The temperature to cool down from, 0 where it stays as it is."""
     cool = settings().widget("cool")
     hot = settings().value("hot")
     if cool not in st.session_state:
         st.session_state[cool] = bool(hot)
-    cooling = st.sidebar.toggle(
+    cooling = place.toggle(
         "Cool down",
         key=cool,
         help="Simulated annealing: begin hot, where the chain moves freely, and cool by equal factors to the "
@@ -89,7 +97,7 @@ def _choose_cooling() -> dict[str, Any]:
     if not cooling:
         return {"hot": 0.0}
     return {
-        "hot": st.sidebar.number_input(
+        "hot": place.number_input(
             "from temperature",
             0.05,
             20.0,
@@ -101,8 +109,8 @@ def _choose_cooling() -> dict[str, Any]:
     }
 
 
-def _choose_seed() -> dict[str, Any]:
-    left, right = st.sidebar.columns([3, 2], vertical_alignment="bottom")
+def _choose_seed(place: Any) -> dict[str, Any]:
+    left, right = place.columns([3, 2], vertical_alignment="bottom")
     seed = left.number_input(
         "Seed",
         0,

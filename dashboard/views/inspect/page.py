@@ -38,7 +38,8 @@ def main() -> None:
         st.caption("Open the machine up: what one of its parts has learnt, and how it came to that.")
         look = choose_look()
         choose_format()
-        with st.container(key="stack-inspect"):
+        # Three columns need a wide window; two stand beside one another until it is a phone's.
+        with st.container(key="stack-inspect" if look == "pixel" else "inspect-two"):
             SHOW[look](opened)
         state_of(Inspect).settings.write_link()
     except RunError as error:
