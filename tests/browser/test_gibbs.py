@@ -83,6 +83,9 @@ def test_clicking_a_cell_of_the_grid_enlarges_that_chain(open_film: Callable[...
     assert page.locator(".panel.v canvas").evaluate(PIXELS) != before, (
         "the large chain is still the first one"
     )
+    page.keyboard.press("ArrowRight")  # who clicked goes on through the film
+    at_frame(page, 1)
+    expect(page.locator(".film[data-chain='4']")).to_be_attached()
 
 
 def test_arrow_keys_choose_a_chain_where_the_grid_has_the_keyboard(open_film: Callable[..., Page]) -> None:
