@@ -61,6 +61,8 @@ class CellMap extends View {
   /** @type {number | null} the cell under the pointer */
   over = null;
   playing = false;
+  /** @type {number | null} the frame that the page was told of and has not answered yet */
+  told = null;
   timer = 0;
   /** css pixels a cell */
   size = 1;
@@ -117,7 +119,9 @@ class CellMap extends View {
     const other = this.h?.key !== header.key;
     this.h = header;
     this.a = arrays;
-    if (other || (header.moves && !this.playing)) this.at = header.at;
+    if (other || header.at === this.told) this.told = null;
+    // An answer to an earlier move may come when the reader has moved on: the film stays where it was moved to last.
+    if (other || (header.moves && !this.playing && this.told === null)) this.at = header.at;
     this.at = Math.min(this.at, this.frames - 1);
     if (other) this.stop();
     this.over = null;
@@ -143,7 +147,9 @@ class CellMap extends View {
     this.draw();
   }
   settle() {
-    if (this.h.moves) this.ask("moment", this.at);
+    if (!this.h.moves) return;
+    this.told = this.at;
+    this.ask("moment", this.at);
   }
   toggle() {
     if (this.playing) {

@@ -10,6 +10,7 @@ const INVERSE = `<msup><mi>Σ</mi>${row("<mo>−</mo><mn>1</mn>")}</msup>`;
 const TO_PIXELS = row("<mi>b</mi><mo>+</mo><mi>h</mi><msup><mi>W</mi><mi>T</mi></msup>");
 const toHidden = (/** @type {boolean} */ gain) =>
   row("<mi>c</mi><mo>+</mo><mi>v</mi>", gain ? INVERSE : "", "<mi>W</mi>");
+const plain = (/** @type {string} */ bracket) => `<mo stretchy="false">${bracket}</mo>`;
 // Not every reader has a font whose brackets grow with what they hold.
 const tall = (/** @type {string} */ bracket) =>
   `<mpadded voffset="-0.28em"><mo class="tall" stretchy="false" lspace="0" rspace="0">${bracket}</mo></mpadded>`;
@@ -40,7 +41,7 @@ export function writeFilm(player) {
 function writeFormulas({ film, box, $ }) {
   const heated = (/** @type {string} */ x) => [tall("("), `<mfrac>${x}<mi>T</mi></mfrac>`, tall(")")];
   const sigma = (/** @type {string} */ x) =>
-    row("<mi>σ</mi>", ...(film.heated ? heated(x) : ["<mo>(</mo>", x, "<mo>)</mo>"]));
+    row("<mi>σ</mi>", ...(film.heated ? heated(x) : [plain("("), x, plain(")")]));
   $(".arrow.right math").innerHTML = sigma(toHidden(film.a.h_gain !== undefined));
   $(".arrow.left math").innerHTML = film.real ? TO_PIXELS : sigma(TO_PIXELS);
   $(".law").textContent = film.real ? "E" : "p";
