@@ -71,6 +71,13 @@ def image_shape(n_visible: int, recorded: Sequence[int] | None) -> tuple[int, in
     return (side, side) if side * side == n_visible else (1, n_visible)
 
 
+def evenly(steps: list[int], most: int) -> list[int]:
+    """At most this many of the steps, evenly spaced among them, with the first and the last."""
+    if len(steps) <= most:
+        return steps
+    return [steps[round(i * (len(steps) - 1) / (most - 1))] for i in range(most)]
+
+
 def common_scale(values: np.ndarray) -> float:
     """The value at which the colours saturate: 99.5 % of all values, of every unit together, are no larger."""
     magnitudes = np.abs(values).ravel()
@@ -158,7 +165,7 @@ def filters(
     facts = np.stack([units, norms(kept), snapshot.hbias[units], snapshot.mean_hidden[units]], axis=1)
     place = {int(unit): index for index, unit in enumerate(units)}
     shown = "All" if len(units) == total else f"{len(units):,} of"
-    what = "each pixel's weight" if base is None else f"change since step {base.step:,}"
+    what = "weight" if base is None else f"change since step {base.step:,}"
     header = {
         "kind": "filters",
         "shape": shape,
@@ -168,8 +175,7 @@ def filters(
         "title": "Filters",
         "noun": "unit",
         "unit": "",
-        "note": f"{shown} {total:,} hidden units, one tile each: {what}, all on one scale"
-        + (f"; the colours end at ±{scale:.2g}, the largest is {largest:.2g}." if largest > scale else "."),
+        "note": f"{shown} {total:,} hidden units, a tile each; the largest {what} is {largest:.2g}.",
         "hint": "Click a tile.",
         "facts": [["norm", ""], ["bias", ""], ["on for", "of the training subset"]],
     }
@@ -201,7 +207,7 @@ def particles(
         "title": "Fantasies",
         "noun": "chain",
         "unit": units_of(snapshot.meta).mean_unit,
-        "note": "What the model dreams: images its own Gibbs chains have reached, not images from the data.",
+        "note": "Images that the model's own chains have reached.",
         "facts": [["mean pixel", ""], ["hidden units on", ""]],
     }
     means = _pixels(means, snapshot, probe)

@@ -132,8 +132,7 @@ def _frames(
     probe = reader.probe()
     frame = moment.timelapse_frame(last, shape, subject, order, scale, probe)
     most = max(2, min(MOST_FRAMES, _MOST_FRAME_PIXELS // (frame.shape[0] * frame.shape[1])))
-    if len(steps) > most:
-        steps = [steps[round(i * (len(steps) - 1) / (most - 1))] for i in range(most)]
+    steps = moment.evenly(steps, most)
     what = f"filters, red +{scale:.2g} to blue -{scale:.2g}" if subject == "filters" else "fantasies"
     frames, captions = [], []
     for number, step in enumerate(steps, 1):

@@ -2,6 +2,23 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { eachMark, packedBits } from "../../dashboard/components/drawing/brush.js";
 import { filterGrid, sheet, signedTable, squareGrid } from "../../dashboard/components/mosaic/tiles.js";
+import { frameAt } from "../../dashboard/components/timeline/landing.js";
+
+test("a timelapse that plays by itself shows every frame once, the first three times as long as the last", () => {
+  const n = 53;
+  const ticks = 60000;
+  const times = new Array(n).fill(0);
+  let before = 0;
+  for (let tick = 0; tick < ticks; tick++) {
+    const frame = frameAt(tick / ticks, n);
+    assert.ok(frame === before || frame === before + 1, `${before} is followed by ${frame}`);
+    before = frame;
+    times[frame] += 1;
+  }
+  assert.equal(before, n - 1);
+  assert.ok(Math.abs((times[0] * n) / ticks - 1.5) < 0.02, `${times[0]}`);
+  assert.ok(Math.abs((times[n - 1] * n) / ticks - 0.5) < 0.02, `${times[n - 1]}`);
+});
 
 test("filters fill the width with whole device pixels, and are never smaller than their own", () => {
   for (const [n, width] of [
@@ -11,7 +28,7 @@ test("filters fill the width with whole device pixels, and are never smaller tha
     [2000, 700],
   ]) {
     const grid = filterGrid(n, [28, 28], width, 1);
-    assert.ok(grid.columns * (grid.size + 2) <= width + 2, `${n} filters in ${width} px`);
+    assert.ok(grid.columns * (grid.size + 2) <= width, `${n} filters in ${width} px`);
     assert.ok(grid.rows * grid.columns >= n);
     assert.ok(grid.size >= 28 || grid.columns === 1, `${grid.size}`);
   }
@@ -29,13 +46,14 @@ test("tiles that are to be in sight fit the height, down to a third of their own
   ]) {
     const grid = filterGrid(n, [28, 28], width, 1, sight);
     assert.ok(grid.rows * grid.columns >= n);
-    assert.ok(grid.columns * (grid.size + 2) <= width + 2, `${n} filters in ${width} px`);
+    assert.ok(grid.columns * (grid.size + 2) <= width, `${n} filters in ${width} px`);
     assert.ok(
       grid.rows * (grid.size + 2) <= sight,
       `${n} filters are ${grid.rows * (grid.size + 2)} px high`,
     );
   }
   assert.equal(filterGrid(100, [28, 28], 446, 1, 440).columns, 10);
+  assert.equal(filterGrid(100, [28, 28], 441, 1, 440).columns, 10);
   const square = squareGrid(100, [28, 28], 446, 1, 440);
   assert.deepEqual([square.columns, square.size], [10, 42]);
 });

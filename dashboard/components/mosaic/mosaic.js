@@ -14,6 +14,7 @@ import { Controls } from "./controls.js";
 import { filterGrid, GAP, sheet, signedTable, squareGrid } from "./tiles.js";
 
 const LOWEST = 200; // css pixels of height that tiles have in the lowest window
+const SETTLES = 1000; // ms that the tiles stay at a place before their height there is kept
 const NARROW = 640; // css pixels of width: below, the controls of the filters are folded away
 
 /**
@@ -74,7 +75,11 @@ export class Mosaic extends View {
   chosen = null;
   /** @type {number | undefined} see `sightIn` */
   sight;
-  measured = "";
+  /** @type {{ window: string, top: number, at: number, kept: boolean } | undefined} where `sight` was measured */
+  measured;
+  settling = 0;
+  /** @type {{ h: Header, a: Arrays } | null} what the page sent, while a frame of the timelapse stands in its place */
+  sent = null;
   /** @type {string | null} what the sheet was painted for */
   painted = null;
 
@@ -102,12 +107,14 @@ export class Mosaic extends View {
   close() {
     this.observer.disconnect();
     this.stop.abort();
+    clearTimeout(this.settling);
   }
 
   /** @param {{ header: Header, arrays: Arrays }} blob */
   receive({ header, arrays }) {
     if (this.stale(header) || header.same) return;
     const first = !this.h;
+    this.sent = null;
     this.h = header;
     this.a = arrays;
     if (first) this.furnish();
@@ -115,6 +122,19 @@ export class Mosaic extends View {
     if (header.opens) this.chosen = header.chosen ?? null;
     if (this.chosen !== null && this.chosen >= this.n) this.chosen = null;
     this.painted = null;
+  }
+  /**
+   * A frame of the timelapse that the time slider plays by itself, in place of what the page sent; null gives that back.
+   * @param {Record<string, { header: Partial<Header>, arrays: Arrays }> | null} frame a part for each kind of mosaic
+   */
+  showFrame(frame) {
+    if (!this.h) return;
+    const part = frame?.[this.h.kind];
+    const { h, a } = this.sent ?? this;
+    this.sent = part ? { h, a } : null;
+    this.h = part ? { ...h, ...part.header } : h;
+    this.a = part ? { units: a.units, ...part.arrays } : a;
+    this.repaint();
   }
   furnish() {
     this.controls = new Controls(this);
@@ -139,17 +159,23 @@ export class Mosaic extends View {
 
   /**
    * The css pixels of height in which the tiles are to be in sight; undefined where they may reach below the window.
-   * Measured when the window or the width changes, and not when a line above comes or goes: the tiles keep their size.
+   * Measured when the window or the width changes, until the lines above have settled, and not when one of them comes or
+   * goes later: the tiles keep their size.
    * @param {number} width
    */
   sightIn(width) {
     const { leaves } = this.h;
     const window = `${width} ${innerWidth} ${innerHeight}`;
-    if (leaves === undefined || window === this.measured) return this.sight;
-    this.measured = window;
+    const was = this.measured?.window === window ? this.measured : undefined;
+    if (leaves === undefined || was?.kept) return this.sight;
     const host = /** @type {ShadowRoot} */ (this.root.getRootNode()).host;
     const scrolled = host.closest("[data-testid=stMain]")?.scrollTop ?? 0;
-    const top = this.canvas.getBoundingClientRect().top + scrolled;
+    const top = Math.round(this.canvas.getBoundingClientRect().top + scrolled);
+    const now = performance.now();
+    if (was?.top === top) was.kept = now - was.at >= SETTLES;
+    else this.measured = { window, top, at: now, kept: false };
+    clearTimeout(this.settling);
+    if (!this.measured?.kept) this.settling = setTimeout(() => this.draw(), SETTLES / 4);
     const room = innerHeight - top - leaves * textScale();
     this.sight = top < innerHeight ? Math.max(LOWEST, Math.floor(room)) : undefined;
     return this.sight;
@@ -280,7 +306,11 @@ export class Mosaic extends View {
   // Pointer and keys
 
   listen() {
-    window.addEventListener("resize", () => this.draw(), { signal: this.stop.signal });
+    const { signal } = this.stop;
+    window.addEventListener("resize", () => this.draw(), { signal });
+    window.addEventListener("rbm-frame", (/** @type {any} */ event) => this.showFrame(event.detail), {
+      signal,
+    });
     this.canvas.addEventListener("pointermove", (event) => this.hover(event));
     this.canvas.addEventListener("pointerleave", () => {
       this.over = null;

@@ -23,7 +23,7 @@ export function filterGrid(n, [th, tw], width, ratio, sight) {
   const smallest = sight === undefined ? 1 : SMALLEST;
   for (let grain = Math.max(1, Math.floor((LARGEST * ratio) / tw)); ; grain -= stride(grain)) {
     const size = (grain * tw) / ratio;
-    const columns = Math.max(1, Math.min(n, Math.floor((width + GAP) / (size + GAP))));
+    const columns = Math.max(1, Math.min(n, Math.floor(width / (size + GAP))));
     const rows = Math.ceil(n / columns);
     if (grain <= smallest || rows * ((size * th) / tw + GAP) <= highest) return { columns, rows, size };
   }
@@ -46,7 +46,7 @@ function stride(grain) {
  */
 export function squareGrid(n, [, tw], width, ratio, sight) {
   const columns = Math.ceil(Math.sqrt(n));
-  const room = Math.min(width + GAP, sight ?? WIDEST) / columns - GAP;
+  const room = Math.min(width, sight ?? WIDEST) / columns - GAP;
   const grain = Math.floor((4 * room * ratio) / tw) / 4;
   const size = grain >= 1 ? Math.min((grain * tw) / ratio, LARGEST) : room;
   return { columns, rows: Math.ceil(n / columns), size };

@@ -2,5 +2,5 @@
 
 from dashboard import components
 
-MODULES = ("presses", "saving", "timeline")
+MODULES = ("presses", "saving", "landing", "timeline")
 mount = components.load("timeline", *MODULES)

@@ -5,6 +5,7 @@ import { dot, segment, sharpen, spotOf, textScale } from "../lib/canvas.js";
 import { el, icon, PAUSE, PLAY } from "../lib/dom.js";
 import { clamp, pretty } from "../lib/numbers.js";
 import { onResize, show, View } from "../lib/view.js";
+import { Landing } from "./landing.js";
 import { Presses } from "./presses.js";
 import { Saving } from "./saving.js";
 
@@ -21,7 +22,7 @@ import { Saving } from "./saving.js";
  * @property {boolean} moving training goes on
  * @property {RunEvent[]} events
  * @property {string | null} answers the nonce of the newest wish answered
- * @property {boolean} plays the timelapse is to play by itself, once in a browser tab
+ * @property {boolean} plays the page is one whose timelapse plays by itself, once in a browser tab
  * @property {string[]} heard the names of the last presses of the page's buttons that reached the app
  * @property {import("./saving.js").Progress | undefined} export
  */
@@ -39,9 +40,6 @@ const BAR = 18; // the bar's height on the canvas
 const WORDS = 42; // the baseline of the words beneath it
 const NARROW = 620; // units: below, the slider has a line of its own
 const LOST_AFTER = 15000; // ms after which a wish that nobody answered is given up
-const LANDED = "rbm-landed"; // set in the tab's session once the timelapse has played by itself
-const LANDING = 10000; // ms that it takes then
-const LINGER = 1.5; // the first frame stays so many times as long as the mean one: most happens at the start
 
 /**
  * The slider: the moment shown, the one wished for, and playing. Presses of the page's buttons and the saving of an
@@ -60,8 +58,6 @@ class Timeline extends View {
   sent = 0;
   lost = 0;
   playing = false;
-  landing = false; // it plays by itself
-  landed = false;
   rate = 8;
   timer = 0;
   width = 0;
@@ -93,6 +89,7 @@ class Timeline extends View {
     const silence = el("div", { class: "silence", role: "status", hidden: "" });
     root.append(this.bar, silence);
     this.presses = new Presses(this, silence);
+    this.landing = new Landing(this);
     this.observer = onResize(this, root);
     this.stop = new AbortController();
     this.listen();
@@ -101,6 +98,7 @@ class Timeline extends View {
     this.observer.disconnect();
     this.presses.close();
     this.saving.close();
+    this.landing.end();
     this.stop.abort();
     clearTimeout(this.timer);
     clearTimeout(this.lost);
@@ -110,11 +108,12 @@ class Timeline extends View {
     return this.presses.last;
   }
 
-  /** @param {{ header: Header, arrays: { export?: Uint8Array<ArrayBuffer> } }} blob */
+  /** @param {{ header: Header, arrays: { export?: Uint8Array<ArrayBuffer>, frames?: Uint8Array } }} blob */
   receive({ header, arrays }) {
     this.h = header;
     this.presses.refreshed(header.heard);
     this.saving.receive(header.export, arrays.export);
+    this.landing.receive(header.plays, arrays.frames);
     if (this.asked !== undefined) {
       // Until the newest wish is answered, the page shows an older one.
       if (header.answers !== this.asked) return;
@@ -128,15 +127,16 @@ class Timeline extends View {
     }
     this.wanted = null;
     if (this.playing) this.schedule();
-    this.land();
   }
 
   // Which moment is shown, and wishing for another
 
   get step() {
+    if (this.landing.step !== null) return this.landing.step;
     return this.wanted !== null && this.wanted !== "live" ? this.wanted : this.h.shown;
   }
   get follows() {
+    if (this.landing.playing) return false;
     return this.wanted !== null ? this.wanted === "live" : this.h.follows;
   }
   /**
@@ -167,7 +167,8 @@ class Timeline extends View {
    */
   go(step, keepPlaying = false) {
     if (!this.h?.steps.length) return;
-    if (!keepPlaying) this.playing = this.landing = false;
+    this.landing.end();
+    if (!keepPlaying) this.playing = false;
     this.send(step);
     const detail = { step: step === "live" ? this.h.newest : step };
     window.dispatchEvent(new CustomEvent("rbm-moment", { detail }));
@@ -199,25 +200,12 @@ class Timeline extends View {
 
   // Playing
 
-  /** Plays by itself on the first visit of a tab, unless the reader asked the system for less motion. */
-  land() {
-    if (this.landed) return;
-    this.landed = true;
-    if (!this.h.plays || this.h.steps.length < 2 || sessionStorage.getItem(LANDED)) return;
-    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
-    sessionStorage.setItem(LANDED, "1");
-    this.landing = true;
-    this.toggle();
-  }
-  /** ms that the frame on show stays. While it plays by itself it starts slowly and becomes faster evenly. */
-  get pause() {
-    if (!this.landing) return 1000 / this.rate;
-    const n = this.h.steps.length;
-    return (LANDING / n) * (LINGER - (2 * (LINGER - 1) * this.index()) / (n - 1));
-  }
   toggle() {
+    if (this.landing.playing) {
+      this.go(this.step); // pauses there
+      return;
+    }
     this.playing = !this.playing;
-    this.landing &&= this.playing;
     clearTimeout(this.timer);
     if (this.playing) {
       const { steps } = this.h;
@@ -228,7 +216,7 @@ class Timeline extends View {
   }
   schedule() {
     clearTimeout(this.timer);
-    const wait = this.pause - (performance.now() - this.sent);
+    const wait = 1000 / this.rate - (performance.now() - this.sent);
     this.timer = setTimeout(() => this.advance(), Math.max(0, wait));
   }
   advance() {
@@ -273,11 +261,12 @@ class Timeline extends View {
     liveButton.replaceChildren(el("span", { class: h.moving ? "dot on" : "dot" }), word);
     liveButton.title = h.alive ? "Follow the newest state" : "Go to the last state of this run";
     liveButton.setAttribute("aria-pressed", String(this.follows));
-    const label = this.playing ? "Pause the timelapse" : PLAY_WORDS;
-    playButton.replaceChildren(icon(this.playing ? PAUSE : PLAY));
+    const playing = this.playing || this.landing.playing;
+    const label = playing ? "Pause the timelapse" : PLAY_WORDS;
+    playButton.replaceChildren(icon(playing ? PAUSE : PLAY));
     playButton.title = label;
     playButton.setAttribute("aria-label", label);
-    playButton.setAttribute("aria-pressed", String(this.playing));
+    playButton.setAttribute("aria-pressed", String(playing));
     for (const control of this.moving) control.disabled = h.steps.length < 2;
     this.bar.classList.toggle("narrow", this.root.clientWidth < NARROW * textScale());
   }
@@ -319,6 +308,7 @@ class Timeline extends View {
     ctx.textAlign = "center";
     if (this.wanted === "live") this.sayAt(ctx, this.h.newest, ` · ${word} …`);
     else if (this.wanted !== null) this.sayAt(ctx, this.wanted, " …");
+    else if (this.landing.step !== null) this.sayAt(ctx, this.landing.step, "");
     else if (this.over !== null) this.sayAt(ctx, this.over, "");
     else this.sayEpochs(ctx);
     ctx.globalAlpha = 1;

@@ -60,7 +60,7 @@ def filters(run: Run, steps: list[int], shown: Moment, order: state.Order) -> No
             "version": version,
             "sort": order.sort,
             "sorts": pictures.SORTS,
-            "bases": _evenly(steps, MOST_BASES),
+            "bases": pictures.evenly(steps, MOST_BASES),
             "base": chosen if base is not None else "0",
             "inspect": True,
             "leaves": LEAVES,
@@ -77,13 +77,6 @@ def filters(run: Run, steps: list[int], shown: Moment, order: state.Order) -> No
         on_base_change=_base_chosen,
         on_open_change=_unit_opened,
     )
-
-
-def _evenly(steps: list[int], most: int) -> list[int]:
-    """At most this many of the steps, evenly spaced among them, with the first and the last."""
-    if len(steps) <= most:
-        return steps
-    return [steps[round(i * (len(steps) - 1) / (most - 1))] for i in range(most)]
 
 
 def _unit_opened() -> None:

@@ -8,13 +8,12 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import data
 from dashboard.components import timeline
 from dashboard.components.blob import pack
 from dashboard.figures import curves as curve_rows
 from dashboard.ui import link
 from dashboard.ui.texts import unbroken_duration
-from dashboard.views.train import export, moment, state
+from dashboard.views.train import export, landing, moment, state
 from dashboard.views.train.moment import Moment
 from dashboard.views.train.recorded import Run
 
@@ -37,14 +36,15 @@ def draw(run: Run, steps: list[int], shown: Moment | None) -> None:
         "heard": state.page().presses,
         # Streamlit does not pass on a payload that equals the last one; the view takes silence for a busy app.
         "beat": time.monotonic(),
-        "plays": run.name == data.LANDING_RUN and watched.step == "live" and not run.alive,
+        "plays": landing.plays(run, steps),
     }
     about_export, arrays = export.payload()
     timeline.mount(
         key=state.TIMELINE,
-        data=pack(header | about_export, arrays),
+        data=pack(header | about_export, arrays | landing.payload(run, steps, shown)),
         on_at_change=_moved,
         on_export_change=export.wished,
+        on_frames_change=landing.wished,
         on_wake_change=lambda: None,  # the question itself makes a refresh
         on_press_change=lambda: None,  # the pressed button's own callback reads it
     )

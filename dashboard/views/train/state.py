@@ -81,6 +81,7 @@ class Watched:
     step: int | str = "live"  # where the time slider stands
     moved_at: float = 0.0  # time.monotonic() of the slider's last move
     answers: str | None = None  # the name of the move that this refresh answers
+    frames_wanted: bool = False  # the browser asks for the timelapse that plays by itself
 
     sort: str = "index"
     order: Order | None = None
