@@ -20,6 +20,9 @@ COLUMNS = (
     "log_likelihood_train",
     "log_likelihood_valid",
     "log_likelihood_test",
+    "log_likelihood_train_stderr",
+    "log_likelihood_valid_stderr",
+    "log_likelihood_test_stderr",
     "log_z_stderr",
     "reconstruction_error",
     "weight_norm",
@@ -47,7 +50,8 @@ F(v) = -b^\top v - \sum_j \log\bigl(1 + e^{\,c_j + (vW)_j}\bigr), \qquad p(v) = 
     },
     "likelihood": {
         "text": "What training really climbs. $\\log Z$ sums over every possible image and can only be estimated: "
-        "an error of the estimate moves all lines together, and the band is one standard error of it. While "
+        "an error of the estimate moves all lines together. The band is one standard error, of the estimate and of "
+        "the mean over the images watched; older runs have that of the estimate alone. While "
         "training it is measured at some of the saved moments by short annealings from both sides, and continued "
         "between them, where the band widens; the page Evaluate takes a long look at one moment. Choose between "
         "models by the validation line and leave the test line for the end. The pseudo-likelihood asks how well each "

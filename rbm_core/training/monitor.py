@@ -126,7 +126,7 @@ class Monitor:
         _, logits, hidden = seen["train"]
         row["reconstruction_error"] = self._reconstruction_error(logits)
         row |= self._weights()
-        row |= self._likelihoods(row)
+        row |= self._likelihoods({name: seen[name][0] for name in ("train", "valid")})
         mean_hidden = hidden.mean(0)
         row["mean_activation"] = float(mean_hidden.mean())
         row["dead_units"] = dead_units(mean_hidden)
@@ -190,22 +190,34 @@ class Monitor:
             "update_ratio": float(torch.linalg.vector_norm(self.state.last_increments()[0])) / norm,
         }
 
-    def _likelihoods(self, row: dict[str, Any]) -> dict[str, float]:
-        """Mean log p(v) of the monitored cases in nats, as far as log Z is known while training."""
+    def _likelihoods(self, free_energies: dict[str, Tensor]) -> dict[str, float]:
+        """Mean log p(v) of the monitored cases in nats, as far as log Z is known while training, each with its standard
+        error √(σ²(log Z) + s²(F)/n): n cases stand for all of their part.
+
+        free_energies: (n,) of the parts that were measured already.
+        """
         if self.online is None:
             return {}
         state = self.state
         # Chains that begin at the data at every update are not near the model's distribution.
         particles = None if self.config.algorithm == "cd" else state.phases.v_chains.float()
         estimate = self.online.observe(
-            state.shown, row["free_energy_train"], state.step, particles=particles, precision=state.precision
+            state.shown,
+            float(free_energies["train"].mean()),
+            state.step,
+            particles=particles,
+            precision=state.precision,
         )
         if estimate is None:
             return {}
         log_z, stderr = estimate
-        nats = {f"log_likelihood_{part}": -row[f"free_energy_{part}"] - log_z for part in ("train", "valid")}
         if len(self.test):
-            nats["log_likelihood_test"] = -float(self._free_energy(self.test)[0].mean()) - log_z
+            free_energies = {**free_energies, "test": self._free_energy(self.test)[0]}
+        nats = {}
+        for part, f in free_energies.items():
+            nats[f"log_likelihood_{part}"] = -float(f.mean()) - log_z
+            of_the_mean = float(f.std(correction=0)) / math.sqrt(len(f))
+            nats[f"log_likelihood_{part}_stderr"] = math.hypot(stderr, of_the_mean)
         return {**nats, "log_z": log_z, "log_z_stderr": stderr}
 
     def _free_energy(self, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:

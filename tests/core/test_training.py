@@ -1,5 +1,6 @@
 """Learning climbs the likelihood, repeats itself exactly, and says so when it cannot go on."""
 
+import math
 import os
 from typing import Any
 
@@ -310,6 +311,9 @@ def test_the_likelihood_shown_while_learning_is_near_the_exact_one() -> None:
                 bars.append(row["log_z_stderr"])
                 assert row["log_likelihood_train"] == -row["free_energy_train"] - row["log_z"]
                 test = float(training.rbm.free_energy(training.monitor.test).mean())
+                f = training.rbm.free_energy(training.monitor.valid)
+                error = math.hypot(row["log_z_stderr"], float(f.std(correction=0)) / math.sqrt(len(f)))
+                assert row["log_likelihood_valid_stderr"] == pytest.approx(error, rel=1e-3)
                 assert row["log_likelihood_test"] == pytest.approx(-test - row["log_z"], abs=1e-3)
     assert len(off) > 10
     assert np.mean(np.array(off) < 3 * np.array(bars)) > 0.9

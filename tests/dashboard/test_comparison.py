@@ -151,6 +151,11 @@ def test_the_curve_of_the_likelihood_while_training_has_a_band_of_its_error() ->
     band, line = figure.data
     assert list(band.y) == [-197.0, -145.0, -155.0, -203.0]
     assert list(line.y) == [-200.0, -150.0]
+    columns["log_likelihood_valid_stderr"] = np.array(
+        [np.nan, np.nan, 6.0]
+    )  # begun by a version that had none
+    figure = curves.overlay([("a", columns, [])], "log_likelihood_valid", "step", 0, False, None, False)
+    assert list(figure.data[0].y) == [-197.0, -144.0, -156.0, -203.0]
 
 
 def test_an_estimate_is_placed_on_the_axis_of_time() -> None:

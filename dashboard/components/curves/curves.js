@@ -350,7 +350,8 @@ export class Curves extends View {
     /** @type {[number, number, number][]} */
     const band = [];
     for (let i = 0; line.estimate && i < raw.length; i++) {
-      const error = this.rows.at("log_z_stderr", i);
+      const own = this.rows.at(`${line.column}_stderr`, i);
+      const error = Number.isFinite(own) ? own : this.rows.at("log_z_stderr", i); // older runs have only that
       if (Number.isFinite(error) && Number.isFinite(raw[i])) band.push([this.x(i), raw[i], error]);
     }
     return { ...line, raw, soft: this.smooth ? soften(raw, this.smooth) : raw, points, band };

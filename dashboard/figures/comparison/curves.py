@@ -135,9 +135,13 @@ def _curve(metrics: Columns, likelihood: Rows, metric: str, axis: str) -> _Curve
     y = np.asarray(metrics.get(metric, empty), dtype=float)
     if len(y) != len(where):
         return _Curve(empty, empty)
-    bars = np.asarray(metrics.get("log_z_stderr", empty), dtype=float)
-    has_bars = metric.startswith("log_likelihood_") and len(bars) == len(y)
-    return _Curve(where, y, bars if has_bars else None).where(np.isfinite(y))
+    bars = None
+    if metric.startswith("log_likelihood_"):
+        for column in ("log_z_stderr", f"{metric}_stderr"):  # older runs have only the first
+            known = np.asarray(metrics.get(column, empty), dtype=float)
+            if len(known) == len(y):
+                bars = known if bars is None else np.where(np.isfinite(known), known, bars)
+    return _Curve(where, y, bars).where(np.isfinite(y))
 
 
 def _evaluated(likelihood: Rows, known: np.ndarray, where: np.ndarray, axis: str) -> _Curve:
