@@ -1,0 +1,160 @@
+"""What a page shows without scrolling, at every window; and the timelapse that a first visit plays by itself."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from rbm_core.evaluation import evaluate
+from rbm_core.runs import RunReader, store
+from tests.browser.train_page import TIMELINE, link, shown_step
+from tests.live import PATIENCE_MS, REPO, App, settle, shoot, until
+from tests.small_run import train_small
+
+RUN = "small-run"
+# The page, and its first figure: on Compare the table of runs, which is a canvas too.
+PAGES = {
+    "train": (f"?run={store.LANDING_RUN}&step=11000", ".st-key-train-filters canvas"),
+    "learn": ("learn", "canvas:visible"),
+    "gibbs": (f"gibbs?run={RUN}", ".film canvas:visible"),
+    "inspect": (f"inspect?run={RUN}&unit=3", ".js-plotly-plot .main-svg, canvas:visible"),
+    "evaluate": (f"evaluate?run={RUN}", ".js-plotly-plot .main-svg, canvas:visible"),
+    "compare": (f"compare?run={RUN}&runs={RUN},twin", ".js-plotly-plot .main-svg, canvas:visible"),
+}
+WINDOWS = [(1280, 800), (1920, 1080), (420, 800), (960, 600)]
+"""(width, height) in css pixels; the last is a small laptop's."""
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run that ships to be looked at, and two small ones, of which one is evaluated."""
+    root = tmp_path_factory.mktemp("first-screen") / "checkpoints"
+    evaluate(train_small(root, RUN, n_hidden=12), betas=100)
+    train_small(root, "twin", n_hidden=12, seed=1, epochs=1)
+    shutil.copytree(REPO / "checkpoints" / store.LANDING_RUN, root / store.LANDING_RUN)
+    return root
+
+
+@pytest.fixture(scope="module")
+def app(runs: Path, serve: Callable[[Path], App]) -> App:
+    return serve(runs)
+
+
+def bounds(page: Page, selector: str) -> tuple[float, float]:
+    """Top and bottom of the first such element, in css pixels of the window."""
+    box = page.locator(selector).first.bounding_box()
+    assert box is not None, f"{selector} is not there"
+    return box["y"], box["y"] + box["height"]
+
+
+@pytest.mark.parametrize("name", list(PAGES))
+def test_every_page_shows_its_first_figure_without_scrolling(
+    app: App, open_page: Callable[..., Page], name: str
+) -> None:
+    path, figure = PAGES[name]
+    page = open_page(f"{app.url}/{path}")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for width, height in WINDOWS:
+            page.set_viewport_size({"width": width, "height": height})
+            page.locator(figure).first.wait_for(state="visible")
+            settle(page)
+            where = f"{name} at {width}×{height}, {scheme}"
+            until(
+                lambda height=height: bounds(page, figure)[0] < height - 100,
+                5,
+                f"the first figure is above the fold, {where}",
+            )
+            main = page.get_by_test_id("stMain")
+            assert main.evaluate("(e) => e.scrollTop") == 0, where
+            if name == "train":
+                both_and_the_slider(page, width, height, where)
+            shoot(page, f"fold-{name}-{width}-{scheme}")
+
+
+def both_and_the_slider(page: Page, width: int, height: int, where: str) -> None:
+    """Filters and fantasies and the slider are whole in a wide window; in a narrow one the filters and the slider."""
+    shown = ["filters", "timeline"] if width < 640 else ["filters", "particles", "timeline"]
+    low = height < 800  # there the tiles keep a size at which one sees strokes, and reach below the window
+    for key in shown if not low else ["timeline"]:
+        selector = f".st-key-train-{key} canvas"
+        until(
+            lambda selector=selector: bounds(page, selector)[1] <= height,
+            5,
+            f"the {key} are whole in sight, {where}",
+        )
+
+
+@pytest.fixture
+def visit(chromium: Browser, app: App) -> Iterator[Callable[[str], Page]]:
+    """visit(motion) -> the app's front page in a new browser tab of one who wants this motion."""
+    contexts: list[BrowserContext] = []
+
+    def visit(motion: str) -> Page:
+        context = chromium.new_context(viewport={"width": 1280, "height": 800}, reduced_motion=motion)
+        context.set_default_timeout(PATIENCE_MS)
+        contexts.append(context)
+        page = context.new_page()
+        page.add_init_script(FOLLOW_FRAMES)
+        page.goto(f"{app.url}/?run={store.LANDING_RUN}")
+        page.wait_for_selector(".st-key-train-histograms canvas")
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+
+
+# Writes down when the mosaics are handed which frame; null gives the page's own moment back.
+FOLLOW_FRAMES = """
+window.__frames = [];
+window.addEventListener('rbm-frame', ({ detail }) =>
+    window.__frames.push([performance.now(), detail && detail.filters.header.title]));
+"""
+
+
+def test_a_first_visit_plays_the_training_in_ten_seconds_and_rests(
+    visit: Callable[[str], Page], runs: Path
+) -> None:
+    page = visit("no-preference")
+    until(lambda: page.evaluate("window.__frames.length") > 3, 20, "nothing plays")
+    play = page.locator(".st-key-train-timeline").get_by_label("Pause the timelapse")
+    expect(play).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".st-key-train-filters .title").first).to_contain_text("at step")
+    until(lambda: page.evaluate("window.__frames.at(-1)[1]") is None, 20, "the timelapse does not end")
+    frames = page.evaluate("window.__frames")
+    assert frames[0][1] == "Filters at step 0"
+    took = (frames[-1][0] - frames[0][0]) / 1000
+    assert 10 <= took < 13, "it plays by the browser's clock, whatever the machine has to do"
+    expect(page.locator(".st-key-train-timeline").get_by_label("Play the training")).to_be_visible()
+    last = RunReader(runs / store.LANDING_RUN).snapshot_steps()[-1]
+    assert shown_step(page) == last == page.evaluate(f"{TIMELINE}.step")
+    assert "step=" not in link(page)
+    expect(page.locator(".st-key-train-filters .title").first).to_have_text("Filters")
+    page.reload()
+    page.wait_for_selector(".st-key-train-histograms canvas")
+    settle(page)
+    assert page.evaluate(f"{TIMELINE}.landing.decided")
+    assert page.evaluate("window.__frames") == [], "a tab plays it once"
+
+
+def test_a_pause_while_it_plays_stays_at_that_moment(visit: Callable[[str], Page], runs: Path) -> None:
+    page = visit("no-preference")
+    until(lambda: page.evaluate("window.__frames.length") > 3, 20, "nothing plays")
+    page.locator(".st-key-train-timeline").get_by_label("Pause the timelapse").click()
+    steps = RunReader(runs / store.LANDING_RUN).snapshot_steps()
+    until(lambda: shown_step(page) < steps[-1], 5, "the page does not show the moment of the pause")
+    step = shown_step(page)
+    assert step in steps
+    until(lambda: f"step={step}" in link(page), 6, "the link does not hold the moment")
+    assert page.evaluate("window.__frames.at(-1)[1]") is None
+
+
+def test_a_first_visit_is_still_where_reduced_motion_is_asked_for(visit: Callable[[str], Page]) -> None:
+    page = visit("reduce")
+    until(lambda: page.evaluate(f"{TIMELINE}.landing.decided"), 10, "the slider has heard nothing")
+    assert page.evaluate(f"{TIMELINE}.landing.asking") == 0
+    assert page.evaluate("window.__frames") == []
+    expect(page.locator(".st-key-train-timeline").get_by_label("Play the training")).to_be_visible()
