@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, settings
 from rbm_core.runs import create_run
 from tests.core.conftest import fake, run
 from tests.core.run_record import CONFIG
+from tests.dashboard.conftest import _installed_components, no_trials
 
-__all__ = ["fake", "run", "shared_run"]
+__all__ = ["_installed_components", "fake", "no_trials", "run", "shared_run"]
 
 _SHARED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 # A fixed seed: `make test` fails on what was written last, not by chance.
