@@ -38,6 +38,16 @@ _SCORED_ALONG = (1000, 10_000)  # temperatures behind `log_z_`; the second where
 _WAY_OUT = "try a smaller learning_rate, more n_iter, or a larger k or n_chains"
 
 
+def _random(state: Any) -> np.random.RandomState:
+    """The generator that a random_state stands for. Raises ValueError that names what stands for none."""
+    try:
+        return check_random_state(state)
+    except ValueError:
+        raise ValueError(
+            f"random_state must be None, a whole number in [0, 2**32) or a RandomState, got {state!r}"
+        ) from None
+
+
 class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """A binary RBM trained by centred persistent contrastive divergence, in the place of scikit-learn's BernoulliRBM.
 
@@ -117,7 +127,7 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         pixels. Raises ValueError in one sentence for settings and values that cannot be used, and if training diverges.
         """
         X = self._checked(X, reset=True)
-        config, rng = self._config(X.shape[0]), check_random_state(self.random_state)
+        config, rng = self._config(X.shape[0]), _random(self.random_state)
         seed = int(rng.randint(2**31 - 1))
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
@@ -174,7 +184,7 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         X = self._checked(X, reset=first)
         self._config(X.shape[0])
         if not hasattr(self, "random_state_"):
-            self.random_state_ = check_random_state(self.random_state)
+            self.random_state_ = _random(self.random_state)
         rng = Rng(int(self.random_state_.randint(2**31 - 1)), "partial-fit")
         rows: Any = as_byte_rows(X)
         odds = torch.from_numpy(np.ascontiguousarray(rows.toarray() if sp.issparse(rows) else rows))
@@ -328,7 +338,7 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         v = self._checked(v)
         if seed is None:
             if not hasattr(self, "random_state_"):
-                self.random_state_ = check_random_state(self.random_state)
+                self.random_state_ = _random(self.random_state)
             seed = int(self.random_state_.randint(2**31 - 1))
         start = torch.from_numpy((v.toarray() if sp.issparse(v) else v).astype(np.float32))
         chain = gibbs.sweep(self.rbm_, gibbs.from_images(self.rbm_, start), Rng(seed, "chains"), n_sweeps)

@@ -47,11 +47,15 @@ def begun(
     from rbm_core import datasets
 
     # Importing torch takes two seconds and one core; reading and checking the images takes one second on the other.
-    threading.Thread(target=_import_engine, name="import-engine").start()
+    engine = threading.Thread(target=_import_engine, name="import-engine")
+    engine.start()
     say(f"Loading {config.dataset}.")
     dataset = datasets.load(config.dataset, n_valid=config.n_valid, download=download, progress=on_download)
     _check_data(described, dataset)
     say("Preparing the first update.")
+    # Two threads that import numba at once can meet in a half-imported module: one fails and leaves LLVM's lock taken,
+    # and the other waits for ever.
+    engine.join()
     from rbm_core.training.compiled import COMPILING, when_compiling
 
     with when_compiling(lambda: say(COMPILING)):

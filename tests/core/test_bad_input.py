@@ -147,12 +147,23 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
     ),
     # scikit-learn's face
     "no components": (lambda: fit(n_components=0), "^n_components must be at least 1, got 0$"),
-    "half an iteration": (lambda: fit(n_iter=1.5), "^n_iter: input should be a valid integer"),
-    "a seed below zero": (lambda: fit(random_state=-1), "^random_state must be at least 0, got -1$"),
+    "half an iteration": (lambda: fit(n_iter=1.5), "^n_iter must be a whole number of at least 0, got 1.5$"),
+    "a seed below zero": (lambda: fit(random_state=-1), "^random_state must be .* or a RandomState, got -1$"),
+    "words for a seed": (
+        lambda: fit(random_state="x"),
+        "^random_state must be .* or a RandomState, got 'x'$",
+    ),
+    "a seed below zero for one pass": (
+        lambda: BernoulliRBM(random_state=-1).partial_fit(CASES),
+        "^random_state must be .*, got -1$",
+    ),
     "no sweeps to fit": (lambda: fit(k=0), "^k must be at least 1, got 0$"),
     "a hole in X": (lambda: fit(spoilt(np.nan)), "^X holds 1 values that are NaN or inf"),
     "an infinite X": (lambda: fit(spoilt(np.inf)), "^X holds 1 values that are NaN or inf"),
-    "X up to 255": (lambda: fit(CASES * 255), r"X must lie in \[0, 1\], got 0 … 255"),
+    "X up to 255": (
+        lambda: fit(CASES * 255, out_of_range="raise"),
+        r"X must lie in \[0, 1\], got 0 … 255",
+    ),
     "another width": (lambda: fit().transform(CASES[:, :5]), "X has 5 features"),
     "chains backwards": (lambda: fit().gibbs(CASES, -1), "at least 0, got -1"),
 }

@@ -1,13 +1,17 @@
 """A real training in a run's folder: the record is complete, and what cannot begin says why."""
 
+import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 from numpy.testing import assert_array_equal
 
 from rbm_core.config import make_config
 from rbm_core.runs import RunReader, create_run
 from rbm_core.runs.recorder import Recorder
+from rbm_core.training import begin
 from rbm_core.training import process as training_process
 from tests.core.training_runs import TINY, final_state, make_run
 
@@ -88,3 +92,29 @@ def test_missing_data_is_one_sentence_in_the_status(runs_root: Path, tmp_path: P
     assert "pictures" in message
     assert "\n" not in message
     assert not (path / "trainer.log").exists(), "a sentence for the user needs no traceback"
+
+
+def test_the_engine_is_used_after_its_import_has_ended(
+    runs_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The images are read while a thread imports; a second import meanwhile would meet half a numba, and hang."""
+    images_read, happened = threading.Event(), []
+
+    def import_engine() -> None:
+        images_read.wait(10)
+        threading.Event().wait(0.2)  # time for a trainer that does not wait to go on
+        happened.append("imported")
+
+    def say(sentence: str) -> None:
+        if sentence == "Preparing the first update.":
+            images_read.set()
+
+    def ready(*_: Any) -> tuple[None, None]:
+        happened.append("used")
+        return None, None
+
+    monkeypatch.setattr(begin, "_import_engine", import_engine)
+    monkeypatch.setattr(begin, "_ready", ready)
+    path = make_run(runs_root, "young")
+    begin.begun(Recorder(path), RunReader(path).config(), say, download=False, on_download=lambda *_: None)
+    assert happened == ["imported", "used"]
