@@ -49,6 +49,8 @@ _STATUS: dict[str, Any] = {
     "n_epochs": 0,
     "steps_per_epoch": 0,
     "steps_per_s": 0.0,
+    "steady": True,  # of a record that does not say
+    "updates_per_second": None,
     "seconds": 0.0,
     "learning_rate": None,
     "message": "",

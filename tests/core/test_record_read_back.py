@@ -13,6 +13,7 @@ from rbm_core.runs import (
     RunReader,
     files,
 )
+from rbm_core.runs.layout import Status
 from rbm_core.runs.recorder import Recorder
 from rbm_core.runs.snapshot import Snapshot, encode
 from tests.core.run_record import CONFIG, moment, running
@@ -144,5 +145,6 @@ def test_status_always_has_every_key(run: Path) -> None:
     (run / "status.json").write_text('{"state": "stopped", "step": 9, "seconds": null}')
     status = RunReader(run).status()
     assert (status["state"], status["step"], status["seconds"], status["message"]) == ("stopped", 9, 0.0, "")
+    assert status.keys() == Status.__annotations__.keys()
     (run / "status.json").unlink()
     assert RunReader(run).status()["state"] == "interrupted"
