@@ -158,7 +158,7 @@ class Trajectory(Rungs):
         v = self.v[-1]
         if self._judged is None or self._judged[0] is not v:
             self._judged = v, self._kept[-1].model.free_energy(v)
-        spread = float((model.free_energy(v) - self._judged[1]).std())
+        spread = float((model.free_energy(v) - self._judged[1]).std(correction=0))  # one chain has none
         if not spread > tempering.SPREAD:  # also where a diverging model's spread is not a number
             return False
         rung = replace(

@@ -152,3 +152,7 @@ def test_a_run_without_the_file_has_none_and_a_damaged_file_says_so(tmp_path: Pa
         past_models_file(folder).write_bytes(content)
         with pytest.raises(SnapshotError, match=r"trajectory\.safetensors of run 'old' is damaged"):
             read_past_models(folder)
+
+
+def test_a_run_with_one_chain_records_no_rungs_and_warns_of_nothing() -> None:
+    assert trained(n_chains=1).state.trajectory.steps == [0]
