@@ -30,7 +30,7 @@ def folded(place: Any) -> Any:
     """The place for the chains' controls behind one button that says their numbers: a pad below takes the room."""
     chains, sweeps = (st.session_state[settings().key(name)] for name in ("chains", "sweeps"))
     return place.popover(
-        f"{chains} chains, {sweeps:,} sweeps", icon=":material/tune:", width="stretch", key="gibbs.folded"
+        f"{chains:,} chains, {sweeps:,} sweeps", icon=":material/tune:", width="stretch", key="gibbs.folded"
     )
 
 
