@@ -65,6 +65,7 @@ def resume(name: str) -> None:
     if lock is None:
         raise RunError(f"run {name!r} is already being trained")
     try:
+        control.drop(path)
         Recorder(path).write_status(
             {**status, "state": "starting", "heartbeat": time.time(), "message": "Starting."}
         )

@@ -66,7 +66,6 @@ def evaluate(
     # What can be refused is refused: from here on there is an evaluation, with a folder.
     job = Job.open(folder, on_progress=on_progress, should_stop=should_stop)
     try:
-        job.keep_snapshot(snapshot_file(path, step))
         job.progress |= {
             "id": folder.name,
             "run": path.name,
@@ -74,6 +73,9 @@ def evaluate(
             "estimator": estimator,
             "settings": settings,
         }
+        # Before anything else: the page interrupts the process that is named there, and the one before is dead.
+        job.show("Preparing the model.", force=True)
+        job.keep_snapshot(snapshot_file(path, step))
         return _answer(path, subject, job)
     finally:
         job.close()
@@ -114,7 +116,6 @@ def _answer(path: Path, subject: Subject, job: Job) -> dict[str, Any]:
     """Runs the estimator, appends its row to the run's record, and writes how the job ended."""
     name, settings = job.progress["estimator"], job.progress["settings"]
     try:
-        job.show("Preparing the model.", force=True)
         estimate = BY_NAME[name](subject, settings, job)
     except Interrupted:
         job.end("interrupted", "Interrupted; start it again to go on.")

@@ -64,10 +64,7 @@ def take(path: Path, complain: Callable[[str], None] = lambda sentence: None) ->
         try:
             waiting = _waiting(path)
         finally:
-            try:
-                inside.remove(file)
-            except OSError as error:
-                raise RunError(explain(error, file)) from error
+            drop(path)
     commands = []
     for entry in waiting[:_MOST_WAITING]:
         try:
@@ -81,6 +78,15 @@ def take(path: Path, complain: Callable[[str], None] = lambda sentence: None) ->
             f"{len(waiting):,} commands were waiting, and {_MOST_WAITING:,} are the most that are obeyed"
         )
     return commands
+
+
+def drop(path: Path) -> None:
+    """Removes the waiting commands, unread: those left to a trainer that died. RunError if that cannot be done."""
+    file = path / "control.json"
+    try:
+        inside.remove(file)
+    except OSError as error:
+        raise RunError(explain(error, file)) from error
 
 
 def _waiting(path: Path) -> list[Any]:

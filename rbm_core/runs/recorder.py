@@ -55,6 +55,8 @@ def thinned(steps: list[int], max_snapshots: int) -> list[int]:
 class Recorder:
     """Writes into one run folder, which must exist. Every write is whole or not at all; RunError in one
     sentence (disk full, no permission) if it cannot be made.
+
+    A folder that was renamed or removed meanwhile, with another run in its place, is not written to.
     """
 
     def __init__(self, path: Path | str, *, max_snapshots: int = 64) -> None:
@@ -62,6 +64,32 @@ class Recorder:
         self.max_snapshots = max_snapshots
         self._reader = RunReader(self.path)
         self._last_row: int | None = None
+        self._folder = self._identity()
+
+    def _identity(self) -> tuple[int, str]:
+        """What tells this run's folder from another one of its name: a number that a new folder can get once this one
+        is removed, and when the run was created.
+        """
+        try:
+            created = str(self._reader.config().get("created", ""))
+        except RunError:  # damaged: only the folder speaks
+            created = ""
+        try:
+            return os.stat(self.path).st_ino, created
+        except OSError:
+            return 0, created
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder, to write in. RunError if it was taken away and another run has its name by now."""
+        (inode, created), (inode_now, created_now) = self._folder, self._identity()
+        other = inode and inode_now and inode != inode_now
+        if other or (created and created_now and created != created_now):
+            raise RunError(
+                f"the folder of run {self.path.name!r} was renamed or removed, and another one stands in its place, "
+                "which is left as it is; resume the run under its new name"
+            )
+        return self.path
 
     def clean(self) -> None:
         """Removes the temporary files of writers killed half-way. The caller holds the run's lock."""
@@ -75,12 +103,12 @@ class Recorder:
 
     def complete_config(self, **facts: Any) -> None:
         """Adds to config.json what the trainer finds out: versions, device, precision, data."""
-        path = self.path / "config.json"
+        path = self.folder / "config.json"
         write_json(path, {**read_object(path), **facts})
 
     def write_probe(self, arrays: Mapping[str, np.ndarray]) -> None:
         """The probe batch: "v" (P, V) uint8 = round(255 x), and the rest of what reader.Probe holds."""
-        write_bytes(self.path / "probe.safetensors", tensor_bytes(arrays, {}))
+        write_bytes(self.folder / "probe.safetensors", tensor_bytes(arrays, {}))
 
     # --- lines ---
 
@@ -88,7 +116,7 @@ class Recorder:
         """Appends a row of metrics.jsonl, unless that step or a later one is there already: a resumed run passes a
         second time through the steps since its last saved state. Returns whether it was written.
         """
-        path = self.path / "metrics.jsonl"
+        path = self.folder / "metrics.jsonl"
         if self._last_row is None:
             self._last_row = _last_step(path)
         if row["step"] <= self._last_row:
@@ -104,12 +132,12 @@ class Recorder:
             row["value"] = value
         if by is not None:
             row["by"] = by
-        append_line(self.path / "events.jsonl", row)
+        append_line(self.folder / "events.jsonl", row)
 
     def append_likelihood(self, row: Mapping[str, Any]) -> None:
         """Appends a row of likelihood.jsonl; any process may, whether the run is being trained or not."""
-        path = self.path / "likelihood.jsonl"
-        lock = locked(self.path / "likelihood.lock", timeout=5.0, poll_interval=0.05)
+        path = self.folder / "likelihood.jsonl"
+        lock = locked(self.folder / "likelihood.lock", timeout=5.0, poll_interval=0.05)
         if lock is None:
             raise RunError(f"another process keeps {of_run(path)} locked; try again")
         try:
@@ -121,7 +149,7 @@ class Recorder:
         """Forces the rows so far to the disk, so that no saved state is ahead of them after a power
         failure.
         """
-        path = self.path / "metrics.jsonl"
+        path = self.folder / "metrics.jsonl"
         try:
             handle = inside.open_to_append(path)
             try:
@@ -135,11 +163,11 @@ class Recorder:
 
     def write_status(self, status: Mapping[str, Any], *, durable: bool = False) -> None:
         """Replaces status.json; durable where the state changed, not for a heartbeat."""
-        write_json(self.path / "status.json", status, durable=durable)
+        write_json(self.folder / "status.json", status, durable=durable)
 
     def write_snapshot(self, snapshot: Snapshot) -> None:
         """Keeps a snapshot at its step, then thins the kept ones to max_snapshots."""
-        path = snapshot_file(self.path, snapshot.step)
+        path = snapshot_file(self.folder, snapshot.step)
         try:
             path.parent.mkdir(exist_ok=True)
             write_bytes(path, encode(snapshot))
@@ -150,19 +178,19 @@ class Recorder:
 
     def write_past_models(self, models: PastModels) -> None:
         """Replaces trajectory.safetensors."""
-        write_bytes(past_models_file(self.path), encode_past_models(models))
+        write_bytes(past_models_file(self.folder), encode_past_models(models))
 
     def write_live(self, snapshot: Snapshot) -> None:
         """Replaces live.safetensors, what a page shows between two kept snapshots; not forced to the disk."""
-        write_bytes(self.path / "live.safetensors", encode(snapshot), durable=False)
+        write_bytes(self.folder / "live.safetensors", encode(snapshot), durable=False)
 
     def write_best(self, snapshot: Snapshot) -> None:
         """Replaces best.safetensors, the moment with the best validation likelihood; not forced to the disk."""
-        write_bytes(self.path / "best.safetensors", encode(snapshot), durable=False)
+        write_bytes(self.folder / "best.safetensors", encode(snapshot), durable=False)
 
     def keep_best(self, step: int) -> None:
         """Keeps best.safetensors among the snapshots, if it is the moment of this step, and removes it."""
-        path = self.path / "best.safetensors"
+        path = self.folder / "best.safetensors"
         try:
             best = read_snapshot(path)
         except (FileNotFoundError, SnapshotError):
@@ -173,7 +201,7 @@ class Recorder:
 
     def drop_live(self) -> None:
         """Removes live.safetensors: the last kept snapshot is the newest state, or its space is needed."""
-        path = self.path / "live.safetensors"
+        path = self.folder / "live.safetensors"
         try:
             inside.remove(path)
         except OSError as error:
@@ -189,7 +217,7 @@ class Recorder:
         contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
         # allow_nan: the state must come back as it was, whatever it was.
         data = save(contiguous, metadata={"meta": json.dumps(meta)})
-        write_bytes(self.path / "resume.safetensors", data)
+        write_bytes(self.folder / "resume.safetensors", data)
 
     def has_resume(self) -> bool:
         return (self.path / "resume.safetensors").exists()

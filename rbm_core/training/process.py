@@ -96,9 +96,8 @@ class _Trainer:
         self.saved_step = self.shown_step = -1
         self.next_poll = 0.0
         self.next_save = time.perf_counter() + SAVE_S
-        self.waiting = [
-            entry for entry in self._commands() if entry.get("time", 0.0) >= self.report.announced
-        ]
+        left = self._commands()
+        self.waiting = left if self.report.announced else []
 
     # The life of a run
 
@@ -269,8 +268,9 @@ class _Trainer:
 
     def _commands(self) -> list[dict[str, Any]]:
         """The commands that came since the last call; why one was dropped becomes the sentence status.message."""
+        folder = self.recorder.folder
         try:
-            return control.take(self.path, self._complain)
+            return control.take(folder, self._complain)
         except RunError as error:  # a damaged control.json is gone now; the next command will be whole
             self._complain(str(error))
             return []

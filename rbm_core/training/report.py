@@ -29,7 +29,7 @@ SHOW_S = 0.5  # how often status.json is replaced
 class Report:
     """status.json of one run, replaced while its trainer works.
 
-    announced: the time from which commands are meant for this trainer. row: the last row of the curves. message:
+    announced: whether commands that wait already are meant for this trainer. row: the last row of the curves. message:
     what the page shows while the run goes on. next_at: when (by perf_counter) the next report is due.
     """
 
@@ -42,9 +42,9 @@ class Report:
             before = RunReader(recorder.path).status()
         except RunError:
             before = {}
-        # Commands left to a trainer that died before it read them are for that one; those given since this trainer
-        # was announced are for this one.
-        self.announced = float(before["heartbeat"]) if before.get("state") == "starting" else time.time()
+        # Whoever announces a trainer drops what was left to one that died, so what waits now was given to this one;
+        # times would not tell, since a clock may be set back.
+        self.announced = before.get("state") == "starting"
         # The numbers of the run stay: a resumed run does not show step 0 while it starts.
         self._status: dict[str, Any] = {**before, "pid": os.getpid(), "pid_started": time.time()}
 
