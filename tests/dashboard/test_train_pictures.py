@@ -13,7 +13,7 @@ from tests.dashboard.opened import fed, open_page
 from tests.dashboard.small_train import RUN, text
 from tests.small_run import train_small
 
-N_FIGURES = 5  # curves, fantasies, filters, hidden units, histograms
+N_FIGURES = 6  # curves, fantasies, filters, hidden units, spectrum, histograms
 
 
 @pytest.fixture
