@@ -39,7 +39,7 @@ def test_runs_are_compared_at_equal_step_and_deleted_by_a_second_word_only(
     expect(page.get_by_text("step 0 · epoch 0")).to_have_count(2)
     shoot(page, "compare", full_page=True)
 
-    page.get_by_text("Look after a run").click()
+    page.get_by_text("Tags, note, rename, delete").click()
     word = page.get_by_label("Delete for good: type the run's name", exact=True)
     word.fill("tow")
     page.get_by_role("button", name="Delete this run").click()
