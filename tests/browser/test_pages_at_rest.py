@@ -61,7 +61,8 @@ def test_a_chart_is_saved_on_its_own_paper_in_the_format_chosen(
     app: App, open_page: Callable[..., Page], tmp_path: Path, scheme: str
 ) -> None:
     page = open_page(f"{app.url}/{LINKS['evaluate']}", scheme=scheme)
-    drawing = save(page, plots(page).first, tmp_path)
+    chart = plots(page).filter(has_text="Do the two sides meet?").first  # the scale stands before it
+    drawing = save(page, chart, tmp_path)
     assert drawing.name.startswith(f"{RUN}-step-88-bracket-seed-0-")
     assert drawing.suffix == ".svg"
     text = drawing.read_text()
@@ -73,7 +74,7 @@ def test_a_chart_is_saved_on_its_own_paper_in_the_format_chosen(
     saved = [drawing]
 
     def saved_as_png() -> bool:  # the chart learns of the choice with the page's next run
-        saved.append(save(page, plots(page).first, tmp_path))
+        saved.append(save(page, chart, tmp_path))
         return saved[-1].suffix == ".png"
 
     until(saved_as_png, 60, "a chart saved as PNG")
