@@ -35,7 +35,7 @@ def show() -> Any:
             if guess:
                 _symbols(number, lesson)
             else:
-                st.caption("Press what you expect: what happens is shown then. A wrong guess teaches most.")
+                st.caption("Press what you expect; a wrong guess teaches most.")
                 st.button(
                     "just show me",
                     on_click=_guess,
