@@ -7,7 +7,7 @@ import numpy as np
 from playwright.sync_api import Page, expect
 
 from rbm_core.runs import RunReader
-from tests.live import App
+from tests.live import App, until
 
 
 def test_a_model_is_opened_and_its_run_taken_away(
@@ -33,7 +33,8 @@ def test_a_model_is_opened_and_its_run_taken_away(
     expect(page.get_by_text("16 visible").or_(page.get_by_text("their-model")).first).to_be_visible(
         timeout=60_000
     )
-    expect(page.get_by_text("Imported from their-model.npz")).to_be_visible(timeout=60_000)
+    until(lambda: (runs_root / "their-model" / "status.json").exists(), 20, "no run is made")
+    assert RunReader(runs_root / "their-model").status()["message"].startswith("Imported from their")
     np.testing.assert_array_equal(RunReader(runs_root / "their-model").snapshot(0).W, W)
 
     with page.expect_download(timeout=60_000) as taken:
@@ -42,5 +43,5 @@ def test_a_model_is_opened_and_its_run_taken_away(
     upload.set_input_files(tmp_path / "taken.zip")
     expect(sidebar.locator("input[value='taken']")).to_be_visible()
     sidebar.get_by_role("button", name="Open it").click()
-    expect(page.get_by_text("Take taken away as")).to_be_visible(timeout=60_000)
+    until(lambda: (runs_root / "taken" / "config.json").exists(), 20, "the bundle is not opened")
     np.testing.assert_array_equal(RunReader(runs_root / "taken").snapshot(0).W, W)
