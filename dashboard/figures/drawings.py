@@ -17,8 +17,17 @@ class DrawingError(ValueError):
     """Why a drawing or an upload cannot start a chain, in one sentence."""
 
 
-def picture_from_pad(text: str) -> np.ndarray:
-    """(140, 140) float32 in [0, 1] from the pad's base64. Raises DrawingError if it is something else."""
+def bits_from_pad(text: str, shape: tuple[int, int]) -> str:
+    """The pad's base64 as the bits of an image of this shape, as `bits_to_text` writes them; "" for an empty pad.
+
+    Raises DrawingError if it is something else.
+    """
+    picture = _picture_from_pad(text)
+    return bits_to_text(placed(picture, shape)) if picture.max() > 0 else ""
+
+
+def _picture_from_pad(text: str) -> np.ndarray:
+    """(140, 140) float32 in [0, 1]. Raises DrawingError."""
     raw = _bytes(text)
     if len(raw) != PAD_SIDE**2:
         raise DrawingError(

@@ -171,7 +171,7 @@ class _Recorded:
         return None if ends[0] is None else np.array(ends)
 
     def relearn(self, kept: dict[str, np.ndarray], rate: float) -> None:
-        """Records the training of which `kept` was kept."""
+        """Repeats a training from the draws in `kept`, which chance cannot give again, and records it."""
         arrays = self.arrays | {name: kept[name] for name in _KEPT}
         models = enumerable.relearn(self.data, self.n_hidden, kept.get("ends"), rate, self.total, self.seed)
         for step, (rbm, positive, negative) in enumerate(models):

@@ -75,7 +75,7 @@ def resume(name: str) -> None:
 
 
 def _config_of(path: Path) -> RunConfig | None:
-    """The run's settings; None where they are of another version, of which its trainer will speak."""
+    """The run's settings; None where this version cannot read them: its trainer then says so."""
     recorded = RunReader(path).config()["config"]
     try:
         return make_config(**{key: value for key, value in recorded.items() if key in RunConfig.model_fields})

@@ -79,6 +79,16 @@ def test_watch_speed_is_the_trainers_own_and_can_be_changed(run: Path) -> None:
     assert not open_page(run=RUN).get("button_group"), "nobody is there to obey"
 
 
+def asked_to_change(name: str, value: float) -> AppTest:
+    """The page with its form for a changed setting open and filled in, and nothing sent yet."""
+    app = open_page(run=RUN)
+    app.session_state["train.change"] = True
+    app.run()
+    app.selectbox(key="train.change_what").set_value(name).run()
+    app.number_input(key=f"train.change_{name}").set_value(value).run()
+    return app
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
@@ -94,11 +104,7 @@ def test_a_setting_that_cannot_be_is_refused_in_the_form(
     run: Path, name: str, value: float, said: str
 ) -> None:
     lock = live(run, state="paused")
-    app = open_page(run=RUN)
-    app.session_state["train.change"] = True
-    app.run()
-    app.selectbox(key="train.change_what").set_value(name).run()
-    app.number_input(key=f"train.change_{name}").set_value(value).run()
+    app = asked_to_change(name, value)
     assert not app.exception
     assert said in text(app).replace("\\", "")
     assert app.button(key="train.change_do").disabled
@@ -108,11 +114,7 @@ def test_a_setting_that_cannot_be_is_refused_in_the_form(
 
 def test_what_the_trainer_refuses_is_said_in_the_form_that_asked(run: Path) -> None:
     lock = live(run, state="running", steps_per_s=100.0)
-    app = open_page(run=RUN)
-    app.session_state["train.change"] = True
-    app.run()
-    app.selectbox(key="train.change_what").set_value("momentum").run()
-    app.number_input(key="train.change_momentum").set_value(0.7).run()
+    app = asked_to_change("momentum", 0.7)
     app.button(key="train.change_do").click().run()
     assert "Passed on" in text(app)
     live(run, state="running", steps_per_s=100.0, message="Not done: momentum is too much today.")
@@ -157,11 +159,7 @@ def test_what_a_trainer_could_not_do_is_said_while_it_trains(run: Path) -> None:
 
 def test_a_setting_changed_while_it_trains_is_sent_with_its_name(run: Path) -> None:
     lock = live(run, state="running", steps_per_s=100.0)
-    app = open_page(run=RUN)
-    app.session_state["train.change"] = True
-    app.run()
-    app.selectbox(key="train.change_what").set_value("momentum").run()
-    app.number_input(key="train.change_momentum").set_value(0.7).run()
+    app = asked_to_change("momentum", 0.7)
     app.button(key="train.change_do").click().run()
     (command,) = control.take(run)
     assert command["command"] == "set"

@@ -9,7 +9,7 @@ import { Pen } from "../lib/pen.js";
 import { Plane } from "../lib/plane.js";
 import { calm, play } from "../lib/playback.js";
 import { saveButtons } from "../lib/save.js";
-import { onResize, show, View } from "../lib/view.js";
+import { onResize, paintSoon, show, View } from "../lib/view.js";
 import { times } from "./chains.js";
 import { Distribution } from "./distribution.js";
 import { Gradients } from "./gradients.js";
@@ -386,11 +386,7 @@ export class Learn extends View {
   // --- drawing ----------------------------------------------------------------------------------------------
 
   draw() {
-    if (!this.h || !this.box.clientWidth || this.waiting) return;
-    this.waiting = requestAnimationFrame(() => {
-      this.waiting = 0;
-      if (this.box.isConnected) this.paint();
-    });
+    if (this.h) paintSoon(this);
   }
   paint() {
     const { h, at, box, a } = this;

@@ -108,6 +108,18 @@ function closeIfGone(element, view) {
 }
 
 /**
+ * Paints a view at the browser's next frame, once however often it is asked for until then; not while it has no width.
+ * @param {{ box: HTMLElement, waiting: number, paint: () => void }} view
+ */
+export function paintSoon(view) {
+  if (!view.box.clientWidth || view.waiting) return;
+  view.waiting = requestAnimationFrame(() => {
+    view.waiting = 0;
+    if (view.box.isConnected) view.paint();
+  });
+}
+
+/**
  * Draws a view again when its element's width has changed.
  * @param {View} view
  * @param {Element} element

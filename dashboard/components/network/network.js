@@ -11,7 +11,7 @@ import { Pen } from "../lib/pen.js";
 import { Plane } from "../lib/plane.js";
 import { calm, play } from "../lib/playback.js";
 import { saveButtons } from "../lib/save.js";
-import { onResize, show, View } from "../lib/view.js";
+import { onResize, paintSoon, show, View } from "../lib/view.js";
 import { drawEnergy, drawVisits } from "./energy.js";
 import { basinPixels, depthPixels, drawPlane } from "./map.js";
 import { drawWires, spots, unitAt } from "./wires.js";
@@ -284,11 +284,7 @@ class Network extends View {
   // --- drawing ---
 
   draw() {
-    if (!this.h || !this.box.clientWidth || this.waiting) return;
-    this.waiting = requestAnimationFrame(() => {
-      this.waiting = 0;
-      if (this.box.isConnected) this.paint();
-    });
+    if (this.h) paintSoon(this);
   }
   paint() {
     const { h, a, box, state } = this;

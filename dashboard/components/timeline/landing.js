@@ -5,7 +5,7 @@ import { unpack } from "../lib/blob.js";
 
 const PLAYED = "rbm-landed"; // set in the tab's session once it has played
 const LENGTH = 10000; // ms
-const LINGER = 1.5; // the first frame stays so many times as long as the mean one: most happens at the start
+const LINGER = 1.5; // the first frame stays 1.5 times as long as the mean frame, since most happens at the start
 const ASK_AGAIN = 3000; // ms
 
 /**

@@ -87,7 +87,7 @@ def _settings(run: str | None) -> Wish:
         if name not in given:
             fields[name] = run_fields.draw(form, recipe, name)
     fields = length | fields
-    offered = st.container()  # above the other settings, some of which decide what it says
+    offered = st.container()  # above the other settings, and filled after them: they decide its words
     fields |= _folded(form, recipe) | given
     with offered:
         known = data_set.length(fields)

@@ -57,9 +57,7 @@ def _stroke_taker(shape: tuple[int, int]) -> Callable[[], None]:
         state, bits = state_of(Inspect), ""
         state.complaint = ""
         try:
-            picture = drawings.picture_from_pad(heard(PAD, "picture") or "")
-            if picture.max() > 0:
-                bits = drawings.bits_to_text(drawings.placed(picture, shape))
+            bits = drawings.bits_from_pad(heard(PAD, "picture") or "", shape)
         except drawings.DrawingError as error:
             state.complaint = str(error)
         state.settings.use("drawing", bits)

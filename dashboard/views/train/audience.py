@@ -9,8 +9,8 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard.recent import Recent
 
-# (at most so many tabs, seconds between two refreshes): a refresh costs about 20 ms of one core, so that the server
-# stays within a core.
+# (tabs, seconds between two refreshes while no more tabs than that watch): a refresh costs about 20 ms of one core, and
+# the server is to stay within a core.
 PERIODS_S = ((10, 0.5), (22, 1.0))
 SLOWEST_S = 1.5
 _GONE_AFTER_S = 8.0
