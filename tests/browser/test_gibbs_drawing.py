@@ -26,9 +26,10 @@ def test_a_stroke_on_the_pad_starts_the_chains_from_it(open_film: Callable[..., 
     assert 20 < on < 200, f"{on} pixels of the start are on"
     page.keyboard.press("End")
     at_frame(page, 20)
-    page.mouse.move(box["x"] + 60, box["y"] + 200)
+    low = box["y"] + 0.8 * box["height"]
+    page.mouse.move(box["x"] + 60, low)
     page.mouse.down()
-    page.mouse.move(box["x"] + 180, box["y"] + 200, steps=6)
+    page.mouse.move(box["x"] + 180, low, steps=6)
     page.mouse.up()
     at_frame(page, 0)  # one more stroke: another start, which is to be seen
     page.get_by_role("button", name="clear").click()
