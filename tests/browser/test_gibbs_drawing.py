@@ -7,7 +7,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.gibbs_player import PLAYER, at_frame
-from tests.live import settle, shoot
+from tests.live import settle, shoot, until
 
 
 def test_a_stroke_on_the_pad_starts_the_chains_from_it(open_film: Callable[..., Page]) -> None:
@@ -82,14 +82,13 @@ def test_painted_pixels_are_held(open_film: Callable[..., Page]) -> None:
     expect(page.get_by_role("button", name="all but the middle")).to_have_attribute("aria-pressed", "true")
     page.locator(".pad").get_by_role("button", name="nothing").click()
     expect(page.locator(".pad .note")).to_contain_text("None is held")
-    same = page.evaluate(
-        f"""() => {{ {PLAYER}
+    # The pad says so at once; the chains' new start comes with their next film.
+    same = f"""() => {{ {PLAYER}
         const holder = [...document.querySelectorAll('*')].find((e) => e.shadowRoot?.querySelector('.pad'));
         const pad = holder.shadowRoot.__view;
         const v = player.film.v(0, 2);
         return v.every((x, i) => pad.under[i] === 255 * x) }}"""
-    )
-    assert same, "the pad shows another picture than the chosen chain starts from"
+    until(lambda: page.evaluate(same), 10, "the pad shows another picture than the chosen chain starts from")
 
 
 def test_uploads_that_are_no_drawing_cost_one_sentence_and_the_page_lives_on(
@@ -102,7 +101,10 @@ def test_uploads_that_are_no_drawing_cost_one_sentence_and_the_page_lives_on(
     digit.paste(0, (90, 30, 110, 170))
     digit.save(tmp_path / "one.png")
     warning = page.get_by_test_id("stAlert")
-    for name, words in (("words.png", "not an image"), ("huge.png", "more pixels than are read")):
+    for name, words in (
+        ("words.png", "it is damaged, or no picture"),
+        ("huge.png", "more pixels than are read"),
+    ):
         page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(tmp_path / name)
         expect(warning).to_contain_text(words)
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(tmp_path / "one.png")
