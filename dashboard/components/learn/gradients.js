@@ -10,7 +10,7 @@ import { writeUpdates } from "./transport.js";
 const DIAL = 96; // units: the width of an angle's picture
 const ESTIMATES = ["cd1", "cd10", "pcd"];
 const LEFT = 44;
-const HEIGHT = 112; // of the chart of angles
+const HEIGHT = 96; // of the chart of angles: it ends above the fold of a window 800 high
 const BOTTOM = 20;
 
 /** The view "Gradients compared". */
