@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from rbm_core import datasets, doctor
-from rbm_core.config import PRESETS, make_config
+from rbm_core.config import make_config
+from rbm_core.config import preset as make_preset
 from rbm_core.doctor import Record, rules
 from rbm_core.runs import Probe, RunReader, Snapshot, store
 from rbm_core.runs.snapshot import snapshot_file
@@ -400,7 +401,7 @@ SHORT = {"epochs": 16, "log_every": 10, "max_snapshots": 12}  # 700 updates
 
 
 def shortened(preset: str, **changes: Any) -> dict[str, Any]:
-    return {**PRESETS[preset].model_dump(), "dataset": "mnist-5k", "n_valid": 100, **SHORT, **changes}
+    return make_preset(preset, **{"dataset": "mnist-5k", "n_valid": 100, **SHORT, **changes}).model_dump()
 
 
 HEALTHY_RUNS: dict[str, dict[str, Any]] = {
