@@ -26,8 +26,9 @@ help:
 run: setup
 	@$(PY) -m streamlit run dashboard/app.py $(ARGS)
 
+# Two processes take whole files in turn, in the order of collection (the browser's last); ARGS="-n 0" runs one.
 test: setup-dev browser
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-fast: setup-dev
 	@$(PY) -m pytest -m 'not browser and not slow' $(ARGS)

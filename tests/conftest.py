@@ -4,6 +4,7 @@ Nothing here reads a user's runs or downloads anything. A room is a folder of te
 and the summary says how long each room took. tests/live.py holds the classes behind the app and the browser.
 """
 
+import fcntl
 import itertools
 import os
 import subprocess
@@ -40,9 +41,11 @@ def mnist_root(pytestconfig: pytest.Config) -> Path | None:
         return None
     folder = Path(pytestconfig.cache.mkdir("mnist"))
     unpacked = folder / "unpacked"
-    if not unpacked.is_file():
-        subprocess.run([UNPACK_MNIST, folder], check=True)
-        unpacked.touch()
+    with open(folder / "lock", "w") as lock:  # several processes run the tests
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not unpacked.is_file():
+            subprocess.run([UNPACK_MNIST, folder], check=True)
+            unpacked.touch()
     return folder
 
 

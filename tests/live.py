@@ -84,10 +84,10 @@ class App:
         """End this process, and no other; trainers that it started live on."""
         self.process.terminate()
         try:
-            self.process.wait(10)
+            self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(60)
 
 
 def until(condition: Callable[[], bool], seconds: float, what: str) -> float:

@@ -147,6 +147,7 @@ def annealing_table(device: torch.device) -> None:
     start = start_at(MAIN, AGES[-1])
     rbm = start.rbm(str(device))
     base = base_rate(rbm, start.digits.mean(0))
+    ais(rbm, betas=100, base_vbias=base)  # compiles
     begun = time.perf_counter()
     result = ais(rbm, base_vbias=base)
     print(

@@ -127,7 +127,7 @@ def test_a_first_visit_plays_the_training_in_ten_seconds_and_rests(
     frames = page.evaluate("window.__frames")
     assert frames[0][1] == "Filters at step 0"
     took = (frames[-1][0] - frames[0][0]) / 1000
-    assert 10 <= took < 13, "it plays by the browser's clock, whatever the machine has to do"
+    assert 9.5 <= took < 13, "it plays by the browser's clock, whatever the machine has to do"
     expect(page.locator(".st-key-train-timeline").get_by_label("Play the training")).to_be_visible()
     last = RunReader(runs / store.LANDING_RUN).snapshot_steps()[-1]
     assert shown_step(page) == last == page.evaluate(f"{TIMELINE}.step")

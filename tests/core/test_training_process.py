@@ -101,7 +101,7 @@ def test_the_engine_is_used_after_its_import_has_ended(
     images_read, happened = threading.Event(), []
 
     def import_engine() -> None:
-        images_read.wait(10)
+        images_read.wait(60)
         threading.Event().wait(0.2)  # time for a trainer that does not wait to go on
         happened.append("imported")
 

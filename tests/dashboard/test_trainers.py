@@ -109,7 +109,7 @@ def test_trainer_outlives_the_process_that_started_it(runs_root: Path, started: 
     program = (
         "import time; from dashboard.processes import trainers; from rbm_core.config import make_config\n"
         f"print(trainers.start(make_config(**{ENDLESS!r})), flush=True)\n"
-        "time.sleep(60)"
+        "time.sleep(600)"
     )
     app = subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, start_new_session=True
@@ -120,7 +120,7 @@ def test_trainer_outlives_the_process_that_started_it(runs_root: Path, started: 
     read = RunReader(runs_root / name)
     until(lambda: files.lock_is_held(read.path), 30, "no trainer holds the run")
     os.killpg(app.pid, signal.SIGINT)
-    app.wait(10)
+    app.wait(60)
     app.stdout.close()
     until(is_state(read, "running"), 60, "the run is not running")
     os.kill(read.status()["pid"], signal.SIGKILL)
