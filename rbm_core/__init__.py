@@ -16,6 +16,7 @@ _HOMES = {
     "preset": "rbm_core.config",
     "Training": "rbm_core.training",
     "BernoulliRBM": "rbm_core.estimator",
+    "RBMClassifier": "rbm_core.estimator",
 }
 
 __all__ = [*_HOMES, "__version__"]

@@ -57,6 +57,16 @@ class RunConfig(BaseModel):
         False,
         description="Gaussian visible units only: learn each pixel's noise variance instead of fixing it at 1.",
     )
+    labels: bool = Field(
+        False,
+        description="Label units beside the pixels: the machine learns which label goes with which image, so that it can name an image and draw one by name.",
+    )
+    discriminative: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="With label units: the share of each step that goes up log p(label | image) and not log p(image, label); 1 only tells labels apart.",
+    )
     n_hidden: int = Field(
         500,
         ge=1,
@@ -208,6 +218,16 @@ class RunConfig(BaseModel):
         if units.real and self.precision == "bfloat16":
             raise ValueError(
                 "precision bfloat16 rounds real-valued pixels too coarsely; Gaussian units need float32"
+            )
+        if self.labels and units.real:
+            raise ValueError(
+                f"labels stand beside pixels of 0 and 1: set visible to bernoulli, got {self.visible!r}"
+            )
+        if self.labels and self.precision in ("differences", "bfloat16"):
+            raise ValueError(f"labels need precision float32 or auto, got {self.precision!r}")
+        if self.discriminative and not self.labels:
+            raise ValueError(
+                f"discriminative needs label units: set labels to true, or discriminative to 0, got {self.discriminative:g}"
             )
         if self.precision == "differences" and (units.real or self.binarisation == "none"):
             raise ValueError("precision differences needs pixels of 0 and 1; real-valued ones need float32")

@@ -64,10 +64,13 @@ def from_images(rbm: RBM, v: Tensor) -> Chain:
 
 
 def from_bernoulli_noise(rbm: RBM, n: int, rng: Rng, p: float = 0.5) -> Chain:
-    """n chains from pixels that are 1 with probability p, independently."""
+    """n chains from pixels that are 1 with probability p, independently; of labels each is as likely as another."""
     _check_count(n)
     if not 0 <= p <= 1:
         raise ValueError(f"p must lie in [0, 1], got {p}")
+    if rbm.n_labels:
+        mean = torch.full((rbm.n_visible,), p, device=rbm.device)
+        return from_images(rbm, rbm.law.at_means(mean, n, rng))
     return from_images(rbm, (rng.uniform((n, rbm.n_visible)) < p).to(rbm.dtype))
 
 
@@ -148,7 +151,7 @@ def sweep(
 
 def _flips(rbm: RBM, chain: Chain, clamp: Clamp | None) -> bool:
     """Whether flip-driven chains can go on from here: 0/1 units in float32 on the CPU, between sweeps."""
-    if chain.half != "v" or rbm.law.units.real or (rbm.device.type, rbm.dtype) != ("cpu", torch.float32):
+    if chain.half != "v" or not rbm.law.binary or (rbm.device.type, rbm.dtype) != ("cpu", torch.float32):
         return False
     states = [chain.v] if clamp is None else [chain.v, _check_clamp(chain, clamp)[1]]
     return all(bool(((v == 0) | (v == 1)).all()) for v in states)

@@ -163,7 +163,7 @@ class Phases:
         """The particles given chains_h."""
         logits, model = self._logits_v, self.model
         torch.mm(self.chains_h, self.W.T, out=logits)
-        if self._on_cpu and not model.law.units.real:
+        if self._on_cpu and model.law.binary:
             draws.draw_from_logits(
                 self._np_logits_v,
                 self._np_vbias,

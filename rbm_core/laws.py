@@ -8,6 +8,7 @@ chains, gradients, annealing and enumeration are written once for all laws.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from rbm_core.compute import Rng
 from rbm_core.kernels.annealing import enumerate_rows
 from rbm_core.visible import UNITS, Visible, VisibleUnits
 
-__all__ = ["LAWS", "Law"]
+__all__ = ["LAWS", "Law", "with_labels"]
 
 _LOG_2PI = float(np.log(2 * np.pi))
 
@@ -29,12 +30,14 @@ Block = Callable[[np.ndarray, np.ndarray], np.ndarray]
 class Law(ABC):
     """One law of the visible units, whose own energy is −b·v unless it says otherwise.
 
-    linear: the own energy is −b·v, so that its mean over cases follows from the mean of v. conditional_points: states
-    of one unit that `log_conditional` looks at, about.
+    linear: the own energy is −b·v, so that its mean over cases follows from the mean of v. binary: every unit is 0 or 1
+    and drawn by itself, for which the compiled kernels are written. conditional_points: states of one unit that
+    `log_conditional` looks at, about.
     """
 
     units: VisibleUnits
     linear = True
+    binary = False
     conditional_points = 1
 
     @abstractmethod
@@ -95,9 +98,10 @@ class Law(ABC):
 
 
 class BernoulliLaw(Law):
-    """States 0 and 1, p(v = 1 | h) = σ(βy). The only law of 0/1 states, for which compiled kernels exist."""
+    """States 0 and 1, p(v = 1 | h) = σ(βy)."""
 
     units = UNITS["bernoulli"]
+    binary = True
 
     def mean(self, y: Tensor, beta: float = 1.0) -> Tensor:
         return torch.sigmoid(beta * y)
@@ -141,6 +145,74 @@ class BernoulliLaw(Law):
             return out
 
         return block
+
+
+class LabelledLaw(BernoulliLaw):
+    """Bernoulli pixels, then a softmax group of `n` label units, exactly one of which is on: p(k | h) ∝ exp(βyₖ).
+
+    `log_conditional` is of a pixel, given the label among the rest. Source: Larochelle & Bengio 2008.
+    """
+
+    binary = False
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+
+    def mean(self, y: Tensor, beta: float = 1.0) -> Tensor:
+        pixels, labels = y[..., : -self.n], y[..., -self.n :]
+        return torch.cat([torch.sigmoid(beta * pixels), torch.softmax(beta * labels, -1)], -1)
+
+    def draw(
+        self,
+        y: Tensor,
+        rng: Rng,
+        *,
+        bias: Tensor | None = None,
+        sigma: Tensor | None = None,
+        beta: float = 1.0,
+        out: Tensor | None = None,
+    ) -> Tensor:
+        out = torch.empty_like(y) if out is None else out
+        pixel_bias = None if bias is None else bias[: -self.n]
+        rng.bernoulli(y[:, : -self.n], pixel_bias, scale=beta, out=out[:, : -self.n])
+        logits = y[:, -self.n :].float() + (0.0 if bias is None else bias[-self.n :].float())
+        out[:, -self.n :] = self._one_of(beta * logits, rng)
+        return out
+
+    def _one_of(self, logits: Tensor, rng: Rng) -> Tensor:
+        """One-hot draws from the softmax of the logits (B, n), as the largest of them plus Gumbel noise."""
+        noise = rng.uniform(tuple(logits.shape)).clamp(min=1e-30)
+        chosen = (logits - torch.log(-torch.log(noise))).argmax(1, keepdim=True)
+        return torch.zeros_like(logits).scatter_(1, chosen, 1.0)
+
+    def at_means(self, mean: Tensor, n: int, rng: Rng, sigma: Tensor | None = None) -> Tensor:
+        pixels = super().at_means(mean[: -self.n], n, rng)
+        labels = torch.log(mean[-self.n :].float()).expand(n, self.n)
+        return torch.cat([pixels, self._one_of(labels, rng)], 1)
+
+    def bias_of(self, mean: Tensor) -> Tensor:
+        """log p/(1 − p) of pixels, log p of labels, each p no closer to 0 than 1/1000."""
+        return torch.cat([super().bias_of(mean[: -self.n]), torch.log(mean[-self.n :].clamp(min=1e-3))])
+
+    def log_z(self, bias: Tensor, inverse_var: Tensor) -> float:
+        return float(softplus(bias[: -self.n]).sum() + torch.logsumexp(bias[-self.n :], 0))
+
+    def summed_out(self, W: np.ndarray, b: np.ndarray, c: np.ndarray, log_var: np.ndarray | None) -> Block:
+        """c·h + Σᵢ softplus(bᵢ + (Wh)ᵢ) + log Σₖ exp(dₖ + (Uh)ₖ), where U and d are the labels' rows of W and b."""
+        pixels, U, d = super().summed_out(W[: -self.n], b[: -self.n], c, None), W[-self.n :], b[-self.n :]
+
+        def block(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+            n = low.shape[1]
+            labels = (low @ U.T[:n] + d)[:, None, :] + (high @ U.T[n:])[None, :, :]
+            return pixels(low, high) + np.logaddexp.reduce(labels, axis=2)
+
+        return block
+
+
+@cache
+def with_labels(n: int) -> Law:
+    """The law of Bernoulli pixels beside a softmax group of n label units, the last of the visible ones."""
+    return LabelledLaw(n)
 
 
 class GaussianLaw(Law):

@@ -4,6 +4,9 @@ Notation: v (B, V), h (B, H), W (V, H), vbias b (V,), hbias c (H,); energies in 
 
 Bernoulli visible units:  E(v, h) = −b·v − c·h − vᵀWh
 Gaussian visible units:   E(v, h) = Σᵢ (vᵢ − bᵢ)² / 2σᵢ² − c·h − (v/σ²)ᵀWh,  with σ = 1 unless log_var is given
+
+Label units stand behind the pixels as the last visible units: a softmax group of which exactly one is on. Their rows
+of W are the labels' weights U, their part of b the labels' biases d; `labels.py` has what follows.
 """
 
 import math
@@ -15,7 +18,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from rbm_core.compute import Rng, resolve_device
-from rbm_core.laws import LAWS, Law
+from rbm_core.laws import LAWS, Law, with_labels
 from rbm_core.visible import Visible
 
 __all__ = ["RBM", "ShapeError"]
@@ -30,8 +33,9 @@ class RBM:
     """The parameters of one model, and everything that follows from them in closed form.
 
     W: (V, H). vbias: (V,). hbias: (H,). visible: the law of the visible units. log_var: (V,), log σ² of Gaussian
-    visible units, None for unit variance. Raises ShapeError for shapes, devices or dtypes that do not agree, and for
-    anything but floating-point tensors.
+    visible units, None for unit variance. n_labels: how many of the visible units, the last ones, are the label's, 0
+    for a model without. Raises ShapeError for shapes, devices or dtypes that do not agree, and for anything but
+    floating-point tensors.
     """
 
     W: Tensor
@@ -39,6 +43,7 @@ class RBM:
     hbias: Tensor
     visible: Visible = "bernoulli"
     log_var: Tensor | None = None
+    n_labels: int = 0
 
     def __post_init__(self) -> None:
         if self.visible not in tuple(LAWS):  # a tuple, because what was passed need not be hashable
@@ -68,6 +73,13 @@ class RBM:
                 f"W {tuple(W.shape)} needs vbias ({W.shape[0]},) and hbias ({W.shape[1]},), "
                 f"got {tuple(vbias.shape)} and {tuple(hbias.shape)}"
             )
+        if self.n_labels and not (2 <= self.n_labels < W.shape[0]):
+            raise ShapeError(
+                f"n_labels must be at least 2 and leave a pixel among the {W.shape[0]} visible units, "
+                f"got {self.n_labels}"
+            )
+        if self.n_labels and LAWS[self.visible].units.real:
+            raise ShapeError(f"label units stand beside pixels of 0 and 1, not beside {self.visible} ones")
         if log_var is None:
             return
         if not self.law.units.variance:
@@ -87,11 +99,16 @@ class RBM:
     @property
     def law(self) -> Law:
         """The law of the visible units."""
-        return LAWS[self.visible]
+        return with_labels(self.n_labels) if self.n_labels else LAWS[self.visible]
 
     @property
     def n_visible(self) -> int:
         return self.W.shape[0]
+
+    @property
+    def n_pixels(self) -> int:
+        """The visible units that are no label units."""
+        return self.W.shape[0] - self.n_labels
 
     @property
     def n_hidden(self) -> int:
@@ -114,6 +131,7 @@ class RBM:
         *,
         visible: Visible = "bernoulli",
         log_var: np.ndarray | None = None,
+        n_labels: int = 0,
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> "RBM":
@@ -135,7 +153,7 @@ class RBM:
             if not np.isfinite(array).all():
                 raise ShapeError(_not_finite(name, int(array.size - np.isfinite(array).sum())))
             tensors[name] = torch.tensor(array, dtype=dtype, device=place)
-        return cls(**tensors, visible=visible)  # type: ignore[arg-type]
+        return cls(**tensors, visible=visible, n_labels=n_labels)  # type: ignore[arg-type]
 
     def to_numpy(self) -> dict[str, np.ndarray]:
         """Copies of the parameters by name, in float32 (float64 models keep float64)."""
@@ -164,6 +182,7 @@ class RBM:
         weight_std: float = 0.01,
         data_mean: Tensor | None = None,
         visible: Visible = "bernoulli",
+        n_labels: int = 0,
     ) -> "RBM":
         """W ~ N(0, weight_std²), c = 0, and b from the data's means: log p/(1 − p), or the mean itself if Gaussian.
 
@@ -188,8 +207,9 @@ class RBM:
         if data_mean is None:
             vbias = torch.zeros(n_visible, device=W.device)
         else:
-            vbias = LAWS[visible].bias_of(data_mean.to(W))
-        return cls(W, vbias, hbias, visible)
+            law = with_labels(n_labels) if n_labels else LAWS[visible]
+            vbias = law.bias_of(data_mean.to(W))
+        return cls(W, vbias, hbias, visible, n_labels=n_labels)
 
     def _check(self, x: Tensor, units: int, name: str) -> Tensor:
         if not isinstance(x, Tensor):

@@ -4,7 +4,7 @@ The app's process uses it for one image or a few thousand, since it must not loa
 with `RBM`. The notation is that of `rbm.py`; energies are in nats.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,19 +17,31 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Parameters:
-    """W (V, H), vbias (V,), hbias (H,); log_var (V,) is log σ² of Gaussian visible units, None for σ = 1."""
+    """W (V, H), vbias (V,), hbias (H,); log_var (V,) is log σ² of Gaussian visible units, None for σ = 1.
+
+    label_W U (K, H), label_bias d (K,): of label units, None for a model without. What follows for pixels alone then
+    has the label summed out; `given` has it held.
+    """
 
     W: Floats
     vbias: Floats
     hbias: Floats
     units: VisibleUnits = UNITS["bernoulli"]
     log_var: Floats | None = None
+    label_W: Floats | None = None
+    label_bias: Floats | None = None
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> "Parameters":
         """The parameters that a snapshot recorded."""
         units = units_of(snapshot.meta)
-        return cls(snapshot.W, snapshot.vbias, snapshot.hbias, units, snapshot.log_var)
+        labels = (snapshot.label_W, snapshot.label_bias)
+        return cls(snapshot.W, snapshot.vbias, snapshot.hbias, units, snapshot.log_var, *labels)
+
+    def given(self, label: int) -> "Parameters":
+        """The model of the pixels given this label, whose hidden biases are c + U_y."""
+        assert self.label_W is not None
+        return replace(self, hbias=self.hbias + self.label_W[label], label_W=None, label_bias=None)
 
     def scaled(self, v: np.ndarray) -> np.ndarray:
         """v/σ² of Gaussian units, v itself of Bernoulli ones. v: (..., V)."""
@@ -42,13 +54,32 @@ def softplus(x: np.ndarray) -> np.ndarray:
 
 
 def hidden_logits(model: Parameters, v: np.ndarray, units: slice | np.ndarray = np.s_[:]) -> np.ndarray:
-    """c + vW of these hidden units, of all unless `units` is given. v: (B, V). Returns (B, number of units)."""
+    """c + vW of these hidden units, of all unless `units` is given, without a label. v: (B, V). Returns (B, units)."""
     return model.scaled(v) @ model.W[:, units] + model.hbias[units]
 
 
 def mean_hidden(model: Parameters, v: np.ndarray, units: slice | np.ndarray = np.s_[:]) -> np.ndarray:
-    """p(h = 1 | v) = σ(c + vW). v: (B, V). Returns (B, number of units)."""
-    return sigmoid(hidden_logits(model, v, units))
+    """p(h = 1 | v) = σ(c + vW), with label units Σ_y p(y | v) σ(c + vW + U_y). v: (B, V). Returns (B, units)."""
+    logits = hidden_logits(model, v, units)
+    if model.label_W is None:
+        return sigmoid(logits)
+    p = np.exp(log_p_label(model, v))
+    means = (p[:, y, None] * sigmoid(logits + U[units]) for y, U in enumerate(model.label_W))
+    return np.sum(list(means), axis=0)
+
+
+def _label_scores(model: Parameters, v: np.ndarray) -> np.ndarray:
+    """d_y + Σⱼ softplus(cⱼ + (vW)ⱼ + U_yj) of every label. v: (B, V). Returns (B, K)."""
+    assert model.label_W is not None
+    assert model.label_bias is not None
+    logits = hidden_logits(model, v)
+    return np.stack([softplus(logits + U).sum(axis=1) for U in model.label_W], axis=1) + model.label_bias
+
+
+def log_p_label(model: Parameters, v: np.ndarray) -> np.ndarray:
+    """log p(y | v) of every label. v: (B, V). Returns (B, K)."""
+    scores = _label_scores(model, v)
+    return scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
 
 
 @dataclass(frozen=True)
@@ -91,6 +122,8 @@ def energy_terms(model: Parameters, v: np.ndarray) -> EnergyTerms:
 def free_energies(model: Parameters, v: np.ndarray) -> np.ndarray:
     """F(v) of many images, in nats. v: (B, V). Returns (B,)."""
     visible = model.units.own_energy(v, model.vbias, model.log_var)
+    if model.label_W is not None:
+        return visible - np.logaddexp.reduce(_label_scores(model, v), axis=1)
     return visible - softplus(hidden_logits(model, v)).sum(axis=1)
 
 

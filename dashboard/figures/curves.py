@@ -33,6 +33,12 @@ COLUMNS = (
     "saturated_units",
     "learning_rate",
     "steps_per_s",
+    "label_error_train",
+    "label_error_valid",
+    "label_error_test",
+    "label_log_p_train",
+    "label_log_p_valid",
+    "label_log_p_test",
 )
 
 
@@ -78,6 +84,14 @@ F(v) = -b^\top v - \sum_j \log\bigl(1 + e^{\,c_j + (vW)_j}\bigr), \qquad p(v) = 
         "visible units that one sweep of the fantasy chains changes; near zero, the chains stand still.",
         "formula": r"q = \frac{1}{NH} \sum_{n,j} \sigma\bigl(c_j + (v^{(n)} W)_j\bigr)",
         "source": "Hinton (2010), §11 and §15.",
+    },
+    "labels": {
+        "text": "A run with label units says of each image which label it finds most probable; the error is the share "
+        "of images that it names wrongly. Below, how probable it finds the right label, which needs no $Z$. Choose "
+        "between models by the validation line and leave the test line for the end.",
+        "formula": r"""\begin{gathered} p(y \mid v) = \frac{e^{s_y(v)}}{\sum_{k} e^{s_k(v)}} \\
+s_y(v) = d_y + \sum_j \log\bigl(1 + e^{\,c_j + (vW)_j + U_{yj}}\bigr) \end{gathered}""",
+        "source": "Larochelle and Bengio, *Classification using discriminative restricted Boltzmann machines* (2008).",
     },
     "pace": {
         "text": "The learning rate $\\varepsilon$ scales every update. While it is high, the parameters jitter about "

@@ -37,12 +37,12 @@ AGES = 6  # snapshots side by side
 class ChainSettings:
     """The chains that a reader chose.
 
-    particles_of: another run whose particles the chains start from, with their step; None for this run's. drawing,
-    held: the picture drawn and the pixels held fixed, bits as base64; empty for none. corrupt: the share of pixels
-    inverted at the start, in per cent. hot: the temperature from which the chains are cooled; 0: they are not cooled.
-    beside: "nothing"; "ages": the same start and random numbers in earlier snapshots; "whatif": the same chains, which
-    from sweep `fork` on run at if_temperature, with other random numbers if if_seed, and in the model of if_step
-    unless that is None.
+    label: the label that is held, of a run with label units. particles_of: another run whose particles the chains start
+    from, with their step; None for this run's. drawing, held: the picture drawn and the pixels held fixed, bits as
+    base64; empty for none. corrupt: the share of pixels inverted at the start, in per cent. hot: the temperature from
+    which the chains are cooled; 0: they are not cooled. beside: "nothing"; "ages": the same start and random numbers in
+    earlier snapshots; "whatif": the same chains, which from sweep `fork` on run at if_temperature, with other random
+    numbers if if_seed, and in the model of if_step unless that is None.
     """
 
     start: str
@@ -50,6 +50,7 @@ class ChainSettings:
     sweeps: int
     seed: int
     digit: str = "any"
+    label: int | None = None
     particles_of: tuple[str, int] | None = None
     drawing: str = ""
     held: str = ""
@@ -80,6 +81,7 @@ class ChainSettings:
         return (
             f"{self.chains} chain{'s' * (self.chains > 1)} · {self.sweeps:,} sweep{'s' * (self.sweeps > 1)}"
             f" · temperature {heat}{' · mean field' * (self.rule == 'mean')}"
+            + ("" if self.label is None else f" · label {self.label} held")
         )
 
 
@@ -130,7 +132,7 @@ def make_film(
     )
     steps = ages(reader.snapshot_steps(), snapshot.step) if settings.beside == "ages" else []
     if steps:
-        parts = _at_each_age(alone, steps, snapshot, snapshot_at)
+        parts = _at_each_age(alone, steps, snapshot, settings, snapshot_at)
     elif settings.beside == "whatif":
         parts = {"as it was": alone, "what if": _what_if(alone, snapshot, settings, snapshot_at)}
     else:
@@ -155,16 +157,27 @@ def make_film(
 
 
 def _at_each_age(
-    alone: sampler.FilmRequest, steps: list[int], chosen: Snapshot, snapshot_at: Callable[[int], Snapshot]
+    alone: sampler.FilmRequest,
+    steps: list[int],
+    chosen: Snapshot,
+    settings: ChainSettings,
+    snapshot_at: Callable[[int], Snapshot],
 ) -> dict[str, sampler.FilmRequest]:
     """The same start and random numbers in the model of each step, with as many chains as fit side by side."""
     n_chains = min(alone.n_chains, sampler.MAX_FILM_CHAINS // len(steps))
     parts = {}
     for step in steps:
         aged = chosen if step == chosen.step else snapshot_at(step)
-        model: dict[str, Any] = {name: getattr(aged, name) for name in ("W", "vbias", "hbias", "log_var")}
-        parts[f"step {step:,}"] = replace(alone, n_chains=n_chains, **model)
+        parts[f"step {step:,}"] = replace(alone, n_chains=n_chains, **_model_of(aged, settings.label))
     return parts
+
+
+def _model_of(snapshot: Snapshot, label: int | None) -> dict[str, Any]:
+    """The model of the pixels in a FilmRequest's fields: with a label held, its weights join the hidden biases."""
+    hbias = snapshot.hbias
+    if label is not None and snapshot.label_W is not None:
+        hbias = hbias + snapshot.label_W[label]
+    return {"W": snapshot.W, "vbias": snapshot.vbias, "hbias": hbias, "log_var": snapshot.log_var}
 
 
 def _check_size(parts: list[sampler.FilmRequest]) -> None:
@@ -189,9 +202,8 @@ def _what_if(
     if settings.if_seed:
         changed = replace(changed, fork_seed=settings.seed + 1)
     if settings.if_step is not None and settings.if_step != snapshot.step:
-        other = snapshot_at(settings.if_step)
-        model: dict[str, Any] = {"fork_W": other.W, "fork_vbias": other.vbias, "fork_hbias": other.hbias}
-        changed = replace(changed, **model, fork_log_var=other.log_var)
+        other = _model_of(snapshot_at(settings.if_step), settings.label)
+        changed = replace(changed, **{f"fork_{name}": array for name, array in other.items()})
     return changed
 
 
@@ -291,10 +303,7 @@ def request(
         held = None  # then the chains start from the whole picture
     starts = {"noise": "bernoulli", "particles": "images", "drawing": "images"}
     return sampler.FilmRequest(
-        W=snapshot.W,
-        vbias=snapshot.vbias,
-        hbias=snapshot.hbias,
-        log_var=snapshot.log_var,
+        **_model_of(snapshot, settings.label),
         visible=units_of(fields).name,
         start=starts.get(settings.start, settings.start),
         images=images,

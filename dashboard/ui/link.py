@@ -118,7 +118,7 @@ def place(word: str) -> Field:
     return Field(word, parse, f"{word} or a whole number from 0")
 
 
-CURVE_GROUPS = ("energy", "likelihood", "reconstruction", "weights", "activity", "pace")
+CURVE_GROUPS = ("energy", "likelihood", "reconstruction", "weights", "activity", "labels", "pace")
 CURVE_AXES = ("step", "epoch", "time")
 FILTER_ORDERS = ("index", "norm", "activity", "change", "similarity", "groups")
 
@@ -128,7 +128,7 @@ GIBBS_STARTS = ("noise", "gaussian", "digits", "particles", "drawing")
 GIBBS_SHOWS = ("both", "grid", "one")
 GIBBS_LAYERS = ("pv", "v", "ph", "h")
 
-LOOKS = ("unit", "pixel", "image", "drawing")
+LOOKS = ("unit", "pixel", "image", "drawing", "label")
 
 EVALUATE_CARES = ("1000", "adaptive", "salakhutdinov-murray")
 
@@ -151,6 +151,8 @@ FIELDS: dict[str, Field] = {
     "start": choice("noise", GIBBS_STARTS),
     "particles_of": words(),
     "digit": choice("any", ("any", *map(str, range(10)))),
+    # Gibbs: the label that is held; Inspect: the label whose weights are shown.
+    "label": whole(0, 0, 254),
     "chains": whole(25, 1, 100),
     "sweeps": whole(200, 1, 2000),
     "drawing": Field("", _base64, "a picture as base64"),

@@ -115,7 +115,6 @@ def model_of(run: str, step: int | None, runs: Path | None) -> tuple[Any, Any, A
     """The run's reader, its snapshot at `step` (None: the newest), and its model. Raises RunError if there is none."""
     from rbm_core.rbm import RBM
     from rbm_core.runs.reader import RunReader
-    from rbm_core.visible import units_of
 
     reader = RunReader(store.resolve(runs or store.runs_root(), run))
     reader.config()  # a run of a newer version, or one without a sound description, is refused first
@@ -123,11 +122,4 @@ def model_of(run: str, step: int | None, runs: Path | None) -> tuple[Any, Any, A
     if not steps:
         raise RunError(f"run {run!r} has no snapshot yet; wait for its first seconds of training")
     snapshot = reader.snapshot(steps[-1] if step is None else step)
-    rbm = RBM.from_numpy(
-        snapshot.W,
-        snapshot.vbias,
-        snapshot.hbias,
-        visible=units_of(snapshot.meta).name,
-        log_var=snapshot.log_var,
-    )
-    return reader, snapshot, rbm
+    return reader, snapshot, RBM.from_numpy(**snapshot.parameters())

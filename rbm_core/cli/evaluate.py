@@ -64,6 +64,8 @@ def evaluate(
         err.say(f"Interrupted; the same command{named} goes on from here.")
         raise typer.Exit(130) from None
     out.print(_table(row))
+    for line in _of_labels(row):
+        out.say(line)
 
 
 class _EvaluationBar:
@@ -106,6 +108,22 @@ class _EvaluationBar:
             completed=progress.get("done", 0),
             left="" if left is None else f"{duration(left)} left",
         )
+
+
+def _of_labels(row: dict[str, Any]) -> list[str]:
+    """A line a part of the data, for a run with label units: its error and three log-likelihoods, from their terms."""
+    lines = []
+    for part in ("train", "valid", "test"):
+        if f"{part}_joint_nats" not in row:
+            continue
+        v, y, both = (row[f"{part}_{what}"] for what in ("nats", "label_nats", "joint_nats"))
+        error, bar = 100 * row[f"{part}_error"], 100 * row[f"{part}_error_stderr"]
+        lines.append(
+            f"{part}: {error:.2f} ± {bar:.2f} % named wrongly; log p(v) = mean −F(v) − log Z = "
+            f"{v + row['log_z']:.2f} − {row['log_z']:.2f} = {v:.2f}; log p(y | v) = {y:.3f}, which needs no Z; "
+            f"log p(v, y) = {v:.2f} + ({y:.3f}) = {both:.2f} nats"
+        )
+    return lines
 
 
 def _table(row: dict[str, Any]) -> Table:

@@ -24,6 +24,7 @@ from rbm_core.runs.files import RunError
 @app.command(
     epilog=examples(
         "sample mnist-default --out grid.png",
+        "sample digits-by-name --label 3 --out threes.png",
         "sample mnist-default --start gaussian --sweeps 5 --out notebook.png",
         "sample mnist-default --chains 64 --sweeps 1000 --seed 7 --states --out grid.png",
     )
@@ -39,6 +40,12 @@ def sample(
             help="noise (coin tosses), gaussian (N(0, 1) noise), data, or particles (the run's own)."
         ),
     ] = "noise",
+    label: Annotated[
+        str | None,
+        typer.Option(
+            help="Draw this class alone: a run with label units, its label held. A name or a number."
+        ),
+    ] = None,
     states: Annotated[
         bool, typer.Option(help="Show the 0/1 states instead of the probabilities p(v | h).")
     ] = False,
@@ -57,14 +64,17 @@ def sample(
 
     from rbm_core import gibbs
     from rbm_core.compute import Rng
+    from rbm_core.labels import given_label
     from rbm_core.pixels import as_bytes, grey_values
 
     reader, snapshot, rbm = model_of(run, step, runs)
     probe = reader.probe()
+    if label is not None:
+        rbm = given_label(rbm, _number_of(label, rbm.n_labels, reader.class_names(), run))
     chain = _started(start, rbm, chains, seed, snapshot, probe, run)
     chain = gibbs.sweep(rbm, chain, Rng(seed, "chains"), sweeps)
-    shape = (reader.config().get("data") or {}).get("image_shape") or [1, rbm.n_visible]
-    shown = (chain.v if states or chain.mean_v is None else chain.mean_v).numpy()
+    shape = (reader.config().get("data") or {}).get("image_shape") or [1, rbm.n_pixels]
+    shown = (chain.v if states or chain.mean_v is None else chain.mean_v).numpy()[:, : rbm.n_pixels]
     pixels = as_bytes(grey_values(shown, probe.scale if probe else None)).reshape(chains, *shape)
     try:
         Image.fromarray(_tiled(pixels)).save(out_file, format="PNG")
@@ -72,8 +82,21 @@ def sample(
         raise RunError(f"cannot write {out_file}: {error.strerror or error}") from None
     out.say(
         f"{out_file}: {counted(chains, 'chain')} after {counted(sweeps, 'sweep')}, run {run}, "
-        f"step {snapshot.step:,}, seed {seed}"
+        f"step {snapshot.step:,}, seed {seed}" + ("" if label is None else f", label {label} held")
     )
+
+
+def _number_of(label: str, n_labels: int, names: tuple[str, ...], run: str) -> int:
+    """The label that a person means by its name or its number. Raises RunError if the run has none of that name."""
+    if not n_labels:
+        raise RunError(
+            f"run {run!r} has no label units, so it cannot draw {label!r}; train one with --set labels=true"
+        )
+    if label in names:
+        return names.index(label)
+    if label.isdecimal() and int(label) < n_labels:
+        return int(label)
+    raise RunError(f"run {run!r} has no label {label!r}; its labels are: {', '.join(names)}")
 
 
 def _started(start: str, rbm: Any, chains: int, seed: int, snapshot: Any, probe: Any, run: str) -> Any:
@@ -83,6 +106,7 @@ def _started(start: str, rbm: Any, chains: int, seed: int, snapshot: Any, probe:
 
     from rbm_core import gibbs
     from rbm_core.compute import Rng
+    from rbm_core.labels import with_drawn_labels
     from rbm_core.pixels import from_bytes
 
     if start == "noise":
@@ -90,13 +114,15 @@ def _started(start: str, rbm: Any, chains: int, seed: int, snapshot: Any, probe:
     if start == "gaussian":
         return gibbs.from_gaussian_noise(rbm, chains, Rng(seed, "start"))
     if start == "particles":
-        source = snapshot.particles_v
+        source = snapshot.particles()[:, : rbm.n_visible]
     elif probe is None:
         raise RunError(f"run {run!r} keeps no data batch to start from; use --start noise")
     else:
         grey = from_bytes(probe.v)
         source = grey if probe.scale is None else probe.scale.standardised(grey)
     v = torch.from_numpy(np.asarray(source, np.float32))[torch.arange(chains) % len(source)]
+    if v.shape[1] < rbm.n_visible:
+        v = with_drawn_labels(rbm, v, Rng(seed, "start"))
     return gibbs.from_images(rbm, v)
 
 

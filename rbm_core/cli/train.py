@@ -120,7 +120,7 @@ def _origin(root: Path, name: str, changes: dict[str, Any]) -> dict[str, Any]:
     if not steps:
         raise RunError(f"run {name!r} has no snapshot yet; wait for its first seconds of training")
     own = reader.config()["config"]
-    for field in ("dataset", "n_valid", "visible", "binarisation", "learn_variance"):
+    for field in ("dataset", "n_valid", "visible", "binarisation", "learn_variance", "labels"):
         if field in own:
             changes.setdefault(field, own[field])
     changes.setdefault("n_hidden", reader.snapshot(steps[-1]).W.shape[1])
@@ -147,8 +147,11 @@ def _new_run(
         resolve_device(config.device)
     if not download:
         # Data of one's own are read to the end; of the named sets it is enough that they are there.
-        if not datasets.available(config.dataset) or datasets.sizes(config.dataset, config.n_valid) is None:
-            datasets.load(config.dataset, n_valid=config.n_valid, download=False)
+        known = datasets.available(config.dataset) and datasets.sizes(config.dataset, config.n_valid)
+        if not known or config.labels:
+            data = datasets.load(config.dataset, n_valid=config.n_valid, download=False)
+            if config.labels:
+                data.check_labels()
     return store.create_run(
         root, name or store.new_name(config, preset_name, root), config, preset=preset_name, origin=origin
     )

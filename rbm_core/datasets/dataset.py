@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Cases", "Dataset", "DatasetError", "assembled", "fingerprint", "shuffled", "split"]
+__all__ = ["MOST_LABELS", "Cases", "Dataset", "DatasetError", "assembled", "fingerprint", "shuffled", "split"]
+
+MOST_LABELS = 255
+"""Classes that label units can stand for; films keep a label in a byte, whose last value means none."""
 
 _SMALLEST_SPLIT = 20  # cases; fewer are too few to set any aside
 
@@ -21,7 +24,7 @@ class Dataset:
 
     train, valid, test: (N, V) float32, V = height × width; labels (N,) int64, or None where there are none.
     fingerprint: the first 16 hex digits of the sha256 of all images and labels as they were found, before any
-    split, so two runs with the same fingerprint and n_valid saw the same data. columns, ranges: as of Cases.
+    split, so two runs with the same fingerprint and n_valid saw the same data. columns, ranges, classes: as of Cases.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Dataset:
     fingerprint: str
     columns: tuple[str, ...] | None = None
     ranges: np.ndarray | None = None
+    classes: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         n_pixels = self.image_shape[0] * self.image_shape[1]
@@ -57,11 +61,46 @@ class Dataset:
                     f"{what} must be finite and in [0, 1], got {low:g} to {high:g}: scale it first"
                 )
 
+    @property
+    def n_labels(self) -> int:
+        """How many classes the labels of all parts number, from 0. Raises DatasetError where label units cannot learn
+        them: no labels, one class, or more than MOST_LABELS.
+        """
+        found = [self.labels_in(part) for part in ("train", "valid", "test")]
+        n = 1 + max(int(labels.max()) for labels in found)
+        low = min(int(labels.min()) for labels in found)
+        if low < 0 or not 2 <= n <= MOST_LABELS:
+            raise DatasetError(
+                f"label units need 2 to {MOST_LABELS} classes numbered from 0, and the labels of {self.name!r} run "
+                f"from {low} to {n - 1}; choose other data, or train without labels"
+            )
+        return n
+
+    def check_labels(self) -> None:
+        """Raises DatasetError where label units cannot learn the labels."""
+        _ = self.n_labels
+
+    def labels_in(self, part: str) -> np.ndarray:
+        """The labels (N,) int64 of a part. Raises DatasetError where there are none."""
+        labels: np.ndarray | None = getattr(self, f"{part}_labels")
+        if labels is None:
+            raise DatasetError(
+                f"label units need data with a label a case, and {self.name!r} has none; choose mnist-5k or digits-8, "
+                "name the column or the folders of your own data's classes, or train without labels"
+            )
+        return labels
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What a person calls each label."""
+        return self.classes or tuple(map(str, range(self.n_labels)))
+
 
 class Cases(NamedTuple):
     """images: (N, height, width), uint8 grey values or float32 in [0, 1]. labels: (N,) int64, or None.
 
-    columns: the names of the width's values where a case is a row of a table, which has height 1. ranges: (2, width)
+    classes: the name of each label, where it has another than its number. columns: the names of the width's values
+    where a case is a row of a table, which has height 1. ranges: (2, width)
     float64, each column's lowest and highest value, which stand at 0 and 1; None where values are in [0, 1] by nature.
     """
 
@@ -69,6 +108,7 @@ class Cases(NamedTuple):
     labels: np.ndarray | None
     columns: tuple[str, ...] | None = None
     ranges: np.ndarray | None = None
+    classes: tuple[str, ...] | None = None
 
     def take(self, index: np.ndarray | slice) -> "Cases":
         labels = None if self.labels is None else self.labels[index]
@@ -114,6 +154,7 @@ def assembled(name: str, train: Cases, test: Cases, n_valid: int, fingerprint: s
         fingerprint,
         train.columns,
         train.ranges,
+        train.classes,
     )
 
 

@@ -33,7 +33,7 @@ def cases(found: Found, choices: Choices = AS_FOUND) -> Cases:
     in [0, 1] are taken as they are, bytes as 255ths. Other pictures are scaled by their lowest and highest value,
     other tables column by column; `ranges` then says what 0 and 1 stand for.
     """
-    labels = None
+    labels, order = None, {}
     if found.classes is not None:
         order = _in_order(set(found.classes))
         labels = np.array([order[name] for name in found.classes], np.int64)
@@ -46,7 +46,7 @@ def cases(found: Found, choices: Choices = AS_FOUND) -> Cases:
         made = Cases(_of_pictures(found.values, choices), labels)
     if choices.inverted:
         made = made._replace(images=255 - made.images if made.images.dtype == np.uint8 else 1 - made.images)
-    return made
+    return made._replace(classes=tuple(order) if list(order) != [str(k) for k in range(len(order))] else None)
 
 
 def _in_order(names: set[str]) -> dict[str, int]:
@@ -210,7 +210,7 @@ def keep(title: str, made: Cases, root: Path) -> str:
         arrays["labels"] = made.labels
     if made.ranges is not None:
         arrays["ranges"] = made.ranges
-    meta = {"columns": json.dumps(made.columns), "title": title}
+    meta = {"columns": json.dumps(made.columns), "classes": json.dumps(made.classes), "title": title}
     path = _place(name, root)
     try:
         if not path.is_file():
@@ -229,11 +229,13 @@ def kept(name: str, root: Path) -> Cases:
         arrays = load_tensors(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         columns = json.loads(header["__metadata__"]["columns"])
+        classes = json.loads(header["__metadata__"].get("classes", "null"))
         made = Cases(
             arrays["images"],
             arrays.get("labels"),
             None if columns is None else tuple(map(str, columns)),
             arrays.get("ranges"),
+            None if classes is None else tuple(map(str, classes)),
         )
         whole = made.images.ndim == 3 and fingerprint(made)[:8] == name[-8:]
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:

@@ -32,6 +32,14 @@ PUBLISHED = {  # name: torchvision's class, which is also its folder's name; tit
     "kmnist": ("KMNIST", "Kuzushiji-MNIST"),
     "emnist-letters": ("EMNIST", "EMNIST's letters"),
 }
+CLASSES = {
+    "fashion-mnist": (
+        *("T-shirt", "trousers", "pullover", "dress", "coat"),
+        *("sandal", "shirt", "sneaker", "bag", "boot"),
+    ),
+    "emnist-letters": tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+}
+"""What their labels stand for, where it is not the number itself."""
 RAW_FILES = (
     "train-images-idx3-ubyte",
     "train-labels-idx1-ubyte",
@@ -82,7 +90,7 @@ def read_published(name: str, root: Path, download: bool, progress: Progress | N
             )
         if name == "emnist-letters":  # published lying on their side, and numbered from 1
             images, labels = np.ascontiguousarray(images.transpose(0, 2, 1)), labels - 1
-        parts.append(Cases(images, labels.astype(np.int64)))
+        parts.append(Cases(images, labels.astype(np.int64), classes=CLASSES.get(name)))
     return parts[0], parts[1]
 
 

@@ -12,16 +12,17 @@ import torch
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state, gen_batches
+from sklearn.utils import gen_batches
 from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from rbm_core import gibbs
 from rbm_core.compute import Rng, resolve_device
-from rbm_core.config import ConfigError, RunConfig, make_config
+from rbm_core.config import RunConfig
 from rbm_core.datasets import Dataset
 from rbm_core.estimator import judgement
 from rbm_core.estimator.rows import RowBatches, as_byte_rows, binary_rows, is_binary, repeated
+from rbm_core.estimator.settings import WAY_OUT, checked, config_of, random_of
 from rbm_core.gradient import gradient
 from rbm_core.likelihood.pseudo import stochastic_pseudo_log_likelihood
 from rbm_core.rbm import RBM
@@ -29,23 +30,8 @@ from rbm_core.training import Training
 
 __all__ = ["BernoulliRBM"]
 
-_OWN_NAMES = {
-    "n_hidden": "n_components",
-    "epochs": "n_iter",
-}  # the engine's setting: scikit-learn's name of it
 _AT_ONCE = 10_000  # rows whose free energies are worked out together
 _SCORED_ALONG = (1000, 10_000)  # temperatures behind `log_z_`; the second where the first is in doubt
-_WAY_OUT = "try a smaller learning_rate, more n_iter, or a larger k or n_chains"
-
-
-def _random(state: Any) -> np.random.RandomState:
-    """The generator that a random_state stands for. Raises ValueError that names what stands for none."""
-    try:
-        return check_random_state(state)
-    except ValueError:
-        raise ValueError(
-            f"random_state must be None, a whole number in [0, 2**32) or a RandomState, got {state!r}"
-        ) from None
 
 
 class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -127,7 +113,7 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         pixels. Raises ValueError in one sentence for settings and values that cannot be used, and if training diverges.
         """
         X = self._checked(X, reset=True)
-        config, rng = self._config(X.shape[0]), _random(self.random_state)
+        config, rng = config_of(self), random_of(self.random_state)
         seed = int(rng.randint(2**31 - 1))
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
@@ -162,7 +148,7 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             for _ in range(training.steps_per_epoch):
                 info = training.update()
             if reason := training.diverged(info) or training.diverged():
-                raise ValueError(f"training diverged: {reason}; {_WAY_OUT}")
+                raise ValueError(f"training diverged: {reason}; {WAY_OUT}")
             if self.verbose:
                 v, rng = training.monitor.train, Rng(training.config.seed, "verbose", training.device)
                 pseudo = float(stochastic_pseudo_log_likelihood(training.rbm, v, rng).mean())
@@ -182,9 +168,9 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         """
         first = not hasattr(self, "components_")
         X = self._checked(X, reset=first)
-        self._config(X.shape[0])
+        config_of(self)
         if not hasattr(self, "random_state_"):
-            self.random_state_ = _random(self.random_state)
+            self.random_state_ = random_of(self.random_state)
         rng = Rng(int(self.random_state_.randint(2**31 - 1)), "partial-fit")
         rows: Any = as_byte_rows(X)
         odds = torch.from_numpy(np.ascontiguousarray(rows.toarray() if sp.issparse(rows) else rows))
@@ -214,54 +200,14 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         rate = self.learning_rate
         rbm = RBM(rbm.W + rate * step.W, rbm.vbias + rate * step.vbias, rbm.hbias + rate * step.hbias)
         if not all(torch.isfinite(p).all() for p in (rbm.W, rbm.vbias, rbm.hbias)):
-            raise ValueError(f"training diverged: the parameters are no longer finite; {_WAY_OUT}")
+            raise ValueError(f"training diverged: the parameters are no longer finite; {WAY_OUT}")
         self._keep(rbm, dtype)
         self.h_samples_ = gibbs.half_step(rbm, chain, rng).h.numpy().astype(dtype)
         self._offsets = (v_offset.numpy(), h_offset.numpy())
 
-    def _config(self, n_rows: int) -> RunConfig:
-        """The engine's settings. Raises ConfigError, a ValueError, that names a wrong setting as scikit-learn does."""
-        if self.out_of_range not in ("clip", "raise"):
-            raise ConfigError(f"out_of_range must be 'clip' or 'raise', got {self.out_of_range!r}")
-        if not isinstance(self.n_iter, (int, np.integer)) or self.n_iter < 0:
-            raise ConfigError(f"n_iter must be a whole number of at least 0, got {self.n_iter!r}")
-        try:
-            return make_config(
-                dataset="X",
-                n_hidden=self.n_components,
-                learning_rate=self.learning_rate,
-                batch_size=self.batch_size,
-                epochs=max(1, self.n_iter),
-                k=self.k,
-                n_chains=self.n_chains,
-                device=self.device,
-            )
-        except ConfigError as error:
-            field, rest = str(error).split(maxsplit=1)
-            name = field.removesuffix(":")
-            raise ConfigError(f"{_OWN_NAMES.get(name, name)}{field[len(name) :]} {rest}") from None
-
     def _checked(self, X: Any, *, reset: bool = False) -> Any:
         """X as float64 or float32 in [0, 1], a CSR matrix where it is sparse."""
-        X = validate_data(
-            self,
-            X,
-            accept_sparse="csr",
-            dtype=(np.float64, np.float32),
-            reset=reset,
-            ensure_all_finite=False,
-        )
-        values = X.data if sp.issparse(X) else X
-        if bad := int(values.size - np.isfinite(values).sum()):
-            raise ValueError(f"X holds {bad} values that are NaN or inf; replace them by numbers in [0, 1]")
-        low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
-        if low >= 0 and high <= 1:
-            return X
-        if self.out_of_range == "raise":
-            raise ValueError(f"X must lie in [0, 1], got {low:g} … {high:g}; scale it first")
-        if sp.issparse(X):
-            return type(X)((np.clip(values, 0, 1), X.indices, X.indptr), shape=X.shape)
-        return np.clip(X, 0, 1)
+        return checked(self, X, reset=reset)
 
     def _keep(self, rbm: RBM, dtype: Any) -> None:
         """Takes over a new model, and forgets what was known of the last one."""
@@ -293,7 +239,7 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         if nats + 2 * min(error, 1.0) + 0.05 < alone:
             warnings.warn(
                 f"the fit ended worse than independent features: about {nats:.1f} nats a row, which they reach at "
-                f"{alone:.1f}; {_WAY_OUT}",
+                f"{alone:.1f}; {WAY_OUT}",
                 ConvergenceWarning,
                 stacklevel=3,
             )
@@ -338,7 +284,7 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         v = self._checked(v)
         if seed is None:
             if not hasattr(self, "random_state_"):
-                self.random_state_ = _random(self.random_state)
+                self.random_state_ = random_of(self.random_state)
             seed = int(self.random_state_.randint(2**31 - 1))
         start = torch.from_numpy((v.toarray() if sp.issparse(v) else v).astype(np.float32))
         chain = gibbs.sweep(self.rbm_, gibbs.from_images(self.rbm_, start), Rng(seed, "chains"), n_sweeps)
@@ -388,7 +334,7 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             )
             if doubts:
                 warnings.warn(
-                    f"do not trust the scores of this fit: {'; '.join(doubts)}. Its chains mix badly; {_WAY_OUT}",
+                    f"do not trust the scores of this fit: {'; '.join(doubts)}. Its chains mix badly; {WAY_OUT}",
                     ConvergenceWarning,
                     stacklevel=3,
                 )

@@ -68,16 +68,29 @@ def _row_numbers(rows: Rows) -> np.ndarray:
 class RowBatches(Batches):
     """The rows of X as batches of a training: dense rows as they are, sparse ones unpacked a batch at a time.
 
-    rows: (N, V) uint8. order: (M,) int64, the row at each place of the training set. On a GPU sparse rows are unpacked
+    rows: (N, V) uint8. order: (M,) int64, the row at each place of the training set. labels: (N,) int64 of n_labels
+    classes, where the model has label units. On a GPU sparse rows are unpacked
     as a whole, since a captured graph cannot wait for them.
     """
 
-    def __init__(self, config: RunConfig, rows: Rows, order: np.ndarray, device: torch.device) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        rows: Rows,
+        order: np.ndarray,
+        device: torch.device,
+        labels: np.ndarray | None = None,
+        n_labels: int = 0,
+    ) -> None:
         self.config, self.device, self.size = config, device, config.batch_size
         self._sparse: Rows | None = rows if sp.issparse(rows) and device.type == "cpu" else None
         counts = np.bincount(order, minlength=rows.shape[0]).astype(np.float64)
-        self.mean = (np.asarray(counts @ rows).ravel() / (255.0 * len(order))).astype(np.float32)
-        self.scale = pixels.PixelScale(self.mean, np.ones_like(self.mean))
+        grey = (np.asarray(counts @ rows).ravel() / (255.0 * len(order))).astype(np.float32)
+        self.scale = pixels.PixelScale(grey, np.ones_like(grey))
+        self.n_labels = n_labels
+        self.labels = None if labels is None else self.labels_of(labels[order])
+        self.mean = self._mean_of(grey)
+        self.labels = self.labels_of(labels)
         dense = rows.toarray() if sp.issparse(rows) and self._sparse is None else rows
         self._places = torch.from_numpy(order)
         shown = dense[order[:_FEW]]
@@ -94,9 +107,9 @@ class RowBatches(Batches):
         """The rows of X, not the places of the training set, that update number step + 1 takes: (B,)."""
         return self._places[super().rows(step).cpu()]
 
-    def fill(self, rows: Tensor, rng: Rng, out: Tensor) -> None:
+    def _fill_pixels(self, rows: Tensor, rng: Rng, out: Tensor) -> None:
         if self._sparse is None:
-            super().fill(rows, rng, out)
+            super()._fill_pixels(rows, rng, out)
             return
         batch = torch.from_numpy(self._sparse[rows.numpy()].toarray())
         rng.binarise(batch, torch.arange(len(batch)), out)

@@ -23,8 +23,14 @@ def write(target: Path, content: bytes) -> None:
 
 
 def parameters(rbm: RBM, scale: PixelScale | None) -> dict[str, np.ndarray]:
-    """W (V, H), vbias, hbias, log_var, and how Gaussian pixels were scaled, by the names that `import` reads."""
-    return rbm.to_numpy() | ({} if scale is None else scale.arrays())
+    """W (V, H), vbias, hbias, log_var, label_W (K, H), label_bias, and how Gaussian pixels were scaled, by the names
+    that `import` reads.
+    """
+    arrays = rbm.to_numpy() | ({} if scale is None else scale.arrays())
+    if K := rbm.n_labels:
+        W, b = arrays["W"], arrays["vbias"]
+        arrays |= {"W": W[:-K], "vbias": b[:-K], "label_W": W[-K:], "label_bias": b[-K:]}
+    return arrays
 
 
 def npz(arrays: dict[str, np.ndarray]) -> bytes:
@@ -50,6 +56,10 @@ def onnx_models(rbm: RBM, scale: PixelScale | None) -> dict[str, bytes]:
         from onnx import TensorProto, checker, helper, numpy_helper
     except ImportError:
         raise RunError("ONNX files need the package onnx: pip install onnx") from None
+    if rbm.n_labels:
+        raise RunError(
+            "ONNX files hold models without label units; --format npz and --format safetensors hold the labels too"
+        )
     arrays = {name: array.astype(np.float32) for name, array in rbm.to_numpy().items()}
     real = rbm.law.units.real
     steps: dict[str, list[Any]] = {"h_from_v": [], "v_from_h": []}

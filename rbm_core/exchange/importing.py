@@ -65,6 +65,7 @@ def import_model(
             "n_hidden": found.W.shape[1],
             "visible": found.visible,
             "learn_variance": found.log_var is not None,
+            "labels": found.label_W is not None,
             **settings,
         },
     )
@@ -97,10 +98,7 @@ def _begin(path: Path, found: Parameters, download: bool, shown: str) -> None:
         recorder, described = Recorder(path), RunReader(path).config()
 
         def initial(data: Dataset) -> RBM:
-            fitted = _on_scale_of(found, data)
-            return RBM.from_numpy(
-                fitted.W, fitted.vbias, fitted.hbias, visible=fitted.visible, log_var=fitted.log_var
-            )
+            return _on_scale_of(found, data).model()
 
         training, _ = begun(
             recorder,

@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from rbm_core.exchange.arrays import ExchangeError, Named
+from rbm_core.exchange.exporting import parameters
 from rbm_core.pixels import PixelScale
+from rbm_core.rbm import RBM
 from rbm_core.visible import Visible
 
 __all__ = ["Parameters", "of_object", "understood"]
@@ -23,13 +25,15 @@ _HIDDEN = {
     *("hbias", "biash", "bh", "hb", "hiddenbias", "hiddenbiases", "hidbias", "hidbiases", "biashidden"),
     *("bhid", "bhidden", "biaseshidden", "intercepthidden", "hidb", "hbiases"),
 }
+_LABELS = {"labelw": "label_W", "labelbias": "label_bias"}
 _PAIRS = (("a", "b"), ("b", "c"))  # Hinton's letters for the biases, and those of this project
 _HIDDEN_FIRST = {"components"}  # scikit-learn's weights are (hidden, visible)
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """An RBM as it was found. W: (V, H). vbias: (V,). hbias: (H,). log_var, scale: of Gaussian units.
+    """An RBM as it was found. W: (V, H). vbias: (V,). hbias: (H,). log_var, scale: of Gaussian units. label_W (K, H),
+    label_bias (K,): of label units.
 
     notes: what had to be assumed, each a clause for a person.
     """
@@ -41,6 +45,18 @@ class Parameters:
     log_var: np.ndarray | None = None
     scale: PixelScale | None = None
     notes: tuple[str, ...] = field(default=())
+    label_W: np.ndarray | None = None
+    label_bias: np.ndarray | None = None
+
+    def model(self) -> RBM:
+        """The engine's model of these parameters."""
+        W, vbias, n_labels = self.W, self.vbias, 0
+        if self.label_W is not None and self.label_bias is not None:
+            W, vbias = np.concatenate([W, self.label_W]), np.concatenate([vbias, self.label_bias])
+            n_labels = len(self.label_W)
+        return RBM.from_numpy(
+            W, vbias, self.hbias, visible=self.visible, log_var=self.log_var, n_labels=n_labels
+        )
 
 
 def of_object(model: Any, n_visible: int | None = None) -> Parameters:
@@ -51,9 +67,8 @@ def of_object(model: Any, n_visible: int | None = None) -> Parameters:
     if hasattr(model, "components_"):
         names = ("components_", "intercept_visible_", "intercept_hidden_")
         return understood({n: np.asarray(getattr(model, n)) for n in names if hasattr(model, n)}, n_visible)
-    if callable(to_numpy := getattr(model, "to_numpy", None)):
-        found = understood(to_numpy(), n_visible)
-        return Parameters(found.W, found.vbias, found.hbias, model.visible, found.log_var, None, found.notes)
+    if isinstance(model, RBM):
+        return replace(understood(parameters(model, None), n_visible), visible=model.visible)
     if callable(state_dict := getattr(model, "state_dict", None)):
         model = state_dict()
     if not isinstance(model, Mapping):
@@ -77,6 +92,7 @@ def understood(arrays: Named, n_visible: int | None = None) -> Parameters:
     """
     arrays = {name: array for name, array in arrays.items() if array.dtype.kind in "fiub"}
     names = {name: _key(name) for name in arrays}
+    labels = {_LABELS[key]: arrays.pop(name) for name, key in names.items() if key in _LABELS}
     w_name = _weights_of(arrays, names)
     notes: list[str] = []
     W = arrays[w_name]
@@ -112,7 +128,21 @@ def understood(arrays: Named, n_visible: int | None = None) -> Parameters:
         None if log_var is None else _finite("log_var", _row(log_var)),
         scale,
         tuple(notes),
+        **_label_units(labels, found.shape[1]),
     )
+
+
+def _label_units(labels: Named, n_hidden: int) -> dict[str, np.ndarray]:
+    """label_W and label_bias, if there are label units. Raises ExchangeError if they do not fit."""
+    if not labels:
+        return {}
+    W, bias = labels.get("label_W"), labels.get("label_bias")
+    if W is None or bias is None or W.ndim != 2 or W.shape[1] != n_hidden or _row(bias).shape != W.shape[:1]:
+        raise ExchangeError(
+            f"label_W (labels, hidden) and label_bias (labels,) must fit {n_hidden:,} hidden units, got "
+            f"{_shapes(labels)}; leave both out for a model without label units"
+        )
+    return {"label_W": _finite("label_W", W), "label_bias": _finite("label_bias", _row(bias))}
 
 
 def _key(name: str) -> str:

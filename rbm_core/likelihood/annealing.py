@@ -135,7 +135,7 @@ class Annealing:
     @property
     def _compiled(self) -> bool:
         rbm = self.rbm
-        on_cpu = rbm.device.type == "cpu" and not rbm.law.units.real
+        on_cpu = rbm.device.type == "cpu" and rbm.law.binary
         return on_cpu and self.precision in ("float32", "bfloat16")
 
     def _fields(self, v: Tensor | None = None) -> Tensor:
@@ -347,11 +347,12 @@ def sweep_precision(rbm: RBM, n_chains: int, precision: str) -> str:
     known = (*PRECISIONS, "float64")
     if precision not in ("auto", *known):
         raise ValueError(f"precision must be auto, {', '.join(known)}, got {precision!r}")
-    if rbm.law.units.real:
+    if not rbm.law.binary:
         # Real-valued states would be rounded; 0/1 ones are exact in any precision.
         if precision in ("bfloat16", "differences"):
+            which = "models with label units" if rbm.n_labels else "real-valued ones"
             raise ValueError(
-                f"precision {precision} is for visible units of 0 and 1; take float32 or float64 for real-valued ones"
+                f"precision {precision} is for visible units of 0 and 1 alone; take float32 or float64 for {which}"
             )
         return "float32" if precision == "auto" else precision
     if precision == "differences" and rbm.device.type != "cpu":

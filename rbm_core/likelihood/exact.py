@@ -43,8 +43,8 @@ class NotTractableError(ValueError):
 
 
 def enumerated_layer(rbm: RBM) -> Literal["v", "h"]:
-    """The layer that is enumerated: the visible one if it is smaller and of 0/1 units, else the hidden one."""
-    return "v" if not rbm.law.units.real and rbm.n_visible < rbm.n_hidden else "h"
+    """The layer that is enumerated: the visible one if it is smaller and of 0/1 units alone, else the hidden one."""
+    return "v" if rbm.law.binary and rbm.n_visible < rbm.n_hidden else "h"
 
 
 def enumerated_units(rbm: RBM) -> int:

@@ -61,6 +61,7 @@ class _Data(TypedDict, total=False):
     image_shape: Annotated[list[Annotated[int, Field(ge=1, le=2**16)]], Field(min_length=2, max_length=2)]
     columns: list[Text]
     ranges: Annotated[list[list[Part]], Field(min_length=2, max_length=2)]
+    classes: Annotated[list[Text], Field(min_length=2, max_length=255)]
 
 
 @with_config(_RULES)
@@ -156,6 +157,15 @@ class Likelihood(TypedDict, total=False):
     train_nats_stderr: Part | None
     valid_nats_stderr: Part | None
     test_nats_stderr: Part | None
+    train_error: Part | None
+    valid_error: Part | None
+    test_error: Part | None
+    train_label_nats: Part | None
+    valid_label_nats: Part | None
+    test_label_nats: Part | None
+    train_joint_nats: Part | None
+    valid_joint_nats: Part | None
+    test_joint_nats: Part | None
     pseudo_train_nats: Part | None
     pseudo_valid_nats: Part | None
     pseudo_test_nats: Part | None

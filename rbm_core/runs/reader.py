@@ -205,6 +205,10 @@ class RunReader:
             except RunError:
                 return None
 
+    def class_names(self) -> tuple[str, ...]:
+        """What the label units stand for, in order; empty for a run without them."""
+        return tuple((self.config().get("data") or {}).get("classes") or ())
+
     def probe(self) -> Probe | None:
         """The probe batch, whose hidden probabilities the snapshots hold; None before the trainer wrote it."""
         with self._guard:

@@ -28,6 +28,9 @@ class Snapshot:
     p(h=1|v) over the monitored training cases. increment_counts (3, 64) and increment_edges (3, 65): histograms of
     the last increments of W, vbias and hbias. meta: "visible" (the law of the visible units), "epoch", "seconds",
     "learning_rate", "exact" (W keeps all its bits on disk: the parameters were imported), ...
+
+    Of a model with label units alone: label_W (K, H), label_bias (K,) float32, their weights and biases, and
+    particles_y (N,) uint8, the label of each particle.
     """
 
     step: int
@@ -42,6 +45,50 @@ class Snapshot:
     increment_counts: np.ndarray
     increment_edges: np.ndarray
     meta: dict[str, Any]
+    label_W: np.ndarray | None = None
+    label_bias: np.ndarray | None = None
+    particles_y: np.ndarray | None = None
+
+    @property
+    def n_labels(self) -> int:
+        return 0 if self.label_W is None else len(self.label_W)
+
+    def parameters(self) -> dict[str, Any]:
+        """The model as `RBM.from_numpy` takes it: the label units are the last visible ones."""
+        W, vbias = self.W, self.vbias
+        if self.label_W is not None and self.label_bias is not None:
+            W, vbias = np.concatenate([W, self.label_W]), np.concatenate([vbias, self.label_bias])
+        return {
+            "W": W,
+            "vbias": vbias,
+            "hbias": self.hbias,
+            "visible": units_of(self.meta).name,
+            "log_var": self.log_var,
+            "n_labels": self.n_labels,
+        }
+
+    def particles(self) -> np.ndarray:
+        """The chains' visible states as that model has them, (N, V + K) float32."""
+        v = self.particles_v.astype(np.float32)
+        if self.particles_y is None:
+            return v
+        return np.concatenate([v, np.eye(self.n_labels, dtype=np.float32)[self.particles_y]], axis=1)
+
+
+def split_off(parameters: dict[str, np.ndarray], v: np.ndarray, n_labels: int) -> dict[str, Any]:
+    """The fields of a Snapshot that a model's arrays and its chains (N, V + K) fill. n_labels: K, 0 without labels."""
+    if not n_labels:
+        return {**parameters, "particles_v": v}
+    W, vbias = parameters["W"], parameters["vbias"]
+    return {
+        **parameters,
+        "W": W[:-n_labels],
+        "vbias": vbias[:-n_labels],
+        "label_W": W[-n_labels:],
+        "label_bias": vbias[-n_labels:],
+        "particles_v": v[:, :-n_labels],
+        "particles_y": v[:, -n_labels:].argmax(1).astype(np.uint8),
+    }
 
 
 def encode(snapshot: Snapshot) -> bytes:
@@ -60,6 +107,9 @@ def encode(snapshot: Snapshot) -> bytes:
     }
     if snapshot.log_var is not None:
         arrays["log_var"] = snapshot.log_var
+    if snapshot.label_W is not None and snapshot.label_bias is not None and snapshot.particles_y is not None:
+        arrays["label_W"] = snapshot.label_W if snapshot.meta.get("exact") else _halved(snapshot.label_W)
+        arrays |= {"label_bias": snapshot.label_bias, "particles_y": snapshot.particles_y}
     return tensor_bytes(arrays, {**snapshot.meta, "step": snapshot.step})
 
 
@@ -96,6 +146,7 @@ def _unpacked(arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> Snapshot:
         increment_counts=arrays["increment_counts"],
         increment_edges=arrays["increment_edges"],
         meta=meta,
+        **(_labels_in(arrays, H) if "label_W" in arrays else {}),
     )
     for name, n in (("vbias", V), ("hbias", H), ("mean_hidden", H), ("log_var", V)):
         array = getattr(snapshot, name)
@@ -113,6 +164,22 @@ def _unpacked(arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> Snapshot:
     if counts.ndim != 2 or edges.shape != (len(counts), counts.shape[1] + 1):
         raise ValueError("increment_edges should have one column more than increment_counts")
     return snapshot
+
+
+def _labels_in(arrays: dict[str, np.ndarray], H: int) -> dict[str, np.ndarray]:
+    """The fields of the label units, checked against each other and the hidden layer."""
+    W, bias, particles = arrays["label_W"], arrays["label_bias"], arrays["particles_y"]
+    if W.ndim != 2 or W.shape[1] != H or len(W) < 2 or bias.shape != W.shape[:1]:
+        raise ValueError(f"label_W {W.shape} and label_bias {bias.shape} do not fit {H} hidden units")
+    if particles.dtype != np.uint8 or particles.shape != (len(arrays["particles_v"]),):
+        raise ValueError("particles_y should be a byte a chain")
+    if particles.size and particles.max() >= len(W):
+        raise ValueError(f"particles_y names label {particles.max()}, and there are {len(W)}")
+    return {
+        "label_W": W.astype(np.float32),
+        "label_bias": bias.astype(np.float32),
+        "particles_y": particles,
+    }
 
 
 def snapshot_file(run: Path, step: int) -> Path:

@@ -129,7 +129,7 @@ def _origin(run: Path, described: dict[str, Any], config: "RunConfig") -> "RBM |
         raise SnapshotError(
             f"the parameters this run starts from are for {visible} visible units, not {config.visible}"
         )
-    return RBM.from_numpy(start.W, start.vbias, start.hbias, visible=visible, log_var=start.log_var)
+    return RBM.from_numpy(**start.parameters())
 
 
 def _facts(training: "Training", dataset: "Dataset") -> dict[str, Any]:
@@ -155,5 +155,6 @@ def _facts(training: "Training", dataset: "Dataset") -> dict[str, Any]:
             "image_shape": list(dataset.image_shape),
             **({} if dataset.columns is None else {"columns": list(dataset.columns)}),
             **({} if dataset.ranges is None else {"ranges": dataset.ranges.tolist()}),
+            **({"classes": list(dataset.class_names)} if training.config.labels else {}),
         },
     }

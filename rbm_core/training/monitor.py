@@ -15,10 +15,12 @@ from rbm_core.compute import Rng, means_and_softplus
 from rbm_core.config import RunConfig
 from rbm_core.datasets import Dataset
 from rbm_core.diagnostics import dead_units, flips_per_sweep, saturated_units
+from rbm_core.labels import free_energy_of_pixels, log_p_label
 from rbm_core.likelihood.ais import base_rate
 from rbm_core.likelihood.online import OnlineLogZ
 from rbm_core.likelihood.pseudo import stochastic_pseudo_log_likelihood
 from rbm_core.precision import torch_dtype
+from rbm_core.runs.snapshot import split_off
 from rbm_core.runs.vocabulary import MONITORED, PROBED
 from rbm_core.training.batches import Batches
 from rbm_core.training.optimiser import learning_rate, momentum
@@ -77,11 +79,16 @@ class Monitor:
         labels = dataset.valid_labels
         self.probe_labels = None if labels is None else labels[:PROBED]
         # One stream for all four, in this order: another order would be another run's curves.
-        self.train = batches.states(batches.images[:MONITORED], rng)
-        self.valid = batches.states(batches.prepared(dataset.valid[:MONITORED]), rng)
-        self.probe = batches.states(batches.prepared(self.probe_images), rng)
-        self.test = batches.states(batches.prepared(dataset.test[:MONITORED]), rng)
+        self.train = self._states(batches.images[:MONITORED], dataset.train_labels, rng)
+        self.valid = self._states(batches.prepared(dataset.valid[:MONITORED]), dataset.valid_labels, rng)
+        self.probe = self._states(batches.prepared(self.probe_images), dataset.valid_labels, rng)
+        self.test = self._states(batches.prepared(dataset.test[:MONITORED]), dataset.test_labels, rng)
         self.online = self._online_log_z(snapshot_steps)
+
+    def _states(self, prepared: Tensor, labels: np.ndarray | None, rng: Rng) -> Tensor:
+        """Visible states of the first cases of a part of the data. labels: of all cases of the part."""
+        own = None if labels is None else labels[: len(prepared)]
+        return self.batches.states(prepared, rng, self.batches.labels_of(own))
 
     def _online_log_z(self, snapshot_steps: list[int]) -> OnlineLogZ | None:
         config, model = self.config, self.state.model
@@ -121,6 +128,7 @@ class Monitor:
         }
         row |= {f"free_energy_{name}": float(f.mean()) for name, (f, _, _) in seen.items()}
         row["free_energy_gap"] = row["free_energy_valid"] - row["free_energy_train"]
+        row |= self._labels_told()
         row |= self._losses()
         row |= self._pseudo_likelihoods({name: (cases[name], seen[name][1]) for name in ("train", "valid")})
         _, logits, hidden = seen["train"]
@@ -135,6 +143,16 @@ class Monitor:
             logits_v = self._visible_logits(state.phases.chains_h)
             moved = state.streams.measure.bernoulli(logits_v, state.shown.vbias)
             row["flips_per_sweep"] = flips_per_sweep(particles, moved.float())
+        return row
+
+    def _labels_told(self) -> dict[str, float]:
+        """How well labels follow from pixels: the share named wrongly, and the mean log p(label | v) in nats."""
+        rbm, row = self.state.shown, {}
+        if rbm.n_labels:
+            for part, v in {"train": self.train, "valid": self.valid, "test": self.test}.items():
+                log_p, label = log_p_label(rbm, v[:, : rbm.n_pixels]), v[:, rbm.n_pixels :].argmax(1)
+                row[f"label_error_{part}"] = float((log_p.argmax(1) != label).double().mean())
+                row[f"label_log_p_{part}"] = float(log_p.gather(1, label[:, None]).mean())
         return row
 
     def _losses(self) -> dict[str, float]:
@@ -153,9 +171,11 @@ class Monitor:
     def _validation_loss(self) -> float:
         """Mean F(v) − F(v after k sweeps from v) over all validation cases."""
         losses, rbm, rng = [], self.state.model, self.state.streams.measure
+        labels = self.dataset.valid_labels
         prepared = self.batches.prepared(self.dataset.valid)
         for start in range(0, len(prepared), _CHUNK):
-            v = self.batches.states(prepared[start : start + _CHUNK], rng)
+            chunk = slice(start, start + _CHUNK)
+            v = self._states(prepared[chunk], None if labels is None else labels[chunk], rng)
             chain = gibbs.sweep(rbm, gibbs.from_images(rbm, v), rng, int(self.state.settings["k"]))
             losses.append((rbm.free_energy(v) - rbm.free_energy(chain.v)).sum())
         return float(torch.stack(losses).sum()) / len(prepared)
@@ -178,7 +198,7 @@ class Monitor:
         rbm = self.state.shown
         h = self.state.streams.measure.bernoulli(logits, rbm.hbias)
         mean_v = rbm.law.mean(self._visible_logits(h).float() + rbm.vbias)
-        return float(((mean_v - self.train) ** 2).mean())
+        return float(((mean_v - self.train)[:, : rbm.n_pixels] ** 2).mean())
 
     def _weights(self) -> dict[str, float]:
         """‖W‖ of the learning model, and the size of the last update beside it."""
@@ -222,12 +242,14 @@ class Monitor:
 
     def _free_energy(self, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """F (B,) of the shown model in the run's precision, with what it was made from: vW before the bias, and
-        p(h = 1 | v), both (B, H).
+        p(h = 1 | v), both (B, H). With label units F is that of the pixels alone, p that given the label too.
         """
         rbm, dtype = self.state.shown, torch_dtype(self.state.precision)
         scaled = v if rbm.inverse_var is None else v * rbm.inverse_var
         logits = torch.mm(scaled.to(dtype), rbm.W.to(dtype))
         means, softplus = means_and_softplus(logits, rbm.hbias)
+        if rbm.n_labels:
+            return free_energy_of_pixels(rbm, v[:, : rbm.n_pixels]).float(), logits, means
         return rbm.visible_energy(v) - softplus.float(), logits, means
 
     def _visible_logits(self, h: Tensor) -> Tensor:
@@ -238,17 +260,15 @@ class Monitor:
     def snapshot(self) -> dict[str, Any]:
         """The state of this moment as the fields of rbm_core.runs.Snapshot, in float32 and uint8."""
         state, config = self.state, self.config
-        v, h = (
-            state.phases.v_chains.float().cpu().numpy(),
-            state.phases.chains_h.to(torch.uint8).cpu().numpy(),
-        )
+        v = state.phases.v_chains.float().cpu().numpy()
+        v = v if state.model.law.units.real else v.astype(np.uint8)
+        h = state.phases.chains_h.to(torch.uint8).cpu().numpy()
         counts, edges = zip(*(_histogram(t) for t in state.last_increments()[:3]), strict=True)
         rate = learning_rate(config, state.settings["learning_rate"], state.step, self.batches.per_epoch)
         return {
             "log_var": None,
-            **state.shown.to_numpy(),
+            **split_off(state.shown.to_numpy(), v, state.model.n_labels),
             "step": state.step,
-            "particles_v": v if state.model.law.units.real else v.astype(np.uint8),
             "particles_h": h,
             "probe_hidden": np.round(255 * self._free_energy(self.probe)[2].cpu().numpy()).astype(np.uint8),
             "mean_hidden": self._free_energy(self.train)[2].mean(0).cpu().numpy(),

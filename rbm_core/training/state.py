@@ -1,7 +1,7 @@
 """The state of a run in memory: everything that an update changes, and everything that a bit-exact resume needs."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -11,11 +11,11 @@ from rbm_core import gibbs, tempering
 from rbm_core.compute import Rng
 from rbm_core.config import ConfigError, RunConfig
 from rbm_core.gradient import Phases
-from rbm_core.pixels import PixelScale
 from rbm_core.precision import pick_precision, torch_dtype
 from rbm_core.rbm import RBM
 from rbm_core.runs.vocabulary import SETTABLE
 from rbm_core.sparse import SparsePhases
+from rbm_core.training.batches import Batches
 from rbm_core.training.optimiser import Optimiser
 from rbm_core.training.rungs import Rungs, Temperatures, Trajectory
 from rbm_core.visible import UNITS
@@ -67,16 +67,20 @@ class TrainState:
     """
 
     def __init__(
-        self, config: RunConfig, scale: PixelScale, device: torch.device, initial: RBM | None = None
+        self, config: RunConfig, batches: Batches, device: torch.device, initial: RBM | None = None
     ) -> None:
-        units = UNITS[config.visible]
-        mean = torch.from_numpy(scale.mean).to(device)
+        units, n_labels = UNITS[config.visible], batches.n_labels
+        mean = torch.from_numpy(batches.mean).to(device)
         if units.standardised:
             mean = torch.zeros_like(mean)
         self.config, self.device = config, device
         self.step = 0
         self.settings: dict[str, float] = {name: getattr(config, name) for name in SETTABLE}
-        self.model = _own_copy(initial, config, mean, device) if initial else _random(config, mean, device)
+        self.model = (
+            _own_copy(initial, config, mean, n_labels, device)
+            if initial
+            else _random(config, mean, n_labels, device)
+        )
         self.streams = Streams.of(config.seed, device)
         self.precision, self.precision_note = chosen_precision(config, len(mean), device)
         self.phases = self._new_phases()
@@ -134,7 +138,8 @@ class TrainState:
         averages = self.optimiser.averages
         if averages is None:
             return self.model
-        return RBM(averages[0], averages[1], averages[2], self.model.visible, *averages[3:])
+        W, vbias, hbias, *log_var = averages
+        return replace(self.model, W=W, vbias=vbias, hbias=hbias, log_var=log_var[0] if log_var else None)
 
     def last_increments(self) -> list[Tensor]:
         """What the last update added to W, vbias, hbias (and log_var)."""
@@ -226,10 +231,11 @@ def chosen_precision(config: RunConfig, n_visible: int, device: torch.device) ->
         raise ConfigError(
             "precision 'differences' runs on the CPU alone; choose auto, float32 or bfloat16 on a GPU"
         )
-    if config.precision == "auto" and not UNITS[config.visible].real and config.binarisation != "none":
+    binary = not UNITS[config.visible].real and config.binarisation != "none" and not config.labels
+    if config.precision == "auto" and binary:
         rows = max(config.batch_size, n_chains(config))
         return pick_precision(n_visible, config.n_hidden, rows, device)
-    # Real-valued pixels would be rounded to 8 bits in bfloat16; 0/1 ones are exact.
+    # Real-valued pixels would be rounded to 8 bits in bfloat16; 0/1 ones are exact. Compiled kernels draw no labels.
     precision = "float32" if config.precision == "auto" else config.precision
     return precision, precision
 
@@ -252,7 +258,7 @@ def check_memory(config: RunConfig, n_visible: int, device: torch.device) -> Non
         )
 
 
-def _random(config: RunConfig, mean: Tensor, device: torch.device) -> RBM:
+def _random(config: RunConfig, mean: Tensor, n_labels: int, device: torch.device) -> RBM:
     """Random weights, and visible biases from the data's means, as the configuration says."""
     return _with_variances(
         RBM.initial(
@@ -262,13 +268,19 @@ def _random(config: RunConfig, mean: Tensor, device: torch.device) -> RBM:
             weight_std=config.weight_std,
             data_mean=mean if config.data_bias else None,
             visible=config.visible,
+            n_labels=n_labels,
         ),
         config,
     )
 
 
-def _own_copy(initial: RBM, config: RunConfig, mean: Tensor, device: torch.device) -> RBM:
+def _own_copy(initial: RBM, config: RunConfig, mean: Tensor, n_labels: int, device: torch.device) -> RBM:
     """The given parameters in memory of the run's own; ConfigError if they are of another shape or law."""
+    if initial.n_labels != n_labels:
+        raise ConfigError(
+            f"the starting model has {initial.n_labels or 'no'} label units, the run {n_labels or 'none'}; they must "
+            "agree: set labels as the starting model has them"
+        )
     if (initial.n_visible, initial.n_hidden) != (len(mean), config.n_hidden):
         raise ConfigError(
             f"the starting model has {initial.n_visible} × {initial.n_hidden} units, "
@@ -286,10 +298,10 @@ def _with_variances(model: RBM, config: RunConfig) -> RBM:
     log_var = model.log_var
     if config.learn_variance and log_var is None:
         log_var = torch.zeros_like(model.vbias)
-    return RBM(
-        model.W.clone(),
-        model.vbias.clone(),
-        model.hbias.clone(),
-        config.visible,
-        None if log_var is None else log_var.clone(),
+    return replace(
+        model,
+        W=model.W.clone(),
+        vbias=model.vbias.clone(),
+        hbias=model.hbias.clone(),
+        log_var=None if log_var is None else log_var.clone(),
     )

@@ -15,6 +15,7 @@ from torch import Tensor
 from rbm_core.compute import captured, resolve_device
 from rbm_core.config import ConfigError, RunConfig, make_config
 from rbm_core.datasets import Dataset
+from rbm_core.labels import discriminative_gradient
 from rbm_core.rbm import RBM
 from rbm_core.runs.vocabulary import SETTABLE
 from rbm_core.sparse import SparsePhases
@@ -70,7 +71,7 @@ class Training:
         self.steps_per_epoch = self.batches.per_epoch
         self.n_steps = config.n_updates(self.steps_per_epoch)
         self.snapshot_steps = snapshot_schedule(self.n_steps, config.max_snapshots)
-        self.state = TrainState(config, self.batches.scale, self.device, initial)
+        self.state = TrainState(config, self.batches, self.device, initial)
         self.monitor = Monitor(config, dataset, self.batches, self.state, self.snapshot_steps)
         self.stopping = EarlyStopping(config.patience)
         self._rows = torch.zeros(config.batch_size, dtype=torch.int64, device=self.device)
@@ -113,6 +114,9 @@ class Training:
         else:
             gradient = phases.gradient(*offsets)
             self._note(phases.free_energies())
+            if config.discriminative:
+                told_apart = discriminative_gradient(state.model, phases.v_batch)
+                torch._foreach_lerp_(gradient.tensors(), told_apart.tensors(), config.discriminative)
             state.optimiser.apply(gradient, phases.v_mean_data, phases.h_mean_data, weight_decay)
             phases.sync()
         if config.centred:

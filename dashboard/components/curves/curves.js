@@ -252,7 +252,9 @@ export class Curves extends View {
     const group = GROUPS[this.group];
     const { n } = this.rows;
     for (const tab of this.tabs.children) {
-      tab.setAttribute("aria-selected", String(tab.getAttribute("data-key") === this.group));
+      const key = tab.getAttribute("data-key") ?? "";
+      tab.setAttribute("aria-selected", String(key === this.group));
+      tab.toggleAttribute("hidden", GROUPS[key].optional && key !== this.group && !this.panelsWithValues(key).length);
     }
     // What the fantasies should do, and do, is said by the doctor's own rule: caption and doctor cannot disagree.
     this.note.textContent = this.group === "energy" ? `${group.note} ${this.fantasies}`.trim() : group.note;
@@ -330,9 +332,9 @@ export class Curves extends View {
     drawMarks(this, ctx, sx, left, right);
     this.legend.fill(this.panels.flatMap((p) => p.lines));
   }
-  /** The panels and lines of the group of which the run recorded anything. */
-  panelsWithValues() {
-    return GROUPS[this.group].panels
+  /** The panels and lines of a group of which the run recorded anything. */
+  panelsWithValues(key = this.group) {
+    return GROUPS[key].panels
       .map((panel) => ({ ...panel, lines: panel.lines.flatMap((line) => this.curveOf(line) ?? []) }))
       .filter((panel) => panel.lines.length);
   }

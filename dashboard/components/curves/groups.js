@@ -17,7 +17,7 @@
  * @property {boolean} [log]
  * @property {number} [guide] a value that a dashed line marks
  */
-/** @typedef {{ label: string, panels: Panel[], note: string }} Group */
+/** @typedef {{ label: string, panels: Panel[], note: string, optional?: boolean }} Group optional: has a tab only where the run recorded it */
 
 /**
  * @param {string} column
@@ -121,6 +121,32 @@ export const GROUPS = {
       },
     ],
     note: "How often hidden units are on, how many never or always are, and how much the fantasy chains still move.",
+  },
+  labels: {
+    label: "Labels",
+    panels: [
+      {
+        title: "share of images named wrongly",
+        share: 3,
+        zero: true,
+        lines: [
+          line("label_error_train", "error, training", "blue"),
+          line("label_error_valid", "error, validation", "orange"),
+          line("label_error_test", "error, test", "purple"),
+        ],
+      },
+      {
+        title: "log p(label | image), nats per image",
+        share: 2,
+        lines: [
+          line("label_log_p_train", "log p(y | v), training", "blue"),
+          line("label_log_p_valid", "log p(y | v), validation", "orange"),
+          line("label_log_p_test", "log p(y | v), test", "purple"),
+        ],
+      },
+    ],
+    note: "Of at most 1,000 images of each part: how many the label units name wrongly, and how probable they find the right label.",
+    optional: true,
   },
   pace: {
     label: "Pace",

@@ -7,6 +7,7 @@ from rbm_core.runs.vocabulary import DEAD, SATURATED
 _GUIDE = "Hinton, *A Practical Guide to Training Restricted Boltzmann Machines* (2010)"
 _SM = "Salakhutdinov and Murray, *On the quantitative analysis of deep belief networks* (2008)"
 _BGS = "Burda, Grosse and Salakhutdinov, *Accurate and conservative estimates of MRF log-likelihood* (2015)"
+_LB = "Larochelle and Bengio, *Classification using discriminative restricted Boltzmann machines* (2008)."
 _LOG_P = r"\log p(v) = -F(v) - \log Z"
 _PSEUDO = r"\sum_i \log p(v_i \mid v_{-i}) = \sum_i \log \sigma\bigl(F(\tilde v^{(i)}) - F(v)\bigr)"
 _FREE = r"F(v) = -b\cdot v - \sum_j \log\bigl(1 + e^{\,c_j + (vW)_j}\bigr)"
@@ -54,6 +55,16 @@ METRICS: dict[str, Metric] = {
         r"\langle \log p\rangle_{\text{training}} - \langle \log p\rangle_{\text{validation}}",
         f"{_GUIDE}, §6.",
     ),
+    **{
+        f"label_error_{part}": Metric(
+            f"Labels named wrongly, {words}",
+            "share",
+            "The error of runs with label units: the share of images to which they give another label than the data.",
+            r"\tfrac1N \sum_n \mathbf 1\bigl[\arg\max_y p(y \mid v^{(n)}) \ne y^{(n)}\bigr]",
+            _LB,
+        )
+        for part, words in (("valid", "validation"), ("test", "test"))
+    },
     "pseudo_likelihood_valid": Metric(
         "Pseudo-likelihood, validation",
         "nats",

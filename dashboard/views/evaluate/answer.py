@@ -64,8 +64,46 @@ def headline(
                 f"This run's best answer is another one, **{_with_error(best)}** nats: {plain(title(best))}, step "
                 f"{best['step']:,}. {plain(because(best))}"
             )
+    labels(answer)
     scale(reader, answer, units)
     return on_top
+
+
+def labels(row: Mapping[str, Any]) -> None:
+    """The error of a run with label units and its three log-likelihoods, each from what it is made of."""
+    if not is_number(row.get("test_joint_nats")):
+        return
+    v, y, both, log_z = (
+        float(row[name]) for name in ("test_nats", "test_label_nats", "test_joint_nats", "log_z")
+    )
+    shown = [
+        (
+            "Named wrongly",
+            f"{100 * row['test_error']:.2f} ± {100 * row['test_error_stderr']:.2f} %",
+            "The share of test images that get another label than the data give them; ± is one standard error.",
+        ),
+        (
+            "log p(v): the image",
+            f"{v:.2f}",
+            f"Mean −F(v) less log Z, {v + log_z:.2f} − {log_z:.2f}: the label is summed out, so that runs without "
+            "labels compare. Its error bar is that of log Z.",
+        ),
+        (
+            "log p(y | v): its label",
+            f"{y:.3f} ± {row['test_label_nats_stderr']:.3f}",
+            "The mean logarithm of the right label's share among all labels. No Z is in it: it is exact but for the "
+            "test images being a sample.",
+        ),
+        (
+            "log p(v, y): both",
+            f"{both:.2f}",
+            f"The sum of the two before it, {v:.2f} + ({y:.3f}): what a generative step climbs.",
+        ),
+    ]
+    with st.container(horizontal=True):
+        for name, value, tip in shown:
+            st.metric(name, value, help=tip, width="content")
+    st.caption("Of the test images, log-likelihoods in nats per image.")
 
 
 def _recorded(reader: RunReader, shown: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -38,6 +38,8 @@ def choose(
     row: takes the start, above the player; what belongs to it stands in the sidebar, the pad in `pad_place`.
     """
     chosen: dict[str, Any] = {"start": _choose_start(len(snapshot.particles_v) > 0, row)}
+    if snapshot.n_labels:
+        chosen["label"] = _choose_label(reader.class_names(), snapshot.n_labels, row)
     if chosen["start"] == "digits":
         chosen |= _choose_class(reader)
     elif chosen["start"] == "particles":
@@ -67,6 +69,26 @@ def _choose_start(has_particles: bool, row: Any) -> str:
         wrap=True,
     )
     return str(settings().use("start", start))
+
+
+def _choose_label(known: tuple[str, ...], n_labels: int, row: Any) -> int:
+    """The label that is held: what the chains are to draw."""
+    names = known or tuple(map(str, range(n_labels)))
+    key = settings().key("label")
+    if st.session_state[key] not in range(len(names)):
+        row.warning(f"This run has {len(names)} labels, numbered from 0; drawing {plain(names[0])}.")
+        st.session_state[key] = 0
+    label = row.segmented_control(
+        "Draw me a",
+        range(len(names)),
+        required=True,
+        key=key,
+        format_func=lambda k: plain(names[k]),
+        help="The label that is held on while pixels and hidden units are drawn: the chains then draw images of this "
+        "class. Its weights join the hidden units' biases: cⱼ + U_yj.",
+        wrap=True,
+    )
+    return int(settings().use("label", label))
 
 
 def _choose_class(reader: RunReader) -> dict[str, Any]:

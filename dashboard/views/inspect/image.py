@@ -1,6 +1,6 @@
 """The view of one image or drawing: the units that it switches on, the picture that these make, and its energy."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from dashboard.figures.dissection.parts import image_tiles
 from dashboard.ui.about import about
 from dashboard.ui.charts import chart, is_dark, table_button
 from dashboard.ui.page_state import state_of
+from dashboard.ui.texts import plain
 from dashboard.views.inspect import texts
 from dashboard.views.inspect.opened import Opened, choose, mount_map, mount_mosaic, number_of
 from dashboard.views.inspect.state import Inspect
@@ -58,12 +59,27 @@ def show(opened: Opened) -> None:
 
 def take_apart(opened: Opened, subject: Subject, place: Any) -> None:
     """How its units add up, in `place`; below, which units answer, and its energy."""
+    if opened.snapshot.n_labels:
+        opened = named(opened, subject, place)
     built = rbm_numpy.build_up(opened.model, subject.v)
     terms = rbm_numpy.energy_terms(opened.model, subject.v)
     with place:
         build_up(opened, subject, built)
     answering(opened, subject, built, terms)
     energy(opened, subject, terms)
+
+
+def named(opened: Opened, subject: Subject, place: Any) -> Opened:
+    """Says how the label units name it; returns the moment with the model of pixels given the most probable label."""
+    p = np.exp(rbm_numpy.log_p_label(opened.model, subject.v[None])[0])
+    names = opened.reader.class_names() or tuple(map(str, range(len(p))))
+    best = np.argsort(-p)[:3]
+    likely = ", ".join(f"**{plain(names[k])}** {100 * p[k]:.1f} %" for k in best)
+    place.markdown(
+        f"The label units take {subject.name} for {likely}. Below, the label {plain(names[best[0]])} is held.",
+        help="p(y | v) of the three most probable labels. With a label held, each hidden unit's bias is cⱼ + U_yj.",
+    )
+    return replace(opened, given=int(best[0]))
 
 
 def pick(opened: Opened, pool: data.Images, image: int) -> None:

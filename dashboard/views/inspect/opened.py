@@ -23,11 +23,12 @@ from rbm_core.runs import RunReader, Snapshot
 
 @dataclass(frozen=True)
 class Opened:
-    """A recorded moment of a run, whose images are `shape` pixels in size."""
+    """A recorded moment of a run, whose images are `shape` pixels in size. given: the label that is held, if any."""
 
     reader: RunReader
     snapshot: Snapshot
     shape: tuple[int, int]
+    given: int | None = None
 
     @cached_property
     def fields(self) -> dict[str, Any]:
@@ -36,7 +37,8 @@ class Opened:
 
     @cached_property
     def model(self) -> rbm_numpy.Parameters:
-        return rbm_numpy.Parameters.of(self.snapshot)
+        model = rbm_numpy.Parameters.of(self.snapshot)
+        return model if self.given is None else model.given(self.given)
 
     @cached_property
     def scale(self) -> pixels.PixelScale | None:

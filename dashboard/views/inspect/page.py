@@ -8,19 +8,31 @@ from dashboard.ui import run_choice, snapshot_choice
 from dashboard.ui.charts import choose_format
 from dashboard.ui.page_state import state_of
 from dashboard.ui.texts import sentence
-from dashboard.views.inspect import drawing, image, pixel, unit
+from dashboard.views.inspect import drawing, image, label, pixel, unit
 from dashboard.views.inspect.opened import Opened, choose
 from dashboard.views.inspect.state import Inspect
 from rbm_core.runs import RunError
 
 LOOK = "inspect.look"
-LOOKS = {"unit": "A hidden unit", "pixel": "A pixel", "image": "An image", "drawing": "Your drawing"}
-SHOW = {"unit": unit.show, "pixel": pixel.show, "image": image.show, "drawing": drawing.show}
+LOOKS = {
+    "unit": "A hidden unit",
+    "pixel": "A pixel",
+    "image": "An image",
+    "drawing": "Your drawing",
+    "label": "A label",
+}
+SHOW = {
+    "unit": unit.show,
+    "pixel": pixel.show,
+    "image": image.show,
+    "drawing": drawing.show,
+    "label": label.show,
+}
 LOOK_HELP = (
     "*A hidden unit*: what it looks for and which images switch it on. *A pixel*: which units it is "
     "wired to. "
     "*An image*: which units answer to it, what they add up to, and its energy. "
-    "*Your drawing*: the same for what you draw."
+    "*Your drawing*: the same for what you draw. *A label*, in runs with label units: the hidden units it leans on."
 )
 
 
@@ -36,7 +48,7 @@ def main() -> None:
             st.info("This run has no snapshot yet. Its first one comes within seconds of the start.")
             return
         st.caption("Open the machine up: what one of its parts has learnt, and how it came to that.")
-        look = choose_look()
+        look = choose_look(opened.snapshot.n_labels > 0)
         choose_format()
         # Three columns need a wide window; two stand beside one another until it is a phone's.
         with st.container(key="stack-inspect" if look == "pixel" else "inspect-two"):
@@ -56,12 +68,12 @@ def open_moment(name: str) -> Opened | None:
     return Opened(reader, snapshot, moment.image_shape(len(snapshot.vbias), recorded.get("image_shape")))
 
 
-def choose_look() -> str:
+def choose_look(has_labels: bool) -> str:
     settings = state_of(Inspect).settings
     st.session_state[LOOK] = settings.value("look")
     look = st.segmented_control(
         "Open up",
-        list(LOOKS),
+        [look for look in LOOKS if has_labels or look != "label" or settings.value("look") == "label"],
         key=LOOK,
         required=True,
         format_func=lambda key: LOOKS[key],

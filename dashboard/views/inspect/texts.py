@@ -27,6 +27,14 @@ UNIT_BY_CLASS = {
     "formula": r"p(h_j = 1 \mid v) = \sigma\bigl(c_j + (vW)_j\bigr)",
     "source": f"{GUIDE}, §11.",
 }
+LABEL = {
+    "text": "Each tile is a hidden unit's filter; its label weight, which a tile tells when pointed at, is what the "
+    "unit adds to the label's input when it is on, and what the label adds to the unit's. Units that speak for a label "
+    "see strokes of such images; units that speak against it see strokes that tell others apart from them.",
+    "formula": r"p(y \mid h) \propto e^{\,d_y + \sum_j U_{yj} h_j}, \qquad "
+    r"p(h_j = 1 \mid v, y) = \sigma\bigl(c_j + (vW)_j + U_{yj}\bigr)",
+    "source": "Larochelle and Bengio, *Classification using discriminative restricted Boltzmann machines* (2008).",
+}
 UNIT_NEIGHBOURS = {
     "text": "Two units whose weights point the same way do one job twice; two that point opposite ways answer to "
     "each other's negative.",

@@ -120,9 +120,14 @@ def answers(opened: Opened, unit: int) -> None:
             "This machine has neither the run's data nor its probe images, so what the unit answers to is unknown."
         )
         return
-    logits = rbm_numpy.hidden_logits(opened.model, opened.seen(pool.grey), np.array([unit]))[:, 0]
+    seen = opened.seen(pool.grey)
+    logits = rbm_numpy.hidden_logits(opened.model, seen, np.array([unit]))[:, 0]
+    U, told = opened.snapshot.label_W, ""
+    if U is not None and pool.labels is not None:
+        logits = logits + U[pool.labels, unit]
+        told = ", each with its label's unit on"
     p = rbm_numpy.sigmoid(logits)
-    st.caption(f"Among {plain(pool.source)}{texts.seen_as(opened.fields)}.")
+    st.caption(f"Among {plain(pool.source)}{texts.seen_as(opened.fields)}{told}.")
     chart(
         figures.activation_by_class(p, pool.labels, unit, is_dark()),
         f"unit-{unit}-by-class",
