@@ -254,7 +254,10 @@ export class Curves extends View {
     for (const tab of this.tabs.children) {
       const key = tab.getAttribute("data-key") ?? "";
       tab.setAttribute("aria-selected", String(key === this.group));
-      tab.toggleAttribute("hidden", GROUPS[key].optional && key !== this.group && !this.panelsWithValues(key).length);
+      tab.toggleAttribute(
+        "hidden",
+        GROUPS[key].optional && key !== this.group && !this.panelsWithValues(key).length,
+      );
     }
     // What the fantasies should do, and do, is said by the doctor's own rule: caption and doctor cannot disagree.
     this.note.textContent = this.group === "energy" ? `${group.note} ${this.fantasies}`.trim() : group.note;
