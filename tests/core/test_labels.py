@@ -150,7 +150,7 @@ def test_chains_with_the_label_free_stay_at_the_model(sweeps: int) -> None:
     assert 0.5 * np.abs(shares(chain.v, counted) - p).sum() < bound(p)
 
 
-def test_chains_that_draw_label_units_one_by_one_fail_the_same_check() -> None:
+def test_chains_of_a_model_with_another_label_bias_fail_the_same_check() -> None:
     counted = Counted(3, 3, 3, 1)
     p = counted.p()
     arrays = counted.stacked()

@@ -28,6 +28,8 @@ LABELS = {
     "max_snapshots": "Snapshots kept",
     "max_grad_norm": "Largest gradient norm",
     "centred": "Centred gradient",
+    "labels": "Label units",
+    "discriminative": "Discriminative share",
 }
 
 
