@@ -37,12 +37,12 @@ AGES = 6  # snapshots side by side
 class ChainSettings:
     """The chains that a reader chose.
 
-    label: the label that is held, of a run with label units. particles_of: another run whose particles the chains start
-    from, with their step; None for this run's. drawing, held: the picture drawn and the pixels held fixed, bits as
-    base64; empty for none. corrupt: the share of pixels inverted at the start, in per cent. hot: the temperature from
-    which the chains are cooled; 0: they are not cooled. beside: "nothing"; "ages": the same start and random numbers in
-    earlier snapshots; "whatif": the same chains, which from sweep `fork` on run at if_temperature, with other random
-    numbers if if_seed, and in the model of if_step unless that is None.
+    label: the label that is held, of a run with label units; None for the first. particles_of: another run whose
+    particles the chains start from, with their step; None for this run's. drawing, held: the picture drawn and the
+    pixels held fixed, bits as base64; empty for none. corrupt: the share of pixels inverted at the start, in per cent.
+    hot: the temperature from which the chains are cooled; 0: they are not cooled. beside: "nothing"; "ages": the same
+    start and random numbers in earlier snapshots; "whatif": the same chains, which from sweep `fork` on run at
+    if_temperature, with other random numbers if if_seed, and in the model of if_step unless that is None.
     """
 
     start: str
@@ -125,6 +125,8 @@ def make_film(
     among training images too, where settings.has_map. with_nearest: find the training image nearest to each state
     too. Raises SamplerError, DrawingError or RunError.
     """
+    if snapshot.n_labels and settings.label is None:
+        settings = replace(settings, label=0)
     alone = replace(
         request(reader, snapshot, settings, other),
         with_map=with_map and settings.has_map,

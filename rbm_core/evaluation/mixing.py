@@ -47,8 +47,9 @@ def mixing(subject: Subject, settings: Mapping[str, Any], job: Job) -> dict[str,
     memory = _memory(subject, job, v, seed)
     _write_images(subject, job, images, times)
     end = job.progress["curve"][-1]
-    _, nearest = nearest_case(v[:n], subject.cases["train"])
-    _, nearest_test = nearest_case(test[:n], subject.cases["train"])
+    train = subject.pixels(subject.cases["train"])
+    _, nearest = nearest_case(subject.pixels(v[:n]), train)
+    _, nearest_test = nearest_case(subject.pixels(test[:n]), train)
     return {
         **memory,
         "aa_truth": end["aa_truth"],
@@ -116,8 +117,8 @@ def _range(x: np.ndarray) -> list[float]:
 
 def _memory(subject: Subject, job: Job, v: Tensor, seed: int) -> dict[str, Any]:
     """Autocorrelation times, in sweeps, of the free energy and of single pixels over 1,000 more sweeps."""
-    n_visible = subject.rbm.n_visible
-    pixels = torch.linspace(0, n_visible - 1, min(_PIXELS, n_visible)).long()
+    n_pixels = subject.rbm.n_pixels
+    pixels = torch.linspace(0, n_pixels - 1, min(_PIXELS, n_pixels)).long()
     energies, values = [], []
     for t in range(_RECORDED):
         v = sweeps(subject.rbm, v, 1, seed=seed, stream=f"correlation-{t}")
@@ -143,7 +144,7 @@ def _memory(subject: Subject, job: Job, v: Tensor, seed: int) -> dict[str, Any]:
 
 
 def _write_images(subject: Subject, job: Job, images: list[Tensor], times: list[int]) -> None:
-    packed = torch.stack(images).numpy()
+    packed = torch.stack([subject.pixels(v) for v in images]).numpy()
     packed = packed.astype(np.float16 if subject.rbm.law.units.real else np.uint8)
     write_bytes(
         job.folder / "samples.safetensors", tensor_bytes({"v": packed, "sweeps": np.array(times)}, {})

@@ -49,11 +49,15 @@ class Subject:
         """The model of a snapshot of the same run."""
         return _model(snapshot, self.config)
 
+    def pixels(self, v: Tensor) -> Tensor:
+        """The visible states (N, V) without their label units."""
+        return v[:, : self.rbm.n_pixels]
+
     def free_energies(self, v: Tensor) -> np.ndarray:
         """F(v) in nats, (N,) float64, of any number of cases; with label units that of their pixels."""
         rbm = self.rbm
         if rbm.n_labels:
-            parts = [free_energy_of_pixels(rbm, part) for part in v[:, : rbm.n_pixels].split(_ROWS)]
+            parts = [free_energy_of_pixels(rbm, part) for part in self.pixels(v).split(_ROWS)]
         else:
             parts = [rbm.free_energy(part) for part in v.split(_ROWS)]
         return torch.cat(parts).double().numpy()
@@ -80,7 +84,7 @@ class Subject:
         rbm = self.rbm
         if not rbm.n_labels:
             return {}
-        pixels, label = v[:, : rbm.n_pixels], v[:, rbm.n_pixels :].argmax(1)
+        pixels, label = self.pixels(v), v[:, rbm.n_pixels :].argmax(1)
         log_p = torch.cat([log_p_label(rbm, part) for part in pixels.split(_ROWS)])
         wrong = (log_p.argmax(1) != label).double().numpy()
         told = log_p.gather(1, label[:, None])[:, 0].numpy()

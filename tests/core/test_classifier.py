@@ -12,7 +12,7 @@ from rbm_core.datasets import load
 NAMES = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
 
 
-@parametrize_with_checks([RBMClassifier(n_components=16, n_iter=30, learning_rate=0.3, discriminative=0.5)])
+@parametrize_with_checks([RBMClassifier(n_components=8, n_iter=8, learning_rate=1.0, discriminative=1.0)])
 def test_scikit_learn_accepts_the_classifier(estimator, check) -> None:
     check(estimator)
 

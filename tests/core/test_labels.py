@@ -185,6 +185,7 @@ def test_the_chains_of_training_draw_one_label_and_stay_at_the_model() -> None:
     assert 0.5 * np.abs(shares(phases.v_chains, counted) - p).sum() < bound(p)
 
 
+@pytest.mark.slow
 def test_annealing_from_both_sides_finds_log_z() -> None:
     counted = Counted(4, 3, 5, 5)
     rbm, z = counted.rbm.to(dtype=torch.float32), counted.log_z()
@@ -224,6 +225,7 @@ def trained(updates: int, **fields: object) -> Training:
     return training
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fields",
     [{"k": 2}, {"algorithm": "cd"}, {"discriminative": 1.0, "weight_std": 1.0, "learning_rate": 1.0}],
@@ -236,6 +238,7 @@ def test_a_run_learns_to_name_what_it_is_shown(fields: dict[str, object]) -> Non
     assert row["label_log_p_train"] == pytest.approx(row["label_log_p_test"])
 
 
+@pytest.mark.slow
 def test_a_run_draws_what_a_label_names() -> None:
     training = trained(1000, discriminative=0.3, algorithm="cd")
     stripes = striped()
