@@ -11,7 +11,9 @@ Source: Larochelle & Bengio 2008, "Classification using discriminative restricte
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
@@ -27,6 +29,7 @@ __all__ = [
     "given_label",
     "label_scores",
     "log_p_label",
+    "set_apart",
     "with_drawn_labels",
 ]
 
@@ -95,6 +98,25 @@ def discriminative_gradient(rbm: RBM, v: Tensor) -> Gradient:
         torch.cat([torch.zeros_like(rbm.vbias[:V]), a.sum(0)]),
         both.sum(0),
     )
+
+
+def set_apart(parameters: dict[str, np.ndarray], v: np.ndarray, n_labels: int) -> dict[str, Any]:
+    """The fields of a runs.snapshot.Snapshot that a model's arrays and its chains (N, V + K) fill.
+
+    n_labels: K, 0 for a model without label units.
+    """
+    if not n_labels:
+        return {**parameters, "particles_v": v}
+    W, vbias = parameters["W"], parameters["vbias"]
+    return {
+        **parameters,
+        "W": W[:-n_labels],
+        "vbias": vbias[:-n_labels],
+        "label_W": W[-n_labels:],
+        "label_bias": vbias[-n_labels:],
+        "particles_v": v[:, :-n_labels],
+        "particles_y": v[:, -n_labels:].argmax(1).astype(np.uint8),
+    }
 
 
 def _of_each_label(rbm: RBM, pixels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:

@@ -75,22 +75,6 @@ class Snapshot:
         return np.concatenate([v, np.eye(self.n_labels, dtype=np.float32)[self.particles_y]], axis=1)
 
 
-def split_off(parameters: dict[str, np.ndarray], v: np.ndarray, n_labels: int) -> dict[str, Any]:
-    """The fields of a Snapshot that a model's arrays and its chains (N, V + K) fill. n_labels: K, 0 without labels."""
-    if not n_labels:
-        return {**parameters, "particles_v": v}
-    W, vbias = parameters["W"], parameters["vbias"]
-    return {
-        **parameters,
-        "W": W[:-n_labels],
-        "vbias": vbias[:-n_labels],
-        "label_W": W[-n_labels:],
-        "label_bias": vbias[-n_labels:],
-        "particles_v": v[:, :-n_labels],
-        "particles_y": v[:, -n_labels:].argmax(1).astype(np.uint8),
-    }
-
-
 def encode(snapshot: Snapshot) -> bytes:
     """The content of the snapshot's file; `decode` returns the same, W and real particles rounded to 11 bits."""
     real = units_of(snapshot.meta).real

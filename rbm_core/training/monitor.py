@@ -15,12 +15,11 @@ from rbm_core.compute import Rng, means_and_softplus
 from rbm_core.config import RunConfig
 from rbm_core.datasets import Dataset
 from rbm_core.diagnostics import dead_units, flips_per_sweep, saturated_units
-from rbm_core.labels import free_energy_of_pixels, log_p_label
+from rbm_core.labels import free_energy_of_pixels, log_p_label, set_apart
 from rbm_core.likelihood.ais import base_rate
 from rbm_core.likelihood.online import OnlineLogZ
 from rbm_core.likelihood.pseudo import stochastic_pseudo_log_likelihood
 from rbm_core.precision import torch_dtype
-from rbm_core.runs.snapshot import split_off
 from rbm_core.runs.vocabulary import MONITORED, PROBED
 from rbm_core.training.batches import Batches
 from rbm_core.training.optimiser import learning_rate, momentum
@@ -267,7 +266,7 @@ class Monitor:
         rate = learning_rate(config, state.settings["learning_rate"], state.step, self.batches.per_epoch)
         return {
             "log_var": None,
-            **split_off(state.shown.to_numpy(), v, state.model.n_labels),
+            **set_apart(state.shown.to_numpy(), v, state.model.n_labels),
             "step": state.step,
             "particles_h": h,
             "probe_hidden": np.round(255 * self._free_energy(self.probe)[2].cpu().numpy()).astype(np.uint8),

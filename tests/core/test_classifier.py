@@ -71,11 +71,11 @@ def test_settings_that_cannot_be_used_are_refused_by_their_names(changes: dict, 
 
 
 def test_classes_that_cannot_be_used_are_refused_in_a_sentence() -> None:
-    X = np.eye(300)
+    X = np.tile(np.eye(300), (3, 1))
     with pytest.raises(ValueError, match="2 to 255 classes, got 1 class"):
-        RBMClassifier(4).fit(X, np.zeros(300, int))
+        RBMClassifier(4).fit(X, np.zeros(900, int))
     with pytest.raises(ValueError, match="2 to 255 classes, got 300"):
-        RBMClassifier(4).fit(X, np.arange(300))
-    fitted = RBMClassifier(4, n_iter=1).fit(X, np.arange(300) % 2)
+        RBMClassifier(4).fit(X, np.arange(900) % 300)
+    fitted = RBMClassifier(4, n_iter=1).fit(X, np.arange(900) % 2)
     with pytest.raises(ValueError, match="there is no class 'seven'; the classes are 0, 1"):
         fitted.sample("seven")
