@@ -24,13 +24,15 @@ from rbm_core.visible import units_of
 threadpool_limits(limits=1, user_api="blas")
 
 LANDING_RUN = store.LANDING_RUN
-_SNAPSHOTS_KEPT = 96  # a 784 x 500 snapshot is 1.6 MB as float32
+_SNAPSHOT_BYTES_KEPT = 48_000_000  # thirty of 784 × 500, 1.6 MB each as float32
 _MOST_IMAGES = 10_000  # 8 MB: enough to find what excites a unit; all of MNIST's would be 43 MB
 
 
 @st.cache_resource(show_spinner=False)
 def _snapshots() -> Recent[Snapshot]:
-    return Recent(_SNAPSHOTS_KEPT)
+    return Recent(
+        _SNAPSHOT_BYTES_KEPT, lambda one: one.W.nbytes + one.particles_v.nbytes + one.particles_h.nbytes
+    )
 
 
 def _path_and_birth(name: str) -> tuple[Path, int]:

@@ -59,10 +59,19 @@ def is_foreign(headers: Headers) -> bool:
     """
     origin, host = headers.get("origin"), headers.get("host", "")
     if origin is not None and origin not in config.get_option("server.corsAllowedOrigins"):
-        return urlsplit(origin).netloc.lower() != host.lower() or not host
+        try:
+            return urlsplit(origin).netloc.lower() != host.lower() or not host
+        except ValueError:  # http://[
+            return True
     # A picture or a script that another page shows has no Origin, but browsers say where it is shown.
     other = headers.get("sec-fetch-site") in ("cross-site", "same-site")
     return other and headers.get("sec-fetch-mode") != "navigate"
+
+
+def is_health(scope: Scope) -> bool:
+    """Whether this asks for the one route that is open to all; no other path that ends like it is."""
+    base = config.get_option("server.baseUrlPath").strip("/")
+    return scope["type"] == "http" and scope["path"] == (f"/{base}{HEALTH}" if base else HEALTH)
 
 
 def policy(host: str) -> str:
@@ -84,7 +93,7 @@ class Door:
         self.pass_ = hashlib.sha256((token or "").encode()).hexdigest()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket") or scope["path"].rstrip("/").endswith(HEALTH):
+        if scope["type"] not in ("http", "websocket") or is_health(scope):
             await self.app(scope, receive, send)
         elif refusal := self.refusal(scope):
             if scope["type"] == "websocket":  # closed before it is accepted, which is an HTTP 403

@@ -21,8 +21,9 @@ ABOUT: dict[str, Any] = {
 
 
 def spectrum(
-    by_step: Mapping[int, Modes],
+    by_step: Mapping[int, np.ndarray],
     at: int,
+    now: Modes,
     chosen: tuple[int, int],
     data: np.ndarray,
     fantasies: np.ndarray,
@@ -30,19 +31,19 @@ def spectrum(
 ) -> Blob:
     """The singular values at every step that is worked out, and both clouds on the chosen modes at step `at`.
 
-    by_step: modes by update, `at` among them. chosen: two modes, counted from 1. data, fantasies: (N, V) states.
+    by_step: singular values by update, those of `now`, the modes at step `at`, among them. chosen: two
+    modes, counted from 1. data, fantasies: (N, V) states.
     arrays: steps (n,) int32; values (n, k) float32, NaN where a moment has fewer; data and fantasies (N, 2) float32;
     images (2, V) float32: the chosen u_α as images.
     """
     steps = sorted(by_step)
-    k = max(len(modes.values) for modes in by_step.values())
+    k = max(map(len, by_step.values()))
     values = np.full((len(steps), k), np.nan, np.float32)
     for row, step in enumerate(steps):
-        values[row, : len(by_step[step].values)] = by_step[step].values
-    left = by_step[at].left
-    pair = [min(mode, left.shape[1]) for mode in chosen]
-    images = left[:, [mode - 1 for mode in pair]]
-    header = {"at": at, "chosen": pair, "k": left.shape[1], "shape": shape}
+        values[row, : len(by_step[step])] = by_step[step]
+    pair = [min(mode, now.left.shape[1]) for mode in chosen]
+    images = now.left[:, [mode - 1 for mode in pair]]
+    header = {"at": at, "chosen": pair, "k": now.left.shape[1], "shape": shape}
     return header, {
         "steps": np.array(steps, np.int32),
         "values": values,

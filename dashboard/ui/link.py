@@ -93,7 +93,7 @@ def _step(text: str) -> int | str:
     if text == "live":
         return text
     value = int(text)
-    if value < 0:
+    if not 0 <= value < 2**53:
         raise ValueError(text)
     return value
 

@@ -42,6 +42,8 @@ MOST_BYTES = 2_000_000_000
 _LABELS = ("label", "labels", "class", "target")  # a column or array of this name holds the classes
 _ARRAYS = ("images", "x", "data", "x_train", "train", "train_images", "features")
 _ARRAY_LABELS = (*_LABELS, "y", "y_train", "train_labels", "targets")
+_MOST_COLUMNS = 1 << 16  # of a table: 256 × 256 pixels; more take pandas longer than anybody waits
+_LARGEST = 1e30  # of an array's or a table's values: differences of larger ones are infinite in float32
 _MOST_PICTURES = 500_000
 _T = TypeVar("_T")
 
@@ -99,19 +101,20 @@ def look(path: Path | str, choices: Choices = AS_FOUND) -> Found:
             raise DatasetError(
                 f"{path} has {size:,} bytes, and at most {MOST_BYTES:,} are read; take a part of it"
             )
-        return _file(path.name, path.read_bytes(), choices)
-    except DatasetError:
-        raise
+        return look_at([(path.name, path.read_bytes())], choices)
     except OSError as error:
         raise DatasetError(f"cannot read {path}: {error.strerror or error}") from error
-    except MemoryError:
-        raise DatasetError(f"{path} does not fit into this machine's memory; take a part of it") from None
 
 
 def look_at(files: list[tuple[str, bytes]], choices: Choices = AS_FOUND) -> Found:
     """What these files hold, (name, content) each: one of any kind, or any number of pictures. Raises DatasetError."""
     if len(files) == 1:
-        return _file(*files[0], choices)
+        try:
+            return _file(*files[0], choices)
+        except MemoryError:
+            raise DatasetError(
+                f"{files[0][0]} does not fit into this machine's memory; take a part of it"
+            ) from None
     paths = [PurePosixPath(name) for name, _ in files]
     others = [path.name for path in paths if path.suffix.lower() not in picture_files.SUFFIXES]
     if others:
@@ -135,6 +138,8 @@ def count(path: Path) -> int:
 
 def _file(name: str, data: bytes, choices: Choices) -> Found:
     lower = name.lower()
+    if lower.endswith(".gz.gz"):
+        raise DatasetError(f"{name} is packed more than once; unpack it first")
     if lower.endswith(".gz"):
         return _file(name[:-3], _unzipped(name, data), choices)
     if lower.endswith(picture_files.SUFFIXES):
@@ -321,22 +326,32 @@ def _rows(name: str, values: np.ndarray, labels: np.ndarray | None) -> Found:
 
 
 def _finite(name: str, values: np.ndarray, columns: tuple[str, ...] | None) -> None:
-    if values.dtype.kind != "f" or np.isfinite(values).all():
+    if values.dtype.kind != "f":
         return
-    row, *rest = np.argwhere(~np.isfinite(values))[0]
+    most = values.dtype.type(min(_LARGEST, float(np.finfo(values.dtype).max)))
+    wrong = ~(np.abs(values) <= most)
+    if not wrong.any():
+        return
+    row, *rest = np.argwhere(wrong)[0]
     where = f"row {row + 1}" + (f", column {columns[rest[0]]!r}" if columns and rest else "")
     bad = float(values[(row, *rest)])
     raise DatasetError(
-        f"{name} holds {bad:g} in {where}: every value must be a finite number; fill or drop it"
+        f"{name} holds {bad:g} in {where}: every value must be a number between −1e30 and 1e30; fill or drop it"
     )
 
 
 def _table(name: str, data: bytes, choices: Choices) -> Found:
     """A table with or without a line of column names, separated by commas, semicolons or tabs."""
     try:
-        first = data[:65536].decode("utf-8-sig").splitlines()[:1]
+        # A letter may be cut in two there; what is no UTF-8 at all pandas refuses.
+        first = data[:65536].decode("utf-8-sig", "replace").splitlines()[:1]
         separator = max(",;\t", key=(first[0] if first else "").count)
         cells = (first[0] if first else "").split(separator)
+        wide = data.partition(b"\n")[0].count(separator.encode())
+        if wide >= _MOST_COLUMNS:
+            raise DatasetError(
+                f"{name} has {wide + 1:,} columns, and at most {_MOST_COLUMNS:,} are read; save it as .npy"
+            )
         header = 0 if any(_number(cell) is None for cell in cells) else None
         frame = pd.read_csv(
             io.BytesIO(data),
@@ -346,35 +361,38 @@ def _table(name: str, data: bytes, choices: Choices) -> Found:
             low_memory=False,
             comment="#",
         )
+    except DatasetError:
+        raise
     except UnicodeDecodeError as error:
         raise DatasetError(f"{name} is no text in UTF-8; save it as CSV in UTF-8") from error
     except Exception as error:  # pandas has classes of its own, and passes others on
         raise DatasetError(f"{name} is no table: every line needs the same number of values") from error
-    frame.columns = (
+    columns = (
         [str(column).strip() for column in frame.columns]
         if header == 0
         else [f"column {k + 1}" for k in range(frame.shape[1])]
     )
+    kept = list(range(len(columns)))  # by place: two columns may have one name
     classes = None
-    label = choices.labels or next((c for c in frame.columns if c.lower() in _LABELS), None)
-    if choices.labels and choices.labels not in frame.columns:
-        raise DatasetError(f"{name} has no column {choices.labels!r}; it has {', '.join(frame.columns[:20])}")
+    label = choices.labels or next((c for c in columns if c.lower() in _LABELS), None)
+    if choices.labels and choices.labels not in columns:
+        raise DatasetError(f"{name} has no column {choices.labels!r}; it has {', '.join(columns[:20])}")
     if label is not None:
-        classes = tuple(str(value) for value in frame[label].tolist())
-        frame = frame.drop(columns=label)
-    if frame.empty:
+        kept.remove(columns.index(label))
+        classes = tuple(str(value) for value in frame.iloc[:, columns.index(label)].tolist())
+    if not kept or frame.empty:
         raise DatasetError(f"{name} holds no values; it needs a case a line")
-    texts = [column for column in frame.columns if frame[column].dtype.kind not in "biuf"]
-    if texts:
-        example = next((str(v) for v in frame[texts[0]] if _number(str(v)) is None), "")
-        raise DatasetError(
-            f"column {texts[0]!r} of {name} holds {example[:40]!r}, which is no number; name it as the column of "
-            "labels, or drop it"
-        )
-    columns = tuple(frame.columns)
-    values = frame.to_numpy(np.float64)
-    _finite(name, values, columns)
-    return Found(PurePosixPath(name).stem, len(values), values=values, classes=classes, columns=columns)
+    for k in kept:
+        if frame.dtypes.iloc[k].kind not in "biuf":
+            example = next((str(v) for v in frame.iloc[:, k] if _number(str(v)) is None), "")
+            raise DatasetError(
+                f"column {columns[k]!r} of {name} holds {example[:40]!r}, which is no number; name it as the column "
+                "of labels, or drop it"
+            )
+    values = frame.iloc[:, kept].to_numpy(np.float64)
+    names = tuple(columns[k] for k in kept)
+    _finite(name, values, names)
+    return Found(PurePosixPath(name).stem, len(values), values=values, classes=classes, columns=names)
 
 
 def _number(cell: str) -> float | None:

@@ -137,6 +137,8 @@ def _unit_or_bytes(values: np.ndarray) -> np.ndarray:
     if low >= 0 and high <= 255 and whole and high > 16:
         return values.astype(np.uint8)
     span = high - low
+    if values.dtype == np.float16:  # whose differences can be infinite
+        values = values.astype(np.float32)
     return ((values - low) / span if span else np.zeros_like(values, np.float64)).astype(np.float32)
 
 

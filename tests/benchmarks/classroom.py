@@ -1,7 +1,7 @@
 """Fifty tabs on one live run: python -m tests.benchmarks.classroom [tabs] [seconds] [runs]
 
-Prints how often each tab is shown a new state, the server's processor time and memory, and the trainers' memory. The
-tabs are websocket clients that do what Streamlit's page does, in processes of their own (tests/tab.py): they draw
+Prints how often each tab is shown a new state, the server's processor time and memory, and the trainers' memory; ends
+with exit code 1 where one of them is beyond what is promised. `make soak` runs it for half an hour. The tabs are websocket clients that do what Streamlit's page does, in processes of their own (tests/tab.py): they draw
 nothing, so that one machine can hold them all. Trains preset "default" on the bundled digits.
 """
 
@@ -19,6 +19,9 @@ from rbm_core.runs import RunReader, control
 from tests.benchmarks.streaming import cpu_seconds
 from tests.live import App, until
 from tests.tab import Tab
+
+
+LEAST_REFRESHES, MOST_CORES, MOST_GROWTH_MB = 0.5, 1.0, 50.0
 
 
 def megabytes(pid: int) -> float:
@@ -68,8 +71,16 @@ def main() -> None:
         f"refreshes/s: least {min(rates):.2f}, median {statistics.median(rates):.2f}; longest wait {max(gaps):.1f} s"
     )
     print(f"server: {share:.2f} of a core, {sum(received) / seconds / 1e6:.1f} MB/s to all tabs")
+    growth = {name: slices[-1][name] - slices[0][name] for name in pids}
     for name in pids:
         print(f"{name}: {slices[0][name]:.0f} MB at first, {slices[-1][name]:.0f} MB at the end")
+    for broken, what in (
+        (min(rates) < LEAST_REFRESHES, f"a tab is refreshed less than {LEAST_REFRESHES:g} times a second"),
+        (share > MOST_CORES, "the server takes more than a core"),
+        (max(growth.values()) > MOST_GROWTH_MB, f"a process grows by more than {MOST_GROWTH_MB:g} MB"),
+    ):
+        if broken:
+            sys.exit(f"Not as promised: {what}.")
 
 
 if __name__ == "__main__":

@@ -168,9 +168,9 @@ def test_groups_of_like_units_stay_together_wherever_they_stood() -> None:
 def test_the_spectrum_shows_the_singular_values_and_both_clouds() -> None:
     rng = np.random.default_rng(6)
     W = {step: rng.normal(size=(W_, H)) for step in (0, 10)}
-    by_step = {step: modes(weights) for step, weights in W.items()}
+    by_step = {step: modes(weights).values for step, weights in W.items()}
     data, fantasies = rng.integers(0, 2, (7, W_)), rng.integers(0, 2, (5, W_))
-    header, arrays = spectrum.spectrum(by_step, 10, (2, 3), data, fantasies, SHAPE)
+    header, arrays = spectrum.spectrum(by_step, 10, modes(W[10]), (2, 3), data, fantasies, SHAPE)
     assert header["chosen"] == [2, 3]
     for row, step in enumerate(arrays["steps"]):
         want = np.linalg.svd(W[int(step)], compute_uv=False)[: arrays["values"].shape[1]]
@@ -178,7 +178,8 @@ def test_the_spectrum_shows_the_singular_values_and_both_clouds() -> None:
     left = np.linalg.svd(W[10])[0][:, 1:3]
     np.testing.assert_allclose(np.abs(arrays["data"]), np.abs(data @ left) / np.sqrt(W_), atol=1e-5)
     np.testing.assert_allclose(np.abs(arrays["fantasies"]), np.abs(fantasies @ left) / np.sqrt(W_), atol=1e-5)
-    few = spectrum.spectrum({0: modes(W[0][:, :2])}, 0, (5, 9), data, fantasies, SHAPE)
+    narrow = modes(W[0][:, :2])
+    few = spectrum.spectrum({0: narrow.values}, 0, narrow, (5, 9), data, fantasies, SHAPE)
     assert few[0]["chosen"] == [2, 2], "a mode that the model does not have"
     assert link.MODES == SHOWN
 

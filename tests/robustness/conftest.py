@@ -7,11 +7,15 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from rbm_core.runs import create_run
+from rbm_core.runs import notes as run_notes
+from rbm_core.training import process as training_process
 from tests.core.conftest import fake, run
 from tests.core.run_record import CONFIG
+from tests.core.training_runs import make_run
 from tests.dashboard.conftest import _installed_components, no_trials
+from tests.small_run import train_small
 
-__all__ = ["_installed_components", "fake", "no_trials", "run", "shared_run"]
+__all__ = ["_installed_components", "calm", "fake", "no_trials", "run", "shared_run", "trained"]
 
 _SHARED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 # A fixed seed: `make test` fails on what was written last, not by chance.
@@ -26,3 +30,21 @@ settings.load_profile("soak" if os.environ.get("RBM_SOAK") else "test")
 def shared_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that the cases of one test write into, one after another."""
     return create_run(tmp_path_factory.mktemp("store"), "shared", CONFIG)
+
+
+@pytest.fixture(scope="session")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of `training_runs.TINY` that nothing happened to."""
+    run = make_run(tmp_path_factory.mktemp("calm"), "calm")
+    assert training_process.run(run) == "finished"
+    return run
+
+
+@pytest.fixture
+def trained(runs_root: Path) -> Path:
+    """A finished run of 8 hidden units, with a note."""
+    run = train_small(
+        runs_root, "trained", dataset="bars-and-stripes", n_hidden=8, epochs=40, n_valid=0, max_snapshots=4
+    )
+    run_notes.write_notes(run, run_notes.Notes((), "before"))
+    return run

@@ -4,7 +4,6 @@
 file, every way and every page is among them; `make soak` throws each damage at every page.
 """
 
-import hashlib
 import itertools
 import os
 import shutil
@@ -24,9 +23,11 @@ from rbm_core.runs import RunError, RunReader, list_runs, store
 from rbm_core.runs import notes as run_notes
 from rbm_core.runs.evaluation_record import list_evaluations
 from rbm_core.runs.files import split_meta, tensor_bytes
+from rbm_core.runs.past_models import read_past_models
 from rbm_core.runs.recorder import Recorder
 from tests.dashboard.opened import open_page
-from tests.robustness.damage import damaged, files_of, one_sentence, wrong_types
+from tests.robustness.after import fingerprint
+from tests.robustness.damage import damaged, one_sentence, wrong_types
 from tests.small_run import train_small
 
 SOAK = bool(os.environ.get("RBM_SOAK"))
@@ -50,6 +51,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(run / "snapshots" / "000000000.safetensors", run / "origin.safetensors")
     for one in reader.snapshot_steps()[1:-1]:
         (run / "snapshots" / f"{one:09d}.safetensors").unlink()
+    (run / "trainer.log").write_text("said by the trainer\n")
+    assert all(list(run.glob(pattern)) for pattern in FILES)
     shutil.copytree(run, root / "sound")
     return root
 
@@ -62,7 +65,8 @@ def ways() -> Iterator[str]:
 FILES = (
     *("config.json", "status.json", "metrics.jsonl", "events.jsonl", "likelihood.jsonl", "notes.json"),
     *("control.json", "probe.safetensors", "live.safetensors", "resume.safetensors", "origin.safetensors"),
-    *("snapshots/000000000.safetensors", "snapshots/*.safetensors", "evaluations/*/progress.json"),
+    *("trajectory.safetensors", "snapshots/000000000.safetensors", "snapshots/*.safetensors"),
+    "evaluations/*/progress.json",
     *("evaluations/*/samples.safetensors", "trainer.log"),
 )
 OF_JSON_ALONE = ("1e999", "400 digits", "text")
@@ -118,12 +122,6 @@ def tensors_spoilt(content: bytes, way: str) -> bytes:
     return tensor_bytes(arrays, meta)
 
 
-def fingerprint(run: Path) -> dict[str, str]:
-    return {
-        str(file.relative_to(run)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files_of(run)
-    }
-
-
 def complaint(read: Callable[[], object]) -> str:
     """Why it cannot be read, or that it can."""
     try:
@@ -157,6 +155,7 @@ def test_the_reader_and_every_command_say_what_is_wrong_and_touch_nothing_else(
         for read in (
             *(reader.config, reader.status, reader.metrics, reader.latest, reader.events, reader.likelihood),
             *(reader.probe, reader.live, lambda: steps.extend(reader.snapshot_steps())),
+            lambda: read_past_models(hurt),
             *(lambda: run_notes.read_notes(hurt), lambda: list_evaluations(hurt)),
             *(lambda: reader.snapshot(0), lambda: reader.snapshot(max(steps, default=0))),
             lambda: store.resumable(hurt),

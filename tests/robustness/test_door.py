@@ -25,6 +25,7 @@ ROUTES = (
     "/", "/gibbs", "/static/index.html", "/media/0123456789abcdef.png", "/component/x/y.js", "/_stcore/host-config",
     "/_stcore/upload_file/a/b", "/_stcore/bidi-components/x/y.js", "/_stcore/metrics", "/app/static/x",
     "/_stcore/script-health-check", "/?token=wrong", "//evil.example/?token=wrong", "/_stcore/health/x",
+    "/x/_stcore/health", "/media/_stcore/health", "/_stcore/health/",
 )  # fmt: skip
 
 
@@ -79,6 +80,8 @@ def pass_of(app: App) -> str:
         ({"host": "127.0.0.1:8501", "origin": "http://127.0.0.1"}, True),
         ({"host": "127.0.0.1:8501", "origin": "null"}, True),
         ({"host": "", "origin": ""}, True),
+        ({"host": "127.0.0.1:8501", "origin": "http://["}, True),
+        ({"host": "127.0.0.1:8501", "origin": "http://[::1"}, True),
         ({"origin": "http://127.0.0.1:8501"}, True),
         ({"host": "class.example", "origin": "https://class.example"}, False),
         ({"host": "localhost:8501", "sec-fetch-site": "same-site", "sec-fetch-mode": "no-cors"}, True),
@@ -176,10 +179,12 @@ def test_a_foreign_origin_or_host_is_refused(open_: App) -> None:
         "http://evil.example",
         "null",
         f"http://localhost:{open_.port}",
+        "http://[",
     ):
         assert asked(open_, "/_stcore/host-config", Origin=origin)[0] == 403
         with pytest.raises(InvalidStatus, match="403"):
             Tab(open_.port, headers={"Origin": origin}, origin=None)
+    assert "Traceback" not in open_.output()
     status, _, body = asked(open_, "/", Host="evil.example")
     assert status == 403
     assert "server.allowedHosts" in body

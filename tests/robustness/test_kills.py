@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from rbm_core.runs import RunReader
-from rbm_core.runs.files import read_object, read_tensors
+from rbm_core.runs.files import read_object
 from rbm_core.training import process as training_process
-from tests.core.training_runs import final_state, make_run
+from tests.core.training_runs import make_run
 from tests.live import REPO
+from tests.robustness.after import every_file_reads, same_end
 
 SOAK = bool(os.environ.get("RBM_SOAK"))
 RANDOM_KILLS = 50 if SOAK else 2
@@ -123,12 +123,7 @@ def check_after_kill(run: Path) -> None:
     while reader.status()["state"] not in ("interrupted", "finished"):
         assert time.monotonic() - began < 5, reader.status()["state"]
         time.sleep(0.02)
-    reader.config(), reader.metrics(), reader.events(), reader.likelihood(), reader.probe()
-    for step in reader.snapshot_steps():
-        assert reader.snapshot(step).step == step
-    for file in run.glob("*.safetensors"):
-        if file.name != "resume.safetensors":
-            read_tensors(file)
+    every_file_reads(run)
     read_object(run / "status.json")
 
 
@@ -136,11 +131,7 @@ def resumed_equals(run: Path, root: Path, **changes: object) -> None:
     """The finished run ends as one of the same settings that nobody killed."""
     calm = make_run(root, "calm", **changes)
     assert training_process.run(calm) == "finished"
-    (tensors, meta), (expected, expected_meta) = final_state(run), final_state(calm)
-    assert tensors.keys() == expected.keys()
-    assert all(torch.equal(tensors[name], expected[name]) for name in expected)
-    assert meta == expected_meta
-    assert RunReader(run).metrics()["step"].tolist() == RunReader(calm).metrics()["step"].tolist()
+    same_end(run, calm)
 
 
 def torn(

@@ -36,7 +36,7 @@ def test_what_is_heard_has_its_shape(name: str, message: Any) -> None:
     found = messages.taken(name, message)
     if found is None:
         return
-    for value in found.values() if isinstance(found, dict) else [found]:
+    for value in found.values() if isinstance(found, dict) else found if isinstance(found, list) else [found]:
         assert isinstance(value, str | int | float | bool)
         assert not isinstance(value, str) or len(value) <= 30_000
         assert not isinstance(value, float) or math.isfinite(value)
@@ -46,6 +46,26 @@ def test_what_is_heard_has_its_shape(name: str, message: Any) -> None:
 @given(st.sampled_from(list(link.FIELDS)), JSON)
 def test_a_value_that_no_link_can_say_is_refused_without_an_error(key: str, value: Any) -> None:
     assert link.can_say(key, value) in (True, False)
+
+
+@given(
+    st.sampled_from(list(link.FIELDS)),
+    st.text(max_size=40)
+    | st.integers().map(str)
+    | st.floats().map(str)
+    | st.sampled_from(
+        ["9" * 4000, "-0", "1_0", "٣", " 7", "1e999", "live", "auto", "\0", "../x", "[", "x" * 9000]
+    ),
+)
+def test_what_a_link_says_is_within_the_fields_bounds_and_can_be_said_again(key: str, text: str) -> None:
+    field = link.FIELDS[key]
+    try:
+        value = field.parse(text)
+    except ValueError:
+        return
+    assert link.can_say(key, value)
+    assert not isinstance(value, int) or abs(value) < 2**53
+    assert not isinstance(value, float) or math.isfinite(value)
 
 
 @pytest.mark.parametrize(
@@ -100,10 +120,11 @@ def said_by(key: str) -> Iterator[str]:
         "gibbs.player": ("fork", "place", "rest", "slim"),
         "gibbs.pad": ("picture",),
         "gibbs.hold_pad": ("held",),
+        "train.spectrum": ("modes",),
         "inspect.units": ("open", "sort"),
         "inspect.history": ("open", "moment"),
     }
-    yield from known.get(key, ("open", "moment", "done") if key.startswith(("inspect", "learn")) else ())
+    yield from known.get(key, ("open", "moment", "done"))
 
 
 @pytest.mark.slow
@@ -114,6 +135,7 @@ def said_by(key: str) -> Iterator[str]:
         ("gibbs", {"start": "drawing", "chains": 2, "sweeps": 2}),
         ("gibbs", {"start": "digits", "held": "_" * 131, "chains": 2, "sweeps": 2}),
         ("inspect", {}),
+        ("compare", {}),
         ("learn", {}),
     ],
 )

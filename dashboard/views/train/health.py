@@ -1,6 +1,7 @@
 """The doctor's line on Train: whether the run looks well, and every check with its evidence behind it."""
 
 import time
+from weakref import WeakKeyDictionary
 
 import streamlit as st
 
@@ -10,9 +11,10 @@ from dashboard.ui.texts import plain, sentence
 from dashboard.views.train import state
 from dashboard.views.train.recorded import Run
 from rbm_core import doctor
-from rbm_core.runs import RunError
+from rbm_core.runs import RunError, RunReader
 
 PERIOD_S = 4.0
+_living: WeakKeyDictionary[RunReader, state.Examination] = WeakKeyDictionary()  # the last one of each run
 HELP = f"{len(doctor.RULES)} checks of this run, each with its evidence, its threshold, what to try, and the source."
 
 
@@ -87,13 +89,17 @@ def caption(run: Run) -> str:
 
 
 def _examination(run: Run) -> state.Examination | None:
+    """This tab's last one, or any tab's of a living run, while it is no older than PERIOD_S; else a new one."""
     watched, now = state.watched(), time.monotonic()
     if watched.examination is not None and now - watched.examination.at < PERIOD_S:
         return watched.examination
-    try:
-        record = doctor.record_of(run.reader, snapshot=lambda step: data.snapshot(run.name, step))
-        findings = doctor.examine(record)
-    except RunError:
-        return None
-    watched.examination = state.Examination(now, findings, doctor.caption(record))
-    return watched.examination
+    found = _living.get(run.reader) if run.alive else None
+    if found is None or now - found.at >= PERIOD_S:
+        try:
+            record = doctor.record_of(run.reader, snapshot=lambda step: data.snapshot(run.name, step))
+            found = state.Examination(now, doctor.examine(record), doctor.caption(record))
+        except RunError:
+            return None
+        _living[run.reader] = found
+    watched.examination = found
+    return found

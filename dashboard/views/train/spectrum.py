@@ -6,13 +6,14 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from dashboard import components, data
+from dashboard import components
 from dashboard.components import spectrum as component
 from dashboard.components.blob import pack
 from dashboard.components.messages import heard
 from dashboard.figures import spectrum as figures
 from dashboard.recent import Recent
 from dashboard.ui import link
+from dashboard.views.train import audience
 from dashboard.views.train.moment import Moment, source
 from dashboard.views.train.recorded import Run
 from rbm_core.pixels import visible_states
@@ -20,13 +21,19 @@ from rbm_core.runs import RunError, RunReader, SnapshotError
 from rbm_core.spectrum import Modes, modes
 
 SPECTRUM = "train.spectrum"
-MOMENTS_KEPT = 512  # a moment of 784 × 500 keeps 12 modes, 120 kB
+MOMENTS_KEPT = 4096  # their singular values alone, 12 numbers each
+SHOWN_KEPT = 32  # the moments that tabs look at; the modes of one of 784 × 500 are 120 kB
 MOST_POINTS = 500
 
 
 @cache
-def _kept() -> Recent[Modes]:
+def _kept() -> Recent[np.ndarray]:
     return Recent(MOMENTS_KEPT)
+
+
+@cache
+def _shown() -> Recent[Modes]:
+    return Recent(SHOWN_KEPT)
 
 
 @cache
@@ -41,8 +48,8 @@ def _worker() -> ThreadPoolExecutor:
 
 def draw(run: Run, steps: list[int], shown: Moment) -> None:
     """The singular values of every moment worked out so far, and the projections at the one shown."""
-    now = _kept().get((run.reader, shown.key), lambda: modes(shown.snapshot.W))
-    by_step = {shown.step: now} | _earlier(run, [step for step in steps if step != shown.step])
+    now = _shown().get((run.reader, shown.key), lambda: modes(shown.snapshot.W))
+    by_step = {shown.step: now.values} | _earlier(run, [step for step in steps if step != shown.step])
     chosen = (link.field("mode"), link.field("mode2"))
     version = f"{shown.key} {chosen} {len(by_step)}"
 
@@ -53,14 +60,15 @@ def draw(run: Run, steps: list[int], shown: Moment) -> None:
         if probe is not None:
             seen = visible_states(probe.v[:MOST_POINTS], run.settings, probe.scale)
         fantasies = shown.snapshot.particles_v[:MOST_POINTS].astype(np.float32)
-        header, arrays = figures.spectrum(by_step, shown.step, chosen, seen, fantasies, shape)
+        header, arrays = figures.spectrum(by_step, shown.step, now, chosen, seen, fantasies, shape)
         return pack({**header, "version": version, "of": source(run, shown)}, arrays)
 
-    components.feed(component.mount, SPECTRUM, version, build, on_modes_change=_chosen)
+    drawn = partial(audience.drawn_once, SPECTRUM, version, build)
+    components.feed(component.mount, SPECTRUM, version, drawn, on_modes_change=_chosen)
 
 
-def _earlier(run: Run, steps: list[int]) -> dict[int, Modes]:
-    """The modes at those of these steps that are worked out; the thread works the others out."""
+def _earlier(run: Run, steps: list[int]) -> dict[int, np.ndarray]:
+    """The singular values at those of these steps that are worked out; the thread works the others out."""
     # A run deleted and made again under its name has another reader.
     found = {step: kept for step in steps if (kept := _kept().find(_key(run, step))) is not None}
     missing = [step for step in steps if step not in found]
@@ -77,10 +85,14 @@ def _key(run: Run, step: int) -> tuple[RunReader, str]:
 def _work_out(run: Run, steps: list[int]) -> None:
     for step in steps:
         try:
-            W = data.snapshot(run.name, step).W
+            W = run.reader.snapshot(step).W  # once, and not kept: nobody asked to see this moment
         except (SnapshotError, RunError):
             continue  # the page says so where it shows this moment
-        _kept().get(_key(run, step), partial(modes, W))
+        _kept().get(_key(run, step), partial(_values, W))
+
+
+def _values(W: np.ndarray) -> np.ndarray:
+    return modes(W).values
 
 
 def _chosen() -> None:

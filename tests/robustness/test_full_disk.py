@@ -1,0 +1,170 @@
+"""The disk fills up in the middle of a write: one sentence, nothing half-written, and with room again the same end."""
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rbm_core.evaluation import evaluate
+from rbm_core.runs import RunError, RunReader, control, create_run, files
+from rbm_core.runs import notes as run_notes
+from rbm_core.runs.evaluation_record import list_evaluations
+from rbm_core.runs.files import hold_lock
+from rbm_core.training import process as training_process
+from rbm_core.training import report
+from tests.core.run_record import CONFIG
+from tests.core.training_runs import make_run
+from tests.robustness.after import fingerprint, nothing_half_written, same_end
+from tests.robustness.damage import one_sentence
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+
+
+class Disk:
+    """full(name): from the next write to a file of this name on, no write of any file finds room; `free` ends it."""
+
+    def __init__(self) -> None:
+        self.name: str | None = None
+        self.is_full = False
+
+    def full(self, name: str) -> None:
+        self.name, self.is_full = name, False
+
+    def free(self) -> None:
+        self.name, self.is_full = None, False
+
+    def refuses(self, handle: int) -> bool:
+        if self.name is not None and self.name in Path(os.readlink(f"/proc/self/fd/{handle}")).name:
+            self.is_full = True
+        return self.is_full
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    """A disk that fills up in the middle of a write: half of it is written, as the system does."""
+    one, true_open = Disk(), os.fdopen
+
+    class Cut:
+        def __init__(self, file: Any) -> None:
+            self.file = file
+
+        def __enter__(self) -> "Cut":
+            self.file.__enter__()
+            return self
+
+        def __exit__(self, *error: Any) -> Any:
+            return self.file.__exit__(*error)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.file, name)
+
+        def write(self, data: bytes) -> int:
+            if not one.refuses(self.file.fileno()):
+                return self.file.write(data)
+            written = self.file.write(data[: len(data) // 2])
+            if isinstance(self.file, _RAW):
+                return written  # the system writes what there is room for, and says how much that was
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def opened(handle: int, mode: str = "r", *args: Any, **options: Any) -> Any:
+        file = true_open(handle, mode, *args, **options)
+        return Cut(file) if mode in ("wb", "r+b") else file
+
+    monkeypatch.setattr(os, "fdopen", opened)
+    return one
+
+
+with open(os.devnull, "r+b", buffering=0) as _raw:
+    _RAW = type(_raw)
+
+WRITTEN_BY_A_TRAINER = (
+    *("config.json", "probe.safetensors", "status.json", "metrics.jsonl", "events.jsonl"),
+    *("live.safetensors", "000000000.safetensors", "resume.safetensors"),
+)
+
+
+@needs_proc
+@pytest.mark.parametrize("name", WRITTEN_BY_A_TRAINER)
+def test_a_disk_that_fills_up_in_any_write_of_a_trainer_costs_a_sentence_and_no_row(
+    runs_root: Path, disk: Disk, calm: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_process, "SAVE_S", 0.05)
+    monkeypatch.setattr(report, "SHOW_S", 0.05)
+    run = make_run(runs_root, "full")
+    disk.full(name)
+    try:
+        assert training_process.run(run) == "failed"
+        said = RunReader(run).status()["message"]
+    except RunError as error:  # there was no room for the last status either
+        said = files.sentence(error)
+    assert disk.is_full, "the trainer never wrote it"
+    assert one_sentence(said)
+    assert "isk is full" in said
+    nothing_half_written(run)
+    disk.free()
+    assert not files.lock_is_held(run), "who resumes it is turned away"
+    assert training_process.run(run) == "finished"
+    same_end(run, calm)
+
+
+OTHER_WRITERS: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "an evaluation's progress": ("progress.json", lambda run: evaluate(run, estimator="exact")),
+    "an evaluation's answer": ("likelihood.jsonl", lambda run: evaluate(run, estimator="exact")),
+    "an evaluation's pictures": (
+        "samples.safetensors",
+        lambda run: evaluate(run, estimator="mixing", sweeps_max=20, n_chains=4),
+    ),
+    "notes": ("notes.json", lambda run: run_notes.write_notes(run, run_notes.Notes((), "after"))),
+    "a new run": ("config.json", lambda run: create_run(run.parent, "new", CONFIG)),
+    "a new run's start": (
+        "origin.safetensors",
+        lambda run: create_run(
+            run.parent, "new", {**CONFIG, "n_hidden": 8}, origin={"run": run.name, "step": 0}
+        ),
+    ),
+}
+
+
+@needs_proc
+@pytest.mark.parametrize("case", OTHER_WRITERS)
+def test_a_disk_that_fills_up_under_another_writer_costs_a_sentence_and_changes_nothing(
+    trained: Path, disk: Disk, case: str
+) -> None:
+    name, write = OTHER_WRITERS[case]
+    before = fingerprint(trained)
+    disk.full(name)
+    with pytest.raises(RunError, match="disk is full") as refused:
+        write(trained)
+    assert disk.is_full
+    assert one_sentence(str(refused.value))
+    nothing_half_written(trained)
+    disk.free()
+    # An evaluation's folder says how it failed; a first line that found no room leaves its file empty.
+    after = {
+        path: sha
+        for path, sha in fingerprint(trained).items()
+        if not path.startswith("evaluations/") and (trained / path).stat().st_size
+    }
+    assert after == before
+    assert os.listdir(trained.parent) == ["trained"], "a half-made run is left"
+    assert all(one["state"] in ("failed", "interrupted") for one in list_evaluations(trained))
+    write(trained)
+
+
+@needs_proc
+def test_a_command_that_finds_no_room_is_refused_and_those_before_it_are_kept(
+    runs_root: Path, disk: Disk
+) -> None:
+    run = make_run(runs_root, "live")
+    lock = hold_lock(run)
+    assert lock is not None
+    control.send(run, "pause")
+    disk.full("control.json")
+    with pytest.raises(RunError, match="disk is full"):
+        control.send(run, "resume")
+    disk.free()
+    assert [command["command"] for command in control.take(run)] == ["pause"]
+    lock.release()

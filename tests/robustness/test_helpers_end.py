@@ -1,0 +1,79 @@
+"""The sampler is killed in the middle of a film, the server with a run under way."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page
+
+from dashboard.processes import trainers
+from dashboard.processes.sampler import Sampler, SamplerError
+from rbm_core.runs import RunError, RunReader, files, list_runs
+from tests.dashboard.gibbs_film import in_process, request
+from tests.live import App, settle, until
+from tests.robustness.damage import one_sentence
+
+
+@pytest.mark.slow
+def test_a_sampler_killed_in_every_film_costs_a_sentence_and_the_next_film_is_whole() -> None:
+    big = request(
+        n_chains=100,
+        betas=np.ones(2000),
+        W=np.zeros((784, 64), np.float32),
+        vbias=np.zeros(784, np.float32),
+        hbias=np.zeros(64, np.float32),
+    )
+    helper, killed = Sampler(), set()
+    listeners = {thread for thread in threading.enumerate() if thread.name == "sampler"}  # of other samplers
+
+    def kill(done: int, total: int) -> None:
+        pid = helper.pid
+        if done and pid is not None and pid not in killed:
+            killed.add(pid)
+            os.kill(pid, signal.SIGKILL)
+
+    try:
+        with pytest.raises(SamplerError, match="stopped twice") as refused:
+            helper.film(big, kill)
+        assert one_sentence(str(refused.value))
+        assert len(killed) == 2
+        _, expected = in_process(request())
+        arrays = helper.film(request()).arrays
+        assert all(np.array_equal(arrays[name], expected[name]) for name in expected)
+        now = {thread for thread in threading.enumerate() if thread.name == "sampler"}
+        assert len(now - listeners) <= 1, "a listener is left"
+    finally:
+        helper.close()
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_server_that_ends_takes_no_run_along_and_the_next_one_commands_it(
+    runs_root: Path, start_app: Callable[..., App], open_page: Callable[..., Page], how: signal.Signals
+) -> None:
+    app = start_app()
+    page = open_page(app.url)
+    page.get_by_role("button", name="Start", exact=True).click()
+    until(lambda: bool(list_runs(runs_root)), 20, "no run was started")
+    (info,) = list_runs(runs_root)
+    reader = RunReader(info.path)
+    try:
+        until(lambda: reader.status()["state"] == "running", 60, "the run is not running")
+        app.process.send_signal(how)
+        until(lambda: app.process.poll() is not None, 10, "the server does not end")
+        step = reader.status()["step"]
+        until(lambda: reader.status()["step"] > step, 10, "the run ended with its server")
+        again = open_page(f"{start_app().url}/?run={info.name}")
+        again.locator(".st-key-train-controls").get_by_role("button", name="Stop").click()
+        until(lambda: reader.status()["state"] == "stopped", 10, "the next server's page does not stop it")
+        settle(again)
+    finally:
+        with suppress(RunError):
+            trainers.send(info.name, "stop")
+        until(lambda: not files.lock_is_held(info.path), 30, "the trainer lives on")
