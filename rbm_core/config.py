@@ -269,7 +269,7 @@ def _one_sentence(error: ValidationError) -> str:
     first = error.errors()[0]
     name = str(first["loc"][0]) if first["loc"] else ""
     context = first.get("ctx", {})
-    got = f", got {first['input']!r}" if name else ""
+    got = f", got {_brief(first['input'])}" if name else ""
     match first["type"]:
         case "greater_than_equal":
             return f"{name} must be at least {context['ge']:g}{got}"
@@ -282,7 +282,9 @@ def _one_sentence(error: ValidationError) -> str:
         case "literal_error":
             return f"{name} must be {context['expected']}{got}"
         case "extra_forbidden":
-            return f"there is no setting {name!r}; the settings are: {', '.join(RunConfig.model_fields)}"
+            return (
+                f"there is no setting {_brief(name)}; the settings are: {', '.join(RunConfig.model_fields)}"
+            )
         case "value_error":
             return str(context["error"])
         case "finite_number":
@@ -290,6 +292,11 @@ def _one_sentence(error: ValidationError) -> str:
         case "string_pattern_mismatch":
             return f"{name} must be auto, cpu, cuda or cuda:N{got}"
     return f"{name}: {first['msg'][0].lower()}{first['msg'][1:]}{got}"
+
+
+def _brief(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:79] + "…"
 
 
 PRESETS: dict[str, RunConfig] = {

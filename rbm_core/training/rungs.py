@@ -20,6 +20,7 @@ from torch import Tensor
 
 from rbm_core import gibbs, tempering
 from rbm_core.compute import Rng
+from rbm_core.laws import Visible
 from rbm_core.rbm import RBM
 
 __all__ = ["Rungs", "Temperatures", "Trajectory"]
@@ -111,13 +112,31 @@ class Rungs(ABC):
 
 @dataclass(frozen=True)
 class _Kept:
-    """A past model: the updates it had seen, its parameters with W rounded to half precision, and the standard
-    deviation in nats of its free energies less those of the rung below, over states of that rung.
+    """A past model: the updates it had seen, its parameters, and the standard deviation in nats of its free energies
+    less those of the rung below, over states of that rung.
+
+    W is in half precision where that can hold it: a run keeps up to 32 MB of them for as long as it trains.
     """
 
     step: int
-    model: RBM
+    W: Tensor
+    vbias: Tensor
+    hbias: Tensor
+    visible: Visible
+    log_var: Tensor | None
     spread: float
+
+    @property
+    def model(self) -> RBM:
+        """The model in float32, made anew."""
+        return RBM(self.W.float(), self.vbias, self.hbias, self.visible, self.log_var)
+
+
+def _kept(step: int, model: RBM, spread: float) -> _Kept:
+    """A copy of the model, which goes on learning."""
+    log_var = None if model.log_var is None else model.log_var.clone()
+    W, vbias, hbias = (t.clone() for t in (_halved(model.W), model.vbias, model.hbias))
+    return _Kept(step, W, vbias, hbias, model.visible, log_var, spread)
 
 
 class Trajectory(Rungs):
@@ -130,7 +149,7 @@ class Trajectory(Rungs):
 
     def __init__(self, base: RBM, v: Tensor, rng: Rng) -> None:
         super().__init__(rng, v)
-        self._kept = [_Kept(0, base, 0.0)]
+        self._kept = [_kept(0, base, 0.0)]
         self._next_look = 0
         self._judged: tuple[Tensor, Tensor] | None = (
             None  # states of the last rung and their free energies there
@@ -161,14 +180,8 @@ class Trajectory(Rungs):
         spread = float((model.free_energy(v) - self._judged[1]).std(correction=0))  # one chain has none
         if not spread > tempering.SPREAD:  # also where a diverging model's spread is not a number
             return False
-        rung = replace(
-            model,
-            W=_halved(model.W).float(),
-            vbias=model.vbias.clone(),
-            hbias=model.hbias.clone(),
-            log_var=None if model.log_var is None else model.log_var.clone(),
-        )
-        self._kept.append(_Kept(step, rung, spread))
+        self._kept.append(_kept(step, model, spread))
+        rung = self._kept[-1].model
         self.accepted.append(float("nan"))
         chain = gibbs.sweep(rung, gibbs.from_images(rung, v), self._rng, _SETTLE)
         self.v.append(chain.v)
@@ -186,14 +199,15 @@ class Trajectory(Rungs):
 
     def parameters(self) -> dict[str, Tensor]:
         """The models' parameters on the CPU by name, a rung a row; W (K, V, H) in half precision where it fits."""
-        models = [kept.model for kept in self._kept]
+        kept = self._kept
+        half = all(one.W.dtype == torch.float16 for one in kept)
         named = {
-            "W": _halved(torch.stack([model.W for model in models])),
-            "vbias": torch.stack([model.vbias for model in models]),
-            "hbias": torch.stack([model.hbias for model in models]),
+            "W": torch.stack([one.W if half else one.W.float() for one in kept]),
+            "vbias": torch.stack([one.vbias for one in kept]),
+            "hbias": torch.stack([one.hbias for one in kept]),
         }
-        if models[0].log_var is not None:
-            named["log_var"] = torch.stack([m.log_var for m in models if m.log_var is not None])
+        if kept[0].log_var is not None:
+            named["log_var"] = torch.stack([one.log_var for one in kept if one.log_var is not None])
         return {name: t.cpu() for name, t in named.items()}
 
     def _own_state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -204,19 +218,17 @@ class Trajectory(Rungs):
         }
 
     def _load_own(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
-        first, device = self._kept[0].model, self.v[0].device
-        W, vbias, hbias = (tensors[name].to(device).float() for name in ("W", "vbias", "hbias"))
+        visible, device = self._kept[0].visible, self.v[0].device
+        W, vbias, hbias = (tensors[name].to(device) for name in ("W", "vbias", "hbias"))
         log_var = tensors["log_var"].to(device) if "log_var" in tensors else None
         self._kept = [
             _Kept(
                 int(step),
-                replace(
-                    first,
-                    W=W[k].clone(),
-                    vbias=vbias[k].clone(),
-                    hbias=hbias[k].clone(),
-                    log_var=None if log_var is None else log_var[k].clone(),
-                ),
+                _halved(W[k]).clone(),
+                vbias[k].float().clone(),
+                hbias[k].float().clone(),
+                visible,
+                None if log_var is None else log_var[k].clone(),
                 float(spread),
             )
             for k, (step, spread) in enumerate(zip(meta["steps"], meta["spreads"], strict=True))

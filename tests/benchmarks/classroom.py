@@ -1,7 +1,9 @@
 """Fifty tabs on one live run: python -m tests.benchmarks.classroom [tabs] [seconds] [runs]
 
 Prints how often each tab is shown a new state, the server's processor time and memory, and the trainers' memory; ends
-with exit code 1 where one of them is beyond what is promised. `make soak` runs it for half an hour. The tabs are websocket clients that do what Streamlit's page does, in processes of their own (tests/tab.py): they draw
+with exit code 1 where one of them is beyond what is promised. `make soak` runs it for half an hour.
+
+The tabs are websocket clients that do what Streamlit's page does, in processes of their own (tests/tab.py): they draw
 nothing, so that one machine can hold them all. Trains preset "default" on the bundled digits.
 """
 
@@ -19,7 +21,6 @@ from rbm_core.runs import RunReader, control
 from tests.benchmarks.streaming import cpu_seconds
 from tests.live import App, until
 from tests.tab import Tab
-
 
 LEAST_REFRESHES, MOST_CORES, MOST_GROWTH_MB = 0.5, 1.0, 50.0
 

@@ -31,7 +31,7 @@ def trajectory_to(rbm: RBM, shares: tuple[float, ...]) -> tuple[Trajectory, list
     states = exact_replicas(ladder, N)
     made = Trajectory(ladder[0], states[0], Rng(5, "rungs"))
     for t, v in zip(shares, states[1:-1], strict=True):
-        made._kept.append(rungs._Kept(int(100 * t), path(t), 0.0))
+        made._kept.append(rungs._kept(int(100 * t), path(t), 0.0))
         made.v.append(v.clone())
         made.accepted.append(float("nan"))
     return made, list(ladder)
@@ -110,6 +110,7 @@ def test_the_number_of_rungs_is_bounded_and_the_ends_stay(monkeypatch: pytest.Mo
     assert few.steps[0] == 0
     assert few.steps[-1] > all_steps[0]
     assert few.steps == sorted(set(few.steps))
+    assert {kept.W.dtype for kept in few._kept} == {torch.float16}, "a trainer keeps twice as many bytes"
 
 
 def test_what_is_recorded_is_what_the_run_climbed(tmp_path: Path) -> None:

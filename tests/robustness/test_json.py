@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rbm_core.config import ConfigError, RunConfig, make_config
 from rbm_core.runs import RunError, RunReader, SnapshotError, create_run, list_runs
 from rbm_core.runs.files import tensor_bytes
 from rbm_core.runs.json_input import DamagedError, parse
@@ -164,3 +165,21 @@ def test_the_format_in_words_names_every_entry_that_is_typed() -> None:
             name for name in shape.__annotations__ if f"`{name}`" not in told and f'"{name}"' not in told
         ]
         assert not missing, f"docs/run-format.md does not say what {missing} is"
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(list(RunConfig.model_fields)) | st.text(max_size=8),
+        json_values | st.sampled_from(["pcd", "gaussian", "mnist-5k", "/", "\0", "x" * 5000]),
+        max_size=4,
+    )
+)
+def test_settings_of_any_values_are_a_config_or_cost_one_sentence(fields: dict[str, Any]) -> None:
+    try:
+        config = make_config(**{name.replace("\0", "0"): value for name, value in fields.items()})
+    except ConfigError as error:
+        said = str(error)
+    else:
+        said = "it is one"
+        assert finite(json.loads(config.model_dump_json()))
+    assert one_sentence(said)
