@@ -162,12 +162,10 @@ def latest(path: Path) -> dict[str, float]:
     if not all(type(row) is dict for row in rows):
         raise RunError(f"{of_run(path)} is damaged near its end: a line holds no JSON object")
     found: dict[str, float] = {}
-    for name in set().union(*rows):
-        cells = (row.get(name) for row in reversed(rows))
-        known = (cell for cell in cells if type(cell) in (int, float) and -_LARGEST <= cell <= _LARGEST)
-        for cell in known:
-            found[name] = float(cell)
-            break
+    for row in reversed(rows):
+        for name, cell in row.items():
+            if name not in found and type(cell) in (int, float) and -_LARGEST <= cell <= _LARGEST:
+                found[name] = float(cell)
     return found
 
 

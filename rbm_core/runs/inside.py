@@ -44,9 +44,10 @@ class LinkError(OSError):
 
 def run_of(path: Path) -> Path:
     """The folder of the run to which a file belongs, by its place: beside config.json, a snapshot, an evaluation's."""
-    if path.parent.name == "snapshots":
+    parts = ("", "", *path.parts)
+    if parts[-2] == "snapshots":
         return path.parents[1]
-    if path.parents[1].name == "evaluations" and _EVALUATION.fullmatch(path.parent.name):
+    if parts[-3] == "evaluations" and _EVALUATION.fullmatch(parts[-2]):
         return path.parents[2]
     return path.parent
 
@@ -57,8 +58,11 @@ def parent_of(path: Path, store: Path | None = None) -> Iterator[tuple[str, int 
 
     store: the run's own unless named. Where `os` takes no dir_fd, the name is the whole path. Raises LinkError.
     """
-    store = run_of(path).parent if store is None else store
-    parts = path.parent.relative_to(store).parts
+    if store is None:
+        store = run_of(path).parent
+        parts = path.parts[len(store.parts) : -1]  # store is one of its parents; 2,000 runs wait for relative_to
+    else:
+        parts = path.parent.relative_to(store).parts
     if ".." in (*parts, path.name):
         raise LinkError(errno.ELOOP, "leads out of its folder")
     if not _AT:
