@@ -32,7 +32,9 @@ def size(file: Path | bytes) -> tuple[int, int]:
     Raises PictureError.
     """
     with _opened(file, MOST_PIXELS) as image:
-        turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+        # Not image.getexif(), which of a PNG decodes every pixel first to look for a chunk behind them.
+        turned = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1) >= 5
+        turned = turned and image.format != "TIFF"  # Pillow turns the size of one as it opens it
         return (image.height, image.width) if turned else image.size
 
 

@@ -44,6 +44,7 @@ _ARRAYS = ("images", "x", "data", "x_train", "train", "train_images", "features"
 _ARRAY_LABELS = (*_LABELS, "y", "y_train", "train_labels", "targets")
 _MOST_COLUMNS = 1 << 16  # of a table: 256 × 256 pixels; more take pandas longer than anybody waits
 _LARGEST = 1e30  # of an array's or a table's values: differences of larger ones are infinite in float32
+_MOST_PIXELS = 4_000_000_000  # of the pictures of one upload: half a minute of decoding
 _MOST_PICTURES = 500_000
 _T = TypeVar("_T")
 
@@ -110,18 +111,25 @@ def look_at(files: list[tuple[str, bytes]], choices: Choices = AS_FOUND) -> Foun
     """What these files hold, (name, content) each: one of any kind, or any number of pictures. Raises DatasetError."""
     if len(files) == 1:
         try:
-            return _file(*files[0], choices)
+            found = _file(*files[0], choices)
         except MemoryError:
             raise DatasetError(
                 f"{files[0][0]} does not fit into this machine's memory; take a part of it"
             ) from None
-    paths = [PurePosixPath(name) for name, _ in files]
-    others = [path.name for path in paths if path.suffix.lower() not in picture_files.SUFFIXES]
-    if others:
+    else:
+        paths = [PurePosixPath(name) for name, _ in files]
+        others = [path.name for path in paths if path.suffix.lower() not in picture_files.SUFFIXES]
+        if others:
+            raise DatasetError(
+                f"{others[0]} is no picture: several files at once must all be pictures, or make a zip of them"
+            )
+        found = _pictures("pictures", paths, lambda k: files[k][1])
+    pixels = sum(width * height * n for (width, height), n in (found.sizes or {}).items())
+    if pixels > _MOST_PIXELS:
         raise DatasetError(
-            f"{others[0]} is no picture: several files at once must all be pictures, or make a zip of them"
+            f"{found.title} holds {pixels:,} pixels, and at most {_MOST_PIXELS:,} are decoded; make them smaller"
         )
-    return _pictures("pictures", paths, lambda k: files[k][1])
+    return found
 
 
 def may_hold_data(path: Path) -> bool:

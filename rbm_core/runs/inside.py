@@ -60,7 +60,9 @@ def parent_of(path: Path, store: Path | None = None) -> Iterator[tuple[str, int 
     """
     if store is None:
         store = run_of(path).parent
-        parts = path.parts[len(store.parts) : -1]  # store is one of its parents; 2,000 runs wait for relative_to
+        parts = path.parts[
+            len(store.parts) : -1
+        ]  # store is one of its parents; 2,000 runs wait for relative_to
     else:
         parts = path.parent.relative_to(store).parts
     if ".." in (*parts, path.name):

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from PIL import Image, PngImagePlugin
+from PIL import ExifTags, Image, ImageFile, PngImagePlugin, WebPImagePlugin
 
 from dashboard.figures import drawings
 from rbm_core import picture_files
@@ -123,6 +123,21 @@ def test_a_large_upload_is_refused_by_its_head(format: str) -> None:
     with pytest.raises(drawings.DrawingError, match="6,300 × 6,300 pixels"):
         drawings.picture_from_file(content)
     assert time.monotonic() - began < AT_MOST_S / 4, "its pixels were decoded first"
+
+
+def test_the_size_of_a_picture_is_read_from_its_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An archive of thousands of large pictures is measured, and refused, before a pixel is decoded."""
+    for format in ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM"):
+        file = io.BytesIO()
+        picture = Image.new("L", (400, 300))
+        exif = picture.getexif()
+        exif[ExifTags.Base.Orientation] = 6
+        turned = format in ("PNG", "JPEG", "WEBP", "TIFF")
+        picture.save(file, format, **({"exif": exif} if turned else {}))
+        with monkeypatch.context() as patch:
+            for kind in (ImageFile.ImageFile, PngImagePlugin.PngImageFile, WebPImagePlugin.WebPImageFile):
+                patch.setattr(kind, "load", lambda self: pytest.fail("pixels are decoded"))
+            assert picture_files.size(file.getvalue()) == ((300, 400) if turned else (400, 300)), format
 
 
 def test_a_photograph_of_a_telephone_is_read_at_once() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from PIL import Image
 
 from rbm_core.datasets import DatasetError, look, own
 from rbm_core.datasets.look import Choices
@@ -128,7 +129,11 @@ def test_what_would_take_minutes_or_all_memory_is_refused_at_once() -> None:
     for _ in range(50):
         deep = gzip.compress(deep, mtime=0)
     claims = b"\x93NUMPY\x01\x00\x76\x00{'descr': '<f8', 'fortran_order': False, 'shape': (999999999, 784), }"
+    file = io.BytesIO()
+    Image.new("1", (3000, 2999)).save(file, "PNG")
+    many = zipped(**{f"{n}.png": file.getvalue() for n in range(500)})
     for name, content in (
+        ("many.zip", many),
         ("wide.csv", wide), ("deep.csv" + ".gz" * 50, deep), ("claims.npy", claims.ljust(128) + bytes(64)),
     ):  # fmt: skip
         began = time.process_time()
