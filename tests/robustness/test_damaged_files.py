@@ -23,7 +23,7 @@ from rbm_core.runs import RunError, RunReader, list_runs, store
 from rbm_core.runs import notes as run_notes
 from rbm_core.runs.evaluation_record import list_evaluations
 from rbm_core.runs.files import split_meta, tensor_bytes
-from rbm_core.runs.past_models import read_past_models
+from rbm_core.runs.past_models import PastModels, read_past_models
 from rbm_core.runs.recorder import Recorder
 from tests.dashboard.opened import open_page
 from tests.robustness.after import fingerprint
@@ -51,6 +51,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(run / "snapshots" / "000000000.safetensors", run / "origin.safetensors")
     for one in reader.snapshot_steps()[1:-1]:
         (run / "snapshots" / f"{one:09d}.safetensors").unlink()
+    W = np.zeros((1, 16, 8), np.float16)
+    Recorder(run).write_past_models(
+        PastModels((0,), W, np.zeros((1, 16), np.float32), np.zeros((1, 8), np.float32))
+    )
     (run / "trainer.log").write_text("said by the trainer\n")
     assert all(list(run.glob(pattern)) for pattern in FILES)
     shutil.copytree(run, root / "sound")
