@@ -58,7 +58,8 @@ else:
     from starlette.middleware import Middleware
     from streamlit.starlette import App
 
-    from dashboard import door
+    from dashboard import door, memory
 
+    memory.give_back_what_is_freed()
     TOKEN = door.token_or_exit()
     app = App(__file__, middleware=[Middleware(door.Door, token=TOKEN)], lifespan=door.opening(TOKEN))

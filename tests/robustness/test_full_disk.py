@@ -86,6 +86,7 @@ WRITTEN_BY_A_TRAINER = (
 )
 
 
+@pytest.mark.slow
 @needs_proc
 @pytest.mark.parametrize("name", WRITTEN_BY_A_TRAINER)
 def test_a_disk_that_fills_up_in_any_write_of_a_trainer_costs_a_sentence_and_no_row(
@@ -128,6 +129,7 @@ OTHER_WRITERS: dict[str, tuple[str, Callable[[Path], object]]] = {
 }
 
 
+@pytest.mark.slow
 @needs_proc
 @pytest.mark.parametrize("case", OTHER_WRITERS)
 def test_a_disk_that_fills_up_under_another_writer_costs_a_sentence_and_changes_nothing(

@@ -76,6 +76,7 @@ def test_a_trainer_never_writes_into_another_run_that_took_its_folders_name(
     assert fingerprint(run) == other
 
 
+@pytest.mark.slow
 def test_a_run_copied_while_it_is_trained_is_a_run_of_its_own(
     runs_root: Path, monkeypatch: pytest.MonkeyPatch, calm: Path
 ) -> None:

@@ -55,6 +55,7 @@ def open_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield root
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "seteuid"), reason="needs the rights of files as Unix has them")
 def test_a_store_that_cannot_be_written_is_read_and_every_change_costs_a_sentence(
     open_store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

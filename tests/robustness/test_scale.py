@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from rbm_core.runs import RunReader, create_run, list_runs
 from rbm_core.runs.columns import MOST_ROWS, extremes
@@ -76,6 +77,7 @@ def test_of_each_group_the_smallest_and_the_largest_stay_in_their_order() -> Non
     np.testing.assert_array_equal(extremes(values), [[3.0, 1.0], [np.nan, np.nan], [1.0, 4.0]])
 
 
+@pytest.mark.slow
 def test_two_thousand_runs_are_listed_within_seconds(runs_root: Path) -> None:
     original = create_run(runs_root, "run-0", CONFIG)
     config, status = (original / "config.json").read_bytes(), (original / "status.json").read_bytes()
@@ -90,3 +92,31 @@ def test_two_thousand_runs_are_listed_within_seconds(runs_root: Path) -> None:
     began = time.process_time()
     list_runs(runs_root)
     assert time.process_time() - began < 1
+
+
+FREED = """
+import os, sys
+from dashboard import memory
+if sys.argv[1] == "yes":
+    memory.give_back_what_is_freed()
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+del [bytearray(2 << 20)][0]  # from now on glibc keeps blocks of this size
+before = resident()
+payloads, kept = [], []
+for _ in range(200):
+    payloads.append(bytearray(b"x") * (1 << 20))
+    kept.append(bytearray(1000))  # what a page keeps stands between two payloads
+payloads.clear()
+print(resident() - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
+def test_what_the_server_frees_goes_back_to_the_system() -> None:
+    def left(handed_back: str) -> float:
+        command = [sys.executable, "-c", FREED, handed_back]
+        return float(subprocess.run(command, capture_output=True, text=True, cwd=REPO, check=True).stdout)
+
+    assert left("no") > 100, "nothing is shown: the system hands it back by itself"
+    assert left("yes") < 20

@@ -76,6 +76,7 @@ def mutated(draw: st.DrawFn) -> tuple[str, bytes]:
     return draw(st.sampled_from([name, name, name, *WHOLE])), bytes(changed)
 
 
+@pytest.mark.slow
 @given(mutated(), st.sampled_from(CHOICES))
 def test_a_mutated_file_is_read_whole_or_costs_one_sentence(
     file: tuple[str, bytes], choices: Choices
@@ -95,6 +96,7 @@ cells = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(cells, min_size=1, max_size=5), min_size=1, max_size=6), st.sampled_from(CHOICES))
 @example([["a", " a"], ["1", "2"]], Choices())  # two columns of one name
 @example([["label", " label"], ["1", "2"]], Choices())
