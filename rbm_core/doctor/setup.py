@@ -149,10 +149,10 @@ def first_weights(record: Record) -> Finding | None:
 
 def updates(record: Record) -> Finding | None:
     """Whether the run is long enough to learn at all."""
-    planned = record.planned()
-    if planned is None:
+    planned, images, size = record.planned(), record.data.get("n_train"), record.config.get("batch_size")
+    if planned is None or not images or not size:  # a run that is starting has yet to count its images
         return None
-    n_train, batch = int(record.data["n_train"]), int(record.config["batch_size"])
+    n_train, batch = int(images), int(size)
     more = Remedy({"updates": 1000}, record.steps[-1] if record.ended and record.steps else None, True)
     smaller = Remedy({"batch_size": max(10, n_train // 10), "updates": 1000})
     return Finding(

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from rbm_core import datasets, doctor
-from rbm_core.config import make_config
+from rbm_core.config import PRESETS, make_config
 from rbm_core.config import preset as make_preset
 from rbm_core.doctor import Record, rules
 from rbm_core.runs import Probe, RunReader, Snapshot, store
@@ -222,6 +222,14 @@ def test_a_rate_that_begins_high_is_not_called_too_large() -> None:
 def test_nothing_is_said_before_there_is_evidence(rows: int) -> None:
     young = {name: column[:rows] for name, column in HEALTHY.items()}
     assert doctor.examine(Record(young, {}, UNITS)) == []
+
+
+@pytest.mark.parametrize("preset_name", list(PRESETS))
+def test_a_run_that_is_only_created_is_examined_without_a_word(tmp_path: Path, preset_name: str) -> None:
+    path = store.create_run(tmp_path, "starting", PRESETS[preset_name])
+    assert [
+        finding for finding in doctor.examine(doctor.record_of(RunReader(path))) if not finding.well
+    ] == []
 
 
 def test_missing_columns_and_holes_silence_a_rule_and_no_more() -> None:

@@ -11,7 +11,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.ui import pages
-from rbm_core.runs import RunReader
+from rbm_core.config import PRESETS
+from rbm_core.runs import RunReader, create_run
 from tests.dashboard.opened import as_read, open_page
 from tests.live import REPO
 from tests.small_run import train_small
@@ -48,6 +49,13 @@ def test_every_page_says_so_when_there_is_no_run(runs_root: Path, page: str) -> 
     app = open_page(page)
     assert not app.exception
     assert text(app) + "".join(element.value for element in app.info), "an empty page"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_opens_on_a_run_that_has_just_been_started(runs_root: Path, page: str) -> None:
+    create_run(runs_root, "young", PRESETS["quick"])
+    app = open_page(page, run="young")
+    assert not app.exception
 
 
 @pytest.mark.parametrize("page", PAGES)
