@@ -33,10 +33,14 @@ class View(TypedDict):
 
 
 class Export(TypedDict):
-    """A wish for an animation (subject, format, number), for the finished file (take), or its receipt (got)."""
+    """A wish for an animation or a still (subject, format, number), for the finished file (take), or its receipt (got).
+
+    step: of the still; without it the newest state.
+    """
 
     subject: NotRequired[Word]
     format: NotRequired[Word]
+    step: NotRequired[Whole]
     number: NotRequired[Whole]
     take: NotRequired[Whole]
     got: NotRequired[Whole]

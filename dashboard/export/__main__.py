@@ -5,33 +5,13 @@ The command line's `export` starts it. It prints a sentence about the file, or o
 
 import argparse
 import sys
-from io import BytesIO
 from pathlib import Path
-
-import numpy as np
-from PIL import Image
 
 from dashboard.figures import animation, moment
 from dashboard.processes import timelapse
 from rbm_core.runs import RunError, RunReader
 
 __all__ = ["main"]
-
-
-def _sheet(reader: RunReader, subject: str, step: int | None) -> bytes:
-    """All filters, or the first hundred fantasies, of one snapshot as a PNG."""
-    steps = reader.snapshot_steps()
-    snapshot = reader.snapshot(steps[-1] if step is None else step)
-    shape = moment.image_shape(snapshot.W.shape[0], (reader.config().get("data") or {}).get("image_shape"))
-    order = moment.order_of_units("index", snapshot, None)
-    scale = moment.common_scale(snapshot.W)
-    frame = moment.timelapse_frame(snapshot, shape, subject, order, scale, reader.probe())
-    content = BytesIO()
-    zoom = max(1, round(1200 / max(frame.shape[:2])))
-    Image.fromarray(np.kron(frame, np.ones((zoom, zoom, *[1] * (frame.ndim - 2)), np.uint8))).save(
-        content, "PNG"
-    )
-    return content.getvalue()
 
 
 def _written(reader: RunReader, file: Path, subject: str, step: int | None) -> str:
@@ -44,15 +24,20 @@ def _written(reader: RunReader, file: Path, subject: str, step: int | None) -> s
 
             content, words = single_page(reader)
         case ".png":
-            content = _sheet(reader, subject, step)
-            words = f"{subject} at step {steps[-1] if step is None else step:,}"
+            step = steps[-1] if step is None else step
+            snapshot = reader.snapshot(step)
+            content = timelapse.still(reader, step, subject, moment.order_of_units("index", snapshot, None))
+            words = f"{_named(subject)} at step {step:,}"
         case ending:
             order = moment.order_of_units("index", reader.snapshot(steps[-1]), None)
-            kind: animation.Format = "webp" if ending == ".webp" else "gif"
-            content = timelapse.make(reader, steps, subject, kind, order, lambda _: None)
-            words = f"{subject} through {len(steps)} snapshots"
+            content = timelapse.make(reader, steps, subject, ending[1:], order, lambda _: None)
+            words = f"{_named(subject)} through {len(steps)} snapshots"
     file.write_bytes(content)
     return f"{words}, run {reader.name}, {len(content) / 1e6:.1f} MB"
+
+
+def _named(subject: str) -> str:
+    return "filters and fantasies" if subject == "both" else subject
 
 
 def main(arguments: list[str] | None = None) -> int:

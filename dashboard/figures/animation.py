@@ -57,14 +57,14 @@ def animation(
 def picture(frame: np.ndarray, caption: str) -> bytes:
     """One frame, uint8 (h, w) or (h, w, 3), as a PNG with its caption beneath. Raises AnimationError as `animation`."""
     file = io.BytesIO()
-    Image.fromarray(_pages([frame], caption)[0]).save(file, "png", optimize=True)
+    Image.fromarray(_pages([frame], caption)[0]).save(file, "png")
     return file.getvalue()
 
 
 def tiled(tiles: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
-    """uint8 (N, h, w) or (N, h, w, 3) tiles row by row in a grid of `columns`, with a mid-grey gap between.
+    """uint8 (N, h, w) or (N, h, w, 3) tiles row by row in a grid of `columns`, a mid-grey gap between.
 
-    Returns (H, W) or (H, W, 3).
+    Places left over are white. Returns (H, W) or (H, W, 3).
     """
     n, h, w = tiles.shape[:3]
     rows = -(-n // columns)
@@ -72,6 +72,8 @@ def tiled(tiles: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
     for k in range(n):
         top, left = k // columns * (h + gap), k % columns * (w + gap)
         out[top : top + h, left : left + w] = tiles[k]
+    if n % columns:
+        out[(rows - 1) * (h + gap) :, n % columns * (w + gap) :] = _PAPER
     return out
 
 
@@ -121,7 +123,7 @@ def _page(frame: np.ndarray, zoom: int, width: int, strip: np.ndarray) -> np.nda
 
 def _strips(captions: list[str], width: int) -> list[np.ndarray]:
     """The captions as grey (height, width) pictures of one height, in lines that fit."""
-    size = min(max(14, width // 40), 20)
+    size = max(14, min(width // 40, 20), width // 60)
     font = ImageFont.load_default(size)
     known: dict[str, list[str]] = {text: _lines(text, font, width - size) for text in dict.fromkeys(captions)}
     height = round(size * 1.3)

@@ -243,17 +243,17 @@ def timelapse_frame(
     """
     if subject == "fantasies":
         means = _pixels(mean_visible(snapshot)[:100], snapshot, probe)
-        return _tiled(_shades(means).reshape(-1, *shape), 1)
+        return _tiled(_shades(means).reshape(-1, *shape))
     # In 31 shades: with more, most of the file would be noise about zero, which shows nothing.
     weights = np.rint(15 * np.clip(snapshot.W[:, order].T / scale, -1, 1)) / 15
     colours = palette.colour_table(palette.DIVERGING_LIGHT)[np.rint(127.5 + 127.5 * weights).astype(np.uint8)]
-    return _tiled(colours.reshape(-1, *shape, 3), 1.3)
+    return _tiled(colours.reshape(-1, *shape, 3))
 
 
-def _tiled(tiles: np.ndarray, aspect: float) -> np.ndarray:
-    """The tiles in a grid about `aspect` times as wide as high."""
+def _tiled(tiles: np.ndarray) -> np.ndarray:
+    """The tiles in a grid that is nearly a square."""
     height, width = tiles.shape[1:3]
-    return animation.tiled(tiles, max(1, round((len(tiles) * aspect * height / width) ** 0.5)))
+    return animation.tiled(tiles, max(1, round((len(tiles) * height / width) ** 0.5)))
 
 
 def activity(snapshot: Snapshot, order: np.ndarray, labels: np.ndarray | None) -> Blob:

@@ -75,9 +75,14 @@ def _asked(reader: RunReader, steps: list[int], newest: int) -> Any:
 
 
 def _slider(options: list[Any], asked: Any, newest: int, page: str) -> Any:
-    """The step chosen, or "live". What is asked for moves the slider only when it is not what was shown last."""
+    """The step chosen, or "live". What is asked for moves the slider only when it is not what was shown last.
+
+    The browser sends the words of the option chosen: those of the newest moment name no step, since another becomes
+    the newest, and an option that is gone would be taken for the first.
+    """
     key, shown = f"{page}.step", state_of(_Shown).of_page
-    if st.session_state.get(key) not in options or asked != shown.get(page):
+    before = shown.get(page)
+    if st.session_state.get(key) not in options or asked != before or before not in options:
         st.session_state[key] = asked
     chosen = asked
     if len(options) > 1:
@@ -85,8 +90,10 @@ def _slider(options: list[Any], asked: Any, newest: int, page: str) -> Any:
             "Moment of training",
             options,
             key=key,
-            format_func=lambda step: f"newest · {newest:,}" if step == "live" else f"step {step:,}",
+            format_func=lambda step: "newest" if step == "live" else f"step {step:,}",
             help=HELP,
         )
+        if chosen == "live":
+            st.sidebar.caption(f"The newest is step {newest:,}.")
     shown[page] = chosen
     return chosen

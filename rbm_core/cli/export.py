@@ -20,10 +20,11 @@ ENDINGS = {
     ".csv": "the curves",
     ".zip": "the whole run, which 'import' opens elsewhere",
     ".html": "timelapse, curves and a Gibbs film as one page that needs nothing else",
-    ".png": "a sheet of pictures",
+    ".png": "one moment as a still for a slide",
     ".gif": "the training as an animation",
     ".webp": "the same with every pixel exact",
 }
+SUBJECTS = ("both", "filters", "fantasies")
 _PICTURES = (".html", ".png", ".gif", ".webp")
 
 
@@ -32,6 +33,7 @@ _PICTURES = (".html", ".png", ".gif", ".webp")
         "export mnist-default --out model.npz",
         "export mnist-default --step 446 --out early.safetensors",
         "export mnist-default --out mnist-default.html",
+        "export mnist-default --out slide.png --subject both",
         "export mnist-default --out training.gif --subject filters",
     )
 )
@@ -45,7 +47,8 @@ def export(
     ] = Path("model.npz"),
     step: Step = None,
     subject: Annotated[
-        str, typer.Option(help="Of sheets and animations: filters, or fantasies (the run's own chains).")
+        str,
+        typer.Option(help="Of stills and animations: filters, fantasies (the run's own chains), or both."),
     ] = "filters",
     runs: Runs = None,
 ) -> None:
@@ -53,8 +56,8 @@ def export(
     ending = out_file.suffix.lower()
     if ending not in ENDINGS:
         raise ConfigError(f"--out must end in {', '.join(ENDINGS)}, got {str(out_file)!r}")
-    if subject not in ("filters", "fantasies"):
-        raise ConfigError(f"--subject must be filters or fantasies, got {subject!r}")
+    if subject not in SUBJECTS:
+        raise ConfigError(f"--subject must be {', '.join(SUBJECTS)}, got {subject!r}")
     if step is not None and ending in (".csv", ".zip", ".html", ".gif", ".webp"):
         raise ConfigError(f"--step would be ignored: a {ending} file is of the whole run")
     if not out_file.absolute().parent.is_dir():

@@ -8,14 +8,15 @@ from PIL import Image
 
 from dashboard.export import single_page
 from dashboard.export.__main__ import main as export_main
+from rbm_core.cli.export import SUBJECTS
 from rbm_core.runs import RunReader
 from tests.core.test_exchange import said
 
 SHIPPED = Path("checkpoints/mnist-default").absolute()
 
 
-@pytest.mark.parametrize("subject", ["filters", "fantasies"])
-def test_a_sheet_shows_all_units_of_the_step(subject: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_a_still_shows_the_step_asked_for(subject: str, tmp_path: Path) -> None:
     for step in (39, 49500):
         target = tmp_path / f"{step}.png"
         assert export_main([str(SHIPPED), str(target), "--subject", subject, "--step", str(step)]) == 0

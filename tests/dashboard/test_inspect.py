@@ -12,6 +12,7 @@ from dashboard.figures import drawings
 from rbm_core import datasets, rbm_numpy
 from rbm_core.runs import RunReader, Snapshot
 from rbm_core.runs.files import hold_lock
+from rbm_core.runs.snapshot import snapshot_file
 from tests.dashboard.opened import abouts, charts, fed, open_page
 from tests.small_run import train_small
 
@@ -247,3 +248,22 @@ def test_a_drawing_of_another_size_is_refused_in_a_sentence(run: Path) -> None:
     app = open_inspect(look="drawing", drawing=drawings.bits_to_text(np.ones(100, bool)))
     assert not app.exception
     assert any("takes 98 bytes" in element.value for element in app.warning)
+
+
+def test_the_newest_moment_stays_chosen_when_another_becomes_the_newest(run: Path) -> None:
+    """The browser sends back the words of the option chosen, which the next list of moments has to know."""
+    steps = RunReader(run).snapshot_steps()
+    kept = run / "aside.safetensors"
+    newest = snapshot_file(run, steps[-1])
+    newest.rename(kept)
+    app = open_inspect(unit="5")
+    assert app.select_slider(key="inspect.step").value == "live"
+    kept.rename(newest)
+    app.number_input(key="inspect.unit").set_value(6).run()
+    assert app.select_slider(key="inspect.step").value == "live"
+    app.select_slider(key="inspect.step").set_value(steps[1]).run()
+    snapshot_file(run, steps[1]).unlink()
+    app.number_input(key="inspect.unit").set_value(7).run()
+    shown = app.select_slider(key="inspect.step").value
+    assert shown == RunReader(run).nearest_step(steps[1]), "a moment that is gone moves the slider elsewhere"
+    assert f"no snapshot at step {steps[1]:,}" in app.warning[0].value

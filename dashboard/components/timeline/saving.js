@@ -1,4 +1,4 @@
-// Saving the training's timelapse as an animation. It is made beside the server while the page goes on; each refresh
+// Saving the training's pictures: the timelapse as an animation, or the moment shown as a still. It is made beside the server while the page goes on; each refresh
 // says how far it is, and the view takes the file once.
 
 import { el } from "../lib/dom.js";
@@ -6,34 +6,40 @@ import { download } from "../lib/save.js";
 
 const ASK_AGAIN = 4000; // ms
 const OFFER = "save as …";
-const TITLE = "Save the training as an animation";
+const TITLE = "Save the training as an animation, or this moment as a picture";
+/** [subject and format, words] of what can be saved. */
+const CHOICES = [
+  ["both png", "this moment, PNG"],
+  ["both gif", "filters + fantasies, GIF"],
+  ["both webp", "filters + fantasies, WebP"],
+  ["filters gif", "filters, GIF"],
+  ["filters webp", "filters, WebP"],
+  ["fantasies gif", "fantasies, GIF"],
+  ["fantasies webp", "fantasies, WebP"],
+];
 
-/** @typedef {{ number: number, words: string, file: string, made: boolean, failed: boolean }} Progress of an animation */
+/** @typedef {{ number: number, words: string, file: string, made: boolean, failed: boolean }} Progress of what is being made */
 
-/** The picker of what to save, and the exchange with the page about the animation asked for. */
+/** The picker of what to save, and the exchange with the page about the picture asked for. */
 export class Saving {
-  /** @param {import("../lib/view.js").View} view what asks the page: "export" = a wish */
+  /**
+   * @param {import("../lib/view.js").View & { step: number, follows: boolean }} view what asks the page: "export" = a
+   *   wish; and which moment it shows
+   */
   constructor(view) {
     this.view = view;
-    /** @type {number | undefined} the number of the animation asked for, until its file is here */
+    /** @type {number | undefined} the number of the picture asked for, until its file is here */
     this.number = undefined;
     this.taking = false;
     this.timer = 0;
     this.picker = el("select", {
       class: "saving",
       "aria-label": TITLE,
-      title: `${TITLE}: one frame a snapshot, with run, step and seed beneath`,
+      title: `${TITLE}: with run, step and seed beneath`,
       onchange: () => this.start(),
     });
     this.picker.append(el("option", { value: "" }, OFFER));
-    for (const subject of ["filters", "fantasies"]) {
-      for (const [format, name] of [
-        ["gif", "GIF"],
-        ["webp", "WebP"],
-      ]) {
-        this.picker.append(el("option", { value: `${subject} ${format}` }, `${subject}, ${name}`));
-      }
-    }
+    this.picker.append(...CHOICES.map(([value, words]) => el("option", { value }, words)));
   }
   close() {
     clearInterval(this.timer);
@@ -44,7 +50,8 @@ export class Saving {
     if (!format || this.number !== undefined) return;
     this.number = Date.now();
     this.taking = false;
-    this.wish({ subject, format, number: this.number });
+    const moment = format === "png" && !this.view.follows ? { step: this.view.step } : {};
+    this.wish({ subject, format, number: this.number, ...moment });
     this.show("starting …");
   }
   /**

@@ -1,4 +1,4 @@
-"""The training as an animation to take away: the browser's wish, its progress, and the finished file."""
+"""The training as an animation or a still to take away: the browser's wish, its progress, the finished file."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def payload() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 
 def wished() -> None:
-    """The reader wishes for an animation, or the browser for the finished file, or the browser has the file.
+    """The reader wishes for a picture, or the browser for the finished file, or the browser has the file.
 
     The browser repeats a wish until it is answered: a busy app may miss one that another follows closely.
     """
@@ -52,7 +52,7 @@ def wished() -> None:
 
 
 def _begin(wish: dict[str, Any]) -> timelapse.Export:
-    """Begins an animation of every snapshot, its filters in the page's order."""
+    """Begins an animation of every snapshot, or a still of the moment shown, its filters in the page's order."""
     watched = state.watched()
     assert watched.run is not None
     reader = data.reader(watched.run)
@@ -61,6 +61,8 @@ def _begin(wish: dict[str, Any]) -> timelapse.Export:
         units = watched.order.units
     else:
         units = pictures.order_of_units("index", data.snapshot(watched.run, steps[-1]), None)
+    if wish["format"] == "png":
+        steps = [wish["step"]] if "step" in wish else []
     return timelapse.Export(
         wish["number"], reader, watched.run, steps, wish["subject"], wish["format"], units
     )
