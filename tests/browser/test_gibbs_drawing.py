@@ -43,7 +43,7 @@ def test_a_stroke_on_the_pad_starts_the_chains_from_it(open_film: Callable[..., 
           return player.$(".sentence").textContent;
         }}) }}"""
     )
-    why = ", likelier than most single pictures of the data, but those are ever so many"
+    why = ", likelier than most single pictures of the data; but there is one empty picture"
     assert [why in words for words in explained] == [True, False]
 
 

@@ -111,9 +111,14 @@ def test_a_trial_is_kept_and_serves_other_shapes(run: Path, begun: list[RunConfi
     )
     app = form("quick")
     app.selectbox(key="new.dataset").set_value("mnist-5k").run()
-    assert said(app) == "2,750 updates: about 28 s here, at the pace of a short trial."
+    assert said(app).startswith(
+        "2,750 updates: about 28 s here, at the pace of a short trial. It begins at 10 "
+    )
+    assert "4 min 35 s in all" in said(app), (
+        "a run that is held back to be watched takes longer than it could"
+    )
     app.selectbox(key="new.preset").set_value("default").run()
-    assert said(app).endswith("scaled from a short trial.")
+    assert said(app).endswith("scaled from a short trial."), "only quick is held back"
 
 
 def test_data_that_are_not_here_are_counted_and_not_measured(

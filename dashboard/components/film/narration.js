@@ -127,7 +127,7 @@ function startWords(film, chain) {
 function emptiness(film, chain) {
   const empty = !film.real && film.v(0, chain).every((x) => x === 0);
   if (!empty || !film.band || !(film.a.free_energy[chain] < film.band.low)) return "";
-  return ", likelier than most single pictures of the data, but those are ever so many";
+  return ", likelier than most single pictures of the data; but there is one empty picture and very many others, so chains leave it";
 }
 
 /**

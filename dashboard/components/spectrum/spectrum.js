@@ -151,8 +151,11 @@ class Spectrum extends View {
         write(pretty(s, 2), LEFT - 6, y(s) + 4);
       }
     }
-    for (let power = 0; 10 ** power <= Math.max(...a.steps); power++)
-      write(pretty(10 ** power), x(10 ** power), HEIGHT - 10, "center");
+    for (let power = 0; 10 ** power <= Math.max(...a.steps); power++) {
+      const words = pretty(10 ** power);
+      const half = ctx.measureText(words).width / 2;
+      write(words, Math.min(x(10 ** power), width - half - 2), HEIGHT - 10, "center");
+    }
     write("σ", 12, 16, "left");
     const colours = [ink.lines.vermillion, ink.lines.green];
     for (let m = a.values.shape[1] - 1; m >= 0; m--) {

@@ -50,10 +50,10 @@ def sidebar(step: AtStep) -> None:
         bad_name = misnamed(called)
         if bad_name:
             st.caption(f":red[{bad_name}]")
-        if wrong and wrong[0] not in run_fields.MAIN:  # the field itself may be folded away
+        if wrong:  # the field itself may be folded away, or scrolled out of sight
             st.caption(f":red[{wrong[1]}]")
         if st.session_state[OPEN] and wish.fields["dataset"] is not None and wrong is None:
-            length.show(wish.config)
+            length.show(wish.config, wish.watched_at)
         st.button(
             "Start",
             key=key("start"),

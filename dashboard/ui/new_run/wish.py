@@ -42,6 +42,11 @@ class Wish:
         offered = self.recipe.model_copy(update={"dataset": config.dataset})
         return self.preset == LIKE or bool(self.fork) or config != offered
 
+    @property
+    def watched_at(self) -> float | None:
+        """Updates a second that the run is held to at first, so that one sees it learn; None: full speed."""
+        return WATCHED_FIRST if self.preset == "quick" and self.fork is None else None
+
     def new_name(self) -> str:
         """`mnist-quick-changed-3f9a`: data set, preset, what differs from it, and four characters drawn anew."""
         config = self.config
@@ -62,7 +67,7 @@ class Wish:
             preset=None if self.changed else self.preset,
             origin=origin,
             download=not datasets.available(config.dataset),
-            updates_per_second=WATCHED_FIRST if self.preset == "quick" and origin is None else None,
+            updates_per_second=self.watched_at,
         )
 
 

@@ -33,12 +33,14 @@ def draw(readers: dict[str, RunReader], at: int) -> None:
             formula=r"\log p(v) = -F(v) - \log Z",
             source=METRICS["log_likelihood"].source,
         )
-        words = "No estimate up to here"
+        words = "Not measured by Evaluate up to here"
         none = [name for name, row in estimates if row is None]
     else:
-        words, none = f"No log-likelihood has been estimated up to step {at:,}", list(readers)
+        words, none = f"No log-likelihood has been measured by Evaluate up to step {at:,}", list(readers)
     if none:
         words += f": {plain(', '.join(none))}."
         if later:
             words += f" Made later, so not fair to lay beside the others: {plain(', '.join(later))}."
-        st.caption(f"{words} The Evaluate page makes one at any saved step.")
+        st.caption(
+            f"{words} The curve above is the trainer's own rougher estimate; the Evaluate page measures any saved step."
+        )

@@ -24,7 +24,8 @@ def ask(reader: RunReader, steps: list[int]) -> None:
     if state.complaint:
         st.error(state.complaint)
         state.complaint = ""
-    what, when, how, button = st.columns([3, 2, 3, 1.4], vertical_alignment="bottom")
+    row = st.container(key="evaluate.question")
+    what, when, how, button = row.columns([3, 2, 3, 1.4], vertical_alignment="bottom")
     estimators = offered(reader)
     estimator = what.selectbox(
         "What to measure",

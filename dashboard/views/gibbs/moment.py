@@ -27,6 +27,20 @@ def choose(reader: RunReader) -> Snapshot | None:
     return taken
 
 
+@st.fragment(run_every=1.0)
+def wait_for_the_first(name: str) -> None:
+    """The page goes on by itself when the run has its first snapshot."""
+    try:
+        reader = data.reader(name)
+        if reader.snapshot_steps() or (_is_live(reader) and reader.live() is not None):
+            st.rerun()
+    except (RunError, OSError):
+        st.rerun()  # the page says what became of the run
+    st.info(
+        "This run has no snapshot yet; its first one comes within seconds of the start, and the page goes on then."
+    )
+
+
 def identity(reader: RunReader) -> tuple[str, int]:
     """Differs for two runs, also for two that had the same name one after the other."""
     return str(reader.path), (reader.path / "config.json").stat().st_mtime_ns

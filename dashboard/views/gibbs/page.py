@@ -48,9 +48,7 @@ def _page(reader: RunReader, top: Any) -> None:
         )
         snapshot = moment.choose(reader)
     if snapshot is None:
-        st.info(
-            "This run has no snapshot yet; its first one comes within seconds of the start. Then press R."
-        )
+        moment.wait_for_the_first(reader.name)
         return
     shape = gibbs_films.image_shape(reader, snapshot)
     chosen, hold_place = _choose(reader, snapshot, shape, top)
