@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from rbm_core.runs.evaluation_record import evaluation_folder, list_evaluations
 from rbm_core.runs.files import last_line, read_tensors
 
 LOG_FILE = "evaluation.log"
+_started: dict[str, tuple[float, "subprocess.Popen[bytes]"]] = {}
+"""By run, the evaluation started last by this app, and when: it shows no progress until its engine is loaded."""
 
 
 def start(
@@ -47,8 +50,15 @@ def start(
             )
     except OSError as error:
         raise RunError(f"the evaluation could not be started: {error.strerror or error}") from error
+    _started[name] = (time.time(), child)
     # Its end must be waited for, or it stays in the process table as a zombie.
     threading.Thread(target=child.wait, name=f"evaluation-{name}", daemon=True).start()
+
+
+def started(name: str) -> float | None:
+    """When the evaluation that this app started on the run began, while its process lives; seconds since 1970."""
+    since, child = _started.get(name, (0.0, None))
+    return since if child is not None and child.poll() is None else None
 
 
 def interrupt(progress: dict[str, Any]) -> None:

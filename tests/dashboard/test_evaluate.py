@@ -371,3 +371,16 @@ def test_figures_name_their_axes_with_units_and_put_the_bracket_on_one_scale() -
     assert shown.layout.xaxis.range[1] < 10
     assert "900" in shown.layout.annotations[0].text
     assert np.isfinite(figures.accuracy(curve, 5, dark=False).layout.yaxis.range).all()
+
+
+def test_a_reload_before_the_first_progress_still_says_that_an_answer_is_on_its_way(
+    runs_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_small(runs_root, "small")
+    monkeypatch.setattr(evaluators, "started", lambda run: time.time() - 2)
+    app = open_page("evaluate", run="small")
+    assert any("first answer is on its way" in element.value for element in app.markdown)
+    monkeypatch.setattr(evaluators, "started", lambda run: time.time() - 100)
+    assert any(
+        "Nobody has asked yet" in element.value for element in open_page("evaluate", run="small").markdown
+    )

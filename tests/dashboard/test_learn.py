@@ -503,3 +503,19 @@ def test_a_report_from_before_the_turn_moves_nothing(
     assert page.settings.value("update") == 77
     player.obeyed(player.PLAYER)
     assert page.command is None
+
+
+def test_a_link_that_names_a_lesson_alone_opens_on_its_picture_and_machine() -> None:
+    app = open_page("learn", lesson="2")
+    assert not app.exception
+    assert np.ravel(app.query_params["view"])[-1] == lessons.LESSONS[1].command["view"]
+    later = next(n for n, lesson in enumerate(lessons.LESSONS, 1) if lesson.method == "pcd")
+    app = open_page("learn", lesson=str(later))
+    assert app.session_state["learn.method"] == "pcd"
+
+
+def test_the_list_of_lessons_leads_to_any_of_them() -> None:
+    app = open_page("learn")
+    app.radio(key="learn.any").set_value(12).run()
+    assert not app.exception
+    assert any(f"12 of {len(lessons.LESSONS)}" in element.value for element in app.markdown)

@@ -15,7 +15,7 @@ from rbm_core.config import RunConfig
 SPLIT = ("mnist", "fashion-mnist", "kmnist")
 OWN_FILES = "my own files"
 OWN_FOLDER = "a folder of images"
-# More passes over the same images than this, and hundreds of hidden units know them by heart.
+# More passes over the same images than this are offered with a word about overfitting: a caution, not a measured bound.
 MOST_EPOCHS = 400
 
 
@@ -85,6 +85,6 @@ def in_epochs(fields: Mapping[str, Any]) -> None:
     st.caption(f"{epochs:,.4g} epochs: passes over the {n:,} training images.")
     if epochs > MOST_EPOCHS and not fields["dataset"].startswith("bars") and not fields["patience"]:
         st.warning(
-            f"So many passes over {n:,} images **overfit**: the model comes to know them by heart and "
-            "gets worse on new ones. *Stop early* ends the run when that begins."
+            f"So many passes over {n:,} images can **overfit**: the model comes to know them by heart and "
+            "gets worse on new ones. *Stop early* ends the run if that begins."
         )

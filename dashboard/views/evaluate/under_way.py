@@ -88,7 +88,19 @@ def go_on(run: str, one: dict[str, Any]) -> None:
 
 def busy(run: str) -> bool:
     """Whether an evaluation of the run is under way, or about to be."""
-    return evaluators.running(run) is not None or state_of(Evaluate).begun_on(run) is not None
+    state = state_of(Evaluate)
+    if state.begun is None:
+        state.begun = _begun_before(run)
+    return evaluators.running(run) is not None or state.begun_on(run) is not None
+
+
+def _begun_before(run: str) -> tuple[str, float] | None:
+    """An evaluation that another view of this app has started and that shows no progress yet: a reload keeps it."""
+    since = evaluators.started(run)
+    if since is None or time.time() - since > STARTS_WITHIN_S:
+        return None
+    shows = any(float(one.get("updated", 0.0)) >= since for one in evaluators.of_run(run))
+    return None if shows else (run, since)
 
 
 def watch(run: str) -> None:

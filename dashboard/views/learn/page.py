@@ -20,8 +20,10 @@ def main() -> None:
     if followed:
         _go_back()
     if followed or not page.opened:
-        page.opened = True
         tour.take_guess_from_link()
+        if not page.opened:
+            tour.begin_from_link()
+        page.opened = True
     progress = tour.show()
     lesson = lessons.LESSONS[page.settings.value("lesson") - 1]
     if lesson.network:

@@ -10,6 +10,7 @@ from dashboard.views.learn import lessons
 from dashboard.views.learn.settings import suit
 from dashboard.views.learn.state import learn
 
+ANY = "learn.any"
 UNGUESSED = 4  # the guess of a reader who only wants to see; options are numbered from 1
 
 
@@ -52,7 +53,28 @@ def take_guess_from_link() -> None:
         learn().guesses[link.field("lesson")] = link.field("guess")
 
 
+def begin_from_link() -> None:
+    """A link that names a lesson and nothing of the player opens as the lesson's own button does."""
+    of_player = {"machine", "method", "hidden", "rate", "seed", "view", "update", "guess"}
+    if "lesson" in st.query_params and not of_player & set(st.query_params):
+        _turn(link.field("lesson"))
+
+
+def _all_lessons(number: int) -> None:
+    """The list of the lessons, to go to any of them."""
+    st.session_state[ANY] = number
+    with st.popover("All lessons", type="tertiary"):
+        st.radio(
+            "Go to",
+            list(range(1, len(lessons.LESSONS) + 1)),
+            key=ANY,
+            format_func=lambda n: f"{n} · {lessons.LESSONS[n - 1].title}",
+            on_change=lambda: _turn(st.session_state[ANY]),
+        )
+
+
 def _buttons(number: int) -> None:
+    _all_lessons(number)
     last = number == len(lessons.LESSONS)
     if last:
         st.page_link(pages.script("train"), label="On to the Train page", icon=":material/arrow_forward:")

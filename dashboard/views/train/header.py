@@ -36,6 +36,8 @@ def draw(run: Run) -> None:
     if run.status["message"] and run_state in STATES_WITH_NEWS:
         show = st.info if run_state == "finished" else st.warning
         show(sentence(run.status["message"]))
+    elif run.status["message"] and run_state == "stopped":  # who stopped it, or where it was brought in from
+        st.caption(sentence(run.status["message"]))
 
 
 def controls(run: Run, disabled: bool) -> None:

@@ -97,6 +97,8 @@ def watch(name: str) -> None:
     draw_first_screen(run, steps, shown, order)
     slider.draw(run, steps, shown)
     health.draw(run)
+    if shown is not None:
+        about_first_screen()
     draw_below(run, steps, shown, order)
 
 
@@ -115,6 +117,15 @@ def draw_first_screen(
         figures.particles(run, shown)
 
 
+def about_first_screen() -> None:
+    """Below the slider, each under its picture."""
+    left, right = st.container(key="stack-about").columns(2, gap="medium")
+    with left:
+        about("the filters", **pictures.ABOUT["filters"])
+    with right:
+        about("the fantasies", **pictures.ABOUT["particles"])
+
+
 def draw_below(run: recorded.Run, steps: list[int], shown: moment.Moment | None, order: Order | None) -> None:
     left, right = st.container(key="stack-now").columns([5, 3], gap="medium")
     with left:
@@ -123,8 +134,6 @@ def draw_below(run: recorded.Run, steps: list[int], shown: moment.Moment | None,
     if shown is None or order is None:
         return
     with right:
-        about("the filters", **pictures.ABOUT["filters"])
-        about("the fantasies", **pictures.ABOUT["particles"])
         figures.activity(run, shown, order)
         about("the hidden units", **pictures.ABOUT["activity"])
     spectrum.draw(run, steps, shown)
