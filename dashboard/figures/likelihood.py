@@ -142,7 +142,7 @@ def scale(
 ) -> go.Figure:
     """The run's log-likelihood beside those of models that know nothing and, where comparable, a published one.
 
-    coins: None where pixels are not 0 and 1. Bars begin at the least of them.
+    coins: None where pixels are not 0 and 1. Points, not bars: nats have no zero from which a length would count.
     """
     rows = [("coin tosses", coins, "grey"), ("independent pixels", pixels, "grey"), (*run, "blue")]
     if comparable:
@@ -150,21 +150,20 @@ def scale(
     known = [(name, value, colour) for name, value, colour in rows if value is not None]
     least = min(value for _, value, _ in known)
     colours, figure = lines(dark), go.Figure()
-    figure.add_bar(
-        x=[value - least for _, value, _ in known],
-        base=least,
+    figure.add_scatter(
+        x=[value for _, value, _ in known],
         y=[name for name, _, _ in known],
-        orientation="h",
+        mode="markers+text",
         text=[f"{value:,.1f}".replace("-", "−") for _, value, _ in known],
-        textposition="outside",
+        textposition="middle right",
         cliponaxis=False,
-        marker={"color": [soft(colours[colour], 0.75) for _, _, colour in known]},
+        marker={"size": 15, "color": [colours[colour] for _, _, colour in known]},
         hovertemplate="%{y}: %{text} nats<extra></extra>",
     )
     most = max(value for _, value, _ in known)
     figure.update_xaxes(
         title="nats per image; right is better",
-        range=[least, most + 0.25 * (most - least or 1.0)],
+        range=[least - 0.05 * (most - least or 1.0), most + 0.25 * (most - least or 1.0)],
     )
     figure.update_yaxes(autorange="reversed", title="model")
     return dress(figure, dark, 90 + 36 * len(known), title_text=WORDS["scale"].title, showlegend=False)

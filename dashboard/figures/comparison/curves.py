@@ -72,7 +72,13 @@ def overlay(
         showlegend=True,
         hovermode="x unified",
         uirevision=f"{metric} {axis} {log_x}",
-        legend={"orientation": "h", "y": -0.16, "yanchor": "top", "x": 0, "font": {"size": 13}},
+        margin={
+            "l": 8,
+            "r": 8,
+            "t": 64,
+            "b": 8,
+        },  # the legend stands above: below, a low window would cut it off
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 13}},
     )
 
 

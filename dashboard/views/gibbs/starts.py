@@ -46,6 +46,10 @@ def choose(
         chosen["particles_of"] = _choose_particles(reader, len(snapshot.vbias), row)
     elif chosen["start"] == "drawing":
         chosen["drawing"] = drawing.choose(shape, pad_place)
+        if not chosen["drawing"]:
+            row.caption(
+                "Nothing is drawn yet: **draw on the black pad**, and the chains start from your picture."
+            )
     if chosen["start"] in PICTURES and chosen.get("drawing") != "":  # an empty picture cannot be corrupted
         chosen |= spoiling.choose(shape)
     return chosen
