@@ -118,11 +118,12 @@ def _of_labels(row: dict[str, Any]) -> list[str]:
             continue
         v, y, both = (row[f"{part}_{what}"] for what in ("nats", "label_nats", "joint_nats"))
         error, bar = 100 * row[f"{part}_error"], 100 * row[f"{part}_error_stderr"]
-        lines.append(
-            f"{part}: {error:.2f} ± {bar:.2f} % named wrongly; log p(v) = mean −F(v) − log Z = "
-            f"{v + row['log_z']:.2f} − {row['log_z']:.2f} = {v:.2f}; log p(y | v) = {y:.3f}, which needs no Z; "
-            f"log p(v, y) = {v:.2f} + ({y:.3f}) = {both:.2f} nats"
+        log_z = row["log_z"]
+        line = (
+            f"{part}: {error:.2f} ± {bar:.2f} % named wrongly; log p(v) = mean(-F(v)) - log Z = {v + log_z:.2f} - "
+            f"{log_z:.2f} = {v:.2f}; log p(y | v) = {y:.3f}, which needs no Z; log p(v, y) = {both:.2f} nats, their sum"
         )
+        lines.append(line.replace("-", "−"))
     return lines
 
 

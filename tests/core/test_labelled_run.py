@@ -20,7 +20,8 @@ from rbm_core.runs.reader import RunReader
 from rbm_core.runs.snapshot import Snapshot
 
 TRAIN = ["train", "--preset", "quick", "--dataset", "digits-8", "--n-hidden", "12", "--set", "labels=true"]
-SHORT = ["--set", "updates=300", "--set", "discriminative=0.5", "--set", "log_every=100"]
+SETTINGS = ("updates=800", "discriminative=0.7", "learning_rate=0.5", "max_snapshots=6", "log_every=400")
+SHORT = [part for setting in SETTINGS for part in ("--set", setting)]
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +108,7 @@ def test_evaluate_says_the_error_and_three_likelihoods_that_add_up(
 ) -> None:
     assert main(["evaluate", "named", "--estimator", "exact", "--runs", str(root)]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "named wrongly; log p(v) = mean −F(v) − log Z" in said
+    assert "named wrongly; log p(v) = mean(−F(v)) − log Z" in said
     row = RunReader(root / "named").likelihood()[-1]
     for part in ("train", "valid", "test"):
         total = row[f"{part}_nats"] + row[f"{part}_label_nats"]
@@ -125,7 +126,7 @@ def test_annealing_brackets_what_enumeration_counts(root: Path) -> None:
 
 def test_export_and_import_keep_the_labels(root: Path, newest: Snapshot, tmp_path: Path) -> None:
     out = tmp_path / "named.npz"
-    assert main(["export", "named", str(out), "--runs", str(root)]) == 0
+    assert main(["export", "named", "--out", str(out), "--runs", str(root)]) == 0
     arrays = np.load(out)
     assert (arrays["W"].shape, arrays["label_W"].shape) == ((64, 12), (10, 12))
     store = str(tmp_path / "runs")
@@ -160,7 +161,7 @@ def test_what_does_not_fit_is_refused_in_a_sentence(
     assert "3 label units, the run 10" in refused(["import", str(tmp_path / "three.npz"), *named], capsys)
     assert "must fit 5 hidden units" in refused(["import", str(tmp_path / "odd.npz"), *named], capsys)
     assert "has no label units" in refused(
-        ["sample", "mnist-quick", "--label", "3", "--out", str(tmp_path / "a.png")], capsys
+        ["sample", "mnist-default", "--label", "3", "--out", str(tmp_path / "a.png")], capsys
     )
 
 

@@ -16,7 +16,8 @@ from tests.dashboard.opened import fed, open_page
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with the run "named", which no test changes."""
     store = tmp_path_factory.mktemp("labelled")
-    settings = ["labels=true", "updates=300", "discriminative=0.5", "log_every=100"]
+    settings = ["labels=true", "updates=800", "discriminative=0.7", "learning_rate=0.5", "log_every=400"]
+    settings += ["max_snapshots=6"]
     chosen = [part for setting in settings for part in ("--set", setting)]
     train = ["train", "--preset", "quick", "--dataset", "digits-8", "--n-hidden", "12", "--name", "named"]
     assert main([*train, *chosen, "--runs", str(store)]) == 0
