@@ -109,6 +109,7 @@ def look(path: Path | str, choices: Choices = AS_FOUND) -> Found:
 
 def look_at(files: list[tuple[str, bytes]], choices: Choices = AS_FOUND) -> Found:
     """What these files hold, (name, content) each: one of any kind, or any number of pictures. Raises DatasetError."""
+    files = [(_brief(name), content) for name, content in files]
     if len(files) == 1:
         try:
             found = _file(*files[0], choices)
@@ -130,6 +131,11 @@ def look_at(files: list[tuple[str, bytes]], choices: Choices = AS_FOUND) -> Foun
             f"{found.title} holds {pixels:,} pixels, and at most {_MOST_PIXELS:,} are decoded; make them smaller"
         )
     return found
+
+
+def _brief(name: str) -> str:
+    """A file's name as sentences show it; its end says of what kind it is."""
+    return name if len(name) <= 120 else f"{name[:60]}…{name[-59:]}"
 
 
 def may_hold_data(path: Path) -> bool:

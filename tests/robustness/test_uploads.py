@@ -136,6 +136,7 @@ def test_what_would_take_minutes_or_all_memory_is_refused_at_once() -> None:
     many = zipped(**{f"{n}.png": file.getvalue() for n in range(500)})
     for name, content in (
         ("many.zip", many),
+        ("long" * 2000 + ".csv", b"no,numbers\nat,all"),
         ("wide.csv", wide), ("deep.csv" + ".gz" * 50, deep), ("claims.npy", claims.ljust(128) + bytes(64)),
     ):  # fmt: skip
         began = time.process_time()
