@@ -9,7 +9,6 @@ import re
 import secrets
 import shutil
 import zipfile
-import zlib
 from pathlib import Path
 
 from rbm_core.exchange.arrays import ExchangeError
@@ -73,13 +72,14 @@ def open_bundle(file: Path, root: Path, name: str) -> Path:
                 _unpack(archive, member, aside / inner, file.name)
         _check(aside, file.name, name)
         os.rename(aside, path)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        # RuntimeError: an encrypted member; NotImplementedError: a compression that Python does not know.
-        raise ExchangeError(f"{file.name} is no run bundle or is damaged: {one_line(error)}") from error
-    except OSError as error:
-        if error.filename is not None and Path(error.filename) == file:
+    except (ExchangeError, RunError):
+        raise
+    except Exception as error:  # zipfile passes on whatever struct, zlib, bz2 and lzma make of damage
+        if isinstance(error, OSError) and error.filename is not None and Path(error.filename) == file:
             raise ExchangeError(f"cannot read {file}: {error.strerror}") from error
-        raise RunError(explain(error, path / "config.json")) from error
+        if isinstance(error, OSError) and error.errno is not None:  # bz2's has none
+            raise RunError(explain(error, path / "config.json")) from error
+        raise ExchangeError(f"{file.name} is no run bundle or is damaged: {one_line(error)}") from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return path

@@ -4,6 +4,7 @@ import gzip
 import io
 import time
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,9 @@ from PIL import Image
 
 from rbm_core.datasets import DatasetError, look, own
 from rbm_core.datasets.look import Choices
+from rbm_core.exchange.arrays import ExchangeError
+from rbm_core.exchange.bundle import open_bundle
+from rbm_core.runs import RunError
 from tests.robustness.damage import one_sentence
 
 CHOICES = [Choices(), Choices(table=True), Choices(table=False), Choices(size=(8, 8)), Choices(inverted=True)]
@@ -142,6 +146,37 @@ def test_what_would_take_minutes_or_all_memory_is_refused_at_once() -> None:
         began = time.process_time()
         assert taken(name, content, Choices()) is None, name
         assert time.process_time() - began < 2, name
+
+
+PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("bundles")
+
+
+@given(
+    st.sampled_from(PACKED),
+    st.lists(
+        st.tuples(st.floats(0, 1, exclude_max=True), st.sampled_from([0, 1, 9, 14, 93, 99, 255])), max_size=5
+    ),
+)
+def test_a_damaged_bundle_of_a_run_costs_one_sentence_and_leaves_nothing(
+    place: Path, how: int, changes: list[tuple[float, int]]
+) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", how) as archive:
+        archive.writestr("run/config.json", b'{"schema": 1}' * 20)
+        archive.writestr("run/status.json", b"x" * 100)
+    content = bytearray(file.getvalue())
+    for share, byte in changes:
+        content[int(share * len(content))] = byte
+    (place / "run.zip").write_bytes(content)
+    with pytest.raises((ExchangeError, RunError)) as refused:
+        open_bundle(place / "run.zip", place / "store", "new")
+    assert one_sentence(str(refused.value))
+    assert list((place / "store").glob("*")) == []
 
 
 def test_a_letter_that_ends_beyond_the_first_glance_is_no_damage() -> None:
