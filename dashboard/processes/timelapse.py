@@ -19,6 +19,7 @@ import numpy as np
 
 from dashboard.figures import animation, moment, slide
 from rbm_core.runs import Probe, RunError, RunReader, Snapshot
+from rbm_core.runs.files import rounded
 
 REPO = Path(__file__).resolve().parents[2]
 SUBJECTS = ("both", "filters", "fantasies")
@@ -176,7 +177,7 @@ class _Pen:
         words = [self.name, f"step {snapshot.step:,}"]
         epoch = snapshot.meta.get("epoch")
         if isinstance(epoch, (int, float)):
-            words.append(f"epoch {epoch:.3g}")
+            words.append(f"epoch {rounded(epoch)}")
         words.append(f"seed {self.seed}")
         if self.subject == "fantasies":
             return " · ".join([*words, "fantasies"])

@@ -20,19 +20,26 @@ _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206
 _MOST = 2000  # characters: more of a message is not read, and would bury the page
 
 
+class _Plain(str):
+    """Markdown made by `plain`."""
+
+
 def plain(text: object) -> str:
     """Markdown that shows exactly this text, on one line: no link, picture, formula or icon comes of it.
 
-    Control characters are shown as \ufffd, and what is longer than 2,000 characters is cut.
+    Control characters are shown as \ufffd, and what is longer than 2,000 characters is cut. What `plain` or `sentence`
+    returned is returned as it is: escaped twice it would show backslashes.
     """
+    if isinstance(text, _Plain):
+        return text
     line = _UNSEEN.sub("\ufffd", " ".join(str(text).split()))
     line = line if len(line) <= _MOST else line[: _MOST - 1] + "…"
-    return _MARKUP.sub(r"\\\g<0>", _FOUND_LATER.sub(_JOINER, line))
+    return _Plain(_MARKUP.sub(r"\\\g<0>", _FOUND_LATER.sub(_JOINER, line)))
 
 
 def sentence(error: object) -> str:
     """An error's message as Markdown that shows a sentence."""
-    return plain(unformatted(error))
+    return error if isinstance(error, _Plain) else plain(unformatted(error))
 
 
 def duration(seconds: float) -> str:

@@ -72,10 +72,14 @@ class Record:
         """Whether the run trained to its end, or was stopped."""
         return self.state in ("finished", "stopped")
 
-    def rate(self) -> float | None:
-        """The highest learning rate that the run had; None where it is not known."""
+    def rate(self, until: int | None) -> float | None:
+        """The highest learning rate that the run had up to this step, or the one it was given; None if unknown.
+
+        What raised the rate later is no part of a run that starts again from there.
+        """
         rates = self.metrics.get("learning_rate", np.zeros(0))
-        rates = rates[np.isfinite(rates) & (rates > 0)]
+        early = np.zeros(len(rates), bool) if until is None else self.metrics["step"] <= until
+        rates = rates[early & np.isfinite(rates) & (rates > 0)]
         given = self.config.get("learning_rate")
         return float(rates.max()) if len(rates) else None if given is None else float(given)
 

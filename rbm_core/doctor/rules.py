@@ -346,7 +346,7 @@ def beats_pixels(record: Record) -> Finding | None:
         else (
             Remedy({"weight_std": 0.01})
             if (record.config.get("weight_std") or 0.0) > 0.1
-            else Remedy(_slower(record), rate=record.rate()),
+            else Remedy(_at_share(record, 0.1, None), rate=record.rate(None)),
         ),
     )
 
@@ -400,15 +400,16 @@ def _at(record: Record, name: str, step: int) -> float | None:
 # --- remedies ---
 
 
-def _slower(record: Record, share: float = 0.1) -> dict[str, float]:
-    rate = record.rate()
+def _at_share(record: Record, share: float, step: int | None) -> dict[str, float]:
+    """The learning rate of a run from `step` (None: from new weights), as this share of what it was until then."""
+    rate = record.rate(step)
     return {} if rate is None else {"learning_rate": min(100.0, float(f"{share * rate:.6g}"))}
 
 
 def _at_rate(record: Record, share: float, step: int | None) -> tuple[Remedy, ...]:
     """The run at this share of its learning rate, from `step`."""
-    changes = _slower(record, share)
-    return (Remedy(changes, step, step == record.newest_step(), record.rate()),) if changes else ()
+    changes = _at_share(record, share, step)
+    return (Remedy(changes, step, step == record.newest_step(), record.rate(step)),) if changes else ()
 
 
 def _decay(record: Record, step: int | None) -> Remedy:
@@ -498,6 +499,7 @@ def false_comfort(record: Record) -> Finding | None:
     noise = 4.0 * float(np.hypot(errors[best], errors[-1]))
     limit = max(0.03 * abs(float(means[best])), noise)
     better = float(error[parts[-1]].mean()) < float(error[parts[best]].mean())
+    kept = _kept_at(record, parts[best])
     return Finding(
         "Reconstruction and likelihood agree",
         not (better and fall > limit),
@@ -507,11 +509,7 @@ def false_comfort(record: Record) -> Finding | None:
         "Go back to the snapshot of the best likelihood; try more sweeps (k) or a decaying learning rate.",
         "Fischer & Igel 2010",
         remedies=(
-            Remedy(
-                {"lr_schedule": "linear", **_slower(record, 0.5)},
-                _kept_at(record, parts[best]),
-                rate=record.rate(),
-            ),
+            Remedy({"lr_schedule": "linear", **_at_share(record, 0.5, kept)}, kept, rate=record.rate(kept)),
             _more_sweeps(record),
         ),
     )

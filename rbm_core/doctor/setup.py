@@ -7,6 +7,7 @@ import numpy as np
 
 from rbm_core.doctor.finding import Finding, Remedy
 from rbm_core.doctor.record import Record
+from rbm_core.runs.files import rounded
 from rbm_core.runs.vocabulary import DEAD
 from rbm_core.visible import units_of
 
@@ -33,10 +34,11 @@ def ended_well(record: Record) -> Finding | None:
     """Whether training came to its end by itself, and not by numbers that left all bounds."""
     if not record.state:
         return None
-    rate, energy = record.rate(), record.metrics.get("free_energy_train", np.zeros(0))
+    energy = record.metrics.get("free_energy_train", np.zeros(0))
     deep = -MOST_FALLEN / 2 * record.n_hidden + (energy[0] if len(energy) else 0.0)
     last = len(energy) - 1
     sound = record.sound_step("free_energy_train", lambda f: ~(f > deep) | (np.arange(len(f)) == last))
+    rate = record.rate(sound)
     slower = tuple(
         Remedy({"learning_rate": float(f"{share * rate:.6g}")}, sound, rate=rate)
         for share in (0.5, 0.1)
@@ -158,7 +160,7 @@ def updates(record: Record) -> Finding | None:
     return Finding(
         "Enough updates",
         planned >= _FEWEST_UPDATES,
-        f"the whole run is {planned:,} updates: {planned * batch / n_train:.3g} epochs of {n_train:,} images, "
+        f"the whole run is {planned:,} updates: {rounded(planned * batch / n_train)} epochs of {n_train:,} images, "
         f"{batch:,} an update",
         f"{_FEWEST_UPDATES} or more; a thousand show strokes",
         "Train for more updates, or with fewer images in each.",

@@ -30,7 +30,9 @@ def send(path: Path, command: str, value: Any = None, *, by: str | None = None) 
     check(command, value)
     status = RunReader(path).status()
     if status["state"] not in LIVE_STATES:
-        raise RunError(f"run {path.name!r} is not being trained (it is {status['state']}); resume it first")
+        over = status["state"] in ("finished", "diverged")
+        way = "start a new run from one of its snapshots" if over else "resume it first"
+        raise RunError(f"run {path.name!r} is not being trained (it is {status['state']}); {way}")
     entry = {"id": secrets.token_hex(4), "time": time.time(), "command": command}
     if value is not None:
         entry["value"] = value

@@ -100,6 +100,11 @@ def sentence(error: object) -> str:
     return text if text.endswith((".", "!", "?", "…")) else text + "."
 
 
+def rounded(number: float) -> str:
+    """`0.25`, `7.2`, `12.5`, `2,346`: three digits that count, and never an exponent."""
+    return f"{number:.3g}" if number < 100 else f"{number:,.0f}"
+
+
 # --- whole files ---
 
 

@@ -390,6 +390,22 @@ def test_a_damaged_newest_snapshot_is_named(tmp_path: Path) -> None:
     assert "49500" in doctor.record_of(RunReader(run)).damaged.replace(",", "")
 
 
+def test_a_rate_raised_later_is_no_part_of_a_run_that_starts_again_before_it() -> None:
+    raised = np.where(HEALTHY["step"] > 4500, 50.0, 0.05)
+    ended = record(
+        state="diverged",
+        learning_rate=raised,
+        free_energy_train=np.where(HEALTHY["step"] > 4900, -1e6, -100.0),
+        config={**SETTINGS, "learning_rate": 0.05},
+    )
+    (finding,) = [one for one in doctor.examine(ended) if one.rule == "Numbers stay finite"]
+    assert [(remedy.step, remedy.changes["learning_rate"]) for remedy in finding.remedies] == [
+        (4000, 0.025),
+        (4000, 0.005),
+    ]
+    assert finding.remedies[0].label == "Start again from step 4,000 at half the rate"
+
+
 # Runs truly trained
 
 

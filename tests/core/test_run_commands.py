@@ -84,9 +84,13 @@ def test_commands_without_meaning_are_refused(
     assert control.take(live_run) == []
 
 
-def test_command_to_a_run_that_nobody_trains_says_so(run: Path) -> None:
-    running(run, state="stopped")
-    with pytest.raises(RunError, match="'demo' is not being trained \\(it is stopped\\); resume it first"):
+@pytest.mark.parametrize(
+    ("state", "way"),
+    [("stopped", "resume it first"), ("finished", "start a new run"), ("diverged", "start a new run")],
+)
+def test_command_to_a_run_that_nobody_trains_says_so_and_the_way_out(run: Path, state: str, way: str) -> None:
+    running(run, state=state)
+    with pytest.raises(RunError, match=f"'demo' is not being trained \\(it is {state}\\); {way}"):
         control.send(run, "pause")
 
 

@@ -142,6 +142,12 @@ def test_an_error_becomes_a_sentence_whose_markup_is_text() -> None:
     assert "**x**" not in sentence("no run '**x**'")
 
 
+@pytest.mark.parametrize("text", ["got -3.0", "*", "a_b.c-d", "no run '**x**'"])
+def test_what_was_escaped_once_is_not_escaped_again(text: str) -> None:
+    assert plain(plain(text)) == plain(text)
+    assert plain(sentence(text)) == sentence(sentence(text)) == sentence(text)
+
+
 def test_lines_control_characters_and_length_cannot_break_the_page() -> None:
     assert plain("a\n\n# b\x00\u202ec") == "a \\# b\ufffd\ufffdc"
     assert len(plain("a" * 10**6)) == 2000

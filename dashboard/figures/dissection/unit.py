@@ -11,6 +11,7 @@ from dashboard.figures.dissection.parts import image_tiles, log_places, tiles_of
 from dashboard.figures.moment import Blob
 from rbm_core.rbm_numpy import cosines
 from rbm_core.runs import Snapshot
+from rbm_core.runs.files import rounded
 
 BINS = 20
 
@@ -88,7 +89,9 @@ def _history_header(
 
 def frame_words(snapshot: Snapshot) -> str:
     epoch = snapshot.meta.get("epoch")
-    return f"step {snapshot.step:,}" + (f" · epoch {epoch:.3g}" if isinstance(epoch, (int, float)) else "")
+    return f"step {snapshot.step:,}" + (
+        f" · epoch {rounded(epoch)}" if isinstance(epoch, (int, float)) else ""
+    )
 
 
 def class_counts(p: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

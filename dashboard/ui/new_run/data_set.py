@@ -10,6 +10,7 @@ from dashboard.ui.new_run.state import key
 from dashboard.ui.texts import plain, sentence
 from rbm_core import datasets
 from rbm_core.config import RunConfig
+from rbm_core.runs.files import rounded
 
 # These come with a training set of which the validation images are taken.
 SPLIT = ("mnist", "fashion-mnist", "kmnist")
@@ -82,7 +83,7 @@ def in_epochs(fields: Mapping[str, Any]) -> None:
     if known is None:
         return
     _, epochs, n = known
-    st.caption(f"{epochs:,.4g} epochs: passes over the {n:,} training images.")
+    st.caption(f"{rounded(epochs)} epochs: passes over the {n:,} training images.")
     if epochs > MOST_EPOCHS and not fields["dataset"].startswith("bars") and not fields["patience"]:
         st.warning(
             f"So many passes over {n:,} images can **overfit**: the model comes to know them by heart and "

@@ -15,6 +15,7 @@ from dashboard.ui.about import GUIDE, about
 from dashboard.ui.charts import is_dark
 from dashboard.ui.texts import plain, sentence
 from rbm_core.runs import Probe, RunError, RunReader, Snapshot, SnapshotError
+from rbm_core.runs.files import rounded
 
 STEP = "compare.step"
 MOST_BESIDE = 4
@@ -73,7 +74,7 @@ def snapshots(names: list[str], steps: dict[str, list[int]], at: int) -> dict[st
 
 def draw_run(place: int, reader: RunReader, snapshot: Snapshot, scale: float) -> None:
     epoch = snapshot.meta.get("epoch")
-    st.caption(f"step {snapshot.step:,}" + (f" · epoch {epoch:.3g}" if epoch is not None else ""))
+    st.caption(f"step {snapshot.step:,}" + (f" · epoch {rounded(epoch)}" if epoch is not None else ""))
     config = reader.config()
     shape = moment.image_shape(len(snapshot.vbias), (config.get("data") or {}).get("image_shape"))
     source = {"run": reader.name, "step": snapshot.step, "seed": config["config"].get("seed")}

@@ -9,6 +9,7 @@ from dashboard.ui.texts import plain, sentence, unbroken_duration
 from dashboard.views.train import commands, settings, speed
 from dashboard.views.train.moment import Moment
 from dashboard.views.train.recorded import Run
+from rbm_core.runs.files import rounded
 
 STATE_COLOURS = {
     "starting": "orange",
@@ -120,7 +121,7 @@ def progress_words(status: dict[str, Any], shown: Moment | None) -> str:
         return sentence(status["message"] or "The trainer is waking up")
     words = [
         f"step **{step:,}** of {status['n_steps']:,}",
-        f"epoch **{epoch:.3g}** of {status['n_epochs']:,g}",
+        f"epoch **{rounded(epoch)}** of {rounded(status['n_epochs'])}",
     ]
     pace = status["steps_per_s"] if status["state"] == "running" else 0.0
     if pace >= 0.5:

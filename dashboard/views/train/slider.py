@@ -16,6 +16,7 @@ from dashboard.ui.texts import unbroken_duration
 from dashboard.views.train import export, landing, moment, state
 from dashboard.views.train.moment import Moment
 from dashboard.views.train.recorded import Run
+from rbm_core.runs.files import rounded
 
 AT_REST_AFTER_S = 0.4
 
@@ -68,7 +69,7 @@ def caption(shown: Moment | None) -> None:
     meta = shown.snapshot.meta
     words = [f"Shown below: step **{shown.step:,}**"]
     if isinstance(meta.get("epoch"), (int, float)):
-        words.append(f"epoch {meta['epoch']:.3g}")
+        words.append(f"epoch {rounded(meta['epoch'])}")
     if isinstance(meta.get("seconds"), (int, float)):
         words.append(f"after {unbroken_duration(meta['seconds'])}")
     st.caption(" · ".join(words), width="content")
