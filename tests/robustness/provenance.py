@@ -39,6 +39,7 @@ OURS = (
     "minus",
     "significant",
     "nats",
+    "rounded",
 )
 KEEPING = ("str", "repr", "join", "replace", "lower", "upper", "strip", "partition", "format", "get", "split")
 Function = ast.FunctionDef | ast.Lambda

@@ -76,7 +76,7 @@ def named(opened: Opened, subject: Subject, place: Any) -> Opened:
     best = np.argsort(-p)[:3]
     likely = ", ".join(f"**{plain(names[k])}** {100 * p[k]:.1f} %" for k in best)
     place.markdown(
-        f"The label units take {subject.name} for {likely}. Below, the label {plain(names[best[0]])} is held.",
+        f"The label units take {plain(subject.name)} for {likely}. Below, the label {plain(names[best[0]])} is held.",
         help="p(y | v) of the three most probable labels. With a label held, each hidden unit's bias is cⱼ + U_yj.",
     )
     return replace(opened, given=int(best[0]))

@@ -21,7 +21,7 @@ STATE_COLOURS = {
     "diverged": "red",
     "failed": "red",
 }
-STATES_WITH_NEWS = ("running", "paused", "finished", "diverged", "failed", "interrupted")
+STATES_WITH_NEWS = ("running", "paused", "stopped", "finished", "diverged", "failed", "interrupted")
 
 
 def draw(run: Run) -> None:
@@ -35,7 +35,7 @@ def draw(run: Run) -> None:
         ):
             controls(run, disabled=underway is not None)
     if run.status["message"] and run_state in STATES_WITH_NEWS:
-        show = st.info if run_state == "finished" else st.warning
+        show = st.info if run_state in ("finished", "stopped") else st.warning
         show(sentence(run.status["message"]))
     elif run.status["message"] and run_state == "stopped":  # who stopped it, or where it was brought in from
         st.caption(sentence(run.status["message"]))
