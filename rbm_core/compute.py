@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from rbm_core.kernels import draws
+from rbm_core.kernels.bernoulli import SECOND_CALL
 from rbm_core.kernels.primitives import DRAW_RESOLUTION
 from rbm_core.machine import processor_name
 
@@ -97,9 +98,9 @@ class Rng:
         """(key0, key1, first of n calls, rank, stream number), for kernels that use up n calls at once."""
         call = self.calls
         self.calls += n
-        if self.calls > 2**48:
+        if self.calls > SECOND_CALL:
             raise OverflowError(
-                f"stream {self.stream!r} has used up its 2^48 calls; start another with a new name"
+                f"stream {self.stream!r} has used up its 2^47 calls; start another with a new name"
             )
         return self.seed & _MASK32, self.seed >> 32, call, self.rank, self._stream_id
 

@@ -56,6 +56,7 @@ class SparsePhases:
         self._means = learning.Means(*(np.zeros(n, np.float32) for n in (V, V, H, H)))
         self._centring = self._centred_at(None, None)
         self._gradient = Gradient(*(torch.zeros_like(t) for t in (model.W, model.vbias, model.hbias)))
+        self._free_energies = (0.0, 0.0)
         self._computed = False  # whether it is that of the last step
         self._step = (0.0, 0.0)  # rate and weight decay of the last step
 
@@ -94,7 +95,9 @@ class SparsePhases:
             self.chains_h.numpy(),
             self._statistics,
         )
-        learning.phase_means(self.v_batch.numpy(), self.v_chains.numpy(), self._statistics, self._means)
+        self._free_energies = learning.phase_means(
+            self.v_batch.numpy(), self.v_chains.numpy(), model.vbias.numpy(), self._statistics, self._means
+        )
         self._computed = False
 
     def _centred_at(self, v_offset: Tensor | None, h_offset: Tensor | None) -> learning.Centring:
@@ -181,10 +184,6 @@ class SparsePhases:
         self.model.vbias.add_(vbias, alpha=rate)
         self.model.hbias.add_(hbias, alpha=rate)
 
-    def free_energies(self) -> tuple[Tensor, Tensor]:
-        """Mean F over the batch and over the particles, of the parameters that `run` ran with; 0-dim, float64."""
-        softplus, B = self._statistics.softplus, self.batch_size
-        vbias = self.model.vbias.numpy()
-        data = -float(self._means.v_data @ vbias) - float(softplus[:B].mean())
-        model = -float(self._means.v_model @ vbias) - float(softplus[B:].mean())
-        return torch.tensor(data, dtype=torch.float64), torch.tensor(model, dtype=torch.float64)
+    def free_energies(self) -> tuple[float, float]:
+        """Mean F over the batch and over the particles, of the parameters that `run` ran with, in nats."""
+        return self._free_energies

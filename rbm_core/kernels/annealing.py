@@ -13,13 +13,14 @@ from numba.extending import intrinsic
 
 from rbm_core.kernels.chains import (
     _add,
-    _draw,
     _take_up,
+    counter_of,
+    draw_chain,
     get_states,
     half_sweep,
     load_layer,
     new_layer,
-    philox_of,
+    pack,
     set_states,
 )
 from rbm_core.kernels.primitives import (
@@ -158,7 +159,7 @@ def _field(state, slope):
 
 @inner
 def _weigh_and_draw_h(
-    hidden, visible, WT, hbias, beta, beta_next, renew, stream, call, first, lists, weights
+    hidden, visible, WT, hbias, beta, beta_next, renew, stream, call, first, lists, weights, random
 ):
     """The weights' step from β to β′, and the hidden half of the sweep at β′, from the same sums."""
     near = abs(beta_next - beta) <= float32(0.02) * beta_next
@@ -167,12 +168,14 @@ def _weigh_and_draw_h(
             hidden.shift[j] = beta_next * hbias[j]
     for chain in range(weights.shape[0]):
         x = hidden.x[chain]
-        philox_of(hidden.random, first + chain, stream, call)
         if near:
-            weights[chain] += _draw_growing(x, hbias, beta, beta_next, hidden.random, hidden.fired)
+            key0, key1, c1, c2, c3 = counter_of(stream, call)
+            _philox_row(random, uint32((first + chain) * (random.shape[0] // 4)), key0, key1, c1, c2, c3)
+            weights[chain] += _draw_growing(x, hbias, beta, beta_next, random, hidden.bytes_)
+            pack(hidden)
         else:
             weights[chain] += _growth(x, hbias, beta, beta_next)
-            _draw(x, hidden.shift, beta_next, hidden.random, hidden.fired)
+            draw_chain(hidden, chain, beta_next, stream, call, first)
         if _take_up(hidden, chain, renew, lists):
             visible.x[chain] = float32(0.0)
     _add(hidden, visible, WT, lists)
@@ -183,7 +186,7 @@ def _anneal_group(visible, hidden, path, betas, start, stop, stream, first, toge
     """A group's way from temperature number `start` to number `stop`; the last of all is weighed and not drawn at."""
     W, WT, vbias, hbias, base, slope = path
     held, values = np.empty(0, np.bool_), np.empty((1, 0), np.uint8)
-    chains = weights.shape[0]
+    chains, random = weights.shape[0], np.empty(hidden.bytes_.shape[0], np.uint32)
     lists_v, lists_h = new_lists(chains, W.shape[1], together), new_lists(chains, WT.shape[1], together)
     for k in range(start, stop):
         beta, beta_next = float32(betas[k]), float32(betas[k + 1])
@@ -191,7 +194,7 @@ def _anneal_group(visible, hidden, path, betas, start, stop, stream, first, toge
         for chain in range(weights.shape[0]):
             weights[chain] += (betas[k + 1] - betas[k]) * field[chain]
         _weigh_and_draw_h(
-            hidden, visible, WT, hbias, beta, beta_next, renew, stream, call, first, lists_h, weights
+            hidden, visible, WT, hbias, beta, beta_next, renew, stream, call, first, lists_h, weights, random
         )
         if k + 2 < betas.shape[0]:
             for i in range(vbias.shape[0]):
@@ -214,7 +217,7 @@ def anneal_chains(queue, pieces, group, path, betas, start, stop, stream, v, h, 
         if piece >= pieces:
             return
         first, last = piece * group, min((piece + 1) * group, v.shape[0])
-        visible, hidden = new_layer(last - first, path[2].copy()), new_layer(last - first, path[3].copy())
+        visible, hidden = new_layer(last - first, path[2]), new_layer(last - first, path[3])
         if start == 0:
             set_states(
                 visible, hidden, path[0], v[first:last], new_lists(last - first, v.shape[1], v.shape[0])

@@ -15,21 +15,11 @@ float32 products up to rounding.
 from typing import NamedTuple
 
 import numpy as np
-from llvmlite import ir
-from numba import float32, njit, types, uint32, uint64
+from numba import float32, int64, njit, types, uint32, uint64
 from numba.extending import intrinsic
 
-from rbm_core.kernels.primitives import (
-    _FAST,
-    INNER,
-    _clip,
-    _exp,
-    _fires,
-    _philox_row,
-    copy_row,
-    inner,
-    lowest_bit,
-)
+from rbm_core.kernels.bernoulli import draw_row, packed, random_for
+from rbm_core.kernels.primitives import _FAST, INNER, _clip, _exp, copy_row, inner, lowest_bit
 from rbm_core.kernels.rows import ALL, add_rows, new_lists, padded, sum_rows
 from rbm_core.kernels.threads import next_piece
 
@@ -52,14 +42,15 @@ class Layer(NamedTuple):
     """One layer of a group of chains.
 
     x: (G, n and more) float32, the sums of rows of W that its logits come from. shift: (n,), the bias at the chains'
-    temperature. state: (G, words) uint64, a bit a unit. fired, random: one chain's newest draw, a byte a unit, and its
-    random numbers; both as long as the state's bits.
+    temperature; −1e9 beyond n, as far as the state's bits go. state: (G, words) uint64, a bit a unit. fired: (words,),
+    one chain's newest draw. bytes_: room for it, a byte a unit. random: room for its random numbers.
     """
 
     x: np.ndarray
     shift: np.ndarray
     state: np.ndarray
     fired: np.ndarray
+    bytes_: np.ndarray
     random: np.ndarray
 
 
@@ -70,31 +61,20 @@ def _bits_set(typing_context, word):
 
 
 @inner
-def new_layer(chains, shift):
-    """A layer of this many chains, all units 0 and all sums 0."""
-    n = shift.shape[0]
+def new_layer(chains, bias):
+    """A layer of this many chains with these biases (n,), all units 0 and all sums 0."""
+    n = bias.shape[0]
     words = (n + 63) // 64
+    shift = np.full(64 * words, np.float32(-1e9))
+    copy_row(bias, shift[:n])
     return Layer(
         np.zeros((chains, padded(n)), np.float32),
         shift,
         np.zeros((chains, words), np.uint64),
+        np.zeros(words, np.uint64),
         np.zeros(64 * words, np.uint8),
-        np.empty(64 * words, np.uint32),
+        random_for(n),
     )
-
-
-@intrinsic
-def _packed(typing_context, fired, word):
-    """The bytes 64 · word … of zeros and ones, as the bits of a uint64."""
-
-    def codegen(context, builder, signature, args):
-        bytes_, word_type = ir.VectorType(ir.IntType(8), 64), ir.IntType(64)
-        array = context.make_array(signature.args[0])(context, builder, args[0])
-        start = builder.gep(array.data, [builder.mul(args[1], ir.Constant(word_type, 64))])
-        loaded = builder.load(builder.bitcast(start, ir.PointerType(bytes_)), align=1)
-        return builder.bitcast(builder.icmp_unsigned("!=", loaded, ir.Constant(bytes_, [0] * 64)), word_type)
-
-    return types.uint64(fired, types.int64), codegen
 
 
 @inner
@@ -106,40 +86,37 @@ def _take_up(layer, chain, renew, lists):
     """
     state, flips, lit = layer.state[chain], 0, 0
     for w in range(state.shape[0]):
-        new: int = _packed(layer.fired, w)
+        new: int = layer.fired[w]
         flips += _bits_set(new ^ state[w])
         lit += _bits_set(new)
     renew = renew or flips > lit
     if min(flips, lit) > lists.longest:
         for w in range(state.shape[0]):
-            state[w] = _packed(layer.fired, w)
+            state[w] = layer.fired[w]
         lists.counts[chain, 0], lists.counts[chain, 1] = ALL, 0
         return True
     numbers, gained, lost = lists.numbers[chain], 0, 0
     for w in range(state.shape[0]):
-        new = _packed(layer.fired, w)
+        new = layer.fired[w]
         changed = new if renew else new ^ state[w]
         state[w] = new
-        on, off = changed & new, changed & ~new
-        while on:
-            numbers[gained] = 64 * w + lowest_bit(on)
-            gained += 1
-            on &= on - uint64(1)
-        while off:
-            lost += 1
-            numbers[numbers.shape[0] - lost] = 64 * w + lowest_bit(off)
-            off &= off - uint64(1)
+        while changed:
+            bit = lowest_bit(changed)
+            on = int64((new >> uint64(bit)) & uint64(1))
+            # Into both places, of which one counts: a branch for either would be guessed wrong half the time.
+            numbers[gained] = numbers[numbers.shape[0] - 1 - lost] = 64 * w + bit
+            gained += on
+            lost += 1 - on
+            changed &= changed - uint64(1)
     lists.counts[chain, 0], lists.counts[chain, 1] = gained, lost
     return renew
 
 
 @inner
-def philox_of(random, chain, stream, call):
-    """The random numbers of one chain in a stream's call, as many as `random` is long."""
+def counter_of(stream, call):
+    """(key0, key1, c1, c2, c3) of a stream's call; see `compute.Rng.next_counter`."""
     number = uint64(stream.call) + uint64(call)
-    _philox_row(
-        random,
-        uint32(chain * (random.shape[0] // 4)),
+    return (
         uint32(stream.key0),
         uint32(stream.key1),
         uint32(number),
@@ -148,11 +125,19 @@ def philox_of(random, chain, stream, call):
     )
 
 
-@njit(fastmath={"contract"}, **INNER)
-def _draw(x, shift, scale, random, fired):
-    """fired[i] = 1 with probability σ(scale · x[i] + shift[i]), else 0."""
-    for i in range(shift.shape[0]):
-        fired[i] = _fires(random[i], scale * x[i] + shift[i])
+@inner
+def draw_chain(layer, chain, scale, stream, call, first):
+    """The layer's newest draw, of a chain from its sums. call, first: as in `half_sweep`."""
+    key0, key1, c1, c2, c3 = counter_of(stream, call)
+    x, row = layer.x[chain], first + chain
+    draw_row(x, layer.shift, scale, layer.random, row, key0, key1, c1, c2, c3, layer.fired)
+
+
+@inner
+def pack(layer):
+    """The layer's newest draw from its bytes."""
+    for w in range(layer.fired.shape[0]):
+        layer.fired[w] = packed(layer.bytes_, w)
 
 
 @inner
@@ -171,11 +156,11 @@ def half_sweep(layer, other, rows, scale, held, values, renew, stream, call, fir
     number of the group's first chain, which say what random numbers are used.
     """
     for chain in range(layer.x.shape[0]):
-        philox_of(layer.random, first + chain, stream, call)
-        _draw(layer.x[chain], layer.shift, scale, layer.random, layer.fired)
+        draw_chain(layer, chain, scale, stream, call, first)
         for i in range(held.shape[0]):
             if held[i]:
-                layer.fired[i] = values[(first + chain) % values.shape[0], i]
+                bit, on = uint64(i % 64), uint64(values[(first + chain) % values.shape[0], i])
+                layer.fired[i // 64] = layer.fired[i // 64] & ~(uint64(1) << bit) | on << bit
         if _take_up(layer, chain, renew, lists) and rows.shape[0]:
             other.x[chain] = float32(0.0)
     _add(layer, other, rows, lists)
@@ -185,7 +170,8 @@ def half_sweep(layer, other, rows, scale, held, values, renew, stream, call, fir
 def set_states(layer, other, rows, states, lists):
     """The layer's states from bytes (chains, n), and the other layer's sums that follow."""
     for chain in range(states.shape[0]):
-        copy_row(states[chain], layer.fired[: states.shape[1]])
+        copy_row(states[chain], layer.bytes_[: states.shape[1]])
+        pack(layer)
         _take_up(layer, chain, True, lists)
     other.x[:] = float32(0.0)
     _add(layer, other, rows, lists)
@@ -196,7 +182,8 @@ def load_layer(layer, states, x):
     """The layer as it was left: states in bytes (chains, n), sums (chains, n)."""
     lists = new_lists(states.shape[0], states.shape[1], 1)
     for chain in range(states.shape[0]):
-        copy_row(states[chain], layer.fired[: states.shape[1]])
+        copy_row(states[chain], layer.bytes_[: states.shape[1]])
+        pack(layer)
         _take_up(layer, chain, True, lists)
         copy_row(x[chain], layer.x[chain, : x.shape[1]])
 
@@ -235,7 +222,7 @@ def sweep_group(visible, hidden, W, WT, k, from_hidden, scale, held, values, set
 @njit(fastmath=_FAST, **INNER)
 def _means(x, shift, scale, out):
     """out[i] = σ(scale · x[i] + shift[i])."""
-    for i in range(shift.shape[0]):
+    for i in range(out.shape[0]):
         out[i] = float32(1.0) / (float32(1.0) + _exp(-_clip(scale * x[i] + shift[i])))
 
 

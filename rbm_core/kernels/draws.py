@@ -9,18 +9,20 @@ Arrays of bfloat16 travel as their uint16 bit patterns; float32 ones as they are
 """
 
 import numpy as np
-from numba import float32, float64, njit, uint32
+from numba import float32, float64, njit, uint32, uint64
 
+from rbm_core.kernels.bernoulli import another_byte, draw_row, packed, random_for
 from rbm_core.kernels.primitives import (
     _FAST,
     _LANES,
     _exp,
-    _fires,
     _load,
     _log1p_unit,
     _philox_row,
     _store,
     _unit,
+    copy_row,
+    lowest_bit,
 )
 
 
@@ -28,27 +30,44 @@ from rbm_core.kernels.primitives import (
 def draw_from_logits(x, bias, scale, out, key0, key1, c1, c2, c3):
     """out[b, n] = 1 with probability σ(scale · (x[b, n] + bias[n])), else 0. out must not overlap x."""
     rows, n = x.shape
-    padded = (n + _LANES - 1) // _LANES * _LANES
-    random = np.empty(padded, np.uint32)
+    words = (n + 63) // 64
+    z, shift = np.zeros(64 * words, np.float32), np.full(64 * words, np.float32(-1e9))
+    shift[:n] = float32(0.0)
+    random, fired = random_for(n), np.zeros(words, np.uint64)
     for b in range(rows):
-        _philox_row(random, uint32(b * (padded // 4)), key0, key1, c1, c2, c3)
         for i in range(n):
-            fires = _fires(random[i], scale * (_load(x[b, i]) + bias[i]))
-            out[b, i] = _store(out[b, i], float32(1.0) if fires else float32(0.0))
+            z[i] = _load(x[b, i]) + bias[i]
+        draw_row(z, shift, scale, random, b, key0, key1, c1, c2, c3, fired)
+        for i in range(n):
+            on = (fired[i // 64] >> uint64(i % 64)) & uint64(1)
+            out[b, i] = _store(out[b, i], float32(on))
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def draw_from_bytes(images, rows, out, key0, key1, c1, c2, c3):
-    """out[b, n] = 1 with probability images[rows[b], n] / 255, else 0: stochastic binarisation of uint8 pixels."""
+    """out[b, n] = 1 with probability images[rows[b], n] / 255, else 0: stochastic binarisation of uint8 pixels.
+
+    A random byte below 255 is one of 255 numbers, equally likely, as many of which lie below a pixel's value as that
+    value says; one that is 255 is drawn again where the pixel is neither 0 nor 255.
+    """
     n = images.shape[1]
-    padded = (n + _LANES - 1) // _LANES * _LANES
-    random = np.empty(padded, np.uint32)
+    random, again = np.empty((n + 255) // 256 * 64, np.uint32), np.zeros((n + 63) // 64 * 64, np.uint8)
+    bytes_, image, on = random.view(np.uint8), np.zeros(n, np.uint8), np.zeros(n, np.uint8)
     for b in range(rows.shape[0]):
-        _philox_row(random, uint32(b * (padded // 4)), key0, key1, c1, c2, c3)
-        row = rows[b]
+        _philox_row(random, uint32(b * (random.shape[0] // 4)), key0, key1, c1, c2, c3)
+        copy_row(images[rows[b]], image)
         for i in range(n):
-            fires = _unit(random[i]) * float32(255.0) < float32(images[row, i])
-            out[b, i] = _store(out[b, i], float32(1.0) if fires else float32(0.0))
+            again[i] = (bytes_[i] == 255) & (image[i] != 0) & (image[i] != 255)
+        for w in range(again.shape[0] // 64):
+            left = packed(again, w)
+            while left:
+                i = 64 * w + lowest_bit(left)
+                bytes_[i] = another_byte(uint32(b * bytes_.shape[0] + i), key0, key1, c1, c2, c3)
+                left &= left - uint64(1)
+        for i in range(n):
+            on[i] = (bytes_[i] < image[i]) | (image[i] == 255)
+        for i in range(n):
+            out[b, i] = _store(out[b, i], float32(on[i]))
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})

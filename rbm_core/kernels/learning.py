@@ -5,13 +5,14 @@ on, 13 % of them; each pixel's row of it is centred and added to W, Wᵀ and the
 Every number is a function of its own chain, or of its own row of W, so that the bits do not depend on the threads.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from numba import float32, float64, njit, uint64
 
 from rbm_core.kernels.chains import get_states, new_layer, set_states, sweep_group
-from rbm_core.kernels.primitives import _FAST, INNER, _exp, _log1p_unit, copy_row, inner, lowest_bit
+from rbm_core.kernels.primitives import _FAST, INNER, _exp, copy_row, inner, lowest_bit
 from rbm_core.kernels.rows import add_rows, new_lists, padded, put_row, put_transposed
 from rbm_core.kernels.threads import next_piece
 
@@ -31,23 +32,28 @@ class Statistics(NamedTuple):
 @njit(fastmath=_FAST, **INNER)
 def _hidden_means(x, bias, share, h):
     """h = share · σ(x + bias); returns Σ softplus(x + bias)."""
-    total = float32(0.0)
-    for i in range(bias.shape[0]):
-        z = x[i] + bias[i]
-        e = _exp(max(-abs(z), float32(-80.0)))
-        p = share / (float32(1.0) + e)
-        h[i] = p if z >= float32(0.0) else e * p
-        total += max(z, float32(0.0)) + _log1p_unit(e)
-    return float64(total)
+    total, n = 0.0, bias.shape[0]
+    for start in range(0, n, 64):
+        positive, product = float32(0.0), float32(1.0)
+        # Σ log(1 + e) by one logarithm for 64 factors of at most 2.
+        for i in range(start, min(start + 64, n)):
+            z = x[i] + bias[i]
+            e = _exp(max(-abs(z), float32(-80.0)))
+            p = share / (float32(1.0) + e)
+            h[i] = p if z >= float32(0.0) else e * p
+            positive += max(z, float32(0.0))
+            product *= float32(1.0) + e
+        total += float64(positive) + math.log(float64(product))
+    return total
 
 
 @inner
-def _leave(visible, hidden, share, statistics, first):
-    """The statistics of a group, whose first case or particle has the number `first`."""
+def _leave(visible, hidden, bias, share, statistics, first):
+    """The statistics of a group, whose first case or particle has the number `first`. bias: (H,)."""
     h = np.zeros(hidden.x.shape[1], np.float32)
     for chain in range(visible.state.shape[0]):
         copy_row(visible.state[chain], statistics.states[first + chain])
-        statistics.softplus[first + chain] = _hidden_means(hidden.x[chain], hidden.shift, share, h)
+        statistics.softplus[first + chain] = _hidden_means(hidden.x[chain], bias, share, h)
         put_row(h, first + chain, statistics.h)
 
 
@@ -73,7 +79,7 @@ def _chains_piece(first, visible, hidden, model, persistent, k, stream, v, h, st
     )
     get_states(visible, v[first:last])
     get_states(hidden, h[first:last])
-    _leave(visible, hidden, float32(1.0) / float32(v.shape[0]), statistics, batch + first)
+    _leave(visible, hidden, model[3], float32(1.0) / float32(v.shape[0]), statistics, batch + first)
 
 
 @njit(cache=True, nogil=True)
@@ -98,7 +104,7 @@ def both_phases(queue, pieces, groups, persistent, model, k, stream, v_batch, v,
         visible, hidden = new_layer(last - first, vbias), new_layer(last - first, hbias)
         if of_batch or not persistent:
             set_states(visible, hidden, W, v_batch[first:last], new_lists(last - first, W.shape[1], batch))
-            _leave(visible, hidden, float32(1.0) / float32(batch), statistics, first)
+            _leave(visible, hidden, model[3], float32(1.0) / float32(batch), statistics, first)
         else:
             set_states(hidden, visible, WT, h[first:last], new_lists(last - first, WT.shape[1], v.shape[0]))
         if not of_batch:
@@ -136,14 +142,25 @@ def _add_up_rows(panels, first, last, totals):
                 totals[start + i] += panels[panel, b, i]
 
 
+@inner
+def _free_energy(vbias, v_mean, softplus):
+    """Mean F = −b·⟨v⟩ − ⟨Σⱼ softplus⟩ of a phase."""
+    own = 0.0
+    for i in range(vbias.shape[0]):
+        own += float64(vbias[i]) * float64(v_mean[i])
+    return -own - softplus.sum() / softplus.shape[0]
+
+
 @njit(cache=True, nogil=True)
-def phase_means(v_batch, v, statistics, means):
-    """Fills `means` from the states (B, V) and (N, V), uint8, and the statistics."""
+def phase_means(v_batch, v, vbias, statistics, means):
+    """Fills `means` from the states (B, V) and (N, V), uint8, and the statistics; returns the phases' mean F."""
     batch, chains = v_batch.shape[0], v.shape[0]
     _add_up(v_batch, float32(1.0) / float32(batch), means.v_data)
     _add_up(v, float32(1.0) / float32(chains), means.v_model)
     _add_up_rows(statistics.h, 0, batch, means.h_data)
     _add_up_rows(statistics.h, batch, batch + chains, means.h_model)
+    data = _free_energy(vbias, means.v_data, statistics.softplus[:batch])
+    return data, _free_energy(vbias, means.v_model, statistics.softplus[batch:])
 
 
 class Centring(NamedTuple):
@@ -217,8 +234,8 @@ def weight_gradient(queue, pieces, batch, statistics, centring, grad):
 def _step(w, gradient, rate, decay, average, share):
     """w += rate · (gradient − decay · w), also left in gradient; the average moves towards it by share."""
     for j in range(w.shape[0]):
-        gradient[j] = w[j] + rate * (gradient[j] - decay * w[j])
-    copy_row(gradient, w)
+        w[j] += rate * (gradient[j] - decay * w[j])
+        gradient[j] = w[j]
     if share > float32(0.0):
         for j in range(w.shape[0]):
             average[j] += share * (w[j] - average[j])

@@ -66,8 +66,10 @@ def new_lists(totals, rows, together):
 
 @inner
 def padded(n):
-    """How long a total of n columns is kept: whole panels, and odd in cache lines, so that totals share no sets."""
-    return (n + 31) // 32 * 32 + 16
+    """How long a total of n columns is kept: whole words of 64 units, and odd in cache lines, so that totals share no
+    sets.
+    """
+    return (n + 63) // 64 * 64 + 16
 
 
 def in_panels(matrix: np.ndarray) -> np.ndarray:

@@ -122,12 +122,12 @@ class Training:
         if config.centred:
             state.h_offset.lerp_(phases.h_mean_data, config.centring_rate)
 
-    def _note(self, free_energies: tuple[Tensor, Tensor]) -> None:
+    def _note(self, free_energies: tuple[Tensor, Tensor] | tuple[float, float]) -> None:
         """Keeps what the curves and the check for divergence need of an update."""
         data, model = free_energies
-        self.state.energies[0].copy_(data)
-        self.state.energies[1].copy_(model)
-        self.state.loss_total.add_(data - model)
+        self.state.energies[0] = data
+        self.state.energies[1] = model
+        self.state.loss_total += data - model
 
     def _captured(self) -> Callable[[], object]:
         state = self.state

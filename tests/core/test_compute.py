@@ -84,6 +84,33 @@ def test_a_unit_fires_with_its_probability_to_within_the_resolution(p: float) ->
     assert abs(share_that_fires(z) - exact) < DRAW_RESOLUTION
 
 
+def words(counter: tuple[int, ...], first: int, n: int) -> np.ndarray:
+    """n words (a multiple of 64) of a call from the block numbered `first`."""
+    out = np.empty(n, np.uint32)
+    primitives._philox_row(out, np.uint32(first), *(np.uint32(c) for c in counter))
+    return out
+
+
+def test_every_unit_fires_as_its_32_random_bits_say_although_16_of_them_decide_nearly_all() -> None:
+    rows, n = 300, 700
+    x = torch.randn(rows, n, generator=torch.Generator().manual_seed(1)) * 3
+    rng = Rng(5, "test", rank=2)
+    rng.calls = 2**33 + 7
+    counter = Rng.from_state(rng.state()).next_counter()
+    second = (counter[0], counter[1], counter[2], counter[3] + 2**15, counter[4])  # the call 2⁴⁷ later
+    drawn, wrong = rng.bernoulli(x).numpy(), 0
+    for b in range(rows):
+        upper = words(counter, b * 96, 384).view(np.uint16)
+        p = 65536 / (1 + np.exp(-x[b].numpy().astype(np.float64)))
+        for i in np.flatnonzero(np.abs(upper[:n] + 0.5 - p) < 4):
+            low = words(second, b * 768 + int(i), 64)[0] >> np.uint32(16)  # the first block's first word
+            bits = np.uint32(upper[i]) << np.uint32(16) | low
+            wrong += primitives._fires(bits, np.float32(x[b, i])) != bool(drawn[b, i])
+        sure = np.abs(upper[:n] + 0.5 - p) >= 4
+        assert ((upper[:n] < p) == drawn[b])[sure].all()
+    assert wrong == 0
+
+
 def test_probabilities_beyond_the_resolution_are_zero_and_one() -> None:
     n = 1_000_000
     never = Rng(4, "test").bernoulli(torch.full((1, n), -30.0)).sum()
@@ -150,7 +177,7 @@ def test_binarised_pixels_are_on_as_often_as_their_grey_value_says() -> None:
     rows = torch.ones(n, dtype=torch.int64)
     total = sum(rng.binarise(images, rows, out).sum(0).numpy() for _ in range(10))
     p = np.arange(256) / 255
-    assert (total[0], total[255]) == (0, 10 * n)
+    assert (total[0], total[255]) == (0, 10 * n)  # also where a random byte is 255
     z = (total - 10 * n * p)[1:255] / np.sqrt(10 * n * p * (1 - p))[1:255]
     assert np.abs(z).max() < 5
 
