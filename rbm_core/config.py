@@ -192,7 +192,7 @@ class RunConfig(BaseModel):
     )
     precision: Literal["auto", "differences", "float32", "bfloat16"] = Field(
         "auto",
-        description="How sweeps are computed: by adding what changed (differences), or by matrix products in float32 or bfloat16. Auto takes the fastest here; weights stay float32.",
+        description="How sweeps are computed: by adding what changed (differences; of grey or real pixels in one direction), or by matrix products in float32 or bfloat16. Auto takes the fastest here; weights stay float32.",
     )
     log_every: int = Field(100, ge=1, description="Updates between two points of the curves.")
     max_snapshots: int = Field(64, ge=4, le=1000, description="Moments of the run kept for the time slider.")
@@ -229,8 +229,6 @@ class RunConfig(BaseModel):
             raise ValueError(
                 f"discriminative needs label units: set labels to true, or discriminative to 0, got {self.discriminative:g}"
             )
-        if self.precision == "differences" and (units.real or self.binarisation == "none"):
-            raise ValueError("precision differences needs pixels of 0 and 1; real-valued ones need float32")
         if self.patience and not self.n_valid:
             raise ValueError(
                 "patience needs validation images, and n_valid is 0: hold some out, or set patience to 0"

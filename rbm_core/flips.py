@@ -5,11 +5,11 @@ import torch
 from torch import Tensor
 
 from rbm_core.compute import Rng
-from rbm_core.kernels.chains import Stream, run_sweeps
-from rbm_core.kernels.rows import in_panels
+from rbm_core.kernels.chains import Stream, follow_hidden, run_sweeps, transpose
+from rbm_core.kernels.rows import PANEL, in_panels
 from rbm_core.kernels.threads import group_size, on_all_threads
 
-__all__ = ["FlippedRows", "flip_sweeps", "flipped_rows"]
+__all__ = ["FlippedRows", "HiddenSums", "flip_sweeps", "flipped_rows"]
 
 FlippedRows = tuple[np.ndarray, np.ndarray]
 """W (V, H) and its transpose, float32, in the panels of `kernels.rows`: what flip-driven chains add from."""
@@ -56,3 +56,32 @@ def flip_sweeps(
         *(t.numpy() for t in (v, h, mean_v, mean_h)),
     )
     return v, h, mean_v, mean_h
+
+
+class HiddenSums:
+    """hWᵀ of N chains by the hidden units that changed since the last call: for visible units that are not 0 or 1.
+
+    W: (V, H) float32 on the CPU; `restart` takes up what it has become. Sums start anew then, and every 256 calls.
+    """
+
+    _RENEWED = 256
+
+    def __init__(self, W: Tensor, n: int) -> None:
+        (V, H), self._W = W.shape, W
+        self._panels = torch.zeros(-(-V // PANEL), H, PANEL).numpy()
+        self._states = np.zeros((n, -(-H // 64)), np.uint64)
+        self._sums = np.zeros((n, -(-V // 64) * 64 + 16), np.float32)
+        self.restart()
+
+    def restart(self) -> None:
+        """Go on from W as it is now."""
+        on_all_threads(transpose, len(self._panels), self._W.numpy(), self._panels)
+        self._calls = 0
+
+    def of(self, h: Tensor, out: Tensor) -> None:
+        """out (N, V) = hWᵀ. h: (N, H) float32, each 0 or 1."""
+        group, renew = group_size(len(h)), self._calls % self._RENEWED == 0
+        pieces = -(-len(h) // group)
+        arrays = (h.numpy(), self._states, self._sums, out.numpy())
+        on_all_threads(follow_hidden, pieces, group, self._panels, renew, *arrays)
+        self._calls += 1

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from rbm_core.compute import Rng, as_array
+from rbm_core.flips import HiddenSums
 from rbm_core.kernels import draws
 from rbm_core.rbm import RBM
 
@@ -77,7 +78,8 @@ class Phases:
 
     model: the master parameters (float32). batch_size B, n_chains N. dtype: of the products; states are exact in
     any. rng: the stream the chains draw from. algorithm: 'cd' starts every chain at the batch (N = B), 'pcd' goes
-    on from the hidden states left by the last update.
+    on from the hidden states left by the last update. by_flips: take hWᵀ by the hidden units that flipped, on the CPU
+    in float32, whatever the visible units are.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Phases:
         dtype: torch.dtype,
         rng: Rng,
         algorithm: Literal["cd", "pcd"] = "pcd",
+        by_flips: bool = False,
     ) -> None:
         assert algorithm == "pcd" or n_chains == batch_size
         self.model, self.rng, self.algorithm = model, rng, algorithm
@@ -114,6 +117,7 @@ class Phases:
             torch.zeros(H, device=device),
             None if model.log_var is None else torch.zeros(V, device=device),
         )
+        self._hidden_sums = HiddenSums(model.W, n_chains) if by_flips else None
         self._no_offset_v = torch.zeros(V, device=device)
         self._no_offset_h = torch.zeros(H, device=device)
         self._on_cpu = device.type == "cpu"
@@ -162,7 +166,10 @@ class Phases:
     def _draw_v(self) -> None:
         """The particles given chains_h."""
         logits, model = self._logits_v, self.model
-        torch.mm(self.chains_h, self.W.T, out=logits)
+        if self._hidden_sums is None:
+            torch.mm(self.chains_h, self.W.T, out=logits)
+        else:
+            self._hidden_sums.of(self.chains_h, logits)
         if self._on_cpu and model.law.binary:
             draws.draw_from_logits(
                 self._np_logits_v,
@@ -182,6 +189,8 @@ class Phases:
         B = self.batch_size
         h_data, h_model = self.h[:B], self.h[B:]
         np_model = self._np_h_model if self._on_cpu else None
+        if self._hidden_sums is not None:
+            self._hidden_sums.restart()
         if self.algorithm == "cd":
             torch.mm(self._scaled(self.v_batch), self.W, out=h_data)
             self._draw_h(h_data, self._np_h_data if self._on_cpu else None)

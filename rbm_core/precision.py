@@ -10,9 +10,9 @@ from torch import Tensor
 
 from rbm_core.compute import Rng
 from rbm_core.config import PRECISIONS, forced_precision
-from rbm_core.flips import flip_sweeps, flipped_rows
+from rbm_core.flips import HiddenSums, flip_sweeps, flipped_rows
 
-__all__ = ["PRECISIONS", "pick_precision", "torch_dtype"]
+__all__ = ["PRECISIONS", "pick_precision", "pick_way_down", "torch_dtype"]
 
 _TOO_SMALL = 10**7  # multiplications in a product for which a precision is worth choosing
 _SWEEPS = 5  # of flip-driven chains in one timed call
@@ -55,6 +55,45 @@ def _timed(n_visible: int, n_hidden: int, chains: int, device: torch.device) -> 
     chosen = min(each, key=lambda name: each[name] * _HANDICAP[name])
     timing = ", ".join(f"{name} {1e3 * s:.2f} ms" for name, s in each.items())
     return chosen, f"{chosen} (a sweep of {chains} chains, in processor time: {timing})"
+
+
+def pick_way_down(
+    n_visible: int, n_hidden: int, chains: int, k: int, device: torch.device
+) -> tuple[str, str]:
+    """'differences' or 'float32', and why, for visible units that are not 0 or 1: their hWᵀ, k times an update.
+
+    v → h takes float32 products either way, so RBM_PRECISION does not ask for bfloat16 here.
+    """
+    if device.type != "cpu" or n_visible * n_hidden * chains < _TOO_SMALL:
+        return "float32", "float32"
+    if (forced := forced_precision()) and forced != "bfloat16":
+        return forced, f"{forced} (set by RBM_PRECISION)"
+    return _timed_down(n_visible, n_hidden, min(chains, _TIMED_CHAINS), k, device)
+
+
+@lru_cache
+def _timed_down(V: int, H: int, chains: int, k: int, device: torch.device) -> tuple[str, str]:
+    W, out = torch.full((V, H), _NO_WEIGHT), torch.empty(chains, V)
+    sums, k = HiddenSums(W, chains), min(k, 2 * _SWEEPS)
+    generator = torch.Generator().manual_seed(0)
+    shown = [(torch.rand(chains, H, generator=generator) < 0.5).float()]
+    for _ in range(k - 1):
+        flips = torch.rand(chains, H, generator=generator) < 0.2
+        shown.append(torch.where(flips, 1 - shown[-1], shown[-1]))
+
+    def by_flips() -> None:
+        sums.restart()
+        for h in shown:
+            sums.of(h, out)
+
+    def by_products() -> None:
+        for h in shown:
+            torch.mm(h, W.T, out=out)
+
+    seconds = _fastest({"differences": by_flips, "float32": by_products}, device)
+    chosen = min(seconds, key=lambda name: seconds[name])
+    timing = ", ".join(f"{name} {1e3 * s:.2f} ms" for name, s in seconds.items())
+    return chosen, f"{chosen} (hidden to visible, {k} times {chains} chains, in processor time: {timing})"
 
 
 def _ways_to_sweep(

@@ -154,7 +154,8 @@ def draw_row(x, shift, scale, random, row, key0, key1, c1, c2, c3, fired):
     _philox_row(random, uint32(row * (random.shape[0] // 4)), key0, key1, c1, c2, c3)
     upper = random.view(np.uint16)
     for w in range(fired.shape[0]):
-        on, left = _decided(x, shift, scale, upper, w)
+        decided: tuple[int, int] = _decided(x, shift, scale, upper, w)
+        on, left = decided
         while left:
             bit = lowest_bit(left)
             i = 64 * w + bit

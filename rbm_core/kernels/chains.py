@@ -20,10 +20,10 @@ from numba.extending import intrinsic
 
 from rbm_core.kernels.bernoulli import draw_row, packed, random_for
 from rbm_core.kernels.primitives import _FAST, INNER, _clip, _exp, copy_row, inner, lowest_bit
-from rbm_core.kernels.rows import ALL, add_rows, new_lists, padded, sum_rows
+from rbm_core.kernels.rows import ALL, add_rows, new_lists, padded, put_transposed, sum_rows
 from rbm_core.kernels.threads import next_piece
 
-__all__ = ["Stream", "run_sweeps"]
+__all__ = ["Stream", "follow_hidden", "run_sweeps", "transpose"]
 
 _RENEWED = 256  # sweeps after which a sum starts anew
 
@@ -101,7 +101,7 @@ def _take_up(layer, chain, renew, lists):
         changed = new if renew else new ^ state[w]
         state[w] = new
         while changed:
-            bit = lowest_bit(changed)
+            bit: int = lowest_bit(changed)
             on = int64((new >> uint64(bit)) & uint64(1))
             # Into both places, of which one counts: a branch for either would be guessed wrong half the time.
             numbers[gained] = numbers[numbers.shape[0] - 1 - lost] = 64 * w + bit
@@ -247,3 +247,46 @@ def run_sweeps(queue, pieces, group, model, k, scale, held, values, stream, v, h
         for chain in range(last - first):
             _means(visible.x[chain], vbias, scale, mean_v[first + chain])
             _means(hidden.x[chain], hbias, scale, mean_h[first + chain])
+
+
+@njit(cache=True, nogil=True)
+def transpose(queue, pieces, W, panels):
+    """panels = Wᵀ in panels, from W (V, H); a piece is a panel."""
+    V, H = W.shape
+    some = np.zeros((32, H), np.float32)
+    while True:
+        panel: int = next_piece(queue)
+        if panel >= pieces:
+            return
+        first, last = 32 * panel, min(32 * panel + 32, V)
+        for i in range(first, last):
+            copy_row(W[i], some[i - first])
+        for i in range(last - first, 32):
+            some[i] = float32(0.0)
+        put_transposed(some, panel, panels)
+
+
+@njit(cache=True, nogil=True)
+def follow_hidden(queue, pieces, group, WT, renew, h, states, sums, out):
+    """out (N, V) = hWᵀ for h (N, H) float32 of zeros and ones, by the rows of the units that changed.
+
+    states (N, words) uint64, sums (N, padded(V)): h and its sums as the last call left them. renew: start anew.
+    """
+    while True:
+        piece: int = next_piece(queue)
+        if piece >= pieces:
+            return
+        first, last = piece * group, min((piece + 1) * group, h.shape[0])
+        layer, lists = new_layer(last - first, h[0]), new_lists(last - first, h.shape[1], h.shape[0])
+        for chain in range(first, last):
+            copy_row(states[chain], layer.state[chain - first])
+            for j in range(h.shape[1]):
+                layer.bytes_[j] = h[chain, j] > float32(0.5)
+            pack(layer)
+            if _take_up(layer, chain - first, renew, lists):
+                sums[chain] = float32(0.0)
+            copy_row(layer.state[chain - first], states[chain])
+        add_rows(sums[first:last], WT, lists)
+        sum_rows(sums[first:last], WT, layer.state, lists)
+        for chain in range(first, last):
+            copy_row(sums[chain, : out.shape[1]], out[chain])

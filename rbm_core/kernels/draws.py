@@ -59,7 +59,7 @@ def draw_from_bytes(images, rows, out, key0, key1, c1, c2, c3):
         for i in range(n):
             again[i] = (bytes_[i] == 255) & (image[i] != 0) & (image[i] != 255)
         for w in range(again.shape[0] // 64):
-            left = packed(again, w)
+            left: int = packed(again, w)
             while left:
                 i = 64 * w + lowest_bit(left)
                 bytes_[i] = another_byte(uint32(b * bytes_.shape[0] + i), key0, key1, c1, c2, c3)

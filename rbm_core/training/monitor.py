@@ -225,7 +225,7 @@ class Monitor:
             float(free_energies["train"].mean()),
             state.step,
             particles=particles,
-            precision=state.precision,
+            precision="float32" if state.model.law.units.real else state.precision,
         )
         if estimate is None:
             return {}

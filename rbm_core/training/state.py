@@ -11,7 +11,7 @@ from rbm_core import gibbs, tempering
 from rbm_core.compute import Rng
 from rbm_core.config import ConfigError, RunConfig
 from rbm_core.gradient import Phases
-from rbm_core.precision import pick_precision, torch_dtype
+from rbm_core.precision import pick_precision, pick_way_down, torch_dtype
 from rbm_core.rbm import RBM
 from rbm_core.runs.vocabulary import SETTABLE
 from rbm_core.sparse import SparsePhases
@@ -99,8 +99,10 @@ class TrainState:
             "rng": self.streams.chains,
             "algorithm": "cd" if config.algorithm == "cd" else "pcd",
         }
-        if self.precision == "differences":
+        differences = self.precision == "differences"
+        if differences and not _shades(config):
             return SparsePhases(self.model, *sizes, **common)
+        common["by_flips"] = differences
         return Phases(self.model, *sizes, dtype=torch_dtype(self.precision), **common)
 
     def _begin_chains(self, mean: Tensor) -> None:
@@ -225,19 +227,25 @@ class TrainState:
                 )
 
 
+def _shades(config: RunConfig) -> bool:
+    """Whether the visible units see shades, not 0 and 1: v → h then takes matrix products."""
+    return UNITS[config.visible].real or config.binarisation == "none"
+
+
 def chosen_precision(config: RunConfig, n_visible: int, device: torch.device) -> tuple[str, str]:
     """The precision of the sweeps, and a line that says why it was chosen. Raises ConfigError for one not allowed."""
     if config.precision == "differences" and device.type != "cpu":
         raise ConfigError(
             "precision 'differences' runs on the CPU alone; choose auto, float32 or bfloat16 on a GPU"
         )
-    binary = not UNITS[config.visible].real and config.binarisation != "none" and not config.labels
-    if config.precision == "auto" and binary:
-        rows = max(config.batch_size, n_chains(config))
-        return pick_precision(n_visible, config.n_hidden, rows, device)
-    # Real-valued pixels would be rounded to 8 bits in bfloat16; 0/1 ones are exact. Compiled kernels draw no labels.
-    precision = "float32" if config.precision == "auto" else config.precision
-    return precision, precision
+    if config.precision != "auto":
+        return config.precision, config.precision
+    if config.labels:  # compiled kernels draw none
+        return "float32", "float32"
+    if _shades(config):  # bfloat16 would round them to 8 bits
+        return pick_way_down(n_visible, config.n_hidden, n_chains(config), config.k, device)
+    rows = max(config.batch_size, n_chains(config))
+    return pick_precision(n_visible, config.n_hidden, rows, device)
 
 
 def check_memory(config: RunConfig, n_visible: int, device: torch.device) -> None:

@@ -11,7 +11,7 @@ from rbm_core import gibbs
 from rbm_core.compute import Rng
 from rbm_core.config import make_config
 from rbm_core.datasets import load
-from rbm_core.flips import flip_sweeps, flipped_rows
+from rbm_core.flips import HiddenSums, flip_sweeps, flipped_rows
 from rbm_core.gradient import Phases, gradient
 from rbm_core.kernels import rows
 from rbm_core.rbm import RBM
@@ -271,3 +271,49 @@ def test_a_run_saved_with_dense_products_goes_on_with_them_where_differences_wou
         training.update()
     for mine, theirs in zip(begun.rbm.to_numpy().values(), later.rbm.to_numpy().values(), strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+# Visible units that are not 0 or 1: differences on the way down alone -------------------------------------------------
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize(("V", "H"), SHAPES)
+def test_sums_that_follow_the_hidden_units_are_dense_products_and_the_same_bits_on_any_threads(
+    V: int, H: int
+) -> None:
+    W, found = model(V, H).W, []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        sums, out, h = HiddenSums(W, 70), torch.empty(70, V), bits(70, H, 0.5, 1)
+        for step in range(6):
+            if step == 3:
+                W.mul_(1.25)
+                sums.restart()
+            sums.of(h.float(), out)
+            torch.testing.assert_close(out, h.float() @ W.T, atol=2e-5, rtol=0)
+            h ^= bits(70, H, 0.2, step)
+        W.div_(1.25)
+        found.append(out.clone())
+    assert torch.equal(found[0], found[1])
+    assert torch.equal(found[0], found[2])
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"visible": "gaussian"}, {"visible": "gaussian", "learn_variance": True}, {"binarisation": "none"}],
+)
+@pytest.mark.parametrize("algorithm", ["pcd", "cd"])
+def test_gaussian_and_grey_pixels_learn_by_differences_what_they_learn_by_products(
+    fields: dict[str, object], algorithm: str
+) -> None:
+    data, found = load("mnist-5k", n_valid=100), []
+    common = {"dataset": "mnist-5k", "n_hidden": 50, "n_valid": 100, "device": "cpu", "learning_rate": 0.01}
+    for precision in ("differences", "float32"):
+        config = make_config(**common, **fields, algorithm=algorithm, k=3, precision=precision)
+        training = Training(config, data)
+        for _ in range(5):
+            training.update()
+        assert np.isfinite(training.metrics()["free_energy_train"])
+        found.append(training)
+    for mine, theirs in zip(*(t.rbm.to_numpy().values() for t in found), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=2e-6)
