@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from rbm_core.compute import Rng
-from rbm_core.flips import flip_sweeps, flipped_rows
+from rbm_core.flips import HiddenSums, flip_sweeps, flipped_rows
 from rbm_core.rbm import RBM, ShapeError
 
 __all__ = [
@@ -123,8 +123,13 @@ def half_step(rbm: RBM, chain: Chain, rng: Rng, *, beta: float = 1.0, clamp: Cla
         logits = rbm.logits_h_from_v(chain.v)
         h = rng.bernoulli(logits, scale=beta)
         return Chain(chain.v, h, chain.mean_v, torch.sigmoid(beta * logits), chain.sweep, "h")
-    mean_v = rbm.mean_v_from_h(chain.h, beta)
-    v = rbm.sample_v_from_h(chain.h, rng, beta)
+    return _with_new_v(rbm, chain, rng, rbm.logits_v_from_h(chain.h), beta, clamp)
+
+
+def _with_new_v(rbm: RBM, chain: Chain, rng: Rng, logits: Tensor, beta: float, clamp: Clamp | None) -> Chain:
+    """v drawn from b + hWᵀ (B, V), where no pixel is held; a checked clamp holds the others."""
+    mean_v = rbm.law.mean(logits, beta)
+    v = rbm.law.draw(logits, rng, sigma=rbm.sigma, beta=beta)
     if clamp is not None:
         held, values = clamp
         v = torch.where(held, values, v)
@@ -142,16 +147,32 @@ def sweep(
     if n != int(n) or n < 0:
         raise ValueError(f"the number of sweeps must be a whole number of at least 0, got {n}")
     target = chain.sweep + n
+    by_differences = n >= _WORTH_FLIPPING and (rbm.device.type, rbm.dtype) == ("cpu", torch.float32)
+    if by_differences and not rbm.law.binary:
+        return _following_h(rbm, chain, rng, target, beta, clamp)
     while (left := target - chain.sweep) > 0:
-        if left >= _WORTH_FLIPPING and _flips(rbm, chain, clamp):
+        if by_differences and left >= _WORTH_FLIPPING and _flips(chain, clamp):
             return _flipped(rbm, chain, rng, left, beta, clamp)
         chain = half_step(rbm, chain, rng, beta=beta, clamp=clamp)
     return chain
 
 
-def _flips(rbm: RBM, chain: Chain, clamp: Clamp | None) -> bool:
-    """Whether flip-driven chains can go on from here: 0/1 units in float32 on the CPU, between sweeps."""
-    if chain.half != "v" or not rbm.law.binary or (rbm.device.type, rbm.dtype) != ("cpu", torch.float32):
+def _following_h(rbm: RBM, chain: Chain, rng: Rng, target: int, beta: float, clamp: Clamp | None) -> Chain:
+    """Sweeps of visible units that are not all 0 or 1: products v → h, and the rows of the hidden units that changed h → v."""
+    sums = HiddenSums(rbm.W.detach().contiguous(), len(chain.v))
+    while chain.sweep < target:
+        if chain.half == "v":
+            chain = half_step(rbm, chain, rng, beta=beta, clamp=clamp)
+        checked = None if clamp is None else _check_clamp(chain, clamp)
+        logits = torch.empty(chain.v.shape)
+        sums.of(chain.h, logits)
+        chain = _with_new_v(rbm, chain, rng, logits.add_(rbm.vbias), beta, checked)
+    return chain
+
+
+def _flips(chain: Chain, clamp: Clamp | None) -> bool:
+    """Whether flip-driven chains can go on from here: from 0/1 units, between sweeps."""
+    if chain.half != "v":
         return False
     states = [chain.v] if clamp is None else [chain.v, _check_clamp(chain, clamp)[1]]
     return all(bool(((v == 0) | (v == 1)).all()) for v in states)

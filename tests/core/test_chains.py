@@ -298,6 +298,24 @@ def test_sums_that_follow_the_hidden_units_are_dense_products_and_the_same_bits_
     assert torch.equal(found[0], found[2])
 
 
+@pytest.mark.parametrize("clamped", [False, True])
+def test_many_sweeps_of_gaussian_pixels_go_where_half_steps_lead(clamped: bool) -> None:
+    arrays = model(100, 37)
+    rbm = RBM(arrays.W, arrays.vbias, arrays.hbias, "gaussian", torch.linspace(-1, 1, 100))
+    rng, stepped_rng = Rng(3, "chains"), Rng(3, "chains")
+    clamp = (torch.arange(100) < 30, torch.ones(100)) if clamped else None
+    start = gibbs.from_images(rbm, bits(20, 100, 0.3, 8).float())
+    chain = gibbs.half_step(rbm, start, rng, beta=0.7, clamp=clamp)
+    stepped_rng.calls = rng.calls
+    swept = gibbs.sweep(rbm, chain, rng, 6, beta=0.7, clamp=clamp)
+    for _ in range(11):
+        chain = gibbs.half_step(rbm, chain, stepped_rng, beta=0.7, clamp=clamp)
+    assert (swept.sweep, swept.half, rng.calls) == (6, "v", stepped_rng.calls)
+    assert torch.equal(swept.h, chain.h)
+    for got, expected in ((swept.v, chain.v), (swept.mean_v, chain.mean_v), (swept.mean_h, chain.mean_h)):
+        torch.testing.assert_close(got, expected, atol=2e-5, rtol=0)
+
+
 @pytest.mark.parametrize(
     "fields",
     [{"visible": "gaussian"}, {"visible": "gaussian", "learn_variance": True}, {"binarisation": "none"}],
