@@ -158,7 +158,7 @@ def sweep(
 
 
 def _following_h(rbm: RBM, chain: Chain, rng: Rng, target: int, beta: float, clamp: Clamp | None) -> Chain:
-    """Sweeps of visible units that are not all 0 or 1: products v → h, and the rows of the hidden units that changed h → v."""
+    """Sweeps where not every visible unit is 0 or 1: products v → h, the rows of hidden units that changed h → v."""
     sums = HiddenSums(rbm.W.detach().contiguous(), len(chain.v))
     while chain.sweep < target:
         if chain.half == "v":
