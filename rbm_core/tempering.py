@@ -20,6 +20,7 @@ from torch import Tensor
 
 from rbm_core import gibbs
 from rbm_core.compute import Rng
+from rbm_core.flips import FlippedRows, flip_sweeps, flipped_rows
 from rbm_core.rbm import RBM, ShapeError
 
 __all__ = [
@@ -28,9 +29,11 @@ __all__ = [
     "Ladder",
     "Path",
     "Replicas",
+    "climbed",
     "differences",
     "exchange",
     "independent",
+    "kept_rows",
     "place_rungs",
     "replicas_at",
     "temper",
@@ -47,7 +50,6 @@ Ladder = tuple[RBM, ...]
 SPREAD = 1.4658
 """Neighbours whose free energies differ with this standard deviation s, in nats, exchange with probability
 erfc(s/2) = 0.3 where the difference is normal."""
-_MOST_RUNGS = 1000
 
 
 @dataclass(frozen=True)
@@ -140,12 +142,14 @@ def _between(a: RBM, b: RBM) -> Path:
     return at
 
 
-def place_rungs(path: Path, rng: Rng, *, n_chains: int = 200, sweeps: int = 20) -> tuple[float, ...]:
+def place_rungs(
+    path: Path, rng: Rng, *, n_chains: int = 200, sweeps: int = 20, most: int = 1000
+) -> tuple[float, ...]:
     """Places t of rungs along a path, from 0 to 1, such that neighbours exchange with a probability of about 0.3.
 
     n_chains chains walk up the path, `sweeps` sweeps at each rung. The next rung lies where the difference of free
     energies F_{t'}(v) − F_t(v) has a standard deviation s with erfc(s/2) = 0.3 over the chains, the acceptance of two
-    normal laws. Raises ValueError if that takes more than 1,000 rungs.
+    normal laws. Raises ValueError if that takes more than `most` rungs.
     """
     t, places = 0.0, [0.0]
     model = path(0.0)
@@ -154,9 +158,9 @@ def place_rungs(path: Path, rng: Rng, *, n_chains: int = 200, sweeps: int = 20) 
         energy = model.free_energy(chain.v)
         t = _next_place(path, t, chain.v, energy)
         places.append(t)
-        if len(places) > _MOST_RUNGS:
+        if len(places) > most:
             raise ValueError(
-                f"the path needs more than {_MOST_RUNGS:,} rungs: its models lie too far apart; give it more models"
+                f"the path needs more than {most:,} rungs: its models lie too far apart; give it more models"
             )
         model = path(t)
         chain = gibbs.sweep(model, gibbs.from_images(model, chain.v), rng, sweeps)
@@ -184,6 +188,26 @@ def _next_place(path: Path, t: float, v: Tensor, energy: Tensor) -> float:
     return low
 
 
+def climbed(ladder: Ladder, n: int, rng: Rng, sweeps: int = 10) -> Tensor:
+    """(K, N, V): states that begin at noise and go `sweeps` sweeps at every rung, from the first to the last."""
+    chain = gibbs.from_bernoulli_noise(ladder[0], n, rng)
+    states = []
+    for rbm in ladder:
+        chain = gibbs.sweep(rbm, gibbs.from_images(rbm, chain.v), rng, sweeps)
+        states.append(chain.v)
+    return torch.stack(states)
+
+
+def kept_rows(ladder: Ladder) -> tuple[FlippedRows, ...] | None:
+    """What flip-driven chains add from at each rung, for `temper`; None where chains go by products.
+
+    Twice the ladder's weights in memory. Flip-driven chains need 0/1 units in float32 on the CPU.
+    """
+    if any(rbm.law.units.real or (rbm.device.type, rbm.dtype) != ("cpu", torch.float32) for rbm in ladder):
+        return None
+    return tuple(flipped_rows(rbm.W) for rbm in ladder)
+
+
 def replicas_at(v: Tensor) -> Replicas:
     """Replicas that begin at these states, v: (K, N, V), one a rung. Raises ShapeError for fewer than two rungs."""
     if v.dim() != 3 or len(v) < 2:
@@ -195,18 +219,31 @@ def replicas_at(v: Tensor) -> Replicas:
     return Replicas(v, origin, leg, torch.zeros(N, dtype=torch.int64, device=v.device))
 
 
-def temper(ladder: Ladder, replicas: Replicas, rng: Rng, *, sweeps: int = 1) -> tuple[Replicas, Exchange]:
+def temper(
+    ladder: Ladder,
+    replicas: Replicas,
+    rng: Rng,
+    *,
+    sweeps: int = 1,
+    rows: Sequence[FlippedRows] | None = None,
+) -> tuple[Replicas, Exchange]:
     """One round: `sweeps` sweeps of every rung at its own model, then exchanges between every second pair.
 
     Neighbours k and k + 1 with states v and v′ exchange them with probability
     min(1, exp(F_k(v) + F_{k+1}(v′) − F_k(v′) − F_{k+1}(v))), which leaves p_k(v) p_{k+1}(v′) as it is. The pairs that
     are proposed alternate from round to round: (0, 1), (2, 3), … and (1, 2), (3, 4), …
 
+    rows: `kept_rows(ladder)`, by which the sweeps draw the same from the same random numbers, up to rounding.
     Raises ShapeError unless there are as many rungs as replicas.
     """
     if len(ladder) != len(replicas.v):
         raise ShapeError(f"{len(replicas.v)} replicas need as many rungs, got {len(ladder)}")
-    v = torch.stack([_swept(rbm, v, rng, sweeps) for rbm, v in zip(ladder, replicas.v, strict=True)])
+    v = torch.stack(
+        [
+            _swept(rbm, v, rng, sweeps, None if rows is None else rows[k])
+            for k, (rbm, v) in enumerate(zip(ladder, replicas.v, strict=True))
+        ]
+    )
     ahead, behind = differences(ladder, v)
     K = len(ladder)
     proposed = torch.arange(K - 1, device=v.device) % 2 == replicas.rounds % 2
@@ -240,7 +277,9 @@ def _accepts(ahead: Tensor, behind: Tensor, rng: Rng) -> Tensor:
     return rng.uniform(tuple(ahead.shape)).log() < behind - ahead
 
 
-def _swept(rbm: RBM, v: Tensor, rng: Rng, sweeps: int) -> Tensor:
+def _swept(rbm: RBM, v: Tensor, rng: Rng, sweeps: int, rows: FlippedRows | None) -> Tensor:
+    if rows is not None:
+        return flip_sweeps(rows, rbm.vbias, rbm.hbias, v.to(torch.uint8), sweeps, rng)[0].float()
     return gibbs.sweep(rbm, gibbs.from_images(rbm, v), rng, sweeps).v
 
 

@@ -31,6 +31,7 @@ from rbm_core.visible import units_of
 ROOT = Path(__file__).resolve().parents[2]
 MAX_CHAINS = 100
 MAX_SWEEPS = 2000
+MAX_ROUNDS = 2000  # of exchanges on a ladder
 MAX_FILM_CHAINS = 200  # side by side in one player
 MAX_FILM_BYTES = 64_000_000  # 100 chains of 2,000 sweeps of 784 + 500 binary units are 32 MB
 END_WITHIN_S = 10.0  # a process that has not ended this long after its pipe was closed is killed
@@ -118,16 +119,7 @@ class FilmRequest:
 
     def parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """(meta, arrays): the fields as JSON-able values and as arrays, which rbm_core.trajectory takes."""
-        arrays: dict[str, np.ndarray] = {}
-        meta: dict[str, Any] = {}
-        for name, value in vars(self).items():
-            if isinstance(value, PixelScale):
-                arrays |= value.arrays()
-            elif isinstance(value, np.ndarray):
-                arrays[name] = np.ascontiguousarray(value)
-            else:
-                meta[name] = value
-        return meta, arrays
+        return _parts(self)
 
     def message(self, number: int) -> bytes:
         """The request as the process reads it; its answers carry the same number."""
@@ -136,11 +128,63 @@ class FilmRequest:
 
 
 @dataclass(frozen=True, eq=False)
+class LadderRequest:
+    """All that the film of a ladder depends on; rbm_core.trajectory.ladder says what its film holds.
+
+    W (M, V, H), vbias (M, V), hbias (M, H), log_var (M, V) or None: the models in the order of learning, the last one
+    the model of interest. steps: the updates each had seen. rounds: of sweeps and exchanges. dataset, n_valid,
+    fingerprint, binarisation, probe, probe_labels, scale: as in FilmRequest.
+    Raises SamplerError for numbers out of bounds.
+    """
+
+    W: np.ndarray
+    vbias: np.ndarray
+    hbias: np.ndarray
+    steps: tuple[int, ...]
+    rounds: int
+    seed: int
+    log_var: np.ndarray | None = None
+    visible: str = "bernoulli"
+    dataset: str = ""
+    n_valid: int = 0
+    fingerprint: str = ""
+    binarisation: str = "stochastic"
+    probe: np.ndarray | None = None
+    probe_labels: np.ndarray | None = None
+    scale: PixelScale | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.rounds <= MAX_ROUNDS:
+            raise SamplerError(f"the number of rounds must be from 1 to {MAX_ROUNDS:,}, got {self.rounds}")
+
+    def message(self, number: int) -> bytes:
+        """The request as the process reads it; its answers carry the same number."""
+        meta, arrays = _parts(self)
+        return encode({"kind": "ladder", "id": number, **meta}, arrays)
+
+
+Request = FilmRequest | LadderRequest
+
+
+@dataclass(frozen=True, eq=False)
 class Film:
     """A finished film: `header` for words and sizes, `arrays` as rbm_core.trajectory describes them."""
 
     header: dict[str, Any]
     arrays: dict[str, np.ndarray]
+
+
+def _parts(request: "Request") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    arrays: dict[str, np.ndarray] = {}
+    meta: dict[str, Any] = {}
+    for name, value in vars(request).items():
+        if isinstance(value, PixelScale):
+            arrays |= value.arrays()
+        elif isinstance(value, np.ndarray):
+            arrays[name] = np.ascontiguousarray(value)
+        else:
+            meta[name] = value
+    return meta, arrays
 
 
 def encode(meta: dict[str, Any], arrays: dict[str, np.ndarray] | None = None) -> bytes:
@@ -244,7 +288,7 @@ class Sampler:
         """Starts the process if there is none, without waiting for it: loading torch takes seconds."""
         self._living()
 
-    def film(self, request: FilmRequest, on_progress: Progress | None = None) -> Film:
+    def film(self, request: Request, on_progress: Progress | None = None) -> Film:
         """The film of this request. Raises SamplerError in one sentence if there is none.
 
         A process that died is replaced, and the request sent once more. An exception from on_progress, which is how
@@ -257,7 +301,7 @@ class Sampler:
                 meta, arrays = answer
                 if meta["kind"] == "error":
                     raise SamplerError(meta["sentence"])
-                process.mapped = process.mapped or request.with_map
+                process.mapped |= isinstance(request, LadderRequest) or request.with_map
                 return Film(meta["header"], arrays)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.popen.wait(timeout=5)  # its pipe can close a moment before it ends
@@ -285,7 +329,7 @@ class Sampler:
             return self._process
 
     def _ask(
-        self, process: _Process, request: FilmRequest, on_progress: Progress | None
+        self, process: _Process, request: Request, on_progress: Progress | None
     ) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
         """The answer, or None if the process died."""
         number, mine = next(self._ids), queue.SimpleQueue()  # type: ignore[var-annotated]

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from dashboard.processes.sampler import FilmRequest, encode, read_message
-from rbm_core.trajectory import film
+from rbm_core.trajectory import film, ladder_film
 
 
 class Cancelled(Exception):
@@ -77,7 +77,8 @@ def _answer(meta: dict[str, Any], arrays: dict[str, np.ndarray], answers: Any, c
     try:
         if number in cancelled:
             return
-        header, film_arrays = film(meta, arrays, report)
+        make = ladder_film if meta["kind"] == "ladder" else film
+        header, film_arrays = make(meta, arrays, report)
         json.dumps(header, allow_nan=False)
         send({"kind": "film", "header": header}, film_arrays)
     except Cancelled:

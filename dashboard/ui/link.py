@@ -124,6 +124,7 @@ FILTER_ORDERS = ("index", "norm", "activity", "change", "similarity", "groups")
 
 MODES = 12
 
+GIBBS_WALKS = ("chains", "ladder")
 GIBBS_STARTS = ("noise", "gaussian", "digits", "particles", "drawing")
 GIBBS_SHOWS = ("both", "grid", "one")
 GIBBS_LAYERS = ("pv", "v", "ph", "h")
@@ -147,7 +148,9 @@ FIELDS: dict[str, Field] = {
     # The two modes of the weights on which data and fantasies are projected.
     "mode": whole(1, 1, MODES),
     "mode2": whole(2, 1, MODES),
-    # Gibbs: the chains and where they begin.
+    # Gibbs: the chains of one machine, or the ladder of a run's machines; the chains and where they begin.
+    "walk": choice("chains", GIBBS_WALKS),
+    "rounds": whole(200, 10, 2000),
     "start": choice("noise", GIBBS_STARTS),
     "particles_of": words(),
     "digit": choice("any", ("any", *map(str, range(10)))),

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from rbm_core import gibbs, tempering
+from rbm_core import tempering
 from rbm_core.compute import Rng
 from rbm_core.rbm import RBM
 from rbm_core.tempering import Ladder
@@ -89,9 +89,10 @@ class Tempered:
         if n_ladders < 2:
             raise ValueError(f"a ladder needs n_ladders ≥ 2 for its error bar, got {n_ladders}")
         self.ladder, self.settle, self.sweeps = ladder, settle, sweeps
+        self._rows = tempering.kept_rows(ladder)
         self._first = independent_log_z(ladder[0])
         self._rng = Rng(seed, "ladder", ladder[-1].device)
-        self.replicas = tempering.replicas_at(_climbed(ladder, n_ladders, self._rng))
+        self.replicas = tempering.replicas_at(tempering.climbed(ladder, n_ladders, self._rng))
         empty = torch.empty(0, len(ladder) - 1, n_ladders, dtype=torch.float64)
         self._seen = {"ahead": empty, "behind": empty.clone(), "accepted": empty.clone()}
 
@@ -106,7 +107,7 @@ class Tempered:
         for _ in range(n):
             counts = self.rounds >= self.settle
             self.replicas, exchange = tempering.temper(
-                self.ladder, self.replicas, self._rng, sweeps=self.sweeps
+                self.ladder, self.replicas, self._rng, sweeps=self.sweeps, rows=self._rows
             )
             if counts:
                 accepted = torch.where(exchange.proposed[:, None], exchange.accepted.double(), math.nan)
@@ -175,13 +176,3 @@ def _steps(ahead: np.ndarray, behind: np.ndarray) -> np.ndarray:
         whole, without = bennett(ahead[:, k], behind[:, k])
         columns.append([whole, *without])
     return np.array(columns).T
-
-
-def _climbed(ladder: Ladder, n: int, rng: Rng, sweeps: int = 10) -> Tensor:
-    """(K, N, V): states that begin at noise and go `sweeps` sweeps at every rung, from the first to the last."""
-    chain = gibbs.from_bernoulli_noise(ladder[0], n, rng)
-    states = []
-    for rbm in ladder:
-        chain = gibbs.sweep(rbm, gibbs.from_images(rbm, chain.v), rng, sweeps)
-        states.append(chain.v)
-    return torch.stack(states)

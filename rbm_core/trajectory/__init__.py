@@ -16,9 +16,11 @@ of words and sizes and these arrays:
   beta (S,): the inverse temperature of each sweep
   held (⌈V/8⌉,): the pixels held fixed, if there are any
   pixel_mean, pixel_std (V,): the scale of Gaussian visible units
+`ladder_film(meta, arrays)` answers a request for a ladder of the run's past models; see there.
 Half precision travels as its uint16 bit pattern, which a browser can read.
 """
 
 from rbm_core.trajectory.film import film
+from rbm_core.trajectory.ladder import ladder_film
 
-__all__ = ["film"]
+__all__ = ["film", "ladder_film"]

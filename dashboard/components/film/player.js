@@ -5,6 +5,7 @@
 import { savingNow } from "../lib/canvas.js";
 import { css } from "../lib/colour.js";
 import { find } from "../lib/dom.js";
+import { actOf } from "../lib/keys.js";
 import { amendLink } from "../lib/link.js";
 import { clamp } from "../lib/numbers.js";
 import { calm, play } from "../lib/playback.js";
@@ -14,7 +15,6 @@ import { arrange } from "./arrange.js";
 import { Cycle, LAYERS } from "./cycle.js";
 import { furnish } from "./figures.js";
 import { ChainGrid } from "./grid.js";
-import { actOf } from "./keys.js";
 import { Boards, lookOf, paintRamps } from "./look.js";
 import { HiddenMap } from "./map.js";
 import { nameOf, sentence, whereText } from "./narration.js";
@@ -115,7 +115,7 @@ export class Player extends View {
       /** @type {(e: any) => void} */ act,
     ) => target.addEventListener(type, act, options);
     for (const b of this.box.querySelectorAll("[data-do]")) {
-      const what = /** @type {import("./keys.js").Act} */ (b.getAttribute("data-do"));
+      const what = /** @type {import("../lib/keys.js").Act} */ (b.getAttribute("data-do"));
       on(b, "click", () => this.act(what));
     }
     for (const b of this.box.querySelectorAll("[data-show]")) {
@@ -181,7 +181,7 @@ export class Player extends View {
     e.preventDefault();
     this.act(act);
   }
-  /** @param {import("./keys.js").Act} what */
+  /** @param {import("../lib/keys.js").Act} what */
   act(what) {
     this.bringIntoSight();
     if (what === "play") {

@@ -1,6 +1,7 @@
 """The Gibbs page: the chains of a snapshot, half step by half step.
 
-From top to bottom: the snapshot (moment.py), where the chains begin (starts.py, drawing.py, spoiling.py), how they
+From top to bottom: the snapshot (moment.py), whether its own chains or the ladder that leads to it are shown
+(ladder.py is the whole of the latter), where the chains begin (starts.py, drawing.py, spoiling.py), how they
 run and what runs beside them (settings.py), the player (player.py), what its pictures are (texts.py), and what can be
 taken away (export.py).
 """
@@ -15,7 +16,7 @@ from dashboard.figures import drawings
 from dashboard.processes import gibbs_films, sampler
 from dashboard.ui import run_choice
 from dashboard.ui.texts import plain, sentence
-from dashboard.views.gibbs import moment, player, settings, spoiling, starts
+from dashboard.views.gibbs import ladder, moment, player, settings, spoiling, starts
 from dashboard.views.gibbs.state import gibbs
 from rbm_core.runs import RunError, RunReader, Snapshot
 
@@ -47,8 +48,12 @@ def _page(reader: RunReader, top: Any) -> None:
             "again."
         )
         snapshot = moment.choose(reader)
+        walk = ladder.choose_walk()
     if snapshot is None:
         moment.wait_for_the_first(reader.name)
+        return
+    if walk == "ladder":
+        ladder.show(reader, snapshot, _progress)
         return
     shape = gibbs_films.image_shape(reader, snapshot)
     chosen, hold_place = _choose(reader, snapshot, shape, top)

@@ -21,7 +21,7 @@ def choose_chains(place: Any) -> dict[str, Any]:
             **_choose_temperature(place),
             "rule": _choose_rule(place),
             **_choose_cooling(place),
-            **_choose_seed(place),
+            **choose_seed(place),
         }
     )
 
@@ -109,7 +109,8 @@ def _choose_cooling(place: Any) -> dict[str, Any]:
     }
 
 
-def _choose_seed(place: Any) -> dict[str, Any]:
+def choose_seed(place: Any) -> dict[str, Any]:
+    """The seed, from a number and a button for the next one."""
     left, right = place.columns([3, 2], vertical_alignment="bottom")
     seed = left.number_input(
         "Seed",
