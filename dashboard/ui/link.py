@@ -124,7 +124,6 @@ FILTER_ORDERS = ("index", "norm", "activity", "change", "similarity", "groups")
 
 MODES = 12
 
-GIBBS_WALKS = ("chains", "ladder")
 GIBBS_STARTS = ("noise", "gaussian", "digits", "particles", "drawing")
 GIBBS_SHOWS = ("both", "grid", "one")
 GIBBS_LAYERS = ("pv", "v", "ph", "h")
@@ -148,9 +147,7 @@ FIELDS: dict[str, Field] = {
     # The two modes of the weights on which data and fantasies are projected.
     "mode": whole(1, 1, MODES),
     "mode2": whole(2, 1, MODES),
-    # Gibbs: the chains of one machine, or the ladder of a run's machines; the chains and where they begin.
-    "walk": choice("chains", GIBBS_WALKS),
-    "rounds": whole(200, 10, 2000),
+    # Gibbs: the chains and where they begin.
     "start": choice("noise", GIBBS_STARTS),
     "particles_of": words(),
     "digit": choice("any", ("any", *map(str, range(10)))),
@@ -165,7 +162,8 @@ FIELDS: dict[str, Field] = {
     "hot": number(0.0, 0.0, 20.0),
     "rule": choice("sample", ("sample", "mean")),
     "seed": whole(7, 0, 2**32 - 1),
-    "beside": choice("nothing", ("nothing", "ages", "whatif")),
+    "beside": choice("nothing", ("nothing", "ages", "whatif", "ladder")),
+    "rounds": whole(200, 10, 2000),
     "fork": whole(0, 0, 2000),
     "if_temperature": number(1.5, 0.05, 20.0),
     "if_seed": switch(False),

@@ -14,7 +14,7 @@ def test_ladder_steps_plays_and_names_its_exchanges(
     gibbs_app: App, open_page: Callable[..., Page], width: int, scheme: str
 ) -> None:
     page = open_page(
-        f"{gibbs_app.url}/gibbs?walk=ladder&rounds=20",
+        f"{gibbs_app.url}/gibbs?beside=ladder&rounds=20",
         viewport={"width": width, "height": 900},
         color_scheme=scheme,
     )

@@ -13,7 +13,7 @@ from tests.small_run import train_small
 
 
 def test_page_shows_the_ladder_of_the_run_s_past(open_gibbs: Callable[..., AppTest], small_run: Path) -> None:
-    app = open_gibbs(walk="ladder", rounds="10")
+    app = open_gibbs(beside="ladder", rounds="10")
     assert not app.exception
     assert not app.error
     header, arrays = fed(app, "gibbs.ladder")
@@ -24,7 +24,7 @@ def test_page_shows_the_ladder_of_the_run_s_past(open_gibbs: Callable[..., AppTe
     assert {rung["from"] for rung in header["rungs"]} <= {None, *past.steps, reader.snapshot_steps()[-1]}
     assert arrays["origin"].shape == (11, len(header["rungs"]))
     assert header["n_rounds"] == 10
-    app.segmented_control(key="gibbs.walk").set_value("chains").run()
+    app.segmented_control(key="gibbs.beside").set_value("nothing").run()
     assert not app.exception
     assert fed(app, "gibbs.player")[0]["n_sweeps"] == 200
 
@@ -34,7 +34,7 @@ def test_snapshots_serve_a_run_that_recorded_no_rungs(
 ) -> None:
     run = train_small(runs_root, "older")
     past_models_file(run).unlink()
-    app = open_page("gibbs", walk="ladder", rounds="10", run="older")
+    app = open_page("gibbs", beside="ladder", rounds="10", run="older")
     assert not app.exception
     header, _ = fed(app, "gibbs.ladder")
     assert header["source"] == "the run's snapshots"
@@ -43,6 +43,6 @@ def test_snapshots_serve_a_run_that_recorded_no_rungs(
 
 
 def test_a_run_too_short_says_so(open_gibbs: Callable[..., AppTest]) -> None:
-    app = open_gibbs(walk="ladder", rounds="10", step="0")
+    app = open_gibbs(beside="ladder", rounds="10", step="0")
     assert not app.exception
     assert ["ladder needs at least two earlier models" in error.value for error in app.error] == [True]

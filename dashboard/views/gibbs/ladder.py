@@ -15,34 +15,22 @@ from dashboard.processes.ladder_films import make_ladder_film
 from dashboard.ui.about import about
 from dashboard.views.gibbs import moment
 from dashboard.views.gibbs.player import films
-from dashboard.views.gibbs.settings import choose_seed
+from dashboard.views.gibbs.settings import choose_beside, choose_seed
 from dashboard.views.gibbs.state import settings
 from rbm_core.runs import RunReader, Snapshot
 
 PLAYER = "gibbs.ladder"
-WALKS = {"chains": "chains of this machine", "ladder": "the ladder of its past"}
 
 
-def choose_walk() -> str:
-    """Whether the chains of one machine are shown, or the ladder that leads to it."""
-    walk = st.segmented_control(
-        "Show",
-        list(WALKS),
-        required=True,
-        key=settings().key("walk"),
-        format_func=lambda name: WALKS[name],
-        label_visibility="collapsed",
-        help="*Chains*: pictures drawn by one machine, half step by half step. *Ladder*: all the machines this run has "
-        "been at once, each with a picture; neighbours exchange pictures, so that new ones come up from noise.",
-    )
-    return str(settings().use("walk", walk))
-
-
-def show(reader: RunReader, snapshot: Snapshot, progress: Callable[[Any], sampler.Progress]) -> None:
-    """The ladder that leads to this snapshot. progress: shows in a place how far a film is.
+def show(
+    reader: RunReader, snapshot: Snapshot, top: Any, progress: Callable[[Any], sampler.Progress]
+) -> None:
+    """The ladder that leads to this snapshot. top: takes the control that leads back to the chains. progress: shows in a
+    place how far a film is.
 
     Raises SamplerError where there is none, RunError for models that cannot be read.
     """
+    choose_beside(reader, 1, top, st.sidebar)
     rounds = st.sidebar.number_input(
         "Rounds",
         10,

@@ -1,8 +1,7 @@
 """The Gibbs page: the chains of a snapshot, half step by half step.
 
-From top to bottom: the snapshot (moment.py), whether its own chains or the ladder that leads to it are shown
-(ladder.py is the whole of the latter), where the chains begin (starts.py, drawing.py, spoiling.py), how they
-run and what runs beside them (settings.py), the player (player.py), what its pictures are (texts.py), and what can be
+From top to bottom: the snapshot (moment.py), where the chains begin (starts.py, drawing.py, spoiling.py), how they
+run and what runs beside them (settings.py; ladder.py where that is the ladder of the run's past), the player (player.py), what its pictures are (texts.py), and what can be
 taken away (export.py).
 """
 
@@ -48,12 +47,11 @@ def _page(reader: RunReader, top: Any) -> None:
             "again."
         )
         snapshot = moment.choose(reader)
-        walk = ladder.choose_walk()
     if snapshot is None:
         moment.wait_for_the_first(reader.name)
         return
-    if walk == "ladder":
-        ladder.show(reader, snapshot, _progress)
+    if settings.beside() == "ladder":
+        ladder.show(reader, snapshot, top, _progress)
         return
     shape = gibbs_films.image_shape(reader, snapshot)
     chosen, hold_place = _choose(reader, snapshot, shape, top)

@@ -9,7 +9,7 @@ from dashboard.views.gibbs.state import settings, use_all
 from rbm_core.runs import RunReader
 
 RULES = {"sample": "a sample", "mean": "its mean"}
-BESIDE = {"nothing": "nothing", "ages": "earlier moments", "whatif": "what if…"}
+BESIDE = {"nothing": "nothing", "ages": "earlier moments", "whatif": "what if…", "ladder": "a ladder"}
 COOLING_FROM = 5.0  # the temperature at which cooling begins unless the reader says otherwise
 
 
@@ -134,6 +134,11 @@ def _next_seed() -> None:
     st.session_state[seed] = (st.session_state[seed] + 1) % 2**32
 
 
+def beside() -> str:
+    """What runs beside the chains, before its control is made."""
+    return str(st.session_state[settings().key("beside")])
+
+
 def choose_beside(reader: RunReader, n_sweeps: int, row: Any, what_if_place: Any) -> dict[str, Any]:
     """The part of gibbs_films.ChainSettings that says what the chains are compared with.
 
@@ -147,7 +152,8 @@ def choose_beside(reader: RunReader, n_sweeps: int, row: Any, what_if_place: Any
         format_func=lambda name: BESIDE[name],
         help="*Earlier moments*: the same start and the same random numbers in the machines of earlier moments of "
         "training, a film of learning. *What if…*: the same chains a second time, but from some sweep on at "
-        "another temperature, with other random numbers or in another machine.",
+        "another temperature, with other random numbers or in another machine. *A ladder*: all machines that this "
+        "run has been at once, which exchange their pictures; a plain chain runs beside them.",
     )
     settings().use("beside", beside)
     if beside != "whatif":
