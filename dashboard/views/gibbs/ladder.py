@@ -25,8 +25,8 @@ PLAYER = "gibbs.ladder"
 def show(
     reader: RunReader, snapshot: Snapshot, top: Any, progress: Callable[[Any], sampler.Progress]
 ) -> None:
-    """The ladder that leads to this snapshot. top: takes the control that leads back to the chains. progress: shows in a
-    place how far a film is.
+    """The ladder that leads to this snapshot. top: takes the control that leads back to the chains. progress: shows
+    in a place how far a film is.
 
     Raises SamplerError where there is none, RunError for models that cannot be read.
     """

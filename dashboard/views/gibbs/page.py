@@ -1,8 +1,8 @@
 """The Gibbs page: the chains of a snapshot, half step by half step.
 
 From top to bottom: the snapshot (moment.py), where the chains begin (starts.py, drawing.py, spoiling.py), how they
-run and what runs beside them (settings.py; ladder.py where that is the ladder of the run's past), the player (player.py), what its pictures are (texts.py), and what can be
-taken away (export.py).
+run and what runs beside them (settings.py), the player (player.py), what its pictures are (texts.py), and what can be
+taken away (export.py). Beside a ladder of the run's past stands a player of its own (ladder.py).
 """
 
 import time
