@@ -1,5 +1,6 @@
 """Films of ladders: from a run's record to a request of the sampler, and its answer for the player."""
 
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -22,12 +23,17 @@ def make_ladder_film(
     on_progress: sampler.Progress | None = None,
 ) -> Shown:
     """The film of the ladder that leads to this snapshot. Raises SamplerError or RunError."""
-    steps, models, source = _past(reader, snapshot)
+    past, source = _past(reader, snapshot)
+    models = [*past, snapshot]
+    log_vars = [model.log_var for model in models if model.log_var is not None]
     config, probe = reader.config(), reader.probe()
     fields = config["config"]
     request = sampler.LadderRequest(
-        **models,
-        steps=steps,
+        W=_halved(np.stack([model.W for model in models])),
+        vbias=np.stack([model.vbias for model in models]).astype(np.float32),
+        hbias=np.stack([model.hbias for model in models]).astype(np.float32),
+        log_var=np.stack(log_vars).astype(np.float32) if len(log_vars) == len(models) else None,
+        steps=tuple(model.step for model in models),
         rounds=rounds,
         seed=seed,
         visible=units_of(fields).name,
@@ -55,40 +61,52 @@ def make_ladder_film(
     return Shown(header, made.arrays)
 
 
-def _past(reader: RunReader, snapshot: Snapshot) -> tuple[tuple[int, ...], dict[str, np.ndarray | None], str]:
-    """The models that lead to this snapshot, in the order of learning: steps, parameters, and where they are kept.
+@dataclass(frozen=True)
+class _Past:
+    """An earlier model of the run, after `step` updates."""
+
+    step: int
+    W: np.ndarray
+    vbias: np.ndarray
+    hbias: np.ndarray
+    log_var: np.ndarray | None
+
+
+def _past(reader: RunReader, snapshot: Snapshot) -> tuple[list[_Past], str]:
+    """The models that lead to this snapshot, in the order of learning, and where they are kept.
 
     Those that the run recorded as rungs while it trained; the snapshots of a run that recorded none.
     """
-    learned = read_past_models(reader.path)
-    if learned is not None and (
-        before := [k for k, step in enumerate(learned.steps) if step < snapshot.step]
-    ):
-        steps = [learned.steps[k] for k in before]
-        rows = [
-            {
-                name: None if (array := getattr(learned, name)) is None else array[k]
-                for name in ("W", "vbias", "hbias", "log_var")
-            }
-            for k in before
-        ]
+    kept = read_past_models(reader.path)
+    if kept is not None:
         source = "the models that the run kept as rungs while it trained"
+        past = [
+            _Past(
+                step,
+                kept.W[k],
+                kept.vbias[k],
+                kept.hbias[k],
+                None if kept.log_var is None else kept.log_var[k],
+            )
+            for k, step in enumerate(kept.steps)
+            if step < snapshot.step
+        ]
     else:
-        steps = [step for step in reader.snapshot_steps() if step < snapshot.step]
-        steps = steps[:: -(-len(steps) * snapshot.W.size * 2 // _MOST_BYTES) or 1]
-        rows = [vars(reader.snapshot(step)) for step in steps]
         source = "the run's snapshots"
-    if len(steps) < 2:
+        steps = [step for step in reader.snapshot_steps() if step < snapshot.step]
+        most = max(2, _MOST_BYTES // (2 * snapshot.W.size))
+        past = []
+        for step in steps[:: max(1, -(-len(steps) // most))]:
+            found = reader.snapshot(step)
+            past.append(_Past(step, found.W, found.vbias, found.hbias, found.log_var))
+    if len(past) < 2:
         raise sampler.SamplerError(
             f"a ladder needs at least two earlier models of this run, and before step {snapshot.step:,} it kept "
-            f"{len(steps) or 'none'}; choose a later step, or a run that trained longer"
+            f"{len(past) or 'none'}; choose a later step, or a run that trained longer"
         )
-    rows.append(vars(snapshot))
-    dtypes = {"W": np.float16, "vbias": np.float32, "hbias": np.float32, "log_var": np.float32}
-    if max(float(np.abs(row["W"]).max()) for row in rows) > np.finfo(np.float16).max:
-        dtypes["W"] = np.float32
-    models: dict[str, np.ndarray | None] = {
-        name: None if rows[-1][name] is None else np.stack([row[name] for row in rows]).astype(dtype)
-        for name, dtype in dtypes.items()
-    }
-    return (*steps, snapshot.step), models, source
+    return past, source
+
+
+def _halved(W: np.ndarray) -> np.ndarray:
+    """W in half precision, as snapshots keep it, or in single where a weight would become infinite."""
+    return W.astype(np.float16 if np.abs(W).max() <= np.finfo(np.float16).max else np.float32)

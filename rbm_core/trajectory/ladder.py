@@ -49,7 +49,8 @@ def ladder_film(
     places = _placed(path, Rng(seed, "ladder page rungs"), meta["steps"][-1])
     ladder = tuple(map(path, places))
     rng, rows = Rng(seed, "ladder page"), tempering.kept_rows(ladder)
-    replicas = tempering.replicas_at(tempering.climbed(ladder, 1, rng))
+    own = torch.arange(len(ladder))  # a chain of its own climbs to each rung
+    replicas = tempering.replicas_at(tempering.climbed(ladder, len(ladder), rng)[own, own][:, None])
     top, plain_rng = ladder[-1], Rng(seed, "ladder page plain")
     plain = gibbs.from_images(top, replicas.v[-1])
     recording = _Recording(top, meta, arrays, len(ladder))

@@ -1,13 +1,14 @@
 // The ladder: each replica a line through the rounds, its picture at the rung where it stands, exchanges lit.
 
 import { dot, segment, sharpen, spotOf, textScale } from "../lib/canvas.js";
+import { css, hexRgb } from "../lib/colour.js";
 import { clamp } from "../lib/numbers.js";
 import { rungName } from "./narration.js";
 import { Stamp } from "./strips.js";
 
 const TOP = 16;
 const NAMES = 54; // room for the rungs' names
-const RATES = 58; // room for the pairs' acceptance
+const RATES = 84; // room for the pairs' acceptance
 const GAP = 4;
 
 /** Where everything lies, in units of the reader's text size. */
@@ -26,8 +27,8 @@ export class Braid {
     const pitch = clamp((narrow ? 460 : 540) / film.K, 9, 34);
     const columns = clamp(Math.ceil((narrow ? 40 : 56) / pitch), 2, 7);
     const side = Math.min(narrow ? 40 : 62, columns * pitch - GAP);
-    const names = narrow ? 44 : NAMES;
-    const rates = narrow ? 40 : RATES;
+    const names = narrow ? 52 : NAMES;
+    const rates = narrow ? 48 : RATES;
     const pictures = wide - rates - columns * (side + GAP);
     const step = narrow ? 8 : 11;
     const height = TOP + film.K * pitch + side / 2;
@@ -143,10 +144,9 @@ export class Braid {
       const y = (at.y(pair) + at.y(pair + 1)) / 2;
       if (took) {
         const light = ctx.createRadialGradient(x, y, 0, x, y, at.pitch);
-        light.addColorStop(0, ink.lines.yellow);
-        light.addColorStop(1, "transparent");
+        light.addColorStop(0, css(hexRgb(ink.lines.orange), 0.9));
+        light.addColorStop(1, css(hexRgb(ink.lines.orange), 0));
         ctx.fillStyle = light;
-        ctx.globalAlpha = 0.9;
         dot(ctx, x, y, at.pitch);
       } else {
         ctx.strokeStyle = ink.text;
@@ -237,7 +237,7 @@ export class Braid {
       if (Number.isNaN(rate)) continue;
       const y = (at.y(pair) + at.y(pair + 1)) / 2;
       const { took } = film.pairAt(frame, pair);
-      ctx.fillStyle = took ? ink.lines.yellow : ink.text;
+      ctx.fillStyle = took ? ink.lines.orange : ink.text;
       ctx.globalAlpha = took ? 1 : 0.35;
       ctx.fillRect(left, y - 2, Math.max(1, rate * room), 4);
       ctx.fillStyle = ink.text;
