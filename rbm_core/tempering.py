@@ -151,7 +151,9 @@ def place_rungs(
     n_chains chains walk up the path, `sweeps` sweeps at each rung. The next rung lies where the difference of free
     energies F_{t'}(v) − F_t(v) has a standard deviation s with erfc(s/2) = 0.3 over the chains, the acceptance of two
     normal laws; or nearer, by halves, where chains settled there exchange with those here in fewer than 15 of 100
-    cases: then the law ahead lies in the tail of this one, which the deviation does not see. Raises ValueError if that takes more than `most` rungs.
+    cases: then the law ahead lies in the tail of this one, which the deviation does not see.
+
+    Raises ValueError if that takes more than `most` rungs.
     """
     t, places = 0.0, [0.0]
     model = path(0.0)
