@@ -24,7 +24,7 @@ def make_ladder_film(
 ) -> Shown:
     """The film of the ladder that leads to this snapshot. Raises SamplerError or RunError."""
     past, source = _past(reader, snapshot)
-    models = [*past, snapshot]
+    models: list[_Past | Snapshot] = [*past, snapshot]
     log_vars = [model.log_var for model in models if model.log_var is not None]
     config, probe = reader.config(), reader.probe()
     fields = config["config"]
