@@ -141,7 +141,7 @@ def new_name(config: RunConfig, kind: str) -> str:
 def check_new_name(name: str) -> None:
     """Raises RunError in one sentence if no new run can have this name."""
     store.check_name(name)
-    if (store.runs_root() / name).exists():
+    if store.is_taken(store.runs_root(), name):
         raise RunError(f"there is a run {name!r} already")
 
 
@@ -167,7 +167,9 @@ def notes_of(info: store.RunInfo) -> runs_notes.Notes:
 
 def write_notes(name: str, tags: Sequence[str], note: str) -> runs_notes.Notes:
     """Replaces tags and note of the run; raises RunError in one sentence if they are out of bounds."""
-    return runs_notes.write_notes(store.resolve(store.runs_root(), name), runs_notes.Notes(tuple(tags), note))
+    return runs_notes.write_notes(
+        store.to_change(store.runs_root(), name), runs_notes.Notes(tuple(tags), note)
+    )
 
 
 def default_run(infos: list[store.RunInfo]) -> str | None:

@@ -34,7 +34,7 @@ def start(
 
     Raises RunError in one sentence if it cannot be started; what goes wrong after that stands in its progress.
     """
-    path = store.resolve(store.runs_root(), name)
+    path = store.to_change(store.runs_root(), name)
     command = [sys.executable, "-m", "rbm_core.evaluation", str(path), "--snapshot", str(step)]
     command += ["--estimator", estimator, "--temperatures", str(temperatures), "--chains", str(n_chains)]
     command += ["--sweeps", str(sweeps), "--seed", str(seed)]

@@ -1,4 +1,4 @@
-"""`python -m rbm_core`: train | sample | runs | import | export | evaluate | doctor; each is a module here."""
+"""`python -m rbm_core`: train | sweep | sample | runs | import | export | evaluate | doctor; each is a module here."""
 
 import sys
 from contextlib import suppress
@@ -7,12 +7,12 @@ from traceback import format_exception
 import typer
 
 # Importing a command adds it to the app; the help lists them in this order.
-from rbm_core.cli import train, sample, runs, import_, export, evaluate, doctor  # isort: skip
+from rbm_core.cli import train, sweep, sample, runs, import_, export, evaluate, doctor  # isort: skip
 from rbm_core.cli.console import app, err
 from rbm_core.config import ConfigError
 from rbm_core.runs.files import RunError, one_line
 
-__all__ = ["app", "doctor", "evaluate", "export", "import_", "main", "runs", "sample", "train"]
+__all__ = ["app", "doctor", "evaluate", "export", "import_", "main", "runs", "sample", "sweep", "train"]
 
 
 _LONGEST = 2000  # characters of an error's line

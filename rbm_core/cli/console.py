@@ -20,7 +20,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     help="Train, sample and measure Restricted Boltzmann Machines. Every run is a folder that the dashboard "
-    "(streamlit run dashboard/app.py) can watch, live or years later.",
+    f"({store.app_command()}) can watch, live or years later.",
 )
 # Control characters, which a terminal would obey, and halves of characters, which cannot be printed.
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")

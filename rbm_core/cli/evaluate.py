@@ -44,7 +44,7 @@ def evaluate(
     from rbm_core.evaluation import Interrupted
     from rbm_core.evaluation import evaluate as work
 
-    path = store.resolve(runs or store.runs_root(), run)
+    path = store.to_change(runs or store.runs_root(), run)
     try:
         with _EvaluationBar(estimator) as bar:
             row = work(

@@ -184,7 +184,7 @@ def _train(
         raise RunError(status.get("message") or f"run {path.name!r} ended as {state}; see {path / LOG_FILE}")
     err.say(
         f"{state} at step {status.get('step', 0):,} after {duration(status.get('seconds', 0.0))}; "
-        f"look at it with: streamlit run dashboard/app.py"
+        f"look at it with: {store.app_command()}"
     )
 
 

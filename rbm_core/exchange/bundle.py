@@ -62,7 +62,7 @@ def open_bundle(file: Path, root: Path, name: str) -> Path:
     Raises ExchangeError or RunError in one sentence for what is no bundle, damaged, or larger than it says.
     """
     path = root / store.check_name(name)
-    if path.exists():
+    if store.is_taken(root, name):
         raise RunError(f"there is already a run {name!r} in {store.shown(root)}; choose another name")
     aside = root / f".new-{name}-{secrets.token_hex(4)}"
     try:

@@ -35,8 +35,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 # A first visit to the app plays this run: few hidden units, and many snapshots.
 LANDING_RUN = "mnist-timelapse"
-# These runs come with the packages.
+# These runs come with the packages: in a clone they lie in its own store, in a wheel inside the package.
 SHIPPED_RUNS = (LANDING_RUN, "mnist-default")
+_SHIPPED = Path(__file__).resolve().parents[1] / "shipped"
 _CONTENT = ("config.json", "status.json", "metrics.jsonl", "snapshots")
 
 
@@ -61,12 +62,38 @@ class RunInfo:
         return self.error is None and self.state in LIVE_STATES
 
 
+def installed() -> bool:
+    """Whether the packages were installed from a wheel, and are not used in place, in a clone."""
+    return _SHIPPED.is_dir()
+
+
+def app_command() -> str:
+    """What a person types to start the app."""
+    return "rbm-observatory" if installed() else "streamlit run dashboard/app.py"
+
+
 def runs_root() -> Path:
-    """$RBM_RUNS_DIR, else checkpoints/ beside the packages."""
+    """$RBM_RUNS_DIR; else checkpoints/ of the clone, or, where the packages are installed, of the working directory."""
     chosen = os.environ.get("RBM_RUNS_DIR", "").strip()
     if chosen:
         return Path(chosen).expanduser().absolute()
-    return Path(__file__).resolve().parents[2] / "checkpoints"
+    return _default_root()
+
+
+def _default_root() -> Path:
+    return (Path.cwd() if installed() else Path(__file__).resolve().parents[2]) / "checkpoints"
+
+
+def _shipped(root: Path) -> dict[str, Path]:
+    """The shipped runs that are seen from this store and lie elsewhere: those of a wheel, from its default store."""
+    if not installed() or Path(root).absolute() != _default_root():
+        return {}
+    return {name: _SHIPPED / name for name in SHIPPED_RUNS if not (Path(root) / name).exists()}
+
+
+def is_taken(root: Path, name: str) -> bool:
+    """Whether a run called so is seen from this store."""
+    return (Path(root) / name).exists() or name in _shipped(root)
 
 
 def shown(root: Path) -> str:
@@ -97,7 +124,7 @@ def new_name(config: Any, preset: str | None = None, root: Path | None = None) -
     root = runs_root() if root is None else root
     while True:
         name = check_name("-".join([*words, secrets.token_hex(2)]))
-        if not (root / name).exists():
+        if not is_taken(root, name):
             return name
 
 
@@ -128,7 +155,7 @@ def create_run(
     forced_precision()
     root, fields = Path(root), _fields(config)
     path = root / check_name(name)
-    if path.exists():
+    if is_taken(root, name):
         raise RunError(f"there is already a run {name!r} in {shown(root)}; choose another name, or resume it")
     source = _origin_file(root, origin, fields) if origin is not None else None
     now = time.time()
@@ -179,11 +206,32 @@ def _origin_file(root: Path, origin: Mapping[str, Any], fields: Mapping[str, Any
 def resolve(root: Path, name: str) -> Path:
     """The folder of the run called so; RunError says which runs there are."""
     path = Path(root) / check_name(name)
+    path = _shipped(root).get(name, path)
     if not _is_run(path):
         names = [info.name for info in list_runs(root)]
         there = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
         raise RunError(f"no run {name!r} in {shown(Path(root))}; there are: {there or 'none yet'}")
     return path
+
+
+def to_change(root: Path, name: str) -> Path:
+    """`resolve`, for who will write into the run: one of a wheel is first copied into the store.
+
+    What a person notes or measures thus lies among the own runs and outlives another version of the package.
+    """
+    path = resolve(root, name)
+    if path != _shipped(root).get(name):
+        return path
+    own, aside = Path(root) / name, Path(root) / f".new-{name}-{secrets.token_hex(4)}"
+    try:
+        Path(root).mkdir(parents=True, exist_ok=True)
+        shutil.copytree(path, aside)
+        os.rename(aside, own)
+    except OSError as error:
+        shutil.rmtree(aside, ignore_errors=True)
+        if not _is_run(own):  # else another process was faster
+            raise RunError(explain(error, own)) from error
+    return own
 
 
 def resumable(path: Path) -> dict[str, Any]:
@@ -213,7 +261,7 @@ def rename_run(root: Path, name: str, new: str) -> Path:
     """
     root, path = Path(root), resolve(root, name)
     target = root / check_name(new)
-    if target.exists() and not _same_folder(path, target):
+    if is_taken(root, new) and not _same_folder(path, target):
         raise RunError(f"there is already a run {new!r} in {shown(root)}; choose another name")
     _take_away(path, target, "renamed")
     try:
@@ -264,7 +312,7 @@ def _take_away(path: Path, target: Path, done: str) -> None:
 
 def _same_folder(path: Path, target: Path) -> bool:
     """Whether both are one folder: `demo` and `Demo` are, on a disk that ignores case."""
-    return path.name != target.name and path.samefile(target)
+    return path.name != target.name and target.exists() and path.samefile(target)
 
 
 def _is_run(path: Path) -> bool:
@@ -285,10 +333,11 @@ def list_runs(root: Path) -> list[RunInfo]:
         with os.scandir(root) as entries:
             names = [entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
     except FileNotFoundError:
-        return []
+        names = []
     except OSError as error:
         raise RunError(f"the runs in {root} cannot be listed: {error.strerror or error}") from error
-    infos = [info for name in names if (info := _info(root / name)) is not None]
+    paths = [*(root / name for name in names), *_shipped(root).values()]
+    infos = [info for path in paths if (info := _info(path)) is not None]
     with _readers_guard:
         for path in [path for path in _readers if path.parent == root and path.name not in names]:
             del _readers[path]

@@ -15,7 +15,7 @@ from dashboard import components
 from dashboard.components import curves, film, mosaic, script, timeline
 
 _HERE = Path(__file__).parent
-_CONFIG = _HERE.parents[2] / ".streamlit" / "config.toml"
+_CONFIG = _HERE.parents[1] / ".streamlit" / "config.toml"
 _PLAYERS = {"timeline": timeline, "mosaic": mosaic, "curves": curves, "film": film}
 _NAMES = {
     "primaryColor": "primary-color",
