@@ -11,7 +11,7 @@ COMPILE = echo 'Compiling the engine for this processor: half a minute.'; $(PY) 
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v "$$p" && break; done)
 
-.PHONY: help run test test-fast soak check bench hooks setup setup-dev browser
+.PHONY: help run test test-fast soak check bench docs hooks setup setup-dev browser
 .DEFAULT_GOAL := help
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo 'make soak       throw thousands of damages at every door of the app, then watch it live: two hours'
 	@echo 'make check      lint, format and types, of Python and of JavaScript'
 	@echo 'make bench      time an update beside other packages'
+	@echo 'make docs       write the public docstrings and the tutorials as pages with a search (build/docs)'
 	@echo 'make hooks      check each commit before it is made (.pre-commit-config.yaml)'
 
 run: setup
@@ -46,6 +47,9 @@ check: setup-dev node_modules/.installed
 
 bench: setup-dev
 	@$(PY) -m tests.benchmarks $(ARGS)
+
+docs: setup-dev
+	@$(PY) docs/build.py
 
 hooks: setup-dev node_modules/.installed
 	@$(PY) -m pre_commit install

@@ -87,7 +87,7 @@ def test_both_commands_work_from_an_empty_folder(scripts: Path, elsewhere: Path,
     listed = called(scripts, elsewhere, env, "runs")
     assert all(name in listed for name in SHIPPED_RUNS)
     assert list(elsewhere.iterdir()) == [], "a look at the list wrote something"
-    settings = ("n_hidden=8", "updates=10", "precision=float32", "n_valid=0", "max_snapshots=2")
+    settings = ("n_hidden=8", "updates=10", "precision=float32", "n_valid=0", "max_snapshots=4")
     changes = [part for one in settings for part in ("--set", one)]
     called(scripts, elsewhere, env, "train", "--dataset", "bars-and-stripes", "--name", "first", *changes)
     status = json.loads((elsewhere / "checkpoints" / "first" / "status.json").read_text())

@@ -51,7 +51,7 @@ def test_points_are_the_product_of_the_grid_in_its_order() -> None:
         (["--grid", "k=1,,5"], "--grid takes NAME=VALUE,VALUE…"),
         (["--grid", "k=1", "--grid", "k=5"], "--grid k is given twice"),
         (["--grid", "n_hidden=4,5"], "n_hidden is both fixed and in the grid"),
-        (["--grid", "k=1", "--jobs", "0"], "0"),
+        (["--grid", "k=1", "--jobs", "0"], "greater than or equal to 1"),
         (["--grid", "k=1", "--preset", "none"], "there is no preset 'none'"),
         (["--grid", "k=1", "--name", "../x"], "a run cannot be called '../x'"),
         (["--grid", "dataset=nowhere"], "both fixed"),
