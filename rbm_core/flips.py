@@ -18,7 +18,18 @@ FlippedRows = tuple[np.ndarray, np.ndarray]
 def flipped_rows(W: Tensor) -> FlippedRows:
     """W and its transpose, for `flip_sweeps`. W: (V, H) on the CPU."""
     own = np.ascontiguousarray(W.detach().numpy(), np.float32)
-    return in_panels(own), in_panels(own.T)
+    transposed = _room_transposed(W)
+    _transpose(own, transposed)
+    return in_panels(own), transposed
+
+
+def _room_transposed(W: Tensor) -> np.ndarray:
+    return torch.zeros(-(-W.shape[0] // PANEL), W.shape[1], PANEL).numpy()
+
+
+def _transpose(W: np.ndarray, panels: np.ndarray) -> None:
+    """panels = Wᵀ: 0.15 ms for 784 × 500 where NumPy takes 0.24."""
+    on_all_threads(transpose, len(panels), W, panels)
 
 
 def flip_sweeps(
@@ -68,14 +79,14 @@ class HiddenSums:
 
     def __init__(self, W: Tensor, n: int) -> None:
         (V, H), self._W = W.shape, W
-        self._panels = torch.zeros(-(-V // PANEL), H, PANEL).numpy()
+        self._panels = _room_transposed(W)
         self._states = np.zeros((n, -(-H // 64)), np.uint64)
         self._sums = np.zeros((n, -(-V // 64) * 64 + 16), np.float32)
         self.restart()
 
     def restart(self) -> None:
         """Go on from W as it is now."""
-        on_all_threads(transpose, len(self._panels), self._W.numpy(), self._panels)
+        _transpose(self._W.numpy(), self._panels)
         self._calls = 0
 
     def of(self, h: Tensor, out: Tensor) -> None:
