@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 from dashboard.processes import trainers
@@ -46,13 +47,20 @@ def main() -> None:
     root = Path(tempfile.mkdtemp(prefix="rbm-classroom-"))
     os.environ["RBM_RUNS_DIR"] = str(root)
     names = [f"run-{n}" for n in range(n_runs)]
-    for name in names:
-        trainers.start(preset("default", dataset="mnist-5k", epochs=100_000), name)
+    with ExitStack() as trained:
+        for name in names:
+            trainers.start(preset("default", dataset="mnist-5k", epochs=100_000), name)
+            trained.callback(control.send, root / name, "stop")
+        watched(root, names, n_tabs, seconds)
+
+
+def watched(root: Path, names: list[str], n_tabs: int, seconds: float) -> None:
+    """Lets the tabs watch these runs for so long, and prints what it took."""
     readers = {name: RunReader(root / name) for name in names}
     for reader in readers.values():
         until(lambda reader=reader: reader.status()["state"] == "running", 60, "not running")
     with App(root / "app.log", {}) as app, ThreadPoolExecutor(n_tabs + 1) as pool:
-        tabs = [pool.submit(watch, app.port, names[n % n_runs], seconds) for n in range(n_tabs)]
+        tabs = [pool.submit(watch, app.port, names[n % len(names)], seconds) for n in range(n_tabs)]
         time.sleep(min(20.0, seconds / 3))  # every tab has its page
         pids = {"server": app.process.pid} | {
             name: reader.status()["pid"] for name, reader in readers.items()
@@ -63,11 +71,9 @@ def main() -> None:
             time.sleep(5)
         share = (cpu_seconds(app.process.pid) - used) / (time.perf_counter() - begun)
         found = [tab.result() for tab in tabs]
-        for name in names:
-            control.send(root / name, "stop")
         assert "Traceback" not in app.output(), app.output()[-2000:]
     rates, gaps, received = zip(*found, strict=True)
-    print(f"{n_tabs} tabs, {n_runs} runs, {seconds} s")
+    print(f"{n_tabs} tabs, {len(names)} runs, {seconds} s")
     print(
         f"refreshes/s: least {min(rates):.2f}, median {statistics.median(rates):.2f}; longest wait {max(gaps):.1f} s"
     )
