@@ -220,7 +220,7 @@ export class Ladder extends View {
     this.write(".sentence", sentence(film, frame));
     this.write(
       '[data-figure="tops"] .what',
-      `a picture every ${every} rounds; the bar below it says which line brought it up`,
+      `a picture ${every === 1 ? "every round" : `every ${every} rounds`}; the bar below it says which line brought it up`,
     );
   }
   /**
