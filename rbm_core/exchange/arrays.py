@@ -21,6 +21,7 @@ MOST_BYTES = 4 * 2**30
 """No file and no array larger than this is read."""
 Named = dict[str, np.ndarray]
 _MOST_ARRAYS = 10_000
+_MOST_NUMBERS_A_BYTE = 1024  # zeros compress by less
 _PICKLES = (".pkl", ".pickle", ".joblib", ".sav", ".dill")
 
 
@@ -62,6 +63,17 @@ def read_arrays(path: Path) -> Named:
         raise ExchangeError(
             f"cannot read {path.name}: it is damaged or no {ending} file ({one_line(error)[:160]})"
         ) from error
+
+
+def _check_promise(name: str, shape: tuple[int, ...], held: int) -> None:
+    """Raises ExchangeError for an array that is far larger than what a file holds of it: `held` bytes.
+
+    What was never written, and one number repeated without end, take no room in a file and could fill all memory.
+    """
+    if math.prod(shape) > _MOST_NUMBERS_A_BYTE * max(held, 1):
+        raise ExchangeError(
+            f"{name} promises {shape} numbers and holds {held:,} bytes of them; save it whole"
+        )
 
 
 def _numeric(name: str, value: Any) -> bool:
@@ -160,6 +172,7 @@ def _from_torch(found: Any, prefix: str = "") -> Named:
         if isinstance(value, Mapping):
             arrays |= _from_torch(value, f"{prefix}{key}.")
         elif isinstance(value, torch.Tensor) and not value.is_complex() and value.layout == torch.strided:
+            _check_promise(f"{prefix}{key}", tuple(value.shape), value.untyped_storage().nbytes())
             value = value.detach().cpu()
             wide = value.float() if value.dtype in (torch.bfloat16, torch.float16) else value
             arrays[f"{prefix}{key}"] = wide.numpy()
@@ -185,8 +198,9 @@ def _matlab(path: Path) -> Named:
     wanted = []
     for name, shape, kind in whosmat(path):
         if kind in _MATLAB_NUMBERS:
-            if math.prod(shape) * 8 > MOST_BYTES or math.prod(shape) > 4096 * max(path.stat().st_size, 1):
+            if math.prod(shape) * 8 > MOST_BYTES:
                 raise ExchangeError(f"{path.name} is damaged: {name} promises {math.prod(shape):,} numbers")
+            _check_promise(f"{name} in {path.name}", shape, path.stat().st_size)
             wanted.append(name)
     found = loadmat(path, variable_names=wanted, squeeze_me=False)
     return {name: found[name] for name in wanted if _numeric(name, found.get(name))}
@@ -219,9 +233,7 @@ def _hdf5(path: Path) -> Named:
                 )
             if item.nbytes > MOST_BYTES or len(arrays) >= _MOST_ARRAYS:
                 raise ExchangeError(f"{path.name} promises {item.nbytes / 2**30:,.1f} GiB for {name}")
-            # What was never written takes no room in the file, and can have any size.
-            if item.chunks is None and item.size and item.id.get_storage_size() == 0:
-                raise ExchangeError(f"{path.name} promises {item.shape} numbers for {name} and holds none")
+            _check_promise(f"{name} in {path.name}", item.shape, item.id.get_storage_size())
             arrays[name.replace("/", ".")] = item[()] if item.shape else np.asarray(item[()])
 
         root.visititems(take)

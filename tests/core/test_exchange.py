@@ -230,12 +230,49 @@ WRONG: dict[str, tuple[str, Any, str]] = {
     "HDF5 of nothing": (
         "m.h5",
         hdf5_with(lambda f: f.create_dataset("W", shape=(20000, 20000), dtype="f4")),
-        "promises .* numbers for W and holds none",
+        "W in m.h5 promises .* numbers and holds 0 bytes",
     ),
     "HDF5 too large": (
         "m.h5",
         hdf5_with(lambda f: f.create_dataset("W", shape=(2**20, 2**20), dtype="f4", chunks=(64, 64))),
         "promises 4,096.0 GiB for W",
+    ),
+    "HDF5 of chunks that were never written": (
+        "m.h5",
+        hdf5_with(lambda f: f.create_dataset("W", (20000, 20000), "f4", chunks=(64, 64), compression="gzip")),
+        "W in m.h5 promises .* numbers and holds 0 bytes",
+    ),
+    "one number repeated": (
+        "m.pt",
+        lambda: saved_by_torch({"W": torch.ones(1).expand(100_000, 100_000)}),
+        r"W promises \(100000, 100000\) numbers and holds 4 bytes",
+    ),
+    "HDF5 links": (
+        "m.h5",
+        hdf5_with(lambda f: f.__setitem__("W", h5py.ExternalLink("/etc/hostname", "/W"))),
+        "no array of numbers",
+    ),
+    "MATLAB 7.3 of nothing": (
+        "m.mat",
+        lambda: b"MATLAB 7.3 MAT-file".ljust(512) + b"\x89HDF\r\n\x1a\n" + bytes(40),
+        "damaged or no .mat",
+    ),
+    "safetensors that overlap": (
+        "m.safetensors",
+        lambda: safetensors_header(
+            {
+                "W": {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16]},
+                "vbias": {"dtype": "F32", "shape": [2], "data_offsets": [8, 16]},
+            },
+            bytes(16),
+        ),
+        "damaged or no .safetensors",
+    ),
+    "safetensors header of 1 EiB": ("m.safetensors", lambda: struct.pack("<Q", 2**60) + b"{}", "damaged"),
+    "not finite": (
+        "m.pt",
+        lambda: saved_by_torch({"W": torch.full((4, 3), float("nan"))}),
+        "12 numbers that are not finite",
     ),
     "HDF5 elsewhere": (
         "m.h5",
@@ -270,7 +307,7 @@ def test_damaged_and_lying_files_are_refused_in_one_sentence(
     name, content, words = WRONG[case]
     (tmp_path / name).write_bytes(content())
     with pytest.raises(ExchangeError, match=words):
-        read_arrays(tmp_path / name)
+        understood(read_arrays(tmp_path / name))
     code, printed = said(capsys, "import", tmp_path / name, "--name", "theirs")
     assert code == 2
     assert printed.startswith("Error: ")

@@ -234,6 +234,15 @@ def huge_npy() -> bytes:
     return file.getvalue()
 
 
+def linked() -> bytes:
+    """A zip whose only picture is a symbolic link to a file of the system."""
+    file, link = io.BytesIO(), zipfile.ZipInfo("a.png")
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(link, "/etc/passwd")
+    return file.getvalue()
+
+
 def objects() -> bytes:
     return npy(np.array([{"a": 1}, [2]], dtype=object))
 
@@ -271,6 +280,23 @@ BAD: list[tuple[str, Callable[[], bytes], str]] = [
     ("a.csv", lambda: b"a,b\n1,\n", "nan in row 1, column 'b'"),
     ("a.csv", lambda: b"a,b\n1,red\n2,blue\n", "column 'b' of a.csv holds 'red'"),
     ("a.csv", lambda: b"a,b\n1,1e999\n", "inf in row 1"),
+    ("a.csv", lambda: b",".join([b"1"] * 100_000) + b"\n", "100,000 columns, and at most 65,536"),
+    ("a.csv", lambda: "größe,b\n1,2\n".encode("latin-1"), "CSV in UTF-8"),
+    ("a.csv", lambda: "a,b\n1,2\n".encode("utf-16"), "CSV in UTF-8"),
+    ("a.csv", lambda: b'a,b\n"1,2\n3,4\n', "no table"),
+    ("a.csv", lambda: b"a,b\n1,\0\n2,3\n", "which is no number"),
+    ("a.csv", lambda: b"class\na\nb\n", "no values"),
+    (
+        "a.npy",
+        lambda: npy(np.array([[1e308, -1e308], [-1e308, 1e308]])),
+        "must be a finite number below 1e300",
+    ),
+    ("a.npy", lambda: npy(np.zeros((2, 100_000))), "100,000 columns, and at most 65,536"),
+    ("a.npy", lambda: npy(np.zeros(3, [("a", "f4"), ("b", "i4")])), "not real numbers"),
+    ("a.npy", lambda: npy(np.float64(3)), "has shape ()"),
+    ("a.zip", lambda: linked(), "cannot read the image a.png"),
+    ("a.zip", lambda: zipped_names({"../../a.png": b"x", ".hidden/b.png": b"x"}), "it needs pictures"),
+    ("a.idx", lambda: struct.pack(">BBBB", 0, 0, 8, 200), "no whole idx"),
     ("a.idx", lambda: idx(BYTES)[:-1], "no whole idx"),
     ("a.idx", lambda: b"\x00\x00\x0d\x03" + bytes(40), "no whole idx"),
     ("a.idx", lambda: idx(BYTES)[:4] + b"\xff" * 12, "no whole idx"),
