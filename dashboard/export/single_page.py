@@ -4,8 +4,8 @@ from typing import Any
 
 from dashboard.components import page
 from dashboard.components.blob import pack
+from dashboard.figures import cases, moment
 from dashboard.figures import curves as curve_rows
-from dashboard.figures import moment
 from dashboard.processes import gibbs_films, sampler
 from rbm_core import datasets
 from rbm_core.runs import RunError, RunReader, Snapshot
@@ -72,9 +72,10 @@ def _pictures(reader: RunReader, snapshot: Snapshot, shape: tuple[int, int]) -> 
     order = moment.order_of_units("index", snapshot, None)
     filters, tiles = moment.filters(snapshot, shape, order)
     fantasies, means = moment.particles(snapshot, shape, probe=reader.probe())
+    config = reader.config()
     return {
-        f"filters-{step}": pack({**filters, **more}, tiles),
-        f"fantasies-{step}": pack({**fantasies, **more}, means),
+        f"filters-{step}": pack(cases.dressed({**filters, **more}, config), tiles),
+        f"fantasies-{step}": pack(cases.dressed({**fantasies, **more}, config), means),
     }
 
 

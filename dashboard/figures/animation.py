@@ -2,12 +2,13 @@
 
 import io
 import itertools
-import unicodedata
 from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from rbm_core.strips import spelt
 
 Format = Literal["gif", "webp"]
 MOST_FRAMES = 600
@@ -16,8 +17,6 @@ _SIDE = 560  # a smaller picture is enlarged by a whole number to about this man
 _NARROWEST = 280  # pixels; a caption is unreadable in less
 _PAPER, _INK = 255, 40
 _GREYS = 16  # greys of a caption: in a GIF of many colours the rest of the palette is the picture's
-# Pillow's own font has Latin letters, figures and the middle dot: other characters of a caption are spelt with them.
-_SPELT = str.maketrans({"−": "-", "–": "-", "—": "-", "→": "->", "×": "x", "≈": "~"})
 
 
 class AnimationError(ValueError):
@@ -141,9 +140,9 @@ def _strips(captions: list[str], width: int) -> list[np.ndarray]:
 
 def _lines(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> list[str]:
     lines: list[str] = []
-    for paragraph in text.translate(_SPELT).splitlines() or [""]:
+    for paragraph in text.splitlines() or [""]:
         line = ""
-        for word in _spelt(paragraph).split():
+        for word in spelt(paragraph).split():
             longer = f"{line} {word}".strip()
             if line and font.getlength(longer) > width:
                 lines.append(line)
@@ -151,12 +150,6 @@ def _lines(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width:
             line = longer
         lines.append(line)
     return lines
-
-
-def _spelt(text: str) -> str:
-    """The text in characters that the font has: accents are dropped, other unknown characters become question marks."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    return "".join(c if c.isascii() or c in "·…" else "?" for c in plain)
 
 
 def _indexed(pages: list[np.ndarray]) -> list[Image.Image]:

@@ -12,6 +12,7 @@ import numpy as np
 from dashboard.figures import animation
 from dashboard.figures.palette import HIDDEN_STOPS, LINES_LIGHT, colour_table
 from rbm_core.pixels import PixelScale, grey_values
+from rbm_core.strips import strips
 from rbm_core.visible import sigmoid, units_of
 
 Layer = Literal["pv", "v"]
@@ -83,8 +84,13 @@ class Chains:
 
 
 def grid(chains: Chains, t: int, layer: Layer) -> np.ndarray:
-    """(H, W) uint8: every chain after t sweeps, near a square; groups stand side by side."""
+    """(H, W) uint8: every chain after t sweeps, near a square; groups stand side by side.
+
+    Rows of a table are strips below their columns' names, and groups stand below one another.
+    """
     groups = np.split(chains.pixels(t, layer), len(chains.header["groups"]))
+    if table := chains.header.get("table"):
+        return np.vstack([strips(rows[:, 0], table["columns"]) for rows in groups])
     columns = max(1, round(np.sqrt(len(groups[0]) / len(groups))))
     blocks = [animation.tiled(tiles, columns, gap=2) for tiles in groups]
     between = np.full((len(blocks[0]), 10), 255, np.uint8)
@@ -106,6 +112,8 @@ def cycle(chains: Chains, frame: int, chain: int) -> np.ndarray:
     def panel(name: str, lit: bool) -> np.ndarray:
         if name in pixels and (name == "v" or tv):
             picture = pixels[name][:, :, None].repeat(3, 2)
+            if chains.header.get("table"):  # a strip as high as it can be seen
+                picture = picture.repeat(max(1, columns // 8), 0)
         elif name in hidden:
             units = np.zeros(wide * wide, np.uint8)
             units[: len(hidden[name])] = _shades(hidden[name])

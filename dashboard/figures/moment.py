@@ -12,6 +12,7 @@ from dashboard.figures import animation, palette
 from rbm_core.pixels import grey_values
 from rbm_core.rbm_numpy import norms
 from rbm_core.runs import Probe, Snapshot
+from rbm_core.strips import strips
 from rbm_core.visible import units_of
 
 Blob = tuple[dict[str, Any], dict[str, np.ndarray]]
@@ -235,19 +236,21 @@ def timelapse_frame(
     order: np.ndarray,
     scale: float,
     probe: Probe | None = None,
+    columns: Sequence[str] | None = None,
 ) -> np.ndarray:
     """One frame of a timelapse: all filters in colour, uint8 (H, W, 3), or the first 100 fantasies in grey, (H, W).
 
     order: (n,) int, the hidden units shown, row by row. scale: the weight at which colours saturate. probe: see
-    particles.
+    particles. columns: the names of a table's columns, whose rows are drawn as strips.
     """
     if subject == "fantasies":
         means = _pixels(mean_visible(snapshot)[:100], snapshot, probe)
-        return _tiled(_shades(means).reshape(-1, *shape))
+        shades = _shades(means)
+        return _tiled(shades.reshape(-1, *shape)) if columns is None else strips(shades, columns)
     # In 31 shades: with more, most of the file would be noise about zero, which shows nothing.
     weights = np.rint(15 * np.clip(snapshot.W[:, order].T / scale, -1, 1)) / 15
     colours = palette.colour_table(palette.DIVERGING_LIGHT)[np.rint(127.5 + 127.5 * weights).astype(np.uint8)]
-    return _tiled(colours.reshape(-1, *shape, 3))
+    return _tiled(colours.reshape(-1, *shape, 3)) if columns is None else strips(colours, columns)
 
 
 def _tiled(tiles: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The look of all Plotly figures, and how their camera button saves them."""
 
+from collections.abc import Callable
 from typing import Any
 
 import plotly.graph_objects as go
@@ -70,3 +71,17 @@ def config(camera: str, file: str) -> dict[str, Any]:
         ],
         "toImageButtonOptions": {"format": camera, "filename": file, "scale": 1 if camera == "svg" else 3},
     }
+
+
+def worded(figure: go.Figure, said: Callable[[str], str]) -> go.Figure:
+    """The figure with `said` of its titles, notes and names in place of them."""
+    layout = figure.layout
+    texts = [layout.title, layout.xaxis.title, layout.yaxis.title, *layout.annotations]
+    for part in texts:
+        if part.text:
+            part.text = said(part.text)
+    for trace in figure.data:
+        for name in ("name", "hovertemplate"):
+            if isinstance(getattr(trace, name, None), str):
+                setattr(trace, name, said(getattr(trace, name)))
+    return figure

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from dashboard.figures import drawings
+from dashboard.figures import cases, drawings
 from dashboard.processes import sampler
 from rbm_core.pixels import PixelScale
 from rbm_core.runs import RunReader, Snapshot
@@ -155,7 +155,7 @@ def make_film(
         "map_pending": settings.has_map and not with_map,
         "nearest_pending": not with_nearest,
     }
-    return Shown(header, arrays)
+    return Shown(cases.dressed(header, reader.config()), arrays)
 
 
 def _at_each_age(

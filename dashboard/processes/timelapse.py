@@ -18,6 +18,7 @@ from typing import IO, Any
 import numpy as np
 
 from dashboard.figures import animation, moment, slide
+from dashboard.figures.cases import columns_of
 from rbm_core.runs import Probe, RunError, RunReader, Snapshot
 from rbm_core.runs.files import rounded
 
@@ -156,6 +157,7 @@ class _Pen:
         self.shape = moment.image_shape(last.W.shape[0], (recorded.get("data") or {}).get("image_shape"))
         self.scale = moment.common_scale(last.W)
         self.probe: Probe | None = reader.probe()
+        self.columns = columns_of(recorded)
         self.subject, self.order = subject, order
 
     def frame(self, snapshot: Snapshot) -> np.ndarray:
@@ -170,7 +172,9 @@ class _Pen:
         return slide.beside([(kind.capitalize(), self._picture(snapshot, kind)) for kind in kinds], side)
 
     def _picture(self, snapshot: Snapshot, kind: str) -> np.ndarray:
-        return moment.timelapse_frame(snapshot, self.shape, kind, self.order, self.scale, self.probe)
+        return moment.timelapse_frame(
+            snapshot, self.shape, kind, self.order, self.scale, self.probe, self.columns
+        )
 
     def caption(self, snapshot: Snapshot) -> str:
         """`mnist-500 · step 1,200 · epoch 2 · seed 0 · filters, red +0.5 to blue -0.5`."""

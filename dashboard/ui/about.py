@@ -4,6 +4,8 @@ import re
 
 import streamlit as st
 
+from dashboard.ui import run_choice
+
 GUIDE = "Hinton, *A Practical Guide to Training Restricted Boltzmann Machines* (2010)"
 INTRODUCTION = "Fischer and Igel, *Training restricted Boltzmann machines: an introduction* (2014)"
 
@@ -18,6 +20,7 @@ def about(picture: str, text: str, *, formula: str = "", source: str = "") -> No
 
     One button and one text, the same at every refresh: a page that streams keeps it open, and sends it once.
     """
+    picture, text = run_choice.said(picture), run_choice.said(text)
     parts = [text]
     if formula:
         # Formulas beside one another fit a wide window; a narrow one would cut them off.

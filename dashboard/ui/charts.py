@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.figures import plotly_look
+from dashboard.ui import run_choice
 from dashboard.ui.page_state import state_of
 
 _CAMERA = "charts.camera"
@@ -47,6 +48,8 @@ def chart(figure: Any, key: str, alt: str, file: str = "") -> None:
     alt says in one sentence what it shows, for those who cannot see it.
     """
     camera = state_of(_Charts).camera
+    if run_choice.table() is not None:
+        figure, alt = plotly_look.worded(figure, run_choice.said), run_choice.said(alt)
     st.plotly_chart(figure, key=key, config=plotly_look.config(camera, file or key), alt=alt)
 
 

@@ -6,9 +6,11 @@ from typing import Any
 import streamlit as st
 
 from dashboard import data
+from dashboard.figures import cases
 from dashboard.ui import link
 from dashboard.ui.page_state import state_of
 from dashboard.ui.texts import plain, sentence
+from rbm_core.runs import RunError
 
 PICKER = "app.run"
 
@@ -16,11 +18,28 @@ PICKER = "app.run"
 @dataclass
 class _Choice:
     run: str | None = None
+    picker: bool = False
 
 
 def chosen() -> str | None:
     """The name of the run that the page shows; None where there is no run that can be read."""
     return state_of(_Choice).run
+
+
+def table() -> dict[str, Any] | None:
+    """The table that the run of this page learns; None for pictures, and for a page that shows no run."""
+    choice = state_of(_Choice)
+    if choice.run is None or not choice.picker:
+        return None
+    try:
+        return cases.table_of(data.reader(choice.run).config())
+    except RunError:
+        return None
+
+
+def said(text: str) -> str:
+    """A text about pictures in the words for what the page's run learns."""
+    return text if table() is None else cases.in_words(text)
 
 
 def choose(run: str | None) -> None:
@@ -34,6 +53,7 @@ def offer(picker: bool, notices: Any) -> None:
     The link's run, else the one shown last, else the store's default. With `picker` the sidebar has a list of all
     runs; a run that does not exist costs a sentence in `notices`.
     """
+    state_of(_Choice).picker = picker
     infos = data.runs()
     names = [info.name for info in infos]
     asked = link.field("run") or chosen()

@@ -66,6 +66,7 @@ def sample(
     from rbm_core.compute import Rng
     from rbm_core.labels import given_label
     from rbm_core.pixels import as_bytes, grey_values
+    from rbm_core.strips import strips
 
     reader, snapshot, rbm = model_of(run, step, runs)
     probe = reader.probe()
@@ -75,9 +76,11 @@ def sample(
     chain = gibbs.sweep(rbm, chain, Rng(seed, "chains"), sweeps)
     shape = (reader.config().get("data") or {}).get("image_shape") or [1, rbm.n_pixels]
     shown = (chain.v if states or chain.mean_v is None else chain.mean_v).numpy()[:, : rbm.n_pixels]
-    pixels = as_bytes(grey_values(shown, probe.scale if probe else None)).reshape(chains, *shape)
+    pixels = as_bytes(grey_values(shown, probe.scale if probe else None))
+    columns = (reader.config().get("data") or {}).get("columns")
+    picture = strips(pixels, columns) if columns else _tiled(pixels.reshape(chains, *shape))
     try:
-        Image.fromarray(_tiled(pixels)).save(out_file, format="PNG")
+        Image.fromarray(picture).save(out_file, format="PNG")
     except OSError as error:
         raise RunError(f"cannot write {out_file}: {error.strerror or error}") from None
     out.say(

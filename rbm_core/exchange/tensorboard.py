@@ -7,6 +7,7 @@ import numpy as np
 
 from rbm_core.runs.files import RunError, SnapshotError
 from rbm_core.runs.reader import RunReader
+from rbm_core.strips import strips
 
 __all__ = ["Mirror"]
 
@@ -66,18 +67,25 @@ class Mirror:
         for name in ("W", "vbias", "hbias"):
             values = getattr(snapshot, name)
             self._writer.add_histogram(name, values, step)
-        shape = (self._reader.config().get("data") or {}).get("image_shape") or [1, len(snapshot.vbias)]
-        image = _filters(snapshot.W[:, :_MOST_FILTERS], int(shape[0]), int(shape[1]))
+        data = self._reader.config().get("data") or {}
+        shape = data.get("image_shape") or [1, len(snapshot.vbias)]
+        tiles = _shades(snapshot.W[:, :_MOST_FILTERS])
+        columns = data.get("columns")
+        image = strips(tiles, columns) if columns else _tiled(tiles.reshape(len(tiles), *shape))
         self._writer.add_image("filters", image, step, dataformats="HW")
 
 
-def _filters(W: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The filters (V, n) as tiles on one scale, uint8: grey is no weight, white positive, black negative."""
-    n = W.shape[1]
+def _shades(W: np.ndarray) -> np.ndarray:
+    """The filters (V, n) on one scale, (n, V) uint8: grey is no weight, white positive, black negative."""
+    scale = float(np.quantile(np.abs(W), 0.995)) or 1.0
+    return np.round(127.5 + 127.5 * np.clip(W.T / scale, -1, 1)).astype(np.uint8)
+
+
+def _tiled(tiles: np.ndarray) -> np.ndarray:
+    """Tiles (n, height, width) in a nearly square grid."""
+    n, height, width = tiles.shape
     columns = int(np.ceil(np.sqrt(n)))
     rows = -(-n // columns)
-    scale = float(np.quantile(np.abs(W), 0.995)) or 1.0
-    tiles = np.round(127.5 + 127.5 * np.clip(W.T / scale, -1, 1)).astype(np.uint8).reshape(n, height, width)
     grid = np.full((rows, height + 1, columns, width + 1), 127, np.uint8)
     for i, tile in enumerate(tiles):
         grid[i // columns, :height, i % columns, :width] = tile

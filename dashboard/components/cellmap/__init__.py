@@ -2,4 +2,4 @@
 
 from dashboard import components
 
-mount = components.load("cellmap", "lib/scale", "charts", "cellmap")
+mount = components.load("cellmap", "lib/scale", "lib/table", "charts", "cellmap")

@@ -1,12 +1,13 @@
 // One image of cells on a colour scale, or a sequence of such images beside curves that share its cursor.
 
-import { newCanvas, pixelRatio, putPixels, sharpen, spotOf } from "../lib/canvas.js";
+import { context, newCanvas, pixelRatio, putPixels, sharpen, spotOf } from "../lib/canvas.js";
 import { colourTable } from "../lib/colour.js";
 import { el, icon, PAUSE, PLAY } from "../lib/dom.js";
 import { clamp, pretty } from "../lib/numbers.js";
 import { PALETTE } from "../lib/palette.js";
 import { saveButtons } from "../lib/save.js";
 import { drawScale } from "../lib/scale.js";
+import { drawNames, nameBand, namedValue } from "../lib/table.js";
 import { diverging } from "../lib/theme.js";
 import { onResize, show, View } from "../lib/view.js";
 import { Charts } from "./charts.js";
@@ -25,6 +26,7 @@ import { Charts } from "./charts.js";
  * @property {number} high
  * @property {string} unit of the values
  * @property {string} noun what a cell is
+ * @property {import("../lib/table.js").Table} [table] columns of a table in place of pixels
  * @property {number} [height] css pixels at most
  * @property {boolean} picks whether a click says open = the number of the cell
  * @property {string} picks_words
@@ -50,6 +52,7 @@ import { Charts } from "./charts.js";
 const GAP = 12; // css pixels between two pictures
 const LARGEST = 60; // css pixels a cell
 const HEIGHT = 340;
+const LOWEST_STRIP = 22; // css pixels of height of a table's row
 
 /** The map: its frame, the cell under the pointer, and what changes them; most methods are of a few lines. */
 class CellMap extends View {
@@ -66,6 +69,8 @@ class CellMap extends View {
   timer = 0;
   /** css pixels a cell */
   size = 1;
+  /** css pixels above the cells, for the names of a table's columns */
+  top = 0;
   /** @type {Charts | null} */
   charts = null;
 
@@ -109,6 +114,14 @@ class CellMap extends View {
 
   get n() {
     return this.a.cells.shape[1];
+  }
+  /** The table whose columns the cells are; none where cells are hidden units. */
+  get names() {
+    return this.h.noun === "column" ? this.h.table : undefined;
+  }
+  /** css pixels of height of a cell */
+  get tall() {
+    return this.names ? Math.max(this.size, LOWEST_STRIP) : this.size;
   }
   get frames() {
     return this.a.cells.shape[0];
@@ -194,7 +207,8 @@ class CellMap extends View {
     const aside = charts && width >= 520 * pictures;
     this.size = this.cellSize(aside ? Math.min(width - 260, 0.62 * width) : width, pictures);
     const w = columns * this.size;
-    const h = rows * this.size;
+    this.top = this.names ? nameBand(context(this.canvas), this.names, `11px ${this.ink.font}`) : 0;
+    const h = rows * this.tall;
     if (this.h.beside) this.put(this.still, this.a.beside, 0, w, h);
     const ctx = this.put(this.canvas, this.a.cells, this.at * this.n, w, h);
     if (this.over !== null) this.frameCell(ctx, this.over, this.ink.text, 1.5);
@@ -236,12 +250,12 @@ class CellMap extends View {
     const [x, y] = this.cornerOf(cell);
     ctx.strokeStyle = colour;
     ctx.lineWidth = wide;
-    ctx.strokeRect(x - 0.5, y - 0.5, this.size + 1, this.size + 1);
+    ctx.strokeRect(x - 0.5, y - 0.5, this.size + 1, this.tall + 1);
   }
   /** @param {number} cell */
   cornerOf(cell) {
     const columns = this.h.shape[1];
-    return [(cell % columns) * this.size, Math.floor(cell / columns) * this.size];
+    return [(cell % columns) * this.size, this.top + Math.floor(cell / columns) * this.tall];
   }
   /**
    * Draws the cells that begin at `start` on a canvas of w × h css pixels.
@@ -260,12 +274,14 @@ class CellMap extends View {
       image[i] = table[clamp(Math.round(((cells[start + i] - low) / (high - low || 1)) * 255), 0, 255)];
     }
     putPixels(this.off, image, columns, rows);
-    const ctx = sharpen(canvas, w, h);
+    const { top } = this;
+    const ctx = sharpen(canvas, w, h + top);
+    if (this.names) drawNames(ctx, this.names, { x: 0, y: top, cell: this.size, ink: this.ink });
     ctx.imageSmoothingEnabled = false;
-    ctx.drawImage(this.off, 0, 0, w, h);
+    ctx.drawImage(this.off, 0, top, w, h);
     ctx.strokeStyle = this.ink.line;
     ctx.lineWidth = 1;
-    ctx.strokeRect(0.5, 0.5, w - 1, h - 1);
+    ctx.strokeRect(0.5, top + 0.5, w - 1, h - 1);
     return ctx;
   }
   drawScale() {
@@ -294,13 +310,15 @@ class CellMap extends View {
   /** @param {MouseEvent} event */
   cellAt(event) {
     const [rows, columns] = this.h.shape;
-    const [c, r] = spotOf(event, this.canvas, this.size).map(Math.floor);
+    const [x, y] = spotOf(event, this.canvas);
+    const [c, r] = [Math.floor(x / this.size), Math.floor((y - this.top) / this.tall)];
     const cell = r * columns + c;
     return c >= 0 && c < columns && r >= 0 && r < rows && cell < this.n ? cell : null;
   }
   /** @param {number} cell */
   nameOf(cell) {
     const columns = this.h.shape[1];
+    if (this.names) return this.names.columns[cell];
     if (this.h.noun === "pixel")
       return `pixel in row ${Math.floor(cell / columns)}, column ${cell % columns}`;
     return `${this.h.noun} ${this.a.names[cell]}`;
@@ -311,10 +329,12 @@ class CellMap extends View {
     this.tip.hidden = cell === null;
     if (cell !== null) {
       const [x, y] = this.cornerOf(cell);
-      const value = `${this.h.unit} ${pretty(this.a.cells[this.at * this.n + cell], 3)}`;
+      const cellValue = this.a.cells[this.at * this.n + cell];
+      const own = this.names && !this.h.signed ? `\n${namedValue(this.names, cell, cellValue)}` : "";
+      const value = `${this.h.unit} ${pretty(cellValue, 3)}${own}`;
       this.tip.textContent = `${this.nameOf(cell)}\n${value}${this.h.picks ? `\n${this.h.picks_words}` : ""}`;
       this.tip.style.left = `${x + this.size + 10}px`;
-      this.tip.style.top = `${y + this.size + 6}px`;
+      this.tip.style.top = `${y + this.tall + 6}px`;
     }
     this.draw();
   }
@@ -384,7 +404,7 @@ class CellMap extends View {
     const { names, cells } = this.a;
     const pixel = noun === "pixel";
     const where = (/** @type {number} */ i) =>
-      pixel ? [Math.floor(i / shape[1]), i % shape[1]] : [names[i]];
+      pixel ? [Math.floor(i / shape[1]), i % shape[1]] : [this.names?.columns[i] ?? names[i]];
     if (!frames) {
       const columns = [...(pixel ? ["row", "column"] : [noun]), unit];
       return { columns, rows: Array.from(names, (_, i) => [...where(i), cells[i]]) };

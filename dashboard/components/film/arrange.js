@@ -1,8 +1,9 @@
 // Fits the player into its window.
 
 import { pixelRatio, textScale } from "../lib/canvas.js";
-import { find, findCanvas } from "../lib/dom.js";
+import { el, find, findCanvas } from "../lib/dom.js";
 import { clamp } from "../lib/numbers.js";
+import { nameCanvas } from "../lib/table.js";
 import { LAYERS } from "./cycle.js";
 import { gridOf, gridRoom, panelSide } from "./layout.js";
 import { whereText } from "./narration.js";
@@ -14,6 +15,7 @@ const SLIM = 768; // css pixels: in windows up to here the sidebar lies over the
 const NARROW = 44; // rem: players up to here are laid out for a phone
 const BESIDE = 34; // rem: the grid stands beside the panels from here on
 const GROUP_NAME = 1.7; // rem
+const LOWEST_STRIP = 22; // css pixels of height of a table's row
 
 /** @param {Player} player */
 export function arrange(player) {
@@ -34,7 +36,10 @@ export function arrange(player) {
   for (const layer of LAYERS) {
     const [rows, columns] = film.shape(layer);
     player.panels[layer].style.width = `${side}px`;
-    player.sizes[layer] = fitCanvas(findCanvas(player.panels[layer]), rows, columns, side, true);
+    const canvas = findCanvas(player.panels[layer]);
+    const table = film.tableOf(layer);
+    player.sizes[layer] = fitCanvas(canvas, rows, columns, side, true, table ? LOWEST_STRIP : 0);
+    name(player, canvas, table, [{ left: 0, wide: canvas.clientWidth }]);
   }
   const gridTall = narrow ? clear(box, Math.min(width, tall), free) : tall;
   arrangeGrid(player, gridRoom({ width, tall: gridTall, rem, beside }, side));
@@ -50,7 +55,8 @@ function arrangeGrid(player, room) {
   const count = { per: film.per, groups: film.groups.length };
   const label = film.groups.length > 1 ? GROUP_NAME * rem : 0;
   const plan = (/** @type {import("./trajectory.js").Layer} */ shown) => {
-    const [h, w] = film.shape(shown);
+    const [rows, w] = film.shape(shown);
+    const h = film.tableOf(shown) ? Math.max(2, Math.round(w / 8)) : rows;
     const plan = gridOf({ h, w }, count, room, label);
     const scale = Math.min(room.wide / plan.width, room.high / plan.height);
     return { plan, wide: scale * plan.width, high: scale * plan.height };
@@ -63,6 +69,36 @@ function arrangeGrid(player, room) {
     `${Math.ceil(Math.max(...plans.map((p) => p[side])))}px`;
   Object.assign(find(box, ".cells").style, { width: most("wide"), minHeight: most("high") });
   grid.placeNames();
+  const wide = (grid.canvas.clientWidth * chosen.plan.w) / chosen.plan.width;
+  const step = (wide * (chosen.plan.w + chosen.plan.gap)) / chosen.plan.w;
+  const strips = chosen.plan.places
+    .filter(({ y }) => y === chosen.plan.places[0].y)
+    .flatMap(({ x }) =>
+      Array.from({ length: chosen.plan.columns }, (_, c) => ({
+        left: (x * wide) / chosen.plan.w + c * step,
+        wide,
+      })),
+    );
+  name(player, grid.canvas, film.tableOf(layer), strips);
+}
+
+/**
+ * The names of a table's columns below the strips on a canvas; none where there is no table.
+ * @param {Player} player
+ * @param {HTMLCanvasElement} canvas
+ * @param {import("../lib/table.js").Table | null} table
+ * @param {{ left: number, wide: number }[]} strips css pixels
+ */
+function name({ ink }, canvas, table, strips) {
+  const next = canvas.nextElementSibling;
+  const old = next instanceof HTMLCanvasElement && next.className === "names" ? next : null;
+  if (!table) {
+    old?.remove();
+    return;
+  }
+  const names = old ?? el("canvas", { class: "names", role: "img" });
+  if (!old) canvas.after(names);
+  nameCanvas(names, table, canvas.clientWidth, strips, ink);
 }
 
 /** @param {Player} player */
@@ -124,14 +160,15 @@ function clear(box, wanted, free) {
  * @param {number} columns
  * @param {number} side
  * @param {boolean} whole
+ * @param {number} [lowest] css pixels of height, at least
  * @returns {Size}
  */
-export function fitCanvas(canvas, rows, columns, side, whole) {
+export function fitCanvas(canvas, rows, columns, side, whole, lowest = 0) {
   const dpr = pixelRatio();
   let cell = (side * dpr) / Math.max(rows, columns);
   if (whole) cell = Math.max(1, Math.floor(cell));
   canvas.width = Math.round(columns * cell);
-  canvas.height = Math.round(rows * cell);
+  canvas.height = Math.round(Math.max(rows * cell, lowest * dpr));
   canvas.style.width = `${canvas.width / dpr}px`;
   canvas.style.height = `${canvas.height / dpr}px`;
   return { cell, rows, columns };

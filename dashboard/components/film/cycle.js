@@ -3,6 +3,7 @@
 import { context, pixelRatio, spotOf, wrapped } from "../lib/canvas.js";
 import { css } from "../lib/colour.js";
 import { find, findCanvas } from "../lib/dom.js";
+import { namedValue } from "../lib/table.js";
 import { tableOf } from "./look.js";
 import { number } from "./narration.js";
 
@@ -22,6 +23,19 @@ const shade = (x) => (x <= 0 ? 0 : x >= 1 ? 255 : (x * 255 + 0.5) | 0);
  */
 export function shownLayer({ film, frame, chain }, layer) {
   return layer === "pv" && frame < 2 ? null : film.show(layer, frame, chain);
+}
+
+const FILTER = "its filter: red excites, blue inhibits";
+
+/**
+ * The columns that a hidden unit is wired to most.
+ * @param {Float32Array} filter
+ * @param {import("../lib/table.js").Table} table
+ */
+function strongest(filter, { columns }) {
+  const order = columns.map((_, i) => i).sort((a, b) => Math.abs(filter[b]) - Math.abs(filter[a]));
+  const words = order.slice(0, 4).map((i) => `${columns[i]} ${number(filter[i], 2)}`);
+  return `its weights: ${words.join(", ")}${columns.length > 4 ? ", …" : ""}`;
 }
 
 /** The four panels of a player. */
@@ -111,6 +125,7 @@ export class Cycle {
   outlineHeld(c, canvas, rows, columns) {
     const { film, look } = this.player;
     const s = canvas.width / columns;
+    const tall = canvas.height / rows;
     c.strokeStyle = css(look.now, 0.95);
     c.lineWidth = Math.max(1, s / 6);
     c.beginPath();
@@ -120,8 +135,8 @@ export class Cycle {
       /** @type {number} */ x1,
       /** @type {number} */ y1,
     ) => {
-      c.moveTo(x0 * s, y0 * s);
-      c.lineTo(x1 * s, y1 * s);
+      c.moveTo(x0 * s, y0 * tall);
+      c.lineTo(x1 * s, y1 * tall);
     };
     for (let i = 0; i < rows * columns; i++) {
       if (!film.isHeld(i)) continue;
@@ -161,18 +176,22 @@ export class Cycle {
     const drawn = state === 1 ? "on" : state === 0 ? "off" : number(state, 3);
     const symbol = pixels ? (film.real ? "mean" : "p(v=1|h)") : "p(h=1|v)";
     const weights = film.weightsOf(chain, (frame + 1) >> 1);
+    const { table } = film;
+    const own = (/** @type {number} */ share) =>
+      pixels && table && film.real ? namedValue(table, i, share).slice(table.columns[i].length + 1) : null;
+    const place = table ? table.columns[i] : `pixel in row ${y + 1}, column ${x + 1}`;
     const words = [
-      pixels ? `pixel in row ${y + 1}, column ${x + 1}` : `hidden unit ${i}`,
-      ...(p ? [`${symbol} = ${number(p[i], 3)}`] : []),
-      `${film.mean_field ? "value" : "drawn"}: ${drawn}`,
+      pixels ? place : `hidden unit ${i}`,
+      ...(p ? [`${symbol} = ${own(p[i]) ?? number(p[i], 3)}`] : []),
+      `${film.mean_field ? "value" : "drawn"}: ${own(state) ?? drawn}`,
       `bias ${number((pixels ? weights.vbias : weights.hbias)[i], 2)}`,
       ...(pixels && film.isHeld(i) ? ["held fixed"] : []),
-      ...(pixels ? [] : ["its filter: red excites, blue inhibits"]),
+      ...(pixels ? [] : [table ? strongest(weights.WT.subarray(i * film.n_visible), table) : FILTER]),
     ];
     tip.show(
       e,
       words.join("\n"),
-      pixels ? null : weights.WT.subarray(i * film.n_visible, (i + 1) * film.n_visible),
+      pixels || table ? null : weights.WT.subarray(i * film.n_visible, (i + 1) * film.n_visible),
     );
   }
 }

@@ -65,6 +65,7 @@ export class ChainGrid {
     const { film, shades, layer, frame, boards, look } = this.player;
     const table = tableOf(look, layer);
     const { width, height, w, h } = this.plan;
+    const strip = film.tableOf(layer) !== null; // one row, drawn h pixels high
     const { pixels } = boards.get("grid", width, height);
     pixels.fill(0);
     for (let k = 0; k < film.n_chains; k++) {
@@ -72,6 +73,7 @@ export class ChainGrid {
       const [left, top] = this.cornerOf(k);
       let at = top * width + left;
       for (let y = 0, i = 0; y < h; y++, at += width) {
+        if (strip) i = 0;
         for (let x = 0; x < w; x++, i++)
           pixels[at + x] = shown && i >= shown.length ? 0 : table[shown ? shown[i] : 0];
       }

@@ -10,6 +10,7 @@ import { amendLink } from "../lib/link.js";
 import { clamp } from "../lib/numbers.js";
 import { calm, play } from "../lib/playback.js";
 import { sourceOf } from "../lib/save.js";
+import { inWords } from "../lib/table.js";
 import { show, View } from "../lib/view.js";
 import { arrange } from "./arrange.js";
 import { Cycle, LAYERS } from "./cycle.js";
@@ -414,7 +415,8 @@ export class Player extends View {
    */
   write(selector, text) {
     const node = this.$(selector);
-    if (node.textContent !== text) node.textContent = text;
+    const words = inWords(text, this.film?.table);
+    if (node.textContent !== words) node.textContent = words;
   }
 }
 

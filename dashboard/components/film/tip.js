@@ -2,6 +2,7 @@
 
 import { context, spotOf } from "../lib/canvas.js";
 import { find, findCanvas } from "../lib/dom.js";
+import { inWords } from "../lib/table.js";
 
 /** The player's tooltip. */
 export class Tip {
@@ -21,7 +22,7 @@ export class Tip {
    * @param {Float32Array | null} [filter] (V)
    */
   show(e, text, filter = null) {
-    this.words.textContent = text;
+    this.words.textContent = inWords(text, this.player.film.table);
     this.canvas.hidden = filter === null;
     if (filter) this.paint(filter);
     this.box.hidden = false;

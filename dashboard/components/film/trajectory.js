@@ -66,6 +66,8 @@ export class Trajectory {
   visible = "bernoulli";
   /** @type {[number, number]} */
   image_shape = [0, 0];
+  /** @type {import("../lib/table.js").Table | null} pictures are rows of a table */
+  table = null;
   /** No coin is tossed: states are probabilities. */
   mean_field = false;
   /** @type {string[]} a name each; one group without a name where nothing runs beside it */
@@ -311,6 +313,13 @@ export class Trajectory {
    */
   called(layer) {
     return { pv: this.real ? "E(v|h)" : "p(v|h)", v: "v", ph: "p(h|v)", h: "h" }[layer];
+  }
+  /**
+   * The table, where this layer's units are its columns.
+   * @param {Layer} layer
+   */
+  tableOf(layer) {
+    return layer.endsWith("v") ? this.table : null;
   }
   /**
    * Rows and columns in which a layer's units are laid out.

@@ -16,7 +16,10 @@ export function paintTwin(player) {
   const { film, chain, frame, box, boards, look, rem } = player;
   const [rows, columns] = film.image_shape;
   const tiles = /** @type {NodeListOf<HTMLCanvasElement>} */ (box.querySelectorAll(".tiles canvas"));
-  const cells = Array.from(tiles, (canvas) => fitCanvas(canvas, rows, columns, SIDE * rem, true).cell); // empties them
+  const cells = Array.from(
+    tiles,
+    (canvas) => fitCanvas(canvas, rows, columns, SIDE * rem, true, film.table ? rem : 0).cell,
+  ); // empties them
   if (!film.nearest) {
     player.write(".twin b", "Nearest training image");
     player.write(".twin .what", "");
@@ -41,7 +44,7 @@ export function paintTwin(player) {
     for (let i = 0; i < film.n_visible; i++) pixels[i] = inkOf(v[i] > 0.5, near.on(i));
     const c = context(canvas);
     c.imageSmoothingEnabled = false;
-    c.drawImage(boards.shown("twin"), 0, 0, columns * cells[k], rows * cells[k]);
+    c.drawImage(boards.shown("twin"), 0, 0, columns * cells[k], canvas.height);
   }
   const image = knownImage(film);
   const number = near.number.toLocaleString("en-US");

@@ -1,9 +1,13 @@
 // What stands on the player for as long as a film is shown: formulas, titles, names of layers.
 
+import { inWords } from "../lib/table.js";
 import { knownImage, meaningOf, titleOf } from "./narration.js";
 import { CURVES } from "./plots.js";
 
 /** @typedef {import("./player.js").Player} Player */
+
+const NAMED = ["title", "aria-label"];
+const STILL = "[title], [aria-label], .arrow.right small, .arrow.left small";
 
 const row = (/** @type {string[]} */ ...parts) => `<mrow>${parts.join("")}</mrow>`;
 const INVERSE = `<msup><mi>Σ</mi>${row("<mo>−</mo><mn>1</mn>")}</msup>`;
@@ -25,20 +29,43 @@ export function writeFilm(player) {
   box.classList.toggle("mapped", Boolean(film.map || film.map_pending));
   box.classList.toggle("neared", Boolean(film.nearest || film.nearest_pending));
   for (const name of CURVES) {
-    player.$(`[data-figure="${name}"] b`).textContent = titleOf(film, name);
-    player.$(`[data-figure="${name}"] .what`).textContent = meaningOf(film, name);
+    player.write(`[data-figure="${name}"] b`, titleOf(film, name));
+    player.write(`[data-figure="${name}"] .what`, meaningOf(film, name));
   }
   const laying = "training images are being laid out: a few seconds, once";
-  player.$(".map .what").textContent = film.map ? `chains walk among ${film.map}` : laying;
-  player.$('[data-tile="known"] + small').textContent = knownImage(film);
+  player.write(".map .what", film.map ? `chains walk among ${film.map}` : laying);
+  player.write('[data-tile="known"] + small', knownImage(film));
   writeFormulas(player);
+  writeStill(player);
+}
+
+/** @type {WeakMap<Node, Record<string, string>>} what stands in the player from the start, about pictures */
+const written = new WeakMap();
+
+/**
+ * The words that no film changes, about pictures or about rows of a table.
+ * @param {Player} player
+ */
+function writeStill({ box, film }) {
+  for (const node of box.querySelectorAll(STILL)) {
+    let own = written.get(node);
+    if (!own) {
+      own = Object.fromEntries(NAMED.map((name) => [name, node.getAttribute(name) ?? ""]));
+      own.text = node.matches("small") ? (node.textContent ?? "") : "";
+      written.set(node, own);
+    }
+    for (const name of NAMED) if (own[name]) node.setAttribute(name, inWords(own[name], film.table));
+    if (own.text) node.textContent = inWords(own.text, film.table);
+  }
 }
 
 /**
  * What each half step works out, as it stands on the arrows: with the temperature where there is one.
  * @param {Player} player
  */
-function writeFormulas({ film, box, $ }) {
+function writeFormulas(player) {
+  const { film, box } = player;
+  const $ = (/** @type {string} */ selector) => player.$(selector);
   const heated = (/** @type {string} */ x) => [tall("("), `<mfrac>${x}<mi>T</mi></mfrac>`, tall(")")];
   const sigma = (/** @type {string} */ x) =>
     row("<mi>σ</mi>", ...(film.heated ? heated(x) : [plain("("), x, plain(")")]));
@@ -48,7 +75,7 @@ function writeFormulas({ film, box, $ }) {
   for (const small of box.querySelectorAll(".arrow.up small, .arrow.down small")) {
     small.textContent = film.mean_field ? "copy" : "draw";
   }
-  $(".scale .pixels").textContent = film.real ? "grey" : "pixels";
+  player.write(".scale .pixels", film.real ? "grey values" : "pixels");
 }
 
 /**

@@ -2,5 +2,5 @@
 
 from dashboard import components
 
-MODULES = ("lib/scale", "tiles", "controls", "card", "mosaic")
+MODULES = ("lib/scale", "lib/table", "tiles", "controls", "card", "mosaic")
 mount = components.load("mosaic", *MODULES)

@@ -5,6 +5,7 @@ import { cssOf } from "../lib/colour.js";
 import { el } from "../lib/dom.js";
 
 const LARGEST = 196; // css pixels
+const LINES = 16; // columns of a table that the card names
 const ALL = "All about this unit, on the Inspect page";
 
 /** The card of one mosaic. */
@@ -35,6 +36,7 @@ export class Card {
     this.box.hidden = tile === null || Boolean(view.h.opens);
     if (tile === null || this.box.hidden) return;
     const [th, tw] = view.h.shape;
+    this.canvas.hidden = Boolean(view.h.table);
     const size = Math.max(1, Math.floor(LARGEST / Math.max(th, tw)));
     const ctx = sharpen(this.canvas, tw * size, th * size);
     const source = view.source();
@@ -48,6 +50,20 @@ export class Card {
     this.box.style.left = right ? "" : "0";
     this.box.style.right = right ? "0" : "";
     const facts = view.facts(tile).map((fact) => el("div", {}, fact));
-    this.facts.replaceChildren(el("div", { class: "title" }, view.nameOf(tile)), ...facts);
+    const cells = view.h.table ? this.cells(tile) : [];
+    this.facts.replaceChildren(el("div", { class: "title" }, view.nameOf(tile)), ...facts, ...cells);
+  }
+  /**
+   * A row of a table in words: each column's value; of many columns those that are largest.
+   * @param {number} tile
+   */
+  cells(tile) {
+    const { view } = this;
+    const tw = view.h.shape[1];
+    const source = view.source();
+    const order = Array.from({ length: tw }, (_, i) => i);
+    if (tw > LINES) order.sort((a, b) => Math.abs(source[tile * tw + b]) - Math.abs(source[tile * tw + a]));
+    const shown = order.slice(0, LINES).map((i) => el("div", {}, view.cellWords(tile, i)));
+    return tw > LINES ? [...shown, el("div", {}, `and ${tw - LINES} more columns`)] : shown;
   }
 }

@@ -1,17 +1,18 @@
 // A mosaic of small images on one common scale: filters of hidden units, or fantasy particles.
 
-import { newCanvas, pixelRatio, putPixels, sharpen, spotOf, textScale } from "../lib/canvas.js";
+import { context, newCanvas, pixelRatio, putPixels, sharpen, spotOf, textScale } from "../lib/canvas.js";
 import { colourTable } from "../lib/colour.js";
 import { el } from "../lib/dom.js";
 import { pretty } from "../lib/numbers.js";
 import { PALETTE } from "../lib/palette.js";
 import { saveButtons } from "../lib/save.js";
 import { drawScale } from "../lib/scale.js";
+import { columnValue, drawNames, nameBand } from "../lib/table.js";
 import { diverging } from "../lib/theme.js";
 import { onResize, show, View } from "../lib/view.js";
 import { Card } from "./card.js";
 import { Controls } from "./controls.js";
-import { filterGrid, GAP, sheet, signedTable, squareGrid } from "./tiles.js";
+import { filterGrid, GAP, sheet, signedTable, squareGrid, stripGrid } from "./tiles.js";
 
 const LOWEST = 200; // css pixels of height that tiles have in the lowest window
 const SETTLES = 1000; // ms that the tiles stay at a place before their height there is kept
@@ -43,6 +44,7 @@ const NARROW = 640; // css pixels of width: below, the controls of the filters a
  * @property {boolean} [opens] a click says open = the tile's unit, instead of showing a card
  * @property {number | null} [chosen] the tile framed then
  * @property {boolean} [inspect] the card has a button that says open
+ * @property {import("../lib/table.js").Table} [table] tiles are rows of a table, not pictures
  * @property {number} [leaves] css pixels that the tiles leave below them in a window that is not scrolled
  */
 /**
@@ -198,11 +200,17 @@ export class Mosaic extends View {
   paint(width) {
     const { kind, shape, range } = this.h;
     const filters = kind === "filters";
-    this.grid = (filters ? filterGrid : squareGrid)(this.n, shape, width, pixelRatio(), this.sight);
+    this.grid = this.h.table
+      ? stripGrid(this.n, shape[1], width, this.nameBand(this.h.table), this.sight)
+      : (filters ? filterGrid : squareGrid)(this.n, shape, width, pixelRatio(), this.sight);
     this.shades = filters ? signedTable(this.colours(), range, this.range) : this.colours();
     const order = this.h.order ?? Array.from({ length: this.n }, (_, k) => k);
     const { pixels, width: w, height: h } = sheet(this.source(), order, shape, this.grid, this.shades);
     putPixels(this.off, pixels, w, h);
+  }
+  /** @param {import("../lib/table.js").Table} table */
+  nameBand(table) {
+    return nameBand(context(this.canvas), table, `11px ${this.ink.font}`);
   }
   source() {
     return this.controls.binary && this.a.bits ? this.a.bits : this.a.tiles;
@@ -226,20 +234,23 @@ export class Mosaic extends View {
   /** @param {number} width */
   drawTiles(width) {
     const [th, tw] = this.h.shape;
-    const { columns, rows, size } = this.grid;
-    const high = (size * th) / tw;
-    const ctx = sharpen(this.canvas, width, Math.ceil(rows * (high + GAP)));
+    const { columns, rows, size, high, gap, top } = this.grid;
+    const { table } = this.h;
+    const ctx = sharpen(this.canvas, width, top + Math.ceil(rows * (high + GAP)));
     const grain = (size * pixelRatio()) / tw;
-    ctx.imageSmoothingEnabled = grain < 4 && !Number.isInteger(Math.round(grain * 1000) / 1000);
+    ctx.imageSmoothingEnabled = !table && grain < 4 && !Number.isInteger(Math.round(grain * 1000) / 1000);
     ctx.imageSmoothingQuality = "high";
-    const [dx, dy] = [size + GAP, high + GAP];
+    const [dx, dy] = [size + gap, high + GAP];
     this.step = [dx, dy];
+    for (let c = 0; table && c < columns; c++)
+      drawNames(ctx, table, { x: 1 + c * dx, y: top, cell: size / tw, ink: this.ink });
     ctx.fillStyle = this.ink.line;
     for (let place = 0; place < this.n; place++) {
       const c = place % columns;
       const r = Math.floor(place / columns);
-      ctx.fillRect(c * dx, r * dy, size + 2, high + 2);
-      ctx.drawImage(this.off, c * (tw + 1), r * (th + 1), tw, th, 1 + c * dx, 1 + r * dy, size, high);
+      const y = top + r * dy;
+      ctx.fillRect(c * dx, y, size + 2, high + 2);
+      ctx.drawImage(this.off, c * (tw + 1), r * (th + 1), tw, th, 1 + c * dx, 1 + y, size, high);
     }
     const frame = (
       /** @type {number | null} */ place,
@@ -250,18 +261,20 @@ export class Mosaic extends View {
       ctx.strokeStyle = colour;
       ctx.lineWidth = wide;
       const r = Math.floor(place / columns);
-      ctx.strokeRect((place % columns) * dx + 0.5, r * dy + 0.5, size + 1, high + 1);
+      ctx.strokeRect((place % columns) * dx + 0.5, top + r * dy + 0.5, size + 1, high + 1);
     };
     frame(this.over, this.ink.text, 1.5);
     frame(this.chosenPlace(), this.ink.accent, 2.5);
   }
   drawScale() {
-    const { kind, low = 0, high = 1, unit } = this.h;
+    const { kind, low = 0, high = 1, unit, table } = this.h;
     const signed = kind === "filters";
     /** @type {[string, string, string]} */
     const words = signed
       ? [pretty(-this.range, 2), "0", `+${pretty(this.range, 2)}`]
-      : [pretty(low, 2), unit, pretty(high, 2)];
+      : table && !isUnit(table)
+        ? ["column's lowest", "", "highest"]
+        : [pretty(low, 2), unit, pretty(high, 2)];
     drawScale(this.scaleBar, this.colours(), words, this.ink);
     const label = signed ? `Scale from ${-this.range} to ${this.range}` : "Scale from 0 to 1";
     this.scaleBar.setAttribute("aria-label", label);
@@ -333,8 +346,26 @@ export class Mosaic extends View {
     const [x, y] = spotOf(event, this.canvas);
     const { columns } = this.grid;
     const c = Math.floor(x / this.step[0]);
-    const place = Math.floor(y / this.step[1]) * columns + c;
-    return c >= 0 && c < columns && place >= 0 && place < this.n ? place : null;
+    const place = Math.floor((y - this.grid.top) / this.step[1]) * columns + c;
+    return c >= 0 && c < columns && y >= this.grid.top && place < this.n ? place : null;
+  }
+  /**
+   * `alcohol 13.2`: of a tile that is a row of a table, what stands at a column.
+   * @param {number} tile
+   * @param {number} column
+   */
+  cellWords(tile, column) {
+    const { table, kind, shape, range } = this.h;
+    if (!table) return "";
+    const byte = this.source()[tile * shape[1] + column];
+    const value = kind === "filters" ? (byte / 127) * range : columnValue(table, column, byte / 255);
+    return `${table.columns[column]} ${pretty(value, 4)}`;
+  }
+  /** @param {MouseEvent} event @param {number} place */
+  cellUnder(event, place) {
+    const { columns, size, gap } = this.grid;
+    const x = spotOf(event, this.canvas)[0] - 1 - (place % columns) * (size + gap);
+    return Math.min(this.h.shape[1] - 1, Math.max(0, Math.floor((x / size) * this.h.shape[1])));
   }
   /** @param {MouseEvent} event */
   hover(event) {
@@ -343,14 +374,16 @@ export class Mosaic extends View {
     this.tip.hidden = this.over === null;
     if (this.over !== null) {
       const tile = this.tileAt(this.over);
-      this.tip.textContent = [this.nameOf(tile), ...this.facts(tile)].join("\n");
-      // Beside the tile, never on it.
-      const { columns, size } = this.grid;
+      const cell = this.h.table ? [this.cellWords(tile, this.cellUnder(event, this.over))] : [];
+      this.tip.textContent = [this.nameOf(tile), ...cell, ...this.facts(tile)].join("\n");
+      // Beside the tile, never on it; a strip is nearly as wide as the page.
+      const { columns, size, high, top } = this.grid;
+      const below = this.h.table ? high + 8 : 0;
       const wide = this.canvas.clientWidth;
-      const x = (this.over % columns) * this.step[0];
-      this.tip.style.left = x > wide / 2 ? "" : `${x + size + 8}px`;
+      const x = below ? spotOf(event, this.canvas)[0] : (this.over % columns) * this.step[0];
+      this.tip.style.left = x > wide / 2 ? "" : `${x + (below ? 0 : size) + 8}px`;
       this.tip.style.right = x > wide / 2 ? `${wide - x + 8}px` : "";
-      this.tip.style.top = `${Math.floor(this.over / columns) * this.step[1]}px`;
+      this.tip.style.top = `${top + Math.floor(this.over / columns) * this.step[1] + below}px`;
     }
     this.draw();
   }
@@ -367,6 +400,12 @@ export class Mosaic extends View {
     this.pick((this.chosenPlace() ?? -1) + steps[event.key]);
   }
 }
+
+/**
+ * Whether the table's values lie between 0 and 1 by nature.
+ * @param {import("../lib/table.js").Table} table
+ */
+const isUnit = ({ low, high }) => low.every((x) => x === 0) && high.every((x) => x === 1);
 
 /** @param {import("../lib/view.js").Mounted} component */
 export default (component) => show(component, Mosaic);

@@ -6,7 +6,10 @@ const WIDEST = 560; // css pixels that particles may take
 const LARGEST = 96; // css pixels a tile
 const SMALLEST = 0.3; // device pixels a tile's pixel, where all tiles are to stay in sight
 
-/** @typedef {{ columns: number, rows: number, size: number }} Grid size: a tile's width in css pixels */
+/**
+ * In css pixels: size and high of a tile, gap between columns of tiles, top free above them.
+ * @typedef {{ columns: number, rows: number, size: number, high: number, gap: number, top: number }} Grid
+ */
 
 /**
  * Filters fill the width, as large as a calm height allows and never below their own pixels: a tile's pixel is a whole
@@ -25,7 +28,9 @@ export function filterGrid(n, [th, tw], width, ratio, sight) {
     const size = (grain * tw) / ratio;
     const columns = Math.max(1, Math.min(n, Math.floor(width / (size + GAP))));
     const rows = Math.ceil(n / columns);
-    if (grain <= smallest || rows * ((size * th) / tw + GAP) <= highest) return { columns, rows, size };
+    const high = (size * th) / tw;
+    if (grain <= smallest || rows * (high + GAP) <= highest)
+      return { columns, rows, size, high, gap: GAP, top: 0 };
   }
 }
 
@@ -44,12 +49,36 @@ function stride(grain) {
  * @param {number} [sight] css pixels of height in which they are to be in sight
  * @returns {Grid}
  */
-export function squareGrid(n, [, tw], width, ratio, sight) {
+export function squareGrid(n, [th, tw], width, ratio, sight) {
   const columns = Math.ceil(Math.sqrt(n));
   const room = Math.min(width, sight ?? WIDEST) / columns - GAP;
   const grain = Math.floor((4 * room * ratio) / tw) / 4;
   const size = grain >= 1 ? Math.min((grain * tw) / ratio, LARGEST) : room;
-  return { columns, rows: Math.ceil(n / columns), size };
+  return { columns, rows: Math.ceil(n / columns), size, high: (size * th) / tw, gap: GAP, top: 0 };
+}
+
+const CELL = { narrow: 9, wide: 44 }; // css pixels of a column of a strip
+const STRIP = { low: 5, readable: 9, high: 20 }; // css pixels of height of a strip
+const APART = 18; // css pixels between two blocks of strips
+
+/**
+ * Rows of a table as strips below the names of their columns, in as few blocks side by side as keep them readable.
+ * @param {number} n strips
+ * @param {number} tw columns of the table
+ * @param {number} width css pixels
+ * @param {number} top css pixels of the names
+ * @param {number} [sight] css pixels of height in which they are to be in sight
+ * @returns {Grid}
+ */
+export function stripGrid(n, tw, width, top, sight) {
+  const room = Math.max(sight ?? HIGHEST, top + 60) - top;
+  const most = Math.max(1, Math.min(n, Math.floor((width + APART) / (tw * CELL.narrow + APART))));
+  let columns = 1;
+  const highIn = () => room / Math.ceil(n / columns) - GAP;
+  while (columns < most && highIn() < STRIP.readable) columns++;
+  const size = Math.min((width + APART) / columns - APART, tw * CELL.wide);
+  const high = Math.min(STRIP.high, Math.max(STRIP.low, Math.floor(highIn())));
+  return { columns, rows: Math.ceil(n / columns), size, high, gap: APART, top };
 }
 
 /**

@@ -1,10 +1,11 @@
 // The singular values of W over training, a line a mode, and data and fantasies as points on two chosen modes.
 
-import { dot, segment, sharpen } from "../lib/canvas.js";
+import { context, dot, segment, sharpen } from "../lib/canvas.js";
 import { colourTable, cssOf } from "../lib/colour.js";
 import { el } from "../lib/dom.js";
 import { clamp, extent, pretty, ticks } from "../lib/numbers.js";
 import { saveButtons } from "../lib/save.js";
+import { drawNames, inWords, nameBand } from "../lib/table.js";
 import { diverging } from "../lib/theme.js";
 import { onResize, show, View } from "../lib/view.js";
 
@@ -12,6 +13,7 @@ const HEIGHT = 250;
 const LEFT = 44;
 const BOTTOM = 26;
 const TILE = 112;
+const STRIP = 22; // css pixels of height of a table's row
 
 /**
  * @typedef {object} Header
@@ -22,6 +24,7 @@ const TILE = 112;
  * @property {number} k how many modes there are
  * @property {[number, number]} shape rows and columns of an image
  * @property {import("../lib/save.js").Source} of
+ * @property {import("../lib/table.js").Table} [table] images are rows of a table
  */
 /**
  * The arrays of dashboard/figures/spectrum.py.
@@ -220,18 +223,22 @@ class Spectrum extends View {
     const [rows, columns] = this.h.shape;
     const n = rows * columns;
     const image = this.a.images.subarray(i * n, (i + 1) * n);
+    const { table: named } = this.h;
     const cell = Math.max(1, Math.floor(TILE / Math.max(rows, columns)));
-    const ctx = sharpen(canvas, columns * cell, rows * cell);
+    const tall = named ? STRIP : cell;
+    const top = named ? nameBand(context(canvas), named, `11px ${this.ink.font}`) : 0;
+    const ctx = sharpen(canvas, columns * cell, top + rows * tall);
+    if (named) drawNames(ctx, named, { x: 0, y: top, cell, ink: this.ink });
     const most = image.reduce((x, u) => Math.max(x, Math.abs(u)), 1e-9);
     const table = colourTable(diverging(this.dark));
     for (const [p, u] of image.entries()) {
       ctx.fillStyle = cssOf(table[Math.round(127.5 + 127.5 * clamp(u / most, -1, 1))]);
-      ctx.fillRect((p % columns) * cell, Math.floor(p / columns) * cell, cell, cell);
+      ctx.fillRect((p % columns) * cell, top + Math.floor(p / columns) * tall, cell, tall);
     }
     ctx.strokeStyle = [this.ink.lines.vermillion, this.ink.lines.green][i];
     ctx.lineWidth = 2;
-    ctx.strokeRect(1, 1, columns * cell - 2, rows * cell - 2);
-    canvas.setAttribute("aria-label", `Mode ${this.h.chosen[i]} of the pixels, as an image`);
+    ctx.strokeRect(1, top + 1, columns * cell - 2, rows * tall - 2);
+    canvas.setAttribute("aria-label", inWords(`Mode ${this.h.chosen[i]} of the pixels, as an image`, named));
   }
 
   picture() {

@@ -41,10 +41,10 @@ def incoming(snapshot: Snapshot, pixel: int, shape: tuple[int, int]) -> Blob:
     columns = int(np.ceil(np.sqrt(len(weights) * 1.25)))
     rows = -(-len(weights) // columns)
     scale = moment.common_scale(snapshot.W)
-    where = f"row {pixel // shape[1]}, column {pixel % shape[1]}"
+    where = "" if shape[0] == 1 else f" in row {pixel // shape[1]}, column {pixel % shape[1]}"
     header = still(
         "Its weights",
-        f"One cell a unit, {columns} to a row, for the pixel in {where}: red, they switch each other on; "
+        f"One cell a unit, {columns} to a row, for the pixel{where}: red, they switch each other on; "
         "blue, off. Click a cell to open that unit.",
         (rows, columns),
         signed=True,

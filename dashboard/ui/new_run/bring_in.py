@@ -13,6 +13,7 @@ from rbm_core import datasets
 from rbm_core.datasets import DatasetError, look, own
 from rbm_core.datasets.dataset import Cases
 from rbm_core.datasets.look import Choices, Found, Grey
+from rbm_core.strips import strips
 
 MOST_MB = 200
 SAMPLES = 20
@@ -144,11 +145,12 @@ def _preview(cases: Cases) -> None:
         (drawn.astype(np.float32), "As 0 and 1, drawn with these values as the odds."),
     )
     for place, (values, what) in zip(st.columns(2), sheets, strict=True):
-        grid = tiled(np.round(255 * values).astype(np.uint8), 1 if cases.columns else 5)
-        place.image(np.kron(grid, np.ones((4, 4), np.uint8)), caption=what, width="stretch")
-    if cases.columns is not None:
-        more = " …" if len(cases.columns) > 12 else ""
-        st.caption(plain(f"A row each; columns from left to right: {', '.join(cases.columns[:12])}{more}."))
+        shades = np.round(255 * values).astype(np.uint8)
+        if cases.columns is not None:
+            grid = strips(shades[:, 0], cases.columns)
+        else:
+            grid = np.kron(tiled(shades, 5), np.ones((4, 4), np.uint8))
+        place.image(grid, caption=what, width="stretch")
     if cases.ranges is not None:
         st.caption("Their values are real numbers: choose **gaussian** visible units in the form.")
 

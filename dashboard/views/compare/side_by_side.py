@@ -8,6 +8,7 @@ from dashboard import components, data
 from dashboard.components import mosaic
 from dashboard.components.blob import pack
 from dashboard.figures import moment
+from dashboard.figures.cases import dressed
 from dashboard.figures.comparison import look, moments
 from dashboard.figures.moment import Blob
 from dashboard.ui import fantasy, link
@@ -80,6 +81,7 @@ def draw_run(place: int, reader: RunReader, snapshot: Snapshot, scale: float) ->
     source = {"run": reader.name, "step": snapshot.step, "seed": config["config"].get("seed")}
     filters = moments.strongest_filters(snapshot, shape, scale)
     particles = moment.particles(snapshot, shape, CHAINS_SHOWN, probe_of(reader))
+    filters, particles = ((dressed(header, config), arrays) for header, arrays in (filters, particles))
     version = f"{reader.name} {snapshot.step}"
     mount(f"filters-{place}", f"{version} {scale}", filters, {"name": "strongest-filters", "of": source})
     mount(

@@ -9,7 +9,7 @@ from dashboard.components.blob import pack
 from dashboard.components.drawing import mount as pad
 from dashboard.components.messages import heard
 from dashboard.figures import drawings
-from dashboard.ui import link
+from dashboard.ui import link, run_choice
 from dashboard.views.gibbs.state import settings
 
 PAD = "gibbs.hold_pad"
@@ -22,27 +22,35 @@ def choose(shape: tuple[int, int]) -> dict[str, Any]:
         st.session_state[hold] = bool(settings().value("held"))
     corrupt = _choose_share(resting=st.session_state[hold])
     holding = st.sidebar.toggle(
-        "Hold some pixels (clamp)",
+        run_choice.said("Hold some pixels (clamp)"),
         key=hold,
-        help="Inpainting: the pixels you paint keep their value (the clamped units), the others begin as noise "
-        "and are drawn by the chain, which completes the picture.",
+        help=run_choice.said(
+            "Inpainting: the pixels you choose keep their value (the clamped units), the others begin as noise "
+            "and are drawn by the chain, which completes the picture."
+        ),
     )
     if holding:
-        return {"held": settings().use("held", _held(shape[0] * shape[1]))}
+        table = run_choice.table()
+        held = _held(shape[0] * shape[1])
+        return {
+            "held": settings().use("held", held if table is None else _held_columns(table["columns"], held))
+        }
     settings().use("held", "")
     return {"corrupt": corrupt}
 
 
 def _choose_share(resting: bool) -> int:
     share = st.sidebar.slider(
-        "Corrupt, off while holding" if resting else "Corrupt, % of pixels",
+        "Corrupt, off while holding" if resting else run_choice.said("Corrupt, % of pixels"),
         0,
         50,
         key=settings().key("corrupt"),
         disabled=resting,
-        help="Each pixel of the start is inverted with this probability; watch the chain repair it. "
-        "It knows nothing of the clean picture, so after the repair it wanders off to others: *repaired* is "
-        "counted against the picture you started from, and a fine other digit counts as damage.",
+        help=run_choice.said(
+            "Each pixel of the start is inverted with this probability; watch the chain repair it. "
+            "It knows nothing of the clean picture, so after the repair it wanders off to others: *repaired* is "
+            "counted against the picture you started from, and another fine picture counts as damage."
+        ),
     )
     return int(settings().use("corrupt", share))
 
@@ -61,8 +69,25 @@ def _held(n_pixels: int) -> str:
     return drawings.bits_to_text(np.arange(n_pixels) < n_pixels // 2)
 
 
+def _held_columns(names: list[str], held: str) -> str:
+    """The columns of a table that keep their value, chosen by name."""
+    key = "gibbs.hold_columns"
+    if not all(column < len(names) for column in st.session_state.get(key, [len(names)])):
+        st.session_state[key] = [int(i) for i in np.flatnonzero(drawings.bits_from_text(held, len(names)))]
+    chosen = st.sidebar.multiselect(
+        "Columns held",
+        range(len(names)),
+        key=key,
+        format_func=lambda column: names[column],
+        help="They keep the value of the row that the chain starts from; the chain fills in the others.",
+    )
+    return drawings.bits_to_text(np.isin(np.arange(len(names)), chosen))
+
+
 def show_pad(place: Any, shape: tuple[int, int], held: str, clean: np.ndarray) -> None:
     """The pad that paints held pixels over the chosen chain's picture, one of clean (B, V)."""
+    if run_choice.table() is not None:  # columns are chosen by name
+        return
     bits = drawings.bits_from_text(held, shape[0] * shape[1])
     chain = (settings().value("chain") - 1) % len(clean)
     kept = f"{int(bits.sum())} of {len(bits)} keep their value, tinted here over the picture of chain {chain + 1}."

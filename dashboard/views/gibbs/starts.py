@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import data
+from dashboard.ui import run_choice
 from dashboard.ui.texts import plain
 from dashboard.views.gibbs import drawing, spoiling
 from dashboard.views.gibbs.state import settings
@@ -57,6 +58,8 @@ def choose(
 
 def _choose_start(has_particles: bool, row: Any) -> str:
     options = [name for name in STARTS if name != "particles" or has_particles]
+    if run_choice.table() is not None:  # rows of a table cannot be drawn
+        options.remove("drawing")
     key = settings().key("start")
     if st.session_state[key] not in options:
         asked, st.session_state[key] = STARTS[st.session_state[key]], options[0]
@@ -68,8 +71,10 @@ def _choose_start(has_particles: bool, row: Any) -> str:
         options,
         required=True,
         key=key,
-        format_func=lambda name: STARTS[name],
-        help=HELP,
+        format_func=lambda name: run_choice.said(STARTS[name]),
+        help=run_choice.said(HELP)
+        if run_choice.table() is None
+        else run_choice.said(HELP.partition(" *Drawing*")[0]),
         wrap=True,
     )
     return str(settings().use("start", start))
@@ -109,7 +114,7 @@ def _choose_class(reader: RunReader) -> dict[str, Any]:
         ["any", *map(str, classes)],
         key=key,
         format_func=lambda name: "any" if name == "any" else f"only {name}",
-        help="Only pictures with this label, or all of them.",
+        help=run_choice.said("Only pictures with this label, or all of them."),
     )
     return {"digit": settings().use("digit", digit)}
 

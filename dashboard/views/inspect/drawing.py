@@ -9,6 +9,7 @@ from dashboard.components.drawing import mount as pad
 from dashboard.components.drawing import own_drawing
 from dashboard.components.messages import heard
 from dashboard.figures import drawings
+from dashboard.ui import run_choice
 from dashboard.ui.page_state import state_of
 from dashboard.ui.texts import sentence
 from dashboard.views.inspect import image
@@ -20,6 +21,9 @@ NOTE = "What answers changes at the end of each stroke. The drawing is shrunk an
 
 
 def show(opened: Opened) -> None:
+    if run_choice.table() is not None:
+        st.info("This run learns rows of a table, which cannot be drawn: choose a row of its data instead.")
+        return
     state = state_of(Inspect)
     n = opened.shape[0] * opened.shape[1]
     bits = _bits(n)

@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard import data
 from dashboard.figures.dissection import image as figures
 from dashboard.figures.dissection.parts import image_tiles
+from dashboard.ui import run_choice
 from dashboard.ui.about import about
 from dashboard.ui.charts import chart, is_dark, table_button
 from dashboard.ui.page_state import state_of
@@ -22,6 +23,11 @@ from rbm_core.rbm_numpy import BuildUp, EnergyTerms
 CLASS = "inspect.class"
 IMAGES_SHOWN = 49
 STANDING = 2000  # images whose free energies are shown beside this one's
+WHAT_IT_COSTS = (
+    "What the picture costs by itself, what the hidden units and their weights give back, and what is left: the "
+    "free energy. *Entropy of h* is how undecided the hidden units are; *softplus* is log(1 + eˣ) of a unit's "
+    "input x: about x where the unit fits, about nought where it does not."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,11 +174,7 @@ def answering(opened: Opened, subject: Subject, built: BuildUp, terms: EnergyTer
 def energy(opened: Opened, subject: Subject, terms: EnergyTerms) -> None:
     """The image's energy, term by term, among other images, and unit by unit."""
     st.subheader("Its energy", anchor=False)
-    st.caption(
-        "What the picture costs by itself, what the hidden units and their weights give back, and what is left: the "
-        "free energy. *Entropy of h* is how undecided the hidden units are; *softplus* is log(1 + eˣ) of a unit's "
-        "input x: about x where the unit fits, about nought where it does not."
-    )
+    st.caption(run_choice.said(WHAT_IT_COSTS))
     left, right = st.columns(2, gap="large")
     with left:
         energy_terms(opened, subject, terms)

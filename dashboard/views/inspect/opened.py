@@ -12,6 +12,7 @@ from dashboard import components, data
 from dashboard.components import cellmap, mosaic
 from dashboard.components.blob import pack
 from dashboard.components.messages import heard
+from dashboard.figures.cases import dressed
 from dashboard.figures.moment import Blob
 from dashboard.ui import link
 from dashboard.ui.charts import file_name
@@ -106,7 +107,7 @@ def mount_mosaic(opened: Opened, widget: str, blob: Blob, name: str, opens: str,
     """Tiles, sent only when they changed; a click on one opens its unit or image, as `opens` says."""
     key = f"inspect.{widget}"
     header, arrays = blob
-    header |= {"name": name, "of": opened.source}
+    header = dressed(header | {"name": name, "of": opened.source}, opened.reader.config())
     version = f"{header['of']} {header['title']} {header.get('chosen')} {header.get('sort')} "
     version += str(hash(arrays["tiles"].tobytes()))
     components.feed(
@@ -123,7 +124,7 @@ def mount_map(opened: Opened, widget: str, blob: Blob, opens: str = "", **callba
     """A map of cells; a click on one opens its pixel or unit, if `opens` says which."""
     key = f"inspect.{widget}"
     header, arrays = blob
-    header |= {"of": opened.source}
+    header = dressed(header | {"of": opened.source}, opened.reader.config())
     if opens:
         callbacks["on_open_change"] = open_from(key, opens)
     cellmap.mount(key=key, data=pack(header, arrays), **callbacks)

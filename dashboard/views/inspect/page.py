@@ -76,8 +76,8 @@ def choose_look(has_labels: bool) -> str:
         [look for look in LOOKS if has_labels or look != "label" or settings.value("look") == "label"],
         key=LOOK,
         required=True,
-        format_func=lambda key: LOOKS[key],
-        help=LOOK_HELP,
+        format_func=lambda key: run_choice.said(LOOKS[key]),
+        help=run_choice.said(LOOK_HELP),
         on_change=lambda: choose({"look": st.session_state[LOOK]}),
     )
     return str(settings.use("look", look))

@@ -1,10 +1,13 @@
-"""The view of one pixel: its brightness in the data, and its weights to the units."""
+"""The view of one pixel, or of one column of a table: its mean in the data, and its weights to the units."""
+
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from dashboard.figures.dissection import pixel as figures
 from dashboard.figures.numbers import significant
+from dashboard.ui import run_choice
 from dashboard.ui.about import about
 from dashboard.ui.charts import table_button
 from dashboard.views.inspect import texts
@@ -48,19 +51,39 @@ def mean_picture(opened: Opened) -> tuple[np.ndarray, str]:
     if opened.pool is None:
         particles = opened.snapshot.particles_v.astype(np.float32)
         return particles.mean(axis=0), "Mean over the fantasy particles."
-    return opened.pool.grey.mean(axis=0) / 255, f"Mean grey value over {opened.pool.source}."
+    return opened.pool.grey.mean(axis=0) / 255, run_choice.said(f"Mean grey value over {opened.pool.source}.")
+
+
+def mean_of(table: dict[str, Any] | None, pixel: int, means: np.ndarray) -> float:
+    """The mean of one pixel as a grey value, or of one column in its own unit."""
+    share = float(means[pixel])
+    return (
+        share if table is None else table["low"][pixel] + share * (table["high"][pixel] - table["low"][pixel])
+    )
 
 
 def head(opened: Opened, pixel: int, means: np.ndarray, what: str) -> None:
     """Which pixel, how to get to another, and its numbers."""
     rows, columns = opened.shape
+    table = run_choice.table()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.session_state[ROW], st.session_state[COLUMN] = divmod(pixel, columns)
 
         def typed() -> None:
             choose({"pixel": int(st.session_state[ROW]) * columns + int(st.session_state[COLUMN])})
 
-        for label, count, key in (("Row", rows, ROW), ("Column", columns, COLUMN)):
+        if table is not None:
+            names = table["columns"]
+            st.selectbox(
+                "Column",
+                range(columns),
+                key=COLUMN,
+                format_func=lambda column: names[column],
+                on_change=typed,
+                width=260,
+                help="Or click one below.",
+            )
+        for label, count, key in (("Row", rows, ROW), ("Column", columns, COLUMN)) if table is None else ():
             st.number_input(
                 f"{label}, 0 to {count - 1}", 0, count - 1, key=key, on_change=typed, width=150,
                 help="Counted from the top left. Click in the picture below instead, if you like.",
@@ -70,11 +93,11 @@ def head(opened: Opened, pixel: int, means: np.ndarray, what: str) -> None:
         wired = f"{int((weights > 0).sum())} / {int((weights < 0).sum())}"
         metrics(
             [
-                ("Mean in the data", f"{means[pixel]:.2f}", what),
+                ("Mean in the data", f"{mean_of(table, pixel, means):.4g}", what),
                 (
                     "Bias",
                     significant(bias),
-                    "bᵢ: how much the pixel wants to be on before any unit speaks.",
+                    run_choice.said("bᵢ: how much the pixel wants to be on before any unit speaks."),
                 ),
                 (
                     "Norm of its weights",
@@ -84,7 +107,7 @@ def head(opened: Opened, pixel: int, means: np.ndarray, what: str) -> None:
                 (
                     "Units for / against",
                     wired,
-                    "How many units push the pixel on, and how many off.",
+                    run_choice.said("How many units push the pixel on, and how many off."),
                 ),
             ]
         )

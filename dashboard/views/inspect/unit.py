@@ -7,7 +7,7 @@ from dashboard import data
 from dashboard.components.messages import heard
 from dashboard.figures.dissection import unit as figures
 from dashboard.figures.numbers import significant
-from dashboard.ui import link
+from dashboard.ui import link, run_choice
 from dashboard.ui.about import about
 from dashboard.ui.charts import chart, is_dark, table_button
 from dashboard.ui.page_state import state_of
@@ -127,7 +127,7 @@ def answers(opened: Opened, unit: int) -> None:
         logits = logits + U[pool.labels, unit]
         told = ", each with its label's unit on"
     p = rbm_numpy.sigmoid(logits)
-    st.caption(f"Among {plain(pool.source)}{texts.seen_as(opened.fields)}{told}.")
+    st.caption(run_choice.said(f"Among {plain(pool.source)}{texts.seen_as(opened.fields)}{told}."))
     chart(
         figures.activation_by_class(p, pool.labels, unit, is_dark()),
         f"unit-{unit}-by-class",

@@ -12,6 +12,7 @@ from dashboard.components import mosaic
 from dashboard.components.blob import pack
 from dashboard.components.messages import heard
 from dashboard.figures import moment as pictures
+from dashboard.figures.cases import dressed
 from dashboard.ui import fantasy, link
 from dashboard.ui.texts import sentence
 from dashboard.views.train import audience, state
@@ -66,7 +67,7 @@ def filters(run: Run, steps: list[int], shown: Moment, order: state.Order) -> No
             "leaves": LEAVES,
             "of": source(run, shown),
         }
-        return pack(header, arrays)
+        return pack(dressed(header, run.config), arrays)
 
     components.feed(
         mosaic.mount,
@@ -104,7 +105,7 @@ def particles(run: Run, shown: Moment) -> None:
     def build() -> bytes:
         header, arrays = pictures.particles(shown.snapshot, shape, probe=run.probe)
         more = {"version": version, "leaves": LEAVES, "of": source(run, shown), **fantasy.OPENS}
-        return pack(header | more, arrays)
+        return pack(dressed(header | more, run.config), arrays)
 
     step = None if state.watched().step == "live" else shown.step
     opened = fantasy.opener(PARTICLES, run.name, step)

@@ -5,6 +5,7 @@ import numpy as np
 from dashboard import data
 from dashboard.components.blob import pack
 from dashboard.figures import moment as pictures
+from dashboard.figures.cases import dressed
 from dashboard.views.train import audience, moment, state
 from dashboard.views.train.recorded import Run
 from rbm_core.runs import Snapshot, SnapshotError
@@ -52,7 +53,7 @@ def _frames(run: Run, snapshots: list[Snapshot], units: np.ndarray) -> bytes:
         for snapshot, (header, _) in zip(snapshots, blobs, strict=True):
             header["title"] += f" at step {snapshot.step:,}"
             header["of"] = {**moment.source(run, None), "step": snapshot.step}
-    headers = {kind: [header for header, _ in blobs] for kind, blobs in figures.items()}
+    headers = {kind: [dressed(header, run.config) for header, _ in blobs] for kind, blobs in figures.items()}
     arrays = {
         f"{kind}_{part}": np.stack([arrays[part] for _, arrays in blobs])
         for kind, blobs in figures.items()

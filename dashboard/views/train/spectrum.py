@@ -11,6 +11,7 @@ from dashboard.components import spectrum as component
 from dashboard.components.blob import pack
 from dashboard.components.messages import heard
 from dashboard.figures import spectrum as figures
+from dashboard.figures.cases import dressed
 from dashboard.recent import Recent
 from dashboard.ui import link
 from dashboard.views.train import audience
@@ -61,7 +62,7 @@ def draw(run: Run, steps: list[int], shown: Moment) -> None:
             seen = visible_states(probe.v[:MOST_POINTS], run.settings, probe.scale)
         fantasies = shown.snapshot.particles_v[:MOST_POINTS].astype(np.float32)
         header, arrays = figures.spectrum(by_step, shown.step, now, chosen, seen, fantasies, shape)
-        return pack({**header, "version": version, "of": source(run, shown)}, arrays)
+        return pack(dressed({**header, "version": version, "of": source(run, shown)}, run.config), arrays)
 
     drawn = partial(audience.drawn_once, SPECTRUM, version, build)
     components.feed(component.mount, SPECTRUM, version, drawn, on_modes_change=_chosen)

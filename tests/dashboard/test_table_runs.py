@@ -1,0 +1,93 @@
+"""Runs on tables: strips with the columns' names, values in the data's own units, words about rows and columns."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dashboard.figures import cases
+from rbm_core.strips import strips
+
+COLUMNS = ["alcohol", "malic_acid", "ash"]
+WINE: dict[str, Any] = {
+    "data": {"image_shape": [1, 3], "columns": COLUMNS, "ranges": [[11.0, 0.7, 1.4], [14.8, 5.8, 3.2]]}
+}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        {"data": None},
+        {"data": {"image_shape": [1, 3]}},
+        {"data": {"image_shape": [28, 28], "columns": COLUMNS}},
+        {"data": {"columns": COLUMNS}},
+        {"data": {"image_shape": [1, 3], "columns": COLUMNS[:2]}},
+    ],
+)
+def test_what_is_no_table_stays_about_pictures(config: dict[str, Any]) -> None:
+    header = {"title": "Images", "facts": [["mean pixel", ""]]}
+    assert cases.table_of(config) is None
+    assert cases.columns_of(config) is None
+    assert cases.dressed(header, config) is header
+
+
+def test_a_table_names_its_columns_and_their_own_units() -> None:
+    table = cases.table_of(WINE)
+    assert table is not None
+    assert table["columns"] == COLUMNS
+    assert (table["low"][0], table["high"][0]) == (11.0, 14.8)
+
+
+@pytest.mark.parametrize("ranges", [None, [], [[0.0], [1.0]]])
+def test_without_ranges_that_fit_values_stand_for_themselves(ranges: Any) -> None:
+    table = cases.table_of({"data": {**WINE["data"], "ranges": ranges}})
+    assert table is not None
+    assert (table["low"], table["high"]) == ([0.0] * 3, [1.0] * 3)
+
+
+@pytest.mark.parametrize(
+    ("said", "then"),
+    [
+        ("An image of 784 pixels", "A row of 784 columns"),
+        ("Images and pixels; Pixel; PICTURES.", "Rows and columns; Column; Rows."),
+        ("an image, the picture's pixel", "a row, the row's column"),
+        ("Test images of the digits", "Test rows of the rows"),
+        ("imagery, pixelated, spicturesque", "imagery, pixelated, spicturesque"),
+    ],
+)
+def test_texts_about_pictures_become_texts_about_rows(said: str, then: str) -> None:
+    assert cases.in_words(said) == then
+
+
+def test_no_word_about_pictures_is_left_in_what_a_player_shows() -> None:
+    header = {
+        "kind": "particles",
+        "title": "An image",
+        "note": "Images that the model's own chains have reached.",
+        "hint": "Click an image.",
+        "noun": "pixel",
+        "unit": "grey value",
+        "facts": [["mean pixel", "of images"]],
+        "curves": [{"name": "Mean squared error", "unit": "per pixel"}],
+        "frames": ["biases alone, no pixel yet"],
+        "of": {"run": "image-run"},
+    }
+    dressed = cases.dressed(header, WINE)
+    assert dressed["of"] == header["of"], "names stay as they are"
+    shown = repr({key: value for key, value in dressed.items() if key not in ("of", "table")})
+    assert not re.search(r"image|pixel|picture|grey", shown)
+    assert header["noun"] == "pixel", "what was given is not changed"
+
+
+@pytest.mark.parametrize(("n", "V"), [(1, 1), (5, 3), (100, 13), (32, 300), (1000, 30), (3, 2000)])
+@pytest.mark.parametrize("colours", [(), (3,)])
+def test_strips_show_every_row_once_in_its_own_shade(n: int, V: int, colours: tuple[int, ...]) -> None:
+    rows = (np.arange(n) % 100 + 10).astype(np.uint8).reshape(n, 1, *[1] * len(colours))
+    rows = np.broadcast_to(rows, (n, V, *colours)).copy()
+    picture = strips(rows, [f"column {i} with a long name and an ümlaut 水" for i in range(V)])
+    assert picture.ndim == 2 + len(colours)
+    assert picture.nbytes < 40_000_000
+    grey = picture if picture.ndim == 2 else picture[..., 0]
+    assert set(range(10, 10 + min(n, 100))) <= set(np.unique(grey).tolist())
