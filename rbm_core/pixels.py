@@ -6,7 +6,7 @@ run is configured so, it takes the grey value itself.
 Gaussian visible units hold standardised values v = (x − mean) / std. NumPy alone; no torch, no files.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -52,6 +52,14 @@ class PixelScale:
         """The scale that `arrays()` gave; None where there is none, as for Bernoulli units."""
         mean, std = (arrays.get(name) for name in cls.ARRAYS)
         return None if mean is None or std is None else cls(mean, std)
+
+    def of_values(self, low: Sequence[float], high: Sequence[float]) -> "PixelScale":
+        """The scale of a table's own values, of which low stands at 0 and high at 1. low, high: (V,)."""
+        span = np.subtract(high, low)
+        span[span <= 0] = 1
+        return PixelScale(
+            (np.asarray(low) + span * self.mean).astype(np.float32), (span * self.std).astype(np.float32)
+        )
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Mean and deviation by their names in ARRAYS."""

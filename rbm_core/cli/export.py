@@ -9,6 +9,7 @@ import typer
 
 from rbm_core.cli.console import RunName, Runs, Step, app, examples, model_of, out
 from rbm_core.config import ConfigError
+from rbm_core.pixels import PixelScale
 from rbm_core.runs import store
 from rbm_core.runs.files import RunError
 from rbm_core.runs.reader import RunReader
@@ -86,7 +87,7 @@ def _numbers(run: str, runs: Path | None, out_file: Path, ending: str, step: int
     scale = None if probe is None else probe.scale
     of = f"run {run}, step {snapshot.meta['step']:,}"
     if ending == ".onnx":
-        for name, content in exporting.onnx_models(rbm, scale).items():
+        for name, content in exporting.onnx_models(rbm, _of_own_values(reader, scale)).items():
             target = out_file.with_name(f"{out_file.stem}.{name}.onnx")
             exporting.write(target, content)
             _say(target, of)
@@ -120,3 +121,9 @@ def _drawn(path: Path, out_file: Path, subject: str, step: int | None) -> None:
 
 def _say(file: Path, words: str) -> None:
     out.say(f"{file}: {words}")
+
+
+def _of_own_values(reader: RunReader, scale: PixelScale | None) -> PixelScale | None:
+    """How Gaussian units stand for a table's own values, or for a picture's grey values."""
+    ranges = (reader.config().get("data") or {}).get("ranges")
+    return scale if scale is None or not ranges else scale.of_values(*ranges)

@@ -156,7 +156,7 @@ def _on_scale_of(found: Parameters, data: Dataset) -> Parameters:
         raise ExchangeError(
             "pixel_mean and pixel_std must hold a number a visible unit, and deviations above 0"
         )
-    ours = PixelScale.of(data.train)
+    ours = PixelScale.of(data.train, columns=data.ranges is not None)
     if np.allclose(ours.mean, found.scale.mean, atol=1e-6) and np.allclose(
         ours.std, found.scale.std, rtol=1e-6
     ):

@@ -21,6 +21,7 @@ from rbm_core.exchange import arrays as arrays_module
 from rbm_core.exchange.arrays import ExchangeError, read_arrays
 from rbm_core.exchange.importing import import_model
 from rbm_core.exchange.parameters import of_object, understood
+from rbm_core.pixels import PixelScale
 from rbm_core.rbm import RBM
 from rbm_core.runs import RunReader
 
@@ -473,3 +474,38 @@ def test_export_refuses_what_it_would_ignore_or_cannot_write(
     ):
         code, printed = said(capsys, "export", "mnist-default", *arguments)
         assert (code, words in printed) == (2, True), printed
+
+
+@pytest.mark.parametrize("ending", [".npz", ".safetensors"])
+def test_a_model_of_a_table_with_an_outlier_comes_back_equal(
+    ending: str, tmp_path: Path, runs_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One far value leaves its column a deviation below that of any picture's pixel."""
+    table = RNG.normal(size=(60, 3)) * [1, 50, 0.01]
+    table[7, 1] = 1e5
+    np.savetxt(tmp_path / "mine.csv", table, delimiter=",", header="a,b,c", comments="")
+    settings = ["--set", "visible=gaussian", "--epochs", 2, "--n-hidden", 5, "--set", "batch_size=10"]
+    code, printed = said(capsys, "train", "--dataset", tmp_path / "mine.csv", *settings, "--name", "before")
+    assert code == 0, printed
+    before = RunReader(runs_root / "before")
+    assert before.probe().scale.std.min() < 0.05
+    file = tmp_path / f"model{ending}"
+    assert said(capsys, "export", "before", "--out", file)[0] == 0
+    kept = before.config()["config"]["dataset"]
+    code, printed = said(capsys, "import", file, "--name", "after", "--dataset", kept)
+    assert code == 0, printed
+    one, other = before.snapshot(before.snapshot_steps()[-1]), RunReader(runs_root / "after").snapshot(0)
+    for name in ("W", "vbias", "hbias"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    assert other.log_var is None
+
+
+def test_onnx_models_of_a_table_take_its_own_values() -> None:
+    low, high = np.array([10.0, 5.0, 0.0]), np.array([30.0, 5.0, 1.0])  # the second column is constant
+    scale = PixelScale(np.array([0.5, 0.0, 0.25], np.float32), np.array([0.1, 0.001, 0.2], np.float32))
+    share = RNG.random((4, 3))
+    own = low + share * (high - low)
+    share[:, 1] = 0
+    np.testing.assert_allclose(
+        scale.of_values(low.tolist(), high.tolist()).standardised(own), scale.standardised(share), atol=1e-4
+    )
