@@ -124,10 +124,10 @@ def _film(reader: RunReader, snapshot: Snapshot) -> tuple[bytes | None, str]:
 def _summary(described: dict[str, Any], newest: Snapshot) -> str:
     V, H = newest.W.shape
     data = (described.get("data") or {}).get("name") or described["config"].get("dataset", "its data")
-    return (
-        f"A restricted Boltzmann machine of {V} visible and {H} hidden units, learning {data}. "
-        "It learns strokes (left) so that what it dreams (right) looks like the data."
-    )
+    sense = "It learns strokes (left) so that what it dreams (right) looks like the data."
+    if cases.table_of(described) is not None:
+        sense = cases.in_words(sense)
+    return f"A restricted Boltzmann machine of {V} visible and {H} hidden units, learning {data}. {sense}"
 
 
 def _facts(

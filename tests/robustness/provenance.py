@@ -41,7 +41,20 @@ OURS = (
     "nats",
     "rounded",
 )
-KEEPING = ("str", "repr", "join", "replace", "lower", "upper", "strip", "partition", "format", "get", "split")
+KEEPING = (
+    "said",
+    "str",
+    "repr",
+    "join",
+    "replace",
+    "lower",
+    "upper",
+    "strip",
+    "partition",
+    "format",
+    "get",
+    "split",
+)
 Function = ast.FunctionDef | ast.Lambda
 
 
@@ -93,7 +106,7 @@ class Module:
             case ast.Call() if called(node) in self.ours:
                 return
             case ast.Call() if called(node) in KEEPING:
-                parts = [node.func.value] if isinstance(node.func, ast.Attribute) else []
+                parts = [node.func.value] if isinstance(node.func, ast.Attribute) and name != "said" else []
                 parts += node.args
             case ast.Call(func=ast.Name(id=name)) if name in self.functions:
                 parts = [

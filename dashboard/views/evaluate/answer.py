@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import data
 from dashboard.figures import likelihood as figures
-from dashboard.ui import tables
+from dashboard.ui import run_choice, tables
 from dashboard.ui.about import about
 from dashboard.ui.charts import chart, file_name, is_dark
 from dashboard.ui.texts import plain, sentence
@@ -120,10 +120,12 @@ def _recorded(reader: RunReader, shown: Mapping[str, Any] | None) -> dict[str, A
 def _number(row: Mapping[str, Any]) -> None:
     of_z, of_sample = float(row.get("stderr") or 0.0), float(row.get("test_nats_stderr") or 0.0)
     st.metric(
-        "Test log-likelihood, nats per image",
+        run_choice.said("Test log-likelihood, nats per image"),
         _with_error(row),
-        help="The mean of log p(v) over all test images: higher, that is nearer to zero, is better. ± is one standard "
-        f"error: {of_z:.2f} of the estimate of log Z and {of_sample:.2f} of the test images being a sample.",
+        help=run_choice.said(
+            "The mean of log p(v) over all test images: higher, that is nearer to zero, is better. ± is one standard "
+            f"error: {of_z:.2f} of the estimate of log Z and {of_sample:.2f} of the test images being a sample."
+        ),
     )
 
 
@@ -134,7 +136,7 @@ def _with_error(row: Mapping[str, Any]) -> str:
 
 def _beside(row: Mapping[str, Any], units: VisibleUnits) -> str:
     train = row.get("train_nats")
-    beside = f"Training images get {nats(train)}. " if is_number(train) else ""
+    beside = run_choice.said(f"Training images get {nats(train)}. ") if is_number(train) else ""
     if units.real:
         values = "standardised grey values" if units.standardised else "grey values"
         beside += f"A density of {values}: not comparable with on-off pixels. "

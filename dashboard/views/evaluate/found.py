@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.processes import evaluators
-from dashboard.ui import link
+from dashboard.ui import link, run_choice
 from dashboard.ui.texts import plain, sentence
 from dashboard.views.evaluate import pictures, texts, under_way
 from dashboard.views.evaluate.answer import verdict
@@ -87,7 +87,7 @@ def draw(run: str, config: dict[str, Any], one: dict[str, Any], on_top: bool) ->
             *walks(row),
             *mixing(row),
         ):
-            st.metric(label, value, help=meaning, width="content")
+            st.metric(run_choice.said(label), value, help=run_choice.said(meaning), width="content")
     pictures.draw(run, config, one, one["id"])
 
 

@@ -45,7 +45,7 @@ def main() -> None:
     if state.watched().run != name or link.gone_back():
         state.page().watched = state.Watched(name, step=link.field("step"), sort=link.field("sort"))
     with st.container(horizontal=True, vertical_alignment="center", key="train.purpose"):
-        st.caption(PURPOSE)
+        st.caption(run_choice.said(PURPOSE))
         newcomers()
     watched = state.watched()
     watched.curves_sent = None  # the chart is mounted anew and has no rows yet
