@@ -106,7 +106,11 @@ class Module:
             case ast.Call() if called(node) in self.ours:
                 return
             case ast.Call() if called(node) in KEEPING:
-                parts = [node.func.value] if isinstance(node.func, ast.Attribute) and name != "said" else []
+                parts = (
+                    [node.func.value]
+                    if isinstance(node.func, ast.Attribute) and node.func.attr != "said"
+                    else []
+                )
                 parts += node.args
             case ast.Call(func=ast.Name(id=name)) if name in self.functions:
                 parts = [

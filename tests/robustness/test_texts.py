@@ -180,6 +180,7 @@ def test_every_text_rendered_as_markdown_is_ours_or_went_through_plain(path: Pat
     [
         'st.warning(f"There is no run {asked}.")',
         "st.caption(run.name)",
+        "st.caption(run_choice.said(run.name))",
         'st.markdown("**" + name + "**")',
         'words = ["a"]; words.append(status["message"]); st.error(" ".join(words))',
         'st.button("Go", help=str(error))',
