@@ -49,6 +49,7 @@ const written = new WeakMap();
 function writeStill({ box, film }) {
   for (const node of box.querySelectorAll(STILL)) {
     let own = written.get(node);
+    if (!own && !film.table) continue;
     if (!own) {
       own = Object.fromEntries(NAMED.map((name) => [name, node.getAttribute(name) ?? ""]));
       own.text = node.matches("small") ? (node.textContent ?? "") : "";
@@ -75,7 +76,7 @@ function writeFormulas(player) {
   for (const small of box.querySelectorAll(".arrow.up small, .arrow.down small")) {
     small.textContent = film.mean_field ? "copy" : "draw";
   }
-  player.write(".scale .pixels", film.real ? "grey values" : "pixels");
+  player.write(".scale .pixels", film.table ? "columns" : film.real ? "grey" : "pixels");
 }
 
 /**
