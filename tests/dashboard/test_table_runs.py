@@ -1,13 +1,17 @@
 """Runs on tables: strips with the columns' names, values in the data's own units, words about rows and columns."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from dashboard.components.blob import unpack
 from dashboard.figures import cases
+from rbm_core.cli import main
 from rbm_core.strips import strips
+from tests.dashboard.opened import open_page
 
 COLUMNS = ["alcohol", "malic_acid", "ash"]
 WINE: dict[str, Any] = {
@@ -91,3 +95,38 @@ def test_strips_show_every_row_once_in_its_own_shade(n: int, V: int, colours: tu
     assert picture.nbytes < 40_000_000
     grey = picture if picture.ndim == 2 else picture[..., 0]
     assert set(range(10, 10 + min(n, 100))) <= set(np.unique(grey).tolist())
+
+
+@pytest.fixture
+def wine(runs_root: Path, tmp_path: Path) -> str:
+    """A run on a small table of real values, its name."""
+    rows = np.random.default_rng(0).normal([13, 2.3, 2.4], [0.8, 1.1, 0.3], (60, 3))
+    np.savetxt(tmp_path / "wine.csv", rows, delimiter=",", header=",".join(COLUMNS), comments="")
+    settings = ["--set", "visible=gaussian", "--n-hidden", "5", "--epochs", "2", "--set", "batch_size=10"]
+    assert main(["train", "--dataset", str(tmp_path / "wine.csv"), "--name", "wine", *settings]) == 0
+    return "wine"
+
+
+@pytest.mark.parametrize("look", ["unit", "pixel", "image"])
+def test_inspect_shows_a_table_by_its_columns_names(wine: str, look: str) -> None:
+    app = open_page("inspect", run=wine, look=look)
+    assert not app.exception
+    headers = [unpack(element.proto.bytes)[0] for element in app.get("bidi_component")]
+    assert headers
+    for header in headers:
+        assert header["table"]["columns"] == COLUMNS
+        shown = " ".join(str(header.get(key, "")) for key in ("title", "note", "hint", "noun", "facts"))
+        assert not re.search(r"(?i)\b(pixels?|images?|pictures?)\b", shown)
+
+
+def test_inspect_says_that_a_row_cannot_be_drawn(wine: str) -> None:
+    app = open_page("inspect", run=wine, look="drawing")
+    assert not app.exception
+    assert "cannot be drawn" in app.info[0].value
+
+
+def test_a_mean_of_a_column_is_in_its_own_unit(wine: str) -> None:
+    app = open_page("inspect", run=wine, look="pixel", pixel="0")
+    mean = next(element.value for element in app.get("metric") if element.label == "Mean in the data")
+    assert 12 < float(mean) < 14
+    assert next(box for box in app.selectbox if box.label == "Column").options == COLUMNS
