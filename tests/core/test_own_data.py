@@ -289,9 +289,8 @@ BAD: list[tuple[str, Callable[[], bytes], str]] = [
     (
         "a.npy",
         lambda: npy(np.array([[1e308, -1e308], [-1e308, 1e308]])),
-        "must be a finite number below 1e300",
+        "between −1e30 and 1e30",
     ),
-    ("a.npy", lambda: npy(np.zeros((2, 100_000))), "100,000 columns, and at most 65,536"),
     ("a.npy", lambda: npy(np.zeros(3, [("a", "f4"), ("b", "i4")])), "not real numbers"),
     ("a.npy", lambda: npy(np.float64(3)), "has shape ()"),
     ("a.zip", lambda: linked(), "cannot read the image a.png"),

@@ -3,7 +3,7 @@
 from dashboard import components
 
 MODULES = (
-    *"lib/playback lib/link lib/keys lib/table trajectory shades narration layout look tip grid cycle plots map arrange".split(),
-    *"twin words figures player".split(),
+    *"lib/playback lib/link lib/keys lib/table trajectory shades narration layout look tip grid cycle plots".split(),
+    *"map arrange twin words figures player".split(),
 )
 mount = components.load("film", *MODULES)
