@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         with suppress(AttributeError):  # a stream that a program put in their place
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        app(arguments, standalone_mode=False)
+        code = app(arguments, standalone_mode=False)  # a command's Exit comes back as its number
     except (ConfigError, RunError, ValueError) as error:
         return _failed(error, str(error), 2)
     except typer.Exit as stop:
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
             return _failed(error, ": ".join(filter(None, (error.strerror or str(error), error.filename))), 1)
         hint = "" if err.traceback else "; python -m rbm_core --traceback … shows where"
         return _failed(error, f"{type(error).__name__}: {one_line(error)}{hint}", 1)
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 def _failed(error: Exception, text: str, code: int) -> int:

@@ -1,5 +1,6 @@
 """`python -m rbm_core export`: a run for other programs, for other installations, and for people without either."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -101,8 +102,11 @@ def _drawn(path: Path, out_file: Path, subject: str, step: int | None) -> None:
     """Pictures are the app's: a process of its own draws them, so that the engine knows nothing of the app."""
     wish = [str(path), str(out_file.absolute()), "--subject", subject]
     wish += [] if step is None else ["--step", str(step)]
+    home = str(Path(__file__).resolve().parents[2])  # wherever one stands
+    places = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH", "")]))
     done = subprocess.run(
         [sys.executable, "-m", "dashboard.export", *wish],
+        env={**os.environ, "PYTHONPATH": places},
         capture_output=True,
         text=True,
         check=False,
