@@ -254,10 +254,9 @@ export class Curves extends View {
     for (const tab of this.tabs.children) {
       const key = tab.getAttribute("data-key") ?? "";
       tab.setAttribute("aria-selected", String(key === this.group));
-      tab.toggleAttribute(
-        "hidden",
-        GROUPS[key].optional && key !== this.group && !this.panelsWithValues(key).length,
-      );
+      // A true or false: without one (`undefined`) toggleAttribute would hide and show the tab in turn.
+      const absent = GROUPS[key].optional === true && !this.panelsWithValues(key).length;
+      tab.toggleAttribute("hidden", absent && key !== this.group);
     }
     // What the fantasies should do, and do, is said by the doctor's own rule: caption and doctor cannot disagree.
     this.note.textContent = this.group === "energy" ? `${group.note} ${this.fantasies}`.trim() : group.note;

@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard import data
 from dashboard.figures import likelihood as figures
+from dashboard.figures.numbers import minus
 from dashboard.ui import run_choice, tables
 from dashboard.ui.about import about
 from dashboard.ui.charts import chart, file_name, is_dark
@@ -85,7 +86,7 @@ def labels(row: Mapping[str, Any]) -> None:
         (
             "log p(v): the image",
             f"{v:.2f}",
-            f"Mean −F(v) less log Z, {v + log_z:.2f} − {log_z:.2f}: the label is summed out, so that runs without "
+            f"Mean of −F(v) less log Z, {v + log_z:.2f} − {log_z:.2f}: the label is summed out, so that runs without "
             "labels compare. Its error bar is that of log Z.",
         ),
         (
@@ -102,7 +103,7 @@ def labels(row: Mapping[str, Any]) -> None:
     ]
     with st.container(horizontal=True):
         for name, value, tip in shown:
-            st.metric(name, value, help=tip, width="content")
+            st.metric(name, minus(value), help=minus(tip), width="content")
     st.caption("Of the test images, log-likelihoods in nats per image.")
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard.figures.dissection.parts import tiles_of_units
+from dashboard.figures.numbers import minus
 from dashboard.ui.about import about
 from dashboard.ui.charts import table_button
 from dashboard.ui.page_state import state_of
@@ -24,17 +25,22 @@ def show(opened: Opened) -> None:
     names = opened.reader.class_names() or tuple(map(str, range(len(U))))
     label = _pick(names)
     weights = U[label]
-    n = min(SHOWN, len(weights) // 2 or 1)
     order = np.argsort(-weights, kind="stable")
     name = plain(names[label])
-    rows = (
-        ("for", order[:n], f"Units that speak for {names[label]}", "the strongest first"),
-        ("against", order[::-1][:n], f"Units that speak against {names[label]}", "the strongest first"),
-    )
-    for kind, which, title, note in rows:
-        blob = tiles_of_units(
-            opened.snapshot, opened.shape, which, [("label weight", weights[which])], title, note
+    for kind, which in (
+        ("for", order[weights[order] > 0]),
+        ("against", order[::-1][weights[order[::-1]] < 0]),
+    ):
+        title = f"Units that speak {kind} {names[label]}"
+        if not len(which):
+            st.caption(f"No unit speaks {kind} {name}.")
+            continue
+        which = which[:SHOWN]
+        facts = [("label weight", weights[which])]
+        note = minus(
+            f"The strongest first: label weights from {weights[which[0]]:+.2f} to {weights[which[-1]]:+.2f}."
         )
+        blob = tiles_of_units(opened.snapshot, opened.shape, which, facts, title, note)
         mount_mosaic(opened, f"label-{kind}", blob, f"label-{label}-{kind}", "unit")
     with st.container(horizontal=True, vertical_alignment="center"):
         about(f"the weights of the label {name}", **texts.LABEL)
