@@ -22,6 +22,7 @@ __all__ = [
     "dead_units",
     "effective_sample_size",
     "flips_per_sweep",
+    "moment_distance",
     "nearest_case",
     "sampling_times",
     "saturated_units",
@@ -137,6 +138,21 @@ def adversarial_accuracy(samples: Tensor, data: Tensor) -> SampleAccuracy:
         wins = (nearest_own < nearest_other).double() + 0.5 * (nearest_own == nearest_other).double()
         halves.append(float(wins.mean()))
     return SampleAccuracy(halves)
+
+
+def moment_distance(samples: Tensor, data: Tensor) -> float:
+    """Root mean square over all pairs of units of ⟨vᵢvⱼ⟩_samples − ⟨vᵢvⱼ⟩_data; both (N, V), N of each may differ.
+
+    Two sets of N independent cases of one law are about √(2 p(1 − p) / N) apart for pairs that are on with
+    probability p. Source: Decelle, Furtlehner & Seoane 2021, "Equilibrium and non-equilibrium regimes in the learning
+    of restricted Boltzmann machines". Raises ShapeError for different numbers of units.
+    """
+    if samples.dim() != 2 or data.dim() != 2 or samples.shape[1] != data.shape[1]:
+        raise ShapeError(
+            f"samples and data must be (N, V) with equal V, got {tuple(samples.shape)} and {tuple(data.shape)}"
+        )
+    a, b = samples.double(), data.double()
+    return float((a.T @ a / len(a) - b.T @ b / len(b)).square().mean().sqrt())
 
 
 def nearest_case(samples: Tensor, train: Tensor) -> tuple[Tensor, Tensor]:

@@ -69,6 +69,19 @@ WORDS = {
         r"\prod_j \Bigl(1 + e^{\beta (c_j + (vW)_j)}\Bigr)",
         f"{_SM}, §4.2.",
     ),
+    "along": Words(
+        "Does the ladder agree with AIS?",
+        "log Z of the run's models as they learned, along the ladder from its first model to this one. Points: what "
+        "annealed importance sampling or counting says of single snapshots. They should lie on the line.",
+        "log Z over training",
+        "Neighbouring rungs of the ladder are models between which chains exchange their states. Bennett's acceptance "
+        "ratio gives the difference of their log Z, and the sum of the differences from independent pixels upwards is "
+        "log Z of every rung. It shares no base, no path and no starts with AIS. Pale: two standard errors.",
+        r"\log Z_{k+1} - \log Z_k = -C, \qquad \sum_{v \sim p_k} \sigma(C - \Delta F_k(v)) = "
+        r"\sum_{v \sim p_{k+1}} \sigma(\Delta F_k(v) - C), \quad \Delta F_k = F_{k+1} - F_k",
+        "Bennett, *Efficient estimation of free energy differences from Monte Carlo data* (1976); Béreux, Decelle, "
+        "Furtlehner, Rosset and Seoane, *Fast training and sampling of RBMs* (2024).",
+    ),
     "scale": Words(
         "How good is that?",
         "Nats per image: to the right is better. Each nat makes an image 2.7 times as probable.",
@@ -103,6 +116,18 @@ WORDS = {
         r"\mathrm{AA}_{\text{truth}} = \tfrac1N \sum_i \mathbf 1[d_{TS}(i) > d_{TT}(i)], \qquad "
         r"\mathrm{AA}_{\text{syn}} = \tfrac1N \sum_i \mathbf 1[d_{ST}(i) > d_{SS}(i)]",
         f"Yale et al., *Generation and evaluation of privacy preserving synthetic health data* (2020); {_DFS}.",
+    ),
+    "moments": Words(
+        "How far do samples stay from data?",
+        "Distance of the samples' second moments from the data's, after more and more sweeps from noise. Lowest near k "
+        "and rising later: the model was trained out of equilibrium. Dotted: two sets of as many test images.",
+        "the second moments",
+        "How often two pixels are on together, in samples and in test images: the root mean square of the difference "
+        "over all pairs of pixels. A model in equilibrium falls to the dotted line and stays there. Runs laid beside "
+        "one another began from noise in the same way.",
+        r"d_2(t) = \sqrt{\Big\langle \big(\langle v_i v_j \rangle_{\text{samples after } t} - "
+        r"\langle v_i v_j \rangle_{\text{data}}\big)^2 \Big\rangle_{ij}}",
+        f"{_DFS}.",
     ),
     "autocorrelation": Words(
         "How long does a chain remember?",
@@ -258,6 +283,66 @@ def spread(trace: Mapping[str, Mapping[str, Any]], dark: bool) -> go.Figure:
     return _dress(figure, dark, "spread")
 
 
+ELSEWHERE = {
+    "bracket": ("AIS, both sides", "blue", "circle"),
+    "exact": ("counted", "green", "diamond"),
+    "ladder": ("tempering by temperature", "purple", "square"),
+}
+"""Estimators of log Z that share nothing with a run's own past: their name, colour and marker beside its ladder."""
+
+
+def along(rungs: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]], dark: bool) -> go.Figure:
+    """log Z of the models on the ladder against their step, with ± 2 standard errors, and other estimates as points.
+
+    rungs: step, log_z and stderr of each, in the order of learning. others: rows of the run's likelihood.jsonl by
+    estimators named in ELSEWHERE.
+    """
+    colours, figure = lines(dark), go.Figure()
+    x = [max(float(one["step"]), 0.5) for one in rungs]
+    y = np.array([one["log_z"] for one in rungs], float)
+    error = 2 * np.array([one["stderr"] for one in rungs], float)
+    figure.add_scatter(
+        x=x + x[::-1],
+        y=np.concatenate([y + error, (y - error)[::-1]]).tolist(),
+        fill="toself",
+        fillcolor=soft(colours["orange"], 0.3),
+        line={"width": 0},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    figure.add_scatter(
+        x=x,
+        y=y.tolist(),
+        name="the ladder",
+        mode="lines+markers",
+        line={"color": colours["orange"], "width": 2.5},
+        marker={"size": 5},
+        customdata=(error / 2).tolist(),
+        hovertemplate="step %{x:,.0f}<br>log Z %{y:.2f} ± %{customdata:.2f} nats<extra>the ladder</extra>",
+    )
+    for estimator, (name, colour, symbol) in ELSEWHERE.items():
+        rows = [row for row in others if row["estimator"] == estimator]
+        if not rows:
+            continue
+        figure.add_scatter(
+            x=[max(float(row["step"]), 0.5) for row in rows],
+            y=[row["log_z"] for row in rows],
+            error_y={
+                "type": "data",
+                "array": [2 * row["stderr"] for row in rows],
+                "thickness": 1.5,
+                "width": 5,
+            },
+            name=name,
+            mode="markers",
+            marker={"size": 10, "symbol": symbol, "color": colours[colour]},
+            hovertemplate="step %{x:,}<br>log Z %{y:.2f} nats<extra>" + name + "</extra>",
+        )
+    figure.update_xaxes(title="updates the model had seen", type="log", dtick=1)
+    figure.update_yaxes(title="log Z, nats")
+    return _dress(figure, dark, "along")
+
+
 def free_energies(kinds: Mapping[str, Sequence[float]], dark: bool) -> go.Figure:
     """Histograms of F(v) of training and test cases, the model's own samples and noise."""
     colours, figure = lines(dark), go.Figure()
@@ -369,6 +454,32 @@ def accuracy(curve: Sequence[Mapping[str, Any]], k: int | None, dark: bool) -> g
     _sweeps_axis(figure, k, dark)
     figure.update_yaxes(title="share with a neighbour of their own kind", range=[-0.03, 1.03])
     return _dress(figure, dark, "accuracy")
+
+
+def moments(
+    curves: Mapping[str, Sequence[Mapping[str, Any]]], of_data: float | None, k: int | None, dark: bool
+) -> go.Figure:
+    """Distance of the samples' second moments from the data's against sampling time, a line a run.
+
+    of_data: the same distance between two sets of as many test images.
+    """
+    colours, figure = lines(dark), go.Figure()
+    order = ("orange", "blue", "green", "purple", "vermillion", "sky")
+    for number, (name, curve) in enumerate(curves.items()):
+        known = [one for one in curve if "moments" in one]
+        figure.add_scatter(
+            x=[max(float(one["sweeps"]), 0.5) for one in known],
+            y=[one["moments"] for one in known],
+            name=name,
+            mode="lines+markers",
+            line={"color": colours[order[number % len(order)]], "width": 2.5},
+            hovertemplate="after %{x:,.0f} sweeps<br>%{y:.4f}<extra>" + name + "</extra>",
+        )
+    if of_data is not None:
+        figure.add_hline(y=of_data, line={"dash": "dot", "width": 1.5, "color": colours["grey"]})
+    _sweeps_axis(figure, k, dark)
+    figure.update_yaxes(title="distance of second moments", type="log")
+    return _dress(figure, dark, "moments")
 
 
 def autocorrelation(found: Mapping[str, Sequence[float]], dark: bool) -> go.Figure:

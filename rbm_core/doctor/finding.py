@@ -21,6 +21,7 @@ _COSTS = {
 }
 _CHOICES = {
     ("algorithm", "pcd"): "persistent chains",
+    ("algorithm", "ptt"): "chains on the ladder of its past",
     ("lr_schedule", "linear"): "a rate that falls to zero",
     ("binarisation", "stochastic"): "pixels drawn as coins",
     ("centred", True): "the centred gradient",

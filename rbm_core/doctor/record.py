@@ -29,7 +29,8 @@ class Record:
 
     steps: of all snapshots up to that moment, ascending. damaged: why the last of them cannot be read, if so. state,
     message: of the run, as its status says. data: what config.json says of the images: n_train and others. forked:
-    whether the run started from another one's weights.
+    whether the run started from another one's weights. sampled: the newest row of likelihood.jsonl by estimator
+    "mixing" that measured second moments, of a snapshot in the second half of the updates so far.
     """
 
     metrics: Mapping[str, np.ndarray]
@@ -44,6 +45,7 @@ class Record:
     message: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
     forked: bool = False
+    sampled: Mapping[str, Any] | None = None
 
     def in_earnest(self) -> np.ndarray:
         """Which rows of the metrics count: those after one epoch and 500 updates, or in the second half of the run."""
@@ -181,7 +183,21 @@ def record_of(
         message=str(status["message"]) if at_its_end else "",
         data=described.get("data") or {},
         forked=bool(described.get("origin")),
+        sampled=None if newest is None else _sampled(reader, newest.step),
     )
+
+
+def _sampled(reader: RunReader, step: int) -> Mapping[str, Any] | None:
+    try:
+        rows = reader.likelihood()
+    except RunError:
+        return None
+    measured = (
+        row
+        for row in reversed(rows)
+        if row.get("moments_end") is not None and step <= 2 * row["step"] and row["step"] <= step
+    )
+    return next(measured, None)
 
 
 def median(values: np.ndarray, fewest: int = 5) -> float | None:

@@ -4,7 +4,8 @@ A rule that lacks what it needs returns None. Thresholds are published ones, bou
 or three standard errors of it; tests hold them to runs that are good and to runs broken on purpose.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -426,10 +427,13 @@ def _more_sweeps(record: Record, k: int | None = None) -> Remedy:
 def mixing(record: Record) -> Finding | None:
     """Whether the k sweeps of an update suffice.
 
-    CD: k sweeps from an image must be able to change as many pixels as two images differ in. Persistent chains: of
-    the hidden states at one snapshot, less than half may be remembered at the next.
+    Where samples were measured against sampling time (estimator "mixing"), by that: see `_out_of_equilibrium`. Else
+    by what the record has. CD: k sweeps from an image must be able to change as many pixels as two images differ in.
+    Persistent chains: of the hidden states at one snapshot, less than half may be remembered at the next.
     """
     k = int(record.recent("k") or record.config.get("k") or 1)  # k may be changed during training
+    if record.sampled is not None and record.sampled["settings"].get("sweeps", 0) >= 10 * k:
+        return _out_of_equilibrium(record, record.sampled)
     if record.config.get("algorithm") == "cd":
         flips, apart = record.recent("flips_per_sweep"), record.apart()
         if flips is None or apart is None:
@@ -468,6 +472,35 @@ def mixing(record: Record) -> Finding | None:
         "Decelle, Furtlehner & Seoane 2021",
         remedies=(_more_sweeps(record), *_at_rate(record, 0.5, record.newest_step())),
     )
+
+
+def _out_of_equilibrium(record: Record, row: Mapping[str, Any]) -> Finding:
+    """Whether samples from noise stay as near to data as they once come, by the distance of second moments.
+
+    A model learned with chains that were too short is right after about as many sweeps as these made, and wrong after
+    more: the distance falls, then rises. Up to twice the distance of two sets of test images is sampling noise.
+    """
+    best, end, noise = row["moments_best"], row["moments_end"], row["moments_of_data"]
+    at, last = row["moments_best_sweeps"], row["settings"]["sweeps"]
+    return Finding(
+        "Enough Gibbs sweeps",
+        end <= max(1.5 * best, 2 * noise),
+        f"samples from noise come within {best:.2g} of the data's second moments after {at:,} "
+        f"sweep{'' if at == 1 else 's'} and stand {end:.2g} from them after {last:,} (two sets of test cases: "
+        f"{noise:.2g})",
+        "at the end at most 1.5 times the least, or twice what two sets of test cases are apart",
+        "The model is right only after about as many sweeps as its training made: try more sweeps (k), persistent "
+        "chains, or chains on a ladder.",
+        "Decelle, Furtlehner & Seoane 2021",
+        remedies=(_more_sweeps(record), *_better_chains(record)),
+    )
+
+
+def _better_chains(record: Record) -> tuple[Remedy, ...]:
+    """The run with chains that wander further: persistent ones after CD, on the ladder of its past after those."""
+    now, step = record.config.get("algorithm"), record.newest_step()
+    better = {"cd": "pcd", "pcd": "ptt", "pt": "ptt"}.get(str(now))
+    return (Remedy({"algorithm": better}, step, newest=step is not None),) if better else ()
 
 
 def false_comfort(record: Record) -> Finding | None:

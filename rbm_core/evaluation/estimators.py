@@ -6,6 +6,7 @@ estimates converge. Tensors and JSON of a saved state are named here; states of 
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,9 +30,11 @@ from rbm_core.likelihood.ais import (
 from rbm_core.likelihood.annealing import AISResult, Annealing, Direction, sweep_precision
 from rbm_core.likelihood.evidence import Evidence, Verdict, fewer, origins, prepared, starts_of
 from rbm_core.likelihood.exact import exact_log_z
-from rbm_core.likelihood.ladder import Tempered
+from rbm_core.likelihood.ladder import LadderResult, Tempered
 from rbm_core.likelihood.pseudo import stochastic_pseudo_log_likelihood
+from rbm_core.rbm import RBM
 from rbm_core.runs.evaluation_record import STARTS
+from rbm_core.runs.past_models import read_past_models
 from rbm_core.runs.reader import RunReader
 
 __all__ = ["BY_NAME", "Estimator"]
@@ -109,14 +112,33 @@ def ladder(subject: Subject, settings: Settings, job: Job) -> dict[str, Any]:
 
 
 def trajectory(subject: Subject, settings: Settings, job: Job) -> dict[str, Any]:
-    """The same along the run's own past: its snapshots up to this one, and models between them where they stand apart.
+    """The same along the run's own past: the models that it kept as rungs while it trained, or its snapshots where it
+    kept none, up to this one; and models between them where they stand apart.
 
-    A run that goes on may lose snapshots while the job is interrupted; then it begins anew.
+    A run that goes on may lose some of them while the job is interrupted; then it begins anew.
     """
-    reader = RunReader(job.folder.parents[1])
-    steps = [step for step in reader.snapshot_steps() if step < subject.snapshot.step]
-    past = [subject.model(reader.snapshot(step)) for step in steps]
+    steps, past = _past(subject, RunReader(job.folder.parents[1]))
     return _climbed(subject, settings, job, tempering.trajectory_path([*past, subject.rbm]), steps)
+
+
+def _past(subject: Subject, reader: RunReader) -> tuple[list[int], list[RBM]]:
+    """The earlier models of the run in the order of learning, and the updates each had seen."""
+    kept, before = read_past_models(reader.path), subject.snapshot.step
+    if kept is None:
+        steps = [step for step in reader.snapshot_steps() if step < before]
+        return steps, [subject.model(reader.snapshot(step)) for step in steps]
+    earlier = [k for k, step in enumerate(kept.steps) if step < before]
+    models = [
+        replace(
+            subject.rbm,
+            W=torch.from_numpy(kept.W[k].astype(np.float32)),
+            vbias=torch.from_numpy(kept.vbias[k]),
+            hbias=torch.from_numpy(kept.hbias[k]),
+            log_var=None if kept.log_var is None else torch.from_numpy(kept.log_var[k]),
+        )
+        for k in earlier
+    ]
+    return [kept.steps[k] for k in earlier], models
 
 
 def _climbed(
@@ -142,6 +164,8 @@ def _climbed(
         job.show(f"Exchanging states between {len(places)} models.")
         job.pause_point(state)
     found = work.result()
+    if steps:
+        job.progress["along"] = _along(places, [*steps, subject.snapshot.step], found)
     return {
         **subject.nats(found.log_z, found.stderr),
         "rungs": len(places),
@@ -149,6 +173,18 @@ def _climbed(
         "round_trips": found.round_trips,
         **_walked(found.round_trips),
     }
+
+
+def _along(places: tuple[float, ...], steps: list[int], found: LadderResult) -> list[dict[str, Any]]:
+    """log Z of each rung behind the first, with the step of its model: a number between two for a model between them.
+
+    places: of the rungs on `tempering.trajectory_path`. steps: of the models that it leads through, the subject last.
+    """
+    at = np.interp(np.array(places) * len(steps), np.arange(len(steps) + 1), [steps[0], *steps])
+    return [
+        {"step": round(float(step), 2), "log_z": round(float(log_z), 4), "stderr": round(float(stderr), 4)}
+        for step, log_z, stderr in zip(at, found.log_z_rungs, found.stderr_rungs, strict=True)
+    ][1:]
 
 
 def _walked(round_trips: int) -> dict[str, Any]:

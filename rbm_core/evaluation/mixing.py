@@ -18,6 +18,7 @@ from rbm_core.diagnostics import (
     autocorrelation,
     autocorrelation_time,
     effective_sample_size,
+    moment_distance,
     nearest_case,
 )
 from rbm_core.evaluation.job import Job, State
@@ -43,6 +44,7 @@ def mixing(subject: Subject, settings: Mapping[str, Any], job: Job) -> dict[str,
     times = _sampling_times(settings["sweeps"], int(subject.config["k"]))
     v, images = _sampled(subject, job, times, n, seed)
     job.progress["free_energies"] = subject.energy_histogram(v[:n])
+    job.progress["moments_of_data"] = round(moment_distance(test[:n], test[n : 2 * n]), 6)
     job.show("Measuring how long the chains remember.", force=True)
     memory = _memory(subject, job, v, seed)
     _write_images(subject, job, images, times)
@@ -56,6 +58,7 @@ def mixing(subject: Subject, settings: Mapping[str, Any], job: Job) -> dict[str,
         "aa_synthetic": end["aa_synthetic"],
         "nearest_train_samples": float(nearest.median()),
         "nearest_train_test": float(nearest_test.median()),
+        **_moments(job.progress),
         "log_z": None,
         "stderr": None,
         **_verdict(end, memory["autocorrelation_time"], settings["sweeps"]),
@@ -100,7 +103,9 @@ def _sampled(subject: Subject, job: Job, times: list[int], n: int, seed: int) ->
 
 
 def _judged(subject: Subject, v: Tensor, truth: Tensor) -> dict[str, Any]:
-    """Free energies of both groups of chains, and the first group's adversarial accuracy against test cases."""
+    """Free energies of both groups of chains, and against test cases the first group's adversarial accuracy and
+    its distance of second moments.
+    """
     n, energies = len(truth), subject.free_energies(v)
     aa_truth, aa_synthetic = adversarial_accuracy(v[:n], truth)
     return {
@@ -108,6 +113,23 @@ def _judged(subject: Subject, v: Tensor, truth: Tensor) -> dict[str, Any]:
         "data": _range(energies[n:]),
         "aa_truth": aa_truth,
         "aa_synthetic": aa_synthetic,
+        "moments": round(moment_distance(v[:n], truth), 6),
+    }
+
+
+def _moments(progress: Mapping[str, Any]) -> dict[str, Any]:
+    """The least distance of second moments and the sweeps it came after, the last one, and that between two sets of
+    test cases; none where an earlier version began the evaluation, which measured none.
+    """
+    curve = progress["curve"]
+    if not all("moments" in one for one in curve):
+        return {}
+    best = min(curve, key=lambda one: one["moments"])
+    return {
+        "moments_best": best["moments"],
+        "moments_best_sweeps": best["sweeps"],
+        "moments_end": curve[-1]["moments"],
+        "moments_of_data": progress["moments_of_data"],
     }
 
 

@@ -73,7 +73,7 @@ ESTIMATORS: dict[str, Words] = {
     "trajectory": Words(
         "Log-likelihood, along the run's own past",
         "trajectory",
-        "Parallel tempering through the run's snapshots, from the first to this one: log Z by a third way.",
+        "Parallel tempering through the run's own past models, up to this one: log Z by a third way.",
     ),
 }
 """The estimators in the order in which a page offers them; evaluation/estimators.py computes them."""

@@ -4,7 +4,7 @@ docs/run-format.md says the same in words. Entries that are not named here are k
 another version opens. A number that was NaN when it was written is null, so most numbers may be missing.
 """
 
-from typing import Annotated, Any, Literal, Required
+from typing import Annotated, Any, Literal, NotRequired, Required
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, create_model, with_config
 from typing_extensions import TypedDict
@@ -166,6 +166,10 @@ class Likelihood(TypedDict, total=False):
     train_joint_nats: Part | None
     valid_joint_nats: Part | None
     test_joint_nats: Part | None
+    moments_best: Part | None
+    moments_best_sweeps: Count
+    moments_end: Part | None
+    moments_of_data: Part | None
     pseudo_train_nats: Part | None
     pseudo_valid_nats: Part | None
     pseudo_test_nats: Part | None
@@ -200,6 +204,14 @@ class _Mixed(TypedDict):
     data: Annotated[list[Part], Field(min_length=3, max_length=3)]
     aa_truth: Part
     aa_synthetic: Part
+    moments: NotRequired[Part]
+
+
+@with_config(_RULES)
+class _Rung(TypedDict):
+    step: Part
+    log_z: Part
+    stderr: Part
 
 
 @with_config(_RULES)
@@ -242,6 +254,8 @@ class Progress(TypedDict, total=False):
     log_weights: dict[Literal["forward", "reverse"], list[Part]]
     trace: dict[Literal["forward", "reverse"], _Trace]
     curve: list[_Mixed]
+    moments_of_data: Part
+    along: list[_Rung]
     autocorrelation: _Memory
     free_energies: dict[str, list[Part]]
     row: Likelihood

@@ -14,12 +14,13 @@ from rbm_core.diagnostics import (
     dead_units,
     effective_sample_size,
     flips_per_sweep,
+    moment_distance,
     nearest_case,
     sampling_times,
     saturated_units,
     update_ratio,
 )
-from rbm_core.rbm import RBM
+from rbm_core.rbm import RBM, ShapeError
 from tests import oracles
 
 
@@ -122,3 +123,16 @@ def test_units_and_ratios_are_counted_as_documented() -> None:
     assert update_ratio(torch.tensor([3.0, 4.0]), torch.tensor([0.0, 50.0])) == pytest.approx(0.1)
     assert math.isnan(update_ratio(torch.ones(2), torch.zeros(2)))
     assert flips_per_sweep(torch.tensor([[0.0, 1.0]]), torch.tensor([[1.0, 1.0]])) == 0.5
+
+
+def test_second_moments_part_by_sampling_noise_alone_for_one_law_and_more_for_another() -> None:
+    rng = Rng(0, "test")
+    p = 0.3
+    one, two, other = ((rng.uniform((2000, 30)) < q).float() for q in (p, p, 0.5))
+    # Of a pair: variance q(1 − q)/N each, q = p² off the diagonal and p on it.
+    noise = np.sqrt(2 * (29 * p**2 * (1 - p**2) + p * (1 - p)) / 30 / 2000)
+    assert 0.7 * noise < moment_distance(one, two) < 1.5 * noise
+    exact = np.sqrt((29 * (0.25 - p**2) ** 2 + (0.5 - p) ** 2) / 30)
+    assert moment_distance(one, other) == pytest.approx(exact, rel=0.1)
+    with pytest.raises(ShapeError, match="equal V"):
+        moment_distance(one, one[:, :5])

@@ -334,6 +334,27 @@ def test_a_remedy_says_where_it_starts_and_what_it_changes() -> None:
     assert mixing.remedies[0].label == "Go on from step 5,000 with k = 5"
 
 
+def test_samples_that_leave_the_data_long_after_k_sweeps_are_found_whatever_the_chains_of_training() -> None:
+    """Measured samples outrank what the record of training alone can say of too few sweeps."""
+    row = {"step": 5000, "settings": {"sweeps": 1000}, "moments_of_data": 0.02}
+
+    def judged(best: float, end: float, **config: Any) -> doctor.Finding:
+        measured = {**row, "moments_best": best, "moments_best_sweeps": 5, "moments_end": end}
+        found = doctor.examine(record(sampled=measured, config={**SETTINGS, **config}))
+        return next(one for one in found if one.rule == "Enough Gibbs sweeps")
+
+    for algorithm, better in (("cd", "pcd"), ("pcd", "ptt"), ("ptt", None)):
+        drifts = judged(0.03, 0.09, algorithm=algorithm)
+        assert not drifts.well
+        assert "0.03" in drifts.evidence
+        assert "after 5 sweeps" in drifts.evidence
+        assert [one.changes.get("algorithm") for one in drifts.remedies[1:]] == ([better] if better else [])
+        assert judged(0.03, 0.031, algorithm=algorithm).well
+        assert judged(0.01, 0.035, algorithm=algorithm).well, "no more than sampling noise"
+    assert judged(0.03, 0.09, k=200).rule, "a thousand sweeps are too few to judge k = 200 by"
+    assert "data's second moments" not in judged(0.03, 0.09, k=200).evidence
+
+
 def test_caption_and_finding_of_the_fantasies_say_the_same() -> None:
     """Below: both complain. Near: neither. Above: both say that there is more to learn, ill is neither."""
     data = HEALTHY["free_energy_train"]

@@ -76,6 +76,14 @@ def test_the_ladder_agrees_with_counting_and_says_how_often_it_was_walked(run: P
     assert len(ladder["acceptance"]) == ladder["rungs"] - 1
     assert ladder["trusted"] is (ladder["round_trips"] >= 20)
     assert f"{ladder['round_trips']:,} walks" in ladder["verdict"]
+    along = read_evaluation(evaluation_folder(run, ladder["id"])).get("along")  # type: ignore[union-attr]
+    if name == "ladder":
+        assert along is None, "temperatures are no steps of the training"
+    else:
+        assert len(along) == ladder["rungs"] - 1
+        assert along[-1]["step"] == ladder["step"]
+        assert along[-1]["log_z"] == pytest.approx(ladder["log_z"], abs=1e-3)
+        assert [one["step"] for one in along] == sorted(one["step"] for one in along)
 
 
 @pytest.mark.slow
@@ -89,6 +97,8 @@ def test_pseudo_likelihood_and_mixing_are_recorded_without_a_log_z(digits: Path)
     folder = evaluation_folder(run, mixing["id"])
     curve = json.loads((folder / "progress.json").read_text())["curve"]
     assert [point["sweeps"] for point in curve] == [0, 1, 2, 5, 10, 20, 50, 100]
+    assert mixing["moments_best"] == min(point["moments"] for point in curve) < curve[0]["moments"] / 2
+    assert mixing["moments_end"] == curve[-1]["moments"]
     assert curve[0]["aa_synthetic"] > 0.7, "samples are still noise and do not resemble data"
 
 
