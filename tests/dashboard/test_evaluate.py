@@ -314,8 +314,7 @@ def test_every_figure_has_a_title_units_its_formula_and_source_and_its_own_file(
     assert not app.exception
     told, plots = abouts(app), charts(app)
     sheets = 1 if row["estimator"] == "mixing" else 0
-    scale = 0 if row["estimator"] == "mixing" else 1
-    assert len(told) == len(plots) + sheets == 4 + scale + sheets
+    assert len(told) == len(plots) + sheets == 5 + sheets
     assert all("$$" in one and "Source: " in one for one in told.values())
     files = [config["toImageButtonOptions"]["filename"] for _, config, _ in plots]
     assert len(set(files)) == len(plots)
@@ -324,6 +323,24 @@ def test_every_figure_has_a_title_units_its_formula_and_source_and_its_own_file(
         assert figure["layout"]["title"]["text"] in {one.title for one in figures.WORDS.values()}
         assert figure["layout"]["yaxis"]["title"]["text"]
         assert alt
+
+
+@pytest.mark.slow
+def test_samples_of_runs_stand_side_by_side_and_a_run_that_went_away_costs_nothing(
+    run: Path, runs_root: Path
+) -> None:
+    evaluate(run, estimator="mixing", sweeps_max=10, n_chains=4)
+    shutil.copytree(run, runs_root / "other")
+    app = page()
+    app.multiselect(key="evaluate.beside").select("other").run()
+    assert not app.exception
+    (moments,) = (one for one, _, _ in charts(app) if "How far" in one["layout"]["title"]["text"])
+    assert [trace["name"] for trace in moments["data"]] == ["small", "other"]
+    assert sum("step" in one.value and "other" in one.value for one in app.markdown) == 1
+    shutil.rmtree(runs_root / "other")
+    app.run()
+    assert not app.exception
+    assert not app.multiselect
 
 
 def test_a_run_that_goes_away_under_the_page_costs_one_sentence(
@@ -364,6 +381,16 @@ def test_figures_name_their_axes_with_units_and_put_the_bracket_on_one_scale() -
         for s in (0, 1, 10)
     ]
     assert "k = 5 of training" in figures.mixing(curve, 5, dark=False).layout.xaxis.title.text
+    points = [
+        {"step": 100, "estimator": "bracket", "log_z": 5.1, "stderr": 0.1},
+        {"step": 100, "estimator": "exact", "log_z": 5.0, "stderr": 0.0},
+    ]
+    rungs = [{"step": 0, "log_z": 1.0, "stderr": 0.0}, {"step": 100, "log_z": 5.0, "stderr": 0.2}]
+    ladder = figures.along(rungs, points, dark=True)
+    assert [trace.name for trace in ladder.data] == [None, "the ladder", "AIS, both sides", "counted"]
+    assert max(ladder.data[0].y) == 5.4
+    assert list(ladder.data[2].error_y.array) == [0.2]
+    assert "nats" in ladder.layout.yaxis.title.text
     far = {"train": [0.0, 1.0], "test": [0.5], "samples": [0.2], "noise": [900.0]}
     shown = figures.free_energies(far, dark=False)
     assert shown.layout.xaxis.range[1] < 10

@@ -75,7 +75,9 @@ def has_moments(one: dict[str, Any]) -> bool:
 
 def sampled(run: str, one: dict[str, Any], k: int, beside: dict[str, dict[str, Any]]) -> None:
     """Samples from noise at growing sampling times, as rows of small images, a row a run."""
-    rows = {name: sheets_of(name, of, k) for name, of in {run: one, **beside}.items()}
+    ks = {run: k, **{name: k_of(name) for name in beside}}
+    shown = {run: one, **beside}
+    rows = {name: sheets_of(name, of, ks[name]) for name, of in shown.items()}
     sheets = rows[run]
     if not sheets:
         return
@@ -83,12 +85,12 @@ def sampled(run: str, one: dict[str, Any], k: int, beside: dict[str, dict[str, A
         st.markdown("**Samples against sampling time**")
         for name, found in rows.items():
             if beside:
-                st.markdown(f"{plain(name)}, step {({run: one, **beside})[name]['step']:,}")
+                st.markdown(f"{plain(name)}, step {shown[name]['step']:,}")
             with st.container(horizontal=True):
                 for t, sheet in found.items():
                     with st.container(width=SHEET_WIDTH):
                         st.image(sheet.repeat(3, 0).repeat(3, 1), width="stretch", output_format="PNG")
-                        st.caption(texts.sweeps(t, k))
+                        st.caption(texts.sweeps(t, ks[name]))
         st.caption(
             "The same sixteen chains from noise. A good model's samples get better with time and stay varied; if "
             "they turn blank or all alike long after k sweeps, the digits at k were an accident of the start."
@@ -102,6 +104,14 @@ def sampled(run: str, one: dict[str, Any], k: int, beside: dict[str, dict[str, A
                 source=figures.WORDS["mixing"].source,
             )
             save_sheets(run, one, list(sheets.values()), ", ".join(texts.sweeps(t, k) for t in sheets))
+
+
+def k_of(name: str) -> int:
+    """The sweeps an update of the run's training made; 0, which no label names, where the run went away."""
+    try:
+        return int(data.reader(name).config()["config"].get("k", 1))
+    except RunError:
+        return 0
 
 
 def sheets_of(run: str, one: dict[str, Any], k: int) -> dict[int, np.ndarray]:
