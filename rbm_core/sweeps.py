@@ -18,6 +18,7 @@ from typing import Any
 import joblib
 
 from rbm_core.config import ConfigError, RunConfig, preset
+from rbm_core.machine import QUIET
 from rbm_core.runs import notes, store
 from rbm_core.runs.files import LOG_FILE, RunError
 from rbm_core.runs.reader import RunReader
@@ -111,13 +112,9 @@ class _Sweep:
     ) -> None:
         self.root, self.tag, self.preset_name, self.say = root, tag, preset_name, say
         names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-        quiet = {
-            "OMP_WAIT_POLICY": "passive",
-            "GOMP_SPINCOUNT": "0",
-        }  # threads that wait take no core of others
         home = str(Path(__file__).resolve().parents[1])
         places = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH", "")]))
-        self._env = {**os.environ, **dict.fromkeys(names, str(threads)), **quiet, "PYTHONPATH": places}
+        self._env = {**os.environ, **dict.fromkeys(names, str(threads)), **QUIET, "PYTHONPATH": places}
         self._alive: set[subprocess.Popen] = set()
         self._interrupted = threading.Event()
 

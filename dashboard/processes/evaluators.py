@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.processes.trainers import QUIET, REPO
+from dashboard.processes.trainers import REPO
+from rbm_core.machine import QUIET
 from rbm_core.runs import RunError, RunReader, inside, store
 from rbm_core.runs.evaluation_record import evaluation_folder, list_evaluations
 from rbm_core.runs.files import last_line, read_tensors

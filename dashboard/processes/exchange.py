@@ -7,7 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from dashboard.processes.trainers import QUIET, REPO
+from dashboard.processes.trainers import REPO
+from rbm_core.machine import QUIET
 from rbm_core.runs import RunError, runs_root
 
 __all__ = ["exported", "imported"]

@@ -25,6 +25,7 @@ from typing import IO, Any
 import numpy as np
 import safetensors.numpy
 
+from rbm_core.machine import QUIET
 from rbm_core.pixels import PixelScale
 from rbm_core.visible import units_of
 
@@ -366,12 +367,10 @@ class Sampler:
 
 def _start() -> _Process:
     log = tempfile.TemporaryFile()
-    # Threads that wait must not spin: a trainer may be using the same cores.
-    quiet = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}
     popen = subprocess.Popen(
         [sys.executable, "-m", "dashboard.processes.sampler_process"],
         cwd=ROOT,
-        env={**os.environ, **quiet},
+        env={**os.environ, **QUIET},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,

@@ -16,14 +16,12 @@ from typing import Any
 
 from dashboard.processes import capacity
 from rbm_core.config import ConfigError, RunConfig, make_config
+from rbm_core.machine import QUIET
 from rbm_core.runs import RunError, RunReader, control, inside, store
 from rbm_core.runs.files import LOG_FILE, explain, hold_lock, last_line, lock_for_child, read_object
 from rbm_core.runs.recorder import Recorder
 
 REPO = Path(__file__).resolve().parents[2]
-# OpenMP's threads spin while they wait, which takes the cores from the page's server, the browser and the trainer
-# itself: a trainer with two threads beside another busy process fell from 400 to 5 updates a second.
-QUIET = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}
 
 
 def start(

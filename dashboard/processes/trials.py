@@ -5,8 +5,9 @@ import os
 import subprocess
 import sys
 
-from dashboard.processes.trainers import QUIET, REPO
+from dashboard.processes.trainers import REPO
 from rbm_core.config import RunConfig
+from rbm_core.machine import QUIET
 from rbm_core.pace import kind_of
 from rbm_core.runs import store
 

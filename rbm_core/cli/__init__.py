@@ -1,5 +1,6 @@
 """`python -m rbm_core`: train | sweep | sample | runs | import | export | evaluate | doctor; each is a module here."""
 
+import os
 import sys
 from contextlib import suppress
 from traceback import format_exception
@@ -10,6 +11,7 @@ import typer
 from rbm_core.cli import train, sweep, sample, runs, import_, export, evaluate, doctor  # isort: skip
 from rbm_core.cli.console import app, err
 from rbm_core.config import ConfigError
+from rbm_core.machine import QUIET
 from rbm_core.runs.files import RunError, one_line
 
 __all__ = ["app", "doctor", "evaluate", "export", "import_", "main", "runs", "sample", "sweep", "train"]
@@ -25,6 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     its traceback above it after `--traceback`.
     """
     err.traceback = False
+    os.environ.update(QUIET | os.environ)  # before a command loads torch; what a person has set stays
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError):  # a stream that a program put in their place
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

@@ -1,7 +1,10 @@
 """The command line does what its help says, and answers mistakes in one line with exit code 2."""
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,7 @@ from PIL import Image
 from rbm_core import doctor
 from rbm_core.cli import app, main
 from rbm_core.datasets import load
+from rbm_core.machine import QUIET
 from rbm_core.rbm import RBM
 from rbm_core.runs import store
 from rbm_core.runs.reader import RunReader
@@ -206,3 +210,19 @@ def test_the_readme_documents_every_command() -> None:
     for command in app.registered_commands:
         name = command.name or command.callback.__name__  # type: ignore[union-attr]
         assert f"python -m rbm_core {name}" in readme, f"README does not show {name}"
+
+
+def test_threads_of_a_command_sleep_while_they_wait_unless_a_person_says_otherwise(
+    runs_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    assert main(["runs"]) == 0
+    assert (os.environ["OMP_WAIT_POLICY"], os.environ["GOMP_SPINCOUNT"]) == ("active", "0")
+    assert QUIET["OMP_WAIT_POLICY"] == "passive"
+
+
+def test_a_command_loads_torch_only_when_it_runs() -> None:
+    """What it says of threads must be said before torch is loaded."""
+    code = "import sys, rbm_core.cli; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
