@@ -3,7 +3,7 @@
 The first table learns bars and stripes 4×4 (30 patterns; the best possible is −log 30 = −3.40 nats) by each kind of
 negative chains at equal settings, and states exact likelihoods and the share of patterns that have at least half of
 their probability. The second times a sweep and an exchange of neighbours at 784 × 500, 20 chains a rung. The seeds
-are 0, 1 and 2 unless given. About a minute on one core.
+are 0, 1 and 2 unless given. A run takes half a minute to two minutes.
 """
 
 import sys
