@@ -9,7 +9,7 @@ from streamlit import config
 
 from tests.live import REPO
 
-SETTINGS = tomllib.loads((REPO / "dashboard" / ".streamlit" / "config.toml").read_text())
+SETTINGS = tomllib.loads((REPO / ".streamlit" / "config.toml").read_text())
 
 
 def options(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,6 +1,6 @@
 """The style sheets of the pages: `dashboard/styles/<name>.css`, one a page beside the shared one.
 
-A sheet is plain CSS. The colours of the theme in `dashboard/.streamlit/config.toml` reach it as variables, each of them
+A sheet is plain CSS. The colours of the theme in `.streamlit/config.toml` reach it as variables, each of them
 `light-dark(…, …)`: `var(--rbm-paper)` (ground), `var(--rbm-ink)` (text), `var(--rbm-accent)` and `var(--rbm-side)`
 (ground of the sidebar). They stand in the shared sheet, which app.py uses on every page. A container or widget with
 the key `page.widget` has the class `st-key-page-widget`.

@@ -80,8 +80,14 @@ class Record:
         What raised the rate later is no part of a run that starts again from there.
         """
         rates = self.metrics.get("learning_rate", np.zeros(0))
-        early = np.zeros(len(rates), bool) if until is None else self.metrics["step"] <= until
-        rates = rates[early & np.isfinite(rates) & (rates > 0)]
+        if until is None or "step" not in self.metrics:
+            rates = rates[:0]
+        else:
+            rates = (
+                rates[(self.metrics["step"] <= until) & np.isfinite(rates) & (rates > 0)]
+                if len(rates)
+                else rates
+            )
         given = self.config.get("learning_rate")
         return float(rates.max()) if len(rates) else None if given is None else float(given)
 

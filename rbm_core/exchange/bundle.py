@@ -79,7 +79,9 @@ def open_bundle(file: Path, root: Path, name: str) -> Path:
             raise ExchangeError(f"cannot read {file}: {error.strerror}") from error
         if isinstance(error, OSError) and error.errno is not None:  # bz2's has none
             raise RunError(explain(error, path / "config.json")) from error
-        raise ExchangeError(f"{file.name} is no run bundle or is damaged: {one_line(error)}") from error
+        raise ExchangeError(
+            f"{file.name} is no run bundle or is damaged; export it again as a .zip"
+        ) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return path

@@ -198,7 +198,7 @@ def test_a_mistake_gets_one_line_on_stderr_and_exit_code_2(
 
 def test_every_command_has_help_with_examples(capsys: pytest.CaptureFixture[str]) -> None:
     names = [command.name or command.callback.__name__ for command in app.registered_commands]  # type: ignore[union-attr]
-    assert names == ["train", "sample", "runs", "import", "export", "evaluate", "doctor"]
+    assert names == ["train", "sweep", "sample", "runs", "import", "export", "evaluate", "doctor"]
     for name in names:
         assert main([name, "--help"]) == 0
         shown = capsys.readouterr().out

@@ -540,7 +540,7 @@ def test_too_many_units_for_few_images_are_found_out(tmp_path: Path) -> None:
         batch_size=40,
         n_chains=40,
         learning_rate=0.1,
-        **SHORT | {"epochs": 68},
+        **SHORT | {"epochs": 120},
     )
     assert "Training / validation gap" in set().union(*diagnose(run).values())
 

@@ -470,7 +470,7 @@ def test_export_refuses_what_it_would_ignore_or_cannot_write(
             ["--out", tmp_path / "c.csv", "--step", 446],
             "--step would be ignored: a .csv file is of the whole run",
         ),
-        (["--out", tmp_path / "c.png", "--subject", "dreams"], "--subject must be filters or fantasies"),
+        (["--out", tmp_path / "c.png", "--subject", "dreams"], "--subject must be both, filters, fantasies"),
     ):
         code, printed = said(capsys, "export", "mnist-default", *arguments)
         assert (code, words in printed) == (2, True), printed
@@ -481,7 +481,7 @@ def test_a_model_of_a_table_with_an_outlier_comes_back_equal(
     ending: str, tmp_path: Path, runs_root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One far value leaves its column a deviation below that of any picture's pixel."""
-    table = RNG.normal(size=(60, 3)) * [1, 50, 0.01]
+    table = RNG.normal(size=(600, 3)) * [1, 50, 0.01]
     table[7, 1] = 1e5
     np.savetxt(tmp_path / "mine.csv", table, delimiter=",", header="a,b,c", comments="")
     settings = ["--set", "visible=gaussian", "--epochs", 2, "--n-hidden", 5, "--set", "batch_size=10"]

@@ -188,7 +188,7 @@ def test_a_preset_means_as_many_updates_on_any_data_set_and_says_how_many_epochs
     app = open_page(run=RUN)
     app.selectbox(key="new.dataset").set_value("mnist-5k").run()
     assert app.number_input(key="new.quick_updates").value == 2750
-    assert "68.75 epochs: passes over the 4,000 training images." in text(app)
+    assert "68.8 epochs: passes over the 4,000 training images." in text(app)
     app.selectbox(key="new.dataset").set_value("mnist").run()
     assert app.number_input(key="new.quick_updates").value == 2750
     assert "5 epochs: passes over the 55,000 training images." in text(app)

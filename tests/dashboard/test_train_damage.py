@@ -90,6 +90,8 @@ def test_a_run_deleted_between_any_two_reads_costs_a_sentence_and_no_more(
     monkeypatch.setattr(RunReader, read, deleted_first)
     app = open_page(run=RUN)
     assert seen, "the page never reads it"
+    if len(seen) < times:
+        pytest.skip(f"the page reads {read} only once")
     assert not app.exception
     for _ in range(2):  # the second refresh may be the one that finds it gone
         app.run()

@@ -107,7 +107,9 @@ def test_trainer_obeys_within_a_second_and_is_found_again(runs_root: Path, start
 def test_trainer_outlives_the_process_that_started_it(runs_root: Path, started: list[str]) -> None:
     """Killed with its whole process group, as by Ctrl-C on the server, the starter takes no trainer along."""
     program = (
-        "import time; from dashboard.processes import trainers; from rbm_core.config import make_config\n"
+        "import signal, time; from dashboard.processes import trainers; from rbm_core.config import make_config\n"
+        # Where the tests run in a shell's background, it has children ignore what Ctrl-C sends.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"print(trainers.start(make_config(**{ENDLESS!r})), flush=True)\n"
         "time.sleep(600)"
     )

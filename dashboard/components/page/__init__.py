@@ -15,7 +15,10 @@ from dashboard import components
 from dashboard.components import curves, film, mosaic, script, timeline
 
 _HERE = Path(__file__).parent
-_CONFIG = _HERE.parents[1] / ".streamlit" / "config.toml"
+# In a clone the settings stand at the top, in an installed package beside app.py.
+_CONFIG = next(
+    file for n in (2, 1) if (file := _HERE.parents[n] / ".streamlit" / "config.toml").is_file() or n == 1
+)
 _PLAYERS = {"timeline": timeline, "mosaic": mosaic, "curves": curves, "film": film}
 _NAMES = {
     "primaryColor": "primary-color",

@@ -151,6 +151,8 @@ def _preview(cases: Cases) -> None:
         else:
             grid = np.kron(tiled(shades, 5), np.ones((4, 4), np.uint8))
         place.image(grid, caption=what, width="stretch")
+    if cases.columns is not None:
+        st.caption(f"Columns from left to right: {plain(', '.join(cases.columns))}.")
     if cases.ranges is not None:
         st.caption("Their values are real numbers: choose **gaussian** visible units in the form.")
 

@@ -38,7 +38,7 @@ def draw(run: str, one: dict[str, Any], k: int, key: str) -> None:
         with st.container(border=True):
             drawn = figures.moments(measured, one.get("moments_of_data"), k, is_dark())
             chart(drawn, f"{key}-moments", words.caption, file_name(run, texts.file_words(one), "moments"))
-            st.caption(words.caption)
+            st.caption(plain(words.caption))
             about(words.picture, words.text, formula=words.formula, source=words.source)
     sampled(run, one, k, beside)
 
@@ -90,7 +90,7 @@ def sampled(run: str, one: dict[str, Any], k: int, beside: dict[str, dict[str, A
                 for t, sheet in found.items():
                     with st.container(width=SHEET_WIDTH):
                         st.image(sheet.repeat(3, 0).repeat(3, 1), width="stretch", output_format="PNG")
-                        st.caption(texts.sweeps(t, ks[name]))
+                        st.caption(plain(texts.sweeps(t, ks[name])))
         st.caption(
             "The same sixteen chains from noise. A good model's samples get better with time and stay varied; if "
             "they turn blank or all alike long after k sweeps, the digits at k were an accident of the start."

@@ -33,7 +33,7 @@ def show(opened: Opened) -> None:
     ):
         title = f"Units that speak {kind} {names[label]}"
         if not len(which):
-            st.caption(f"No unit speaks {kind} {name}.")
+            st.caption(f"No unit speaks {plain(kind)} {name}.")
             continue
         which = which[:SHOWN]
         facts = [("label weight", weights[which])]

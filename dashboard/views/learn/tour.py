@@ -68,7 +68,7 @@ def _all_lessons(number: int) -> None:
             "Go to",
             list(range(1, len(lessons.LESSONS) + 1)),
             key=ANY,
-            format_func=lambda n: f"{n} · {lessons.LESSONS[n - 1].title}",
+            format_func=lambda n: f"{int(n)} · {lessons.LESSONS[n - 1].title}",
             on_change=lambda: _turn(st.session_state[ANY]),
         )
 
