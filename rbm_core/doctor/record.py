@@ -79,17 +79,13 @@ class Record:
 
         What raised the rate later is no part of a run that starts again from there.
         """
-        rates = self.metrics.get("learning_rate", np.zeros(0))
-        if until is None or "step" not in self.metrics:
-            rates = rates[:0]
-        else:
-            rates = (
-                rates[(self.metrics["step"] <= until) & np.isfinite(rates) & (rates > 0)]
-                if len(rates)
-                else rates
-            )
+        step, rates = self.metrics.get("step"), self.metrics.get("learning_rate")
+        if until is not None and step is not None and rates is not None:
+            early = rates[(step <= until) & np.isfinite(rates) & (rates > 0)]
+            if len(early):
+                return float(early.max())
         given = self.config.get("learning_rate")
-        return float(rates.max()) if len(rates) else None if given is None else float(given)
+        return None if given is None else float(given)
 
     def last(self, name: str) -> tuple[int, float] | None:
         """(step, value) of the newest row that has a value in this column."""

@@ -8,7 +8,7 @@ import { find } from "../lib/dom.js";
 import { actOf } from "../lib/keys.js";
 import { amendLink } from "../lib/link.js";
 import { clamp } from "../lib/numbers.js";
-import { calm, play } from "../lib/playback.js";
+import { calm, playFrames, showPlaying } from "../lib/playback.js";
 import { sourceOf } from "../lib/save.js";
 import { inWords } from "../lib/table.js";
 import { show, View } from "../lib/view.js";
@@ -32,8 +32,6 @@ import { nameLayers, writeFilm } from "./words.js";
 const SPEED = 8; // half steps a second, at first
 const SETTLED = 500; // ms without a change after which the page hears where the reader is
 const REST = 50; // ms that the first pictures get before the page goes on with what takes longer
-const PLAY = "M7 4.5v15L19.5 12z";
-const PAUSE = "M6 5h4v14H6zM14 5h4v14h-4z";
 
 /** The player: film, frame, chain and layer, and what changes them. */
 export class Player extends View {
@@ -210,18 +208,7 @@ export class Player extends View {
   // --- where the reader is -------------------------------------------------------------------
 
   play() {
-    if (this.frame >= this.film.last) this.seek(0);
-    this.playing = true;
-    this.setPlayButton();
-    play(
-      () => this.speed,
-      (steps) => {
-        if (!this.playing || !this.box.isConnected) return false;
-        if (steps) this.seek(this.frame + steps);
-        if (this.frame >= this.film.last) this.pause();
-        return this.playing;
-      },
-    );
+    playFrames(this);
   }
   pause() {
     if (!this.playing) return;
@@ -231,12 +218,7 @@ export class Player extends View {
     this.leave();
   }
   setPlayButton() {
-    const button = this.$('[data-do="play"]');
-    const words = this.playing ? "Pause" : "Play";
-    find(button, "path", SVGElement).setAttribute("d", this.playing ? PAUSE : PLAY);
-    find(button, ".word").textContent = words;
-    button.setAttribute("aria-label", `${words} (space)`);
-    this.$(".sentence").setAttribute("aria-live", this.playing ? "off" : "polite");
+    showPlaying(this.box, this.playing);
   }
   /** @param {number} frame */
   seek(frame) {

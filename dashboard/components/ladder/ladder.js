@@ -1,10 +1,10 @@
 // The player of a ladder: a blob in, everything else happens here, without a rerun of the page.
 
-import { find, findCanvas, PAUSE, PLAY } from "../lib/dom.js";
+import { find, findCanvas } from "../lib/dom.js";
 import { actOf } from "../lib/keys.js";
 import { amendLink } from "../lib/link.js";
 import { clamp } from "../lib/numbers.js";
-import { play } from "../lib/playback.js";
+import { playFrames, showPlaying } from "../lib/playback.js";
 import { saveButtons, sourceOf } from "../lib/save.js";
 import { onResize, paintSoon, show, View } from "../lib/view.js";
 import { Braid } from "./braid.js";
@@ -123,18 +123,7 @@ export class Ladder extends View {
     this.seek({ first: 0, last: this.film.last, fork: frame, ...to }[what]);
   }
   play() {
-    if (this.frame >= this.film.last) this.seek(0);
-    this.playing = true;
-    this.setPlayButton();
-    play(
-      () => this.speed,
-      (steps) => {
-        if (!this.playing || !this.box.isConnected) return false;
-        if (steps) this.seek(this.frame + steps);
-        if (this.frame >= this.film.last) this.pause();
-        return this.playing;
-      },
-    );
+    playFrames(this);
   }
   pause() {
     if (!this.playing) return;
@@ -143,12 +132,7 @@ export class Ladder extends View {
     this.leave();
   }
   setPlayButton() {
-    const button = this.$('[data-do="play"]');
-    const words = this.playing ? "Pause" : "Play";
-    find(button, "path", SVGElement).setAttribute("d", this.playing ? PAUSE : PLAY);
-    find(button, ".word").textContent = words;
-    button.setAttribute("aria-label", `${words} (space)`);
-    this.$(".sentence").setAttribute("aria-live", this.playing ? "off" : "polite");
+    showPlaying(this.box, this.playing);
   }
   /** @param {number} frame */
   seek(frame) {
