@@ -19,7 +19,11 @@ def choose(run: Run) -> None:
     if asked is not None and (asked.limit == limit or time.monotonic() - asked.since > ASKED_FOR_S):
         asked = state.watched().speed = None
     shown = limit if asked is None else asked.limit
-    st.session_state[KEY] = next((word for word, speed in SPEEDS.items() if speed == shown), None)
+    word = next((word for word, speed in SPEEDS.items() if speed == shown), None)
+    # Written only where it is another: the browser takes a value written here for its own and sends it back, and one
+    # that crossed a click would be heard as a second choice, and the click's as a third.
+    if KEY not in st.session_state or st.session_state[KEY] != word:
+        st.session_state[KEY] = word
     st.segmented_control(
         "Updates a second",
         list(SPEEDS),
@@ -32,8 +36,10 @@ def choose(run: Run) -> None:
 
 
 def _chosen(name: str) -> None:
-    word = st.session_state[KEY]
-    if word is None:  # the chosen speed was pressed again
+    word, asked = st.session_state[KEY], state.watched().speed
+    if word is None or (
+        asked is not None and asked.limit == SPEEDS[word]
+    ):  # the chosen speed was pressed again
         return
     state.watched().speed = state.Speed(SPEEDS[word], time.monotonic())
     commands.send(name, "speed", {"updates_per_second": SPEEDS[word]})
