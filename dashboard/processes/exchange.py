@@ -16,8 +16,8 @@ __all__ = ["exported", "imported"]
 _PATIENCE_S = 300.0
 
 
-def imported(content: bytes, file_name: str, run: str, dataset: str | None) -> str:
-    """Makes the run `run` of an uploaded file; returns what was assumed on the way, a sentence a line.
+def imported(content: bytes, file_name: str, run: str, dataset: str | None) -> None:
+    """Makes the run `run` of an uploaded file; its status says what was assumed on the way.
 
     Raises RunError with the sentence why there is none.
     """
@@ -26,8 +26,7 @@ def imported(content: bytes, file_name: str, run: str, dataset: str | None) -> s
         file = Path(folder) / (re.sub(r"[^A-Za-z0-9._-]+", "-", file_name).lstrip(".-")[-80:] or "file")
         file.write_bytes(content)
         data = [] if dataset is None else ["--dataset", dataset]
-        said = _called("import", str(file), "--name", run, *data, "--runs", str(runs_root()))
-    return "\n".join(line for line in said.splitlines() if line.startswith("Note: ")).replace("Note: ", "")
+        _called("import", str(file), "--name", run, *data, "--runs", str(runs_root()))
 
 
 def exported(run: str, ending: str) -> bytes:
@@ -38,7 +37,7 @@ def exported(run: str, ending: str) -> bytes:
         return file.read_bytes()
 
 
-def _called(*arguments: str) -> str:
+def _called(*arguments: str) -> None:
     places = [str(REPO), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, **QUIET, "PYTHONPATH": os.pathsep.join(filter(None, places))}
     try:
@@ -60,4 +59,3 @@ def _called(*arguments: str) -> str:
     if done.returncode:
         words = done.stderr.strip().splitlines() or [f"{arguments[0]} failed"]
         raise RunError(words[-1].removeprefix("Error: "))
-    return done.stdout

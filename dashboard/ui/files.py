@@ -1,6 +1,5 @@
 """In the sidebar: open a model or a run from a file, and take the shown run away as files."""
 
-import re
 from functools import partial
 from pathlib import PurePath
 
@@ -47,8 +46,10 @@ def _open() -> None:
     )
     if upload is None:
         return
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", PurePath(upload.name).stem).strip("-._") or "opened"
-    name = st.text_input("Name of the new run", value=stem[:60], key=f"files.name_{upload.file_id}")
+    stem = data.name_from(PurePath(upload.name).stem)[:60]
+    name = data.name_from(
+        st.text_input("Name of the new run", value=stem, key=f"files.name_{upload.file_id}").strip()
+    )
     dataset = _LIKELY
     if not upload.name.lower().endswith(".zip"):
         names = [name for name in datasets.NAMES if datasets.available(name)]
@@ -62,15 +63,11 @@ def _open() -> None:
         return
     try:
         with st.spinner("Reading …"):
-            notes = exchange.imported(
-                upload.getvalue(), upload.name, name.strip(), None if dataset == _LIKELY else dataset
-            )
+            exchange.imported(upload.getvalue(), upload.name, name, None if dataset == _LIKELY else dataset)
     except RunError as error:
         st.warning(sentence(error))
         return
-    for note in notes.splitlines():
-        st.toast(sentence(note), icon=":material/info:")
-    run_choice.choose(name.strip())
+    run_choice.lead_to(name, f"**{plain(name)}** is open: this page shows it now.")
     st.rerun()
 
 

@@ -17,8 +17,11 @@ PICKER = "app.run"
 
 @dataclass
 class _Choice:
+    """news: a sentence about the run that was just made, until a page has shown it."""
+
     run: str | None = None
     picker: bool = False
+    news: str = ""
 
 
 def chosen() -> str | None:
@@ -37,6 +40,14 @@ def table() -> dict[str, Any] | None:
         return None
 
 
+def digits() -> bool:
+    """Whether the run of this page learns MNIST's digits: a drawing is then laid out as those are."""
+    try:
+        return cases.are_digits(data.reader(chosen() or "").config())
+    except RunError:
+        return False
+
+
 def said(text: str) -> str:
     """A text about pictures in the words for what the page's run learns."""
     return text if table() is None else cases.in_words(text)
@@ -45,6 +56,16 @@ def said(text: str) -> str:
 def choose(run: str | None) -> None:
     """From now on the pages show this run."""
     state_of(_Choice).run = run
+
+
+def lead_to(run: str, news: str = "") -> None:
+    """Shows a run that was just made: from a callback, or before the page is run again. news: Markdown about it.
+
+    The link names another run, and would win.
+    """
+    choose(run)
+    state_of(_Choice).news = news
+    st.query_params.from_dict({"run": run})
 
 
 def offer(picker: bool, notices: Any) -> None:
@@ -64,6 +85,9 @@ def offer(picker: bool, notices: Any) -> None:
     choose(run)
     if run is None or not picker:
         return
+    if news := state_of(_Choice).news:
+        state_of(_Choice).news = ""
+        notices.success(news, icon=":material/folder_open:")
     link.remember("run", run)
     # A run's state changes by itself and stands on the page, which refreshes; the list says only what stays true.
     damaged = {info.name: str(info.error) for info in infos if info.error}

@@ -55,9 +55,7 @@ def import_model(
     notes = list(found.notes)
     if dataset is None:
         dataset = _likely_data(found)
-        notes.append(
-            f"its data were taken to be {dataset}, which has {len(found.W)} pixels; --dataset names others"
-        )
+        notes.append(f"its data were taken to be {dataset}, the first at hand with {len(found.W):,} pixels")
     config = preset_of(
         preset,
         **{
@@ -72,7 +70,7 @@ def import_model(
     shown = Path(source).name if is_file else f"a {type(source).__name__}"
     path = store.create_run(root, name, config, preset=preset)
     try:
-        _begin(path, found, download, shown)
+        _begin(path, found, download, "; ".join([f"Imported from {shown}", *notes]), shown)
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         raise
@@ -90,8 +88,11 @@ def _likely_data(found: Parameters) -> str:
     )
 
 
-def _begin(path: Path, found: Parameters, download: bool, shown: str) -> None:
-    """Records the run's first moment as a trainer would, with these parameters in place of random ones."""
+def _begin(path: Path, found: Parameters, download: bool, said: str, shown: str) -> None:
+    """Records the run's first moment as a trainer would, with these parameters in place of random ones.
+
+    said: where they come from and what was assumed, for the run's status. shown: the file's name.
+    """
     lock = hold_lock(path)
     assert lock is not None, "a folder that was just made is locked by nobody"
     try:
@@ -128,7 +129,7 @@ def _begin(path: Path, found: Parameters, download: bool, shown: str) -> None:
                 "n_epochs": -(-training.n_steps // training.steps_per_epoch),
                 "steps_per_epoch": training.steps_per_epoch,
                 "learning_rate": training.learning_rate(),
-                "message": f"Imported from {shown}; Resume trains on from here.",
+                "message": f"{said}. Resume trains on from here.",
             },
             durable=True,
         )

@@ -109,6 +109,8 @@ def understood(arrays: Named, n_visible: int | None = None) -> Parameters:
             "visible bias (visible,) and a hidden bias (hidden,)"
         )
     found = fitting[0]
+    if names[w_name] not in _WEIGHTS:
+        notes.append(f"{w_name} {W.shape} was taken for the weights, the only array that can be them")
     if found is not W:
         notes.append(f"{w_name} {W.shape} was read as (hidden, visible)")
     visible_bias, hidden_bias = (biases.get(side) for side in ("visible", "hidden"))

@@ -3,6 +3,9 @@
 No torch and no files here, so that the training mathematics, the pages and the doctor can all import it.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 LIVE_STATES = ("starting", "running", "paused")
 """What status.json may say while a trainer's process holds the run's lock."""
 
@@ -25,3 +28,10 @@ DEAD, SATURATED = 0.01, 0.99
 """A hidden unit is dead if its mean probability over the monitored training cases is below the first bound, and
 saturated if it is above the second: it then tells no two cases apart.
 """
+
+
+def only_imported(described: Mapping[str, Any], step: int) -> bool:
+    """Whether the run is a model that came in a file and that nothing here has trained: its settings say how it would
+    go on, not how it learned. described: its config.json. step: where it stands.
+    """
+    return step == 0 and "file" in (described.get("origin") or {})

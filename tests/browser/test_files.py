@@ -33,6 +33,9 @@ def test_a_model_is_opened_and_its_run_taken_away(
     expect(page.get_by_text("16 visible").or_(page.get_by_text("their-model")).first).to_be_visible(
         timeout=60_000
     )
+    expect(page.get_by_text("their-model is open: this page shows it now.")).to_be_visible()
+    expect(page.get_by_text("● imported")).to_be_visible()
+    assert page.evaluate("new URLSearchParams(location.search).get('run')") == "their-model"
     until(lambda: (runs_root / "their-model" / "status.json").exists(), 20, "no run is made")
     assert RunReader(runs_root / "their-model").status()["message"].startswith("Imported from their")
     np.testing.assert_array_equal(RunReader(runs_root / "their-model").snapshot(0).W, W)

@@ -114,6 +114,9 @@ def test_what_is_missing_or_turned_is_said() -> None:
         "no hidden biases were found, so the 6 of them are 0",
     )
     assert understood({"W": W.T, "hbias": C}).notes[0] == "W (6, 16) was read as (hidden, visible)"
+    assert understood({"foo": W}).notes[0] == (
+        "foo (16, 6) was taken for the weights, the only array that can be them"
+    )
     assert understood({"W": W.T}, n_visible=16).W.shape == (16, 6)
     assert understood({"weight": W, "optimizer.step": np.array(3)}).W.shape == (16, 6)
 
@@ -350,7 +353,9 @@ def test_an_imported_model_is_a_run_that_is_sampled_evaluated_and_trained_on(
     assert "its data were taken to be bars-and-stripes" in printed
     reader = RunReader(runs_root / "theirs")
     assert reader.status()["state"] == "stopped"
-    assert reader.status()["message"].startswith("Imported from theirs.npz")
+    message = reader.status()["message"]
+    assert message.startswith("Imported from theirs.npz; no visible biases were found"), message
+    assert message.endswith("Resume trains on from here.")
     np.testing.assert_array_equal(reader.snapshot(0).W, W)  # every bit of it, not in half precision
     assert said(capsys, "sample", "theirs", "--out", tmp_path / "s.png", "--start", "particles")[0] == 0
     assert said(capsys, "evaluate", "theirs", "--estimator", "exact")[0] == 0

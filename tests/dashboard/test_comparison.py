@@ -27,6 +27,17 @@ def test_of_two_runs_neither_value_is_the_usual_one() -> None:
     assert records.usual([record("a"), record("b")], "k") == repr(record("a").fields["k"])
 
 
+def test_a_model_from_a_file_has_no_settings_by_which_it_never_learned() -> None:
+    fields = {
+        "dataset": "mnist",
+        "n_hidden": 16,
+        "visible": "bernoulli",
+        "learning_rate": 0.2,
+        "updates": 49500,
+    }
+    assert records.of_the_model(fields) == {"dataset": "mnist", "n_hidden": 16, "visible": "bernoulli"}
+
+
 def test_runs_are_ordered_best_first_and_those_without_a_value_come_last() -> None:
     several = [
         Record("b", likelihood=(-90.0, 0.1), step=5, seconds=9.0, fields={"k": 5, "l1": None}),

@@ -79,6 +79,41 @@ def test_watch_speed_is_the_trainers_own_and_can_be_changed(run: Path) -> None:
     assert not open_page(run=RUN).get("button_group"), "nobody is there to obey"
 
 
+def test_one_click_on_a_speed_is_one_command(run: Path) -> None:
+    """A refresh that wrote the choice anew would reach the browser after the click, and come back as another choice."""
+    lock = live(run, state="running", steps_per_s=10.0, updates_per_second=10.0)
+    app = open_page(run=RUN)
+    assert app.get("button_group")[0].proto.set_value, "the page says first what the trainer keeps to"
+    app.run()
+    assert not app.get("button_group")[0].proto.set_value
+    app.get("button_group")[0].set_value("full speed").run()
+    assert not app.get("button_group")[0].proto.set_value
+    live(run, state="running", steps_per_s=400.0, updates_per_second=None)
+    app.run()
+    assert [c["value"] for c in control.take(run)] == [{"updates_per_second": None}]
+    live(run, state="running", steps_per_s=1.0, updates_per_second=1.0)
+    assert app.run().get("button_group")[0].value == "1/s", "somebody else chose it"
+    lock.release()
+
+
+def test_a_trainer_that_starts_is_shown_at_no_speed(run: Path) -> None:
+    lock = live(run, state="starting", n_steps=0)
+    assert not open_page(run=RUN).get("button_group")
+    lock.release()
+
+
+def test_a_model_from_a_file_is_not_said_to_be_half_trained(run: Path) -> None:
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps({**config, "origin": {"file": "theirs.npz"}}))
+    live(
+        run, state="stopped", step=0, message="Imported from theirs.npz. Resume trains on from here."
+    ).release()
+    shown = text(open_page(run=RUN))
+    assert "● imported" in shown
+    assert "not trained here; Resume would make" in shown
+    assert "epoch 0 of" not in shown
+
+
 def asked_to_change(name: str, value: float) -> AppTest:
     """The page with its form for a changed setting open and filled in, and nothing sent yet."""
     app = open_page(run=RUN)

@@ -123,7 +123,7 @@ OURS: dict[str, tuple[str, ...]] = {
         "remedy.label",
     ),
     "views/train/page.py": (
-        "header.progress_words(run.status, shown)",
+        "header.progress_words(run, shown)",
         "shown.note",
     ),
 }

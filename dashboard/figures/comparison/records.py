@@ -19,6 +19,8 @@ ORDERS = {
 # Fields that say where a run was made, not what was trained.
 _NOT_COMPARED = ("device", "log_every", "max_snapshots")
 
+_OF_THE_MODEL = ("dataset", "n_hidden", "visible", "learn_variance", "labels")
+
 
 @dataclass(frozen=True)
 class Record:
@@ -38,6 +40,11 @@ class Record:
     tags: tuple[str, ...] = ()
     note: str = ""
     error: str | None = None
+
+
+def of_the_model(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that describe a model itself: all that is known of one that came in a file."""
+    return {name: value for name, value in fields.items() if name in _OF_THE_MODEL}
 
 
 def as_trained(fields: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

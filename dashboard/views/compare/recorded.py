@@ -5,6 +5,7 @@ from dashboard.figures.comparison import likelihoods, records
 from dashboard.figures.comparison.records import Record
 from dashboard.ui.texts import unformatted
 from rbm_core.runs import RunError, RunInfo
+from rbm_core.runs.vocabulary import only_imported
 
 
 def record(info: RunInfo) -> Record:
@@ -14,7 +15,12 @@ def record(info: RunInfo) -> Record:
     try:
         reader = data.reader_of(info)
         config, status, last = reader.config(), reader.status(), reader.latest()
-        fields = records.as_trained(config["config"], reader.events())
+        imported = only_imported(config, int(status["step"]))
+        fields = (
+            records.of_the_model(config["config"])
+            if imported
+            else records.as_trained(config["config"], reader.events())
+        )
         row = likelihoods.best_likelihood(reader.likelihood())
     except RunError as error:
         return Record(info.name, error=str(error))
@@ -22,8 +28,8 @@ def record(info: RunInfo) -> Record:
     value = None if row is None else likelihoods.nats_of(row)
     return Record(
         name=info.name,
-        state=status["state"],
-        preset=config.get("preset"),
+        state="imported" if imported else status["state"],
+        preset=None if imported else config.get("preset"),
         created=str(config.get("created", "")),
         step=int(status["step"]),
         epoch=float(status["epoch"]),

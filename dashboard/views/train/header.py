@@ -27,7 +27,8 @@ STATES_WITH_NEWS = ("running", "paused", "stopped", "finished", "diverged", "fai
 def draw(run: Run) -> None:
     commands.show_complaint()
     run_state, underway = run.status["state"], commands.underway(run.status["state"])
-    badge = f":{STATE_COLOURS.get(run_state, 'grey')}-badge[● {underway or plain(run_state)}]"
+    at_rest = "imported" if run_state == "stopped" and run.only_imported else plain(run_state)
+    badge = f":{STATE_COLOURS.get(run_state, 'grey')}-badge[● {underway or at_rest}]"
     with st.container(horizontal=True, vertical_alignment="center", key="train.top"):
         st.markdown(f"**{plain(run.name)}** &nbsp; {badge}", width="content")
         with st.container(
@@ -37,8 +38,6 @@ def draw(run: Run) -> None:
     if run.status["message"] and run_state in STATES_WITH_NEWS:
         show = st.info if run_state in ("finished", "stopped") else st.warning
         show(sentence(run.status["message"]))
-    elif run.status["message"] and run_state == "stopped":  # who stopped it, or where it was brought in from
-        st.caption(sentence(run.status["message"]))
 
 
 def controls(run: Run, disabled: bool) -> None:
@@ -77,7 +76,7 @@ def controls(run: Run, disabled: bool) -> None:
             "Stop", "stop", icon="stop", help="End the run here and save its state; it can be resumed later."
         )
         settings.change(run)
-    if run.alive:
+    if run_state in ("running", "paused"):  # a trainer that starts has not said yet to which speed it keeps
         speed.choose(run)
     if run_state == "paused":
         epoch = max(1, int(run.status["steps_per_epoch"] or 1))
@@ -105,11 +104,14 @@ def what_next(name: str) -> None:
         st.rerun()  # the form is not part of what refreshes
 
 
-def progress_words(status: dict[str, Any], shown: Moment | None) -> str:
+def progress_words(run: Run, shown: Moment | None) -> str:
     """`step 4,210 of 22,000 · epoch 7.2 of 40 · 312 steps/s · 1 min 20 s left`; the last where it is known.
 
     A trainer writes its status once a second and its pictures twice, so the step shown may be the newer of the two.
     """
+    status = run.status
+    if status["state"] == "stopped" and run.only_imported:
+        return f"not trained here; Resume would make {status['n_steps']:,} updates"
     if not status["n_steps"]:
         if status["state"] != "starting":
             return "no update yet"

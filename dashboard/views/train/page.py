@@ -89,7 +89,7 @@ def watch(name: str) -> None:
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="train.head"
     ):
-        st.markdown(header.progress_words(run.status, shown), width="content")
+        st.markdown(header.progress_words(run, shown), width="content")
         slider.caption(shown)
     if shown is not None and shown.note:
         st.warning(shown.note)

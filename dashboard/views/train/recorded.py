@@ -7,7 +7,7 @@ from typing import Any
 from dashboard import data
 from dashboard.figures import moment as pictures
 from rbm_core.runs import Probe, RunError, RunReader
-from rbm_core.runs.vocabulary import LIVE_STATES
+from rbm_core.runs.vocabulary import LIVE_STATES, only_imported
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,11 @@ class Run:
     def settings(self) -> dict[str, Any]:
         """The fields of its RunConfig."""
         return self.config["config"]
+
+    @property
+    def only_imported(self) -> bool:
+        """Whether it is a model of a file that nothing here has trained."""
+        return only_imported(self.config, int(self.status["step"]))
 
     @cached_property
     def events(self) -> list[dict[str, Any]]:
