@@ -138,6 +138,11 @@ def new_name(config: RunConfig, kind: str) -> str:
     return store.new_name(config, kind)
 
 
+def name_from(typed: str) -> str:
+    """The name that a run gets from what a person typed: `my drawings!` is `my-drawings`."""
+    return store.name_from(typed)
+
+
 def check_new_name(name: str) -> None:
     """Raises RunError in one sentence if no new run can have this name."""
     store.check_name(name)

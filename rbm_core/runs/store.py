@@ -6,6 +6,7 @@ import secrets
 import shutil
 import threading
 import time
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -112,6 +113,14 @@ def check_name(name: str) -> str:
             "beginning with a letter or digit, at most 80"
         )
     return name
+
+
+def name_from(typed: str) -> str:
+    """`my drawings!` → `my-drawings`: what a name cannot hold becomes a dash. What holds nothing else stays as it is,
+    for `check_name` to refuse.
+    """
+    signs = "".join(sign for sign in unicodedata.normalize("NFKD", typed) if not unicodedata.combining(sign))
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", signs).strip("-._")[:80].rstrip("-._") or typed
 
 
 def new_name(config: Any, preset: str | None = None, root: Path | None = None) -> str:

@@ -78,6 +78,25 @@ def test_unknown_run_is_refused_with_the_runs_there_are(runs_root: Path) -> None
         resolve(runs_root, "x")
 
 
+@pytest.mark.parametrize(
+    "typed, name",
+    [
+        ("my drawings!", "my-drawings"),
+        ("  a  b ", "a-b"),
+        ("Zürich été", "Zurich-ete"),
+        ("run_1.5-b", "run_1.5-b"),
+        ("../up", "up"),
+        ("x" * 200, "x" * 80),
+        ("???", "???"),
+        ("", ""),
+    ],
+)
+def test_what_a_person_types_becomes_a_name(typed: str, name: str) -> None:
+    assert store.name_from(typed) == name
+    if name not in ("???", ""):
+        store.check_name(name)
+
+
 def test_new_names_say_what_is_trained_and_are_free(runs_root: Path) -> None:
     assert re.fullmatch(r"bars-and-stripes-quick-[0-9a-f]{4}", new_name(CONFIG, "quick", runs_root))
     assert re.fullmatch(r"bars-and-stripes-pcd5-[0-9a-f]{4}", new_name(CONFIG, root=runs_root))

@@ -56,16 +56,28 @@ def test_a_new_run_is_called_what_the_form_says_or_after_what_it_trains(
     app = open_page(run=RUN)
     app.selectbox(key="new.dataset").set_value("bars-and-stripes").run()
     assert app.text_input(key="new.name").placeholder == "bars-and-stripes-quick"
-    app.text_input(key="new.name").set_value("my first").run()
+    app.text_input(key="new.name").set_value("???").run()
     assert app.button(key="new.start").disabled
-    assert "A run cannot be called 'my first'" in text(app).replace("\\", "")
+    assert "A run cannot be called '???'" in text(app).replace("\\", "")
     app.text_input(key="new.name").set_value(RUN).run()
     assert app.button(key="new.start").disabled, "a run that there is would be asked for again"
-    app.text_input(key="new.name").set_value("my-first").run()
+    app.text_input(key="new.name").set_value("my first!").run()
+    assert "It will be called my-first." in text(app).replace("\\", "")
     app.button(key="new.start").click().run()
     assert started[0][1]["name"] == "my-first"
     app.button(key="new.start").click().run()
     assert started[1][1]["name"].startswith("bars-and-stripes-quick-"), "the name is kept for the next run"
+
+
+def test_a_learning_rate_with_a_zero_too_many_is_warned_of(run: Path) -> None:
+    app = open_page(run=RUN)
+    app.selectbox(key="new.dataset").set_value("bars-and-stripes").run()
+    usual = app.number_input(key="new.quick_learning_rate").value
+    app.number_input(key="new.quick_learning_rate").set_value(3 * usual).run()
+    assert "grow without bound" not in text(app)
+    app.number_input(key="new.quick_learning_rate").set_value(1000 * usual).run()
+    assert f"1,000 times {usual:g}: the weights may grow without bound" in text(app)
+    assert not app.button(key="new.start").disabled, "it is a warning"
 
 
 def test_a_changed_run_keeps_its_presets_name_and_says_that_it_is_changed(

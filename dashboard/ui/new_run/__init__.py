@@ -3,6 +3,7 @@
 Settings that cannot be trained are named under their field, in its label's words, before Start is pressed.
 """
 
+from dashboard.ui.new_run.fields import daring as daring
 from dashboard.ui.new_run.fields import label as label
 from dashboard.ui.new_run.fields import wrong as wrong
 from dashboard.ui.new_run.form import offer_to_go_on as offer_to_go_on

@@ -10,6 +10,7 @@ from rbm_core.config import ConfigError, RunConfig, make_config
 
 MAIN = ("n_hidden", "updates", "epochs", "patience", "learning_rate", "k")  # one of updates and epochs
 FOLDED = tuple(name for name in RunConfig.model_fields if name not in MAIN and name != "dataset")
+MUCH = 10  # times a learning rate that is known to work: more is offered with a warning
 PATIENCE = 10  # a run that stops early waits for this share of its updates: a tenth
 LABELS = {
     "n_hidden": "Hidden units",
@@ -48,7 +49,17 @@ def draw(form: str, recipe: RunConfig, name: str, kept: Any = None) -> Any:
     problem = wrong({**recipe.model_dump(), name: value})
     if problem:
         st.caption(f":red[{problem[1]}]")
+    elif warning := daring(name, value, getattr(recipe, name)):
+        st.caption(f":orange[{warning}]")
     return value
+
+
+def daring(field: str, value: float, usual: float) -> str:
+    """A sentence where this learning rate is far above the usual one; else "". A zero too many is easily typed."""
+    if field != "learning_rate" or usual <= 0 or value <= MUCH * usual:
+        return ""
+    times = f"{value / usual:,.0f} times {usual:g}"
+    return f"{times}: the weights may grow without bound, and the run then ends as diverged."
 
 
 def draw_patience(form: str, recipe: RunConfig, updates: int) -> int:

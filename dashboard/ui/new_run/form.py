@@ -168,18 +168,22 @@ def _folded(form: str, recipe: RunConfig) -> dict[str, Any]:
 
 
 def _name(wish: Wish, sound: bool) -> str:
-    """The name that the reader gives the run, or "". sound: whether these settings can be trained."""
+    """The name that the run gets from what the reader typed, or "". sound: whether these settings can be trained."""
     suggested = ""
     if sound and wish.fields["dataset"] is not None:
         suggested = wish.new_name().rpartition("-")[0]  # its last four characters are drawn at the start
-    return st.text_input(
+    typed = st.text_input(
         "Name",
         key=NAME,
         placeholder=suggested,
         help="What the run is called in every list, and its folder too. Left empty, it gets the name "
         "suggested, with four more signs to tell it from others; *changed* in it says that a setting is not "
-        "the preset's own.",
+        "the preset's own. Spaces become dashes.",
     ).strip()
+    name = data.name_from(typed)
+    if name != typed and misnamed(name) is None:
+        st.caption(f"It will be called **{plain(name)}**.")
+    return name
 
 
 def _start(wish: Wish, called: str, step: AtStep) -> None:
@@ -190,6 +194,4 @@ def _start(wish: Wish, called: str, step: AtStep) -> None:
         return
     state().proposal = None
     st.session_state.update({FORK: False, OPEN: False, NAME: ""})
-    run_choice.choose(name)
-    st.query_params.clear()
-    st.query_params["run"] = name
+    run_choice.lead_to(name)

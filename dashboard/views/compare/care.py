@@ -65,10 +65,13 @@ def notes_form(run: Record) -> None:
 def rename_form(name: str) -> None:
     with st.form(f"rename-{name}", border=False):
         new = st.text_input(
-            "New name", name, help="Letters, digits, '.', '_' and '-'. The record stays as it is."
+            "New name",
+            name,
+            help="Letters, digits, '.', '_' and '-'; spaces become dashes. The record stays as it is.",
         ).strip()
         if st.form_submit_button("Rename", icon=":material/drive_file_rename_outline:"):
-            act(lambda: rename(name, new), f"{plain(name)} is now called {plain(new)}.")
+            named = data.name_from(new)
+            act(lambda: rename(name, named), f"{plain(name)} is now called {plain(named)}.")
 
 
 def delete_form(name: str) -> None:

@@ -49,6 +49,8 @@ def _form(run: Run, change: state.Change) -> None:
         )
     if wrong is not None:
         st.caption(f":red[{plain(wrong)}]")
+    elif warning := new_run.daring(what, new, float(now or 0)):
+        st.caption(f":orange[{plain(warning)}]")
     st.button(
         "Set it",
         key="train.change_do",
