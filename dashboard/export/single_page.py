@@ -6,14 +6,18 @@ from dashboard.components import page
 from dashboard.components.blob import pack
 from dashboard.figures import cases, moment
 from dashboard.figures import curves as curve_rows
+from dashboard.figures.comparison import records
 from dashboard.processes import gibbs_films, sampler
 from rbm_core import datasets
 from rbm_core.runs import RunError, RunReader, Snapshot
+from rbm_core.runs.files import sentence
+from rbm_core.runs.vocabulary import LIVE_STATES, only_imported
 
 __all__ = ["single_page"]
 
 _MOST_BYTES = 24_000_000  # of the timelapse's pictures before they are compressed
 _CHAINS, _SWEEPS, _SEED = 25, 100, 7
+_ENDS = {"diverged": "diverged", "failed": "failed", "interrupted": "was interrupted"}
 
 
 def single_page(reader: RunReader) -> tuple[bytes, str]:
@@ -52,7 +56,8 @@ def single_page(reader: RunReader) -> tuple[bytes, str]:
     file = page.page(
         name=reader.name,
         summary=_summary(described, newest),
-        facts=_facts(described, status, kept, missing),
+        notice=_ended(described, status),
+        facts=_facts(reader, described, status, kept, missing),
         timeline=header,
         payloads=payloads,
     )
@@ -130,16 +135,35 @@ def _summary(described: dict[str, Any], newest: Snapshot) -> str:
     return f"A restricted Boltzmann machine of {V} visible and {H} hidden units, learning {data}. {sense}"
 
 
+def _ended(described: dict[str, Any], status: dict[str, Any]) -> str:
+    """How the run ended, if not at its last update: a page that is passed on must not hide a divergence."""
+    state, said = str(status["state"]), status["message"] and sentence(status["message"])
+    where = f"at step {int(status['step']):,} of {int(status['n_steps']):,}"
+    if only_imported(described, int(status["step"])):
+        return f"A model of the file {described['origin']['file']}; nothing was trained here."
+    if state == "finished":
+        return str(said)  # a run that stopped early says why
+    if state == "stopped":
+        return f"The run was stopped {where}."
+    if state in LIVE_STATES:
+        return f"This page was made while the run was being trained, {where}."
+    return f"The run {_ENDS[state]} {where}. {said}".strip()
+
+
 def _facts(
-    described: dict[str, Any], status: dict[str, Any], kept: list[int], missing: str
+    reader: RunReader, described: dict[str, Any], status: dict[str, Any], kept: list[int], missing: str
 ) -> dict[str, str]:
     config, data = described["config"], described.get("data") or {}
+    if only_imported(described, int(status["step"])):
+        settings = records.of_the_model(config)
+    else:
+        settings = records.as_trained(config, reader.events())
     device = (described.get("device") or {}).get("name", "an unnamed device")
     facts = {
         "run": described.get("name", ""),
         "trained": f"{kept[-1]:,} updates, {status['seconds']:,.0f} s on {device}",
         "data": f"{data.get('name', config.get('dataset'))}, fingerprint {data.get('fingerprint', 'unknown')}",
-        "settings": ", ".join(f"{key} {value}" for key, value in config.items()),
+        "settings": ", ".join(f"{key} {value}" for key, value in settings.items()),
         "versions": ", ".join(f"{key} {value}" for key, value in (described.get("versions") or {}).items()),
         "film": f"{_CHAINS} chains, {_SWEEPS} sweeps, seed {_SEED}, of the model at step {kept[-1]:,}"
         if not missing

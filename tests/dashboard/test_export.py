@@ -1,5 +1,6 @@
 """Pictures that the command line exports are drawn by the app's own figures, in a process of their own."""
 
+import json
 from io import BytesIO
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from dashboard.export.__main__ import main as export_main
 from rbm_core.cli.export import SUBJECTS
 from rbm_core.runs import RunReader
 from tests.core.test_exchange import said
+from tests.small_run import train_small
 
 SHIPPED = Path("checkpoints/mnist-default").absolute()
 
@@ -52,3 +54,32 @@ def test_a_long_run_keeps_its_page_small(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "timelapse of 3 snapshots" in words
     assert b"none: left out" in content
     assert b'data-player="film"' not in content
+
+
+def test_a_page_says_that_its_run_diverged_and_what_was_changed(
+    runs_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(single_page, "_film", lambda *_: (None, "left out"))
+    path = train_small(runs_root, "mine")
+
+    def page(**status: object) -> str:
+        now = json.loads((path / "status.json").read_text())
+        (path / "status.json").write_text(json.dumps({**now, **status}))
+        return single_page.single_page(RunReader(path))[0].decode()
+
+    assert 'class="notice"' not in page()
+    said = "The weights grew without bound; start again with a smaller learning rate."
+    set_to = {"step": 3, "time": 1, "command": "set", "value": {"name": "learning_rate", "value": 50}}
+    with (path / "events.jsonl").open("a") as events:
+        events.write(json.dumps(set_to) + "\n")
+    content = page(state="diverged", message=said)
+    step, n_steps = (RunReader(path).status()[name] for name in ("step", "n_steps"))
+    assert f'<p class="notice">The run diverged at step {step:,} of {n_steps:,}. {said}</p>' in content
+    assert "→ 50" in content
+    assert "finished model" not in content
+    assert "The run was stopped at step" in page(state="stopped", message="Stopped by page.")
+    config = json.loads((path / "config.json").read_text())
+    (path / "config.json").write_text(json.dumps({**config, "origin": {"file": "theirs.npz"}}))
+    content = page(state="stopped", step=0)
+    assert "A model of the file theirs.npz; nothing was trained here." in content
+    assert "learning_rate" not in content.split("<dt>settings</dt>")[1].split("</dd>")[0]

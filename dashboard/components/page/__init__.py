@@ -38,12 +38,14 @@ def page(
     *,
     name: str,
     summary: str,
+    notice: str,
     facts: Mapping[str, str],
     timeline: Mapping[str, Any],
     payloads: Mapping[str, bytes],
 ) -> bytes:
-    """The file. summary, facts: texts for a person. timeline: the time slider's header. payloads: by name, the blobs of
-    "filters-<step>" and "fantasies-<step>" for each of its steps, "curves", and perhaps "film".
+    """The file. summary, facts: texts for a person. notice: how the run ended, if not at its last update; else "".
+    timeline: the time slider's header. payloads: by name, the blobs of "filters-<step>" and "fantasies-<step>" for each
+    of its steps, "curves", and perhaps "film".
     """
     used = {kind: module for kind, module in _PLAYERS.items() if kind != "film" or "film" in payloads}
     parts = {kind: components.parts(kind, *module.MODULES) for kind, module in used.items()}
@@ -60,6 +62,7 @@ def page(
         title=html.escape(f"{name} · RBM Observatory"),
         name=html.escape(name),
         summary=html.escape(summary),
+        notice=f'<p class="notice">{html.escape(notice)}</p>' if notice else "",
         style=_theme() + (_HERE / "page.css").read_text(),
         film=(_HERE / "film.html").read_text() if "film" in payloads else "",
         facts="".join(
