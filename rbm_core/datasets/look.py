@@ -53,12 +53,14 @@ Grey = Literal["luminance", "red", "green", "blue"]
 
 @dataclass(frozen=True)
 class Choices:
-    """What is made of the cases found. size: (width, height) of pictures; None: as found, or 28 × 28. grey: what of a
-    coloured picture. inverted: black for white. labels: the column of a table with the classes; None: the one named
-    so. table: whether rows of numbers are a table, and no pictures; None: as they look.
+    """What is made of the cases found. size: (width, height) of pictures; None: as found, or 28 × 28. whole: a picture
+    of another shape keeps all of itself and gets a margin; else it is cut. grey: what of a coloured picture. inverted:
+    black for white. labels: the column of a table with the classes; None: the one named so. table: whether rows of
+    numbers are a table, and no pictures; None: as they look.
     """
 
     size: tuple[int, int] | None = None
+    whole: bool = False
     grey: Grey = "luminance"
     inverted: bool = False
     labels: str | None = None

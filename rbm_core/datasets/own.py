@@ -7,6 +7,7 @@ the data folder under a name that ends in its fingerprint, so that a run finds i
 import json
 import math
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from rbm_core.datasets.dataset import Cases, DatasetError, fingerprint
 from rbm_core.datasets.look import AS_FOUND, MOST_BYTES, Choices, Found, decoded
 from rbm_core.datasets.published import write_whole
 
-__all__ = ["cases", "is_kept", "keep", "kept", "said", "size_of"]
+__all__ = ["cases", "is_kept", "is_table", "keep", "kept", "other_shapes", "said", "size_of"]
 
 _LARGEST_OWN_SIZE = 64 * 64  # pixels; pictures of a common size beyond this are resized like any others
 
@@ -29,9 +30,9 @@ _LARGEST_OWN_SIZE = 64 * 64  # pixels; pictures of a common size beyond this are
 def cases(found: Found, choices: Choices = AS_FOUND) -> Cases:
     """What a run learns from: pictures in grey, or the rows of a table. Raises DatasetError in one sentence.
 
-    Pictures of a common size of at most 64 × 64 keep it; others are cut to the shape and scaled, not squeezed. Values
-    in [0, 1] are taken as they are, bytes as 255ths. Other pictures are scaled by their lowest and highest value,
-    other tables column by column; `ranges` then says what 0 and 1 stand for.
+    Pictures of a common size of at most 64 × 64 keep it; others are cut to the shape and scaled, not squeezed, or
+    keep all of themselves within a margin. Values in [0, 1] are taken as they are, bytes as 255ths. Other pictures are
+    scaled by their lowest and highest value, other tables column by column; `ranges` then says what 0 and 1 stand for.
     """
     labels, order = None, {}
     if found.classes is not None:
@@ -40,7 +41,7 @@ def cases(found: Found, choices: Choices = AS_FOUND) -> Cases:
     if found.values is None:
         images = _decoded(found, choices)
         made = Cases(images, labels)
-    elif found.values.ndim == 2 and _is_table(found, choices):
+    elif found.values.ndim == 2 and is_table(found, choices):
         made = _of_table(found, labels)
     else:
         made = Cases(_of_pictures(found.values, choices), labels)
@@ -55,7 +56,8 @@ def _in_order(names: set[str]) -> dict[str, int]:
     return {name: k for k, name in enumerate(sorted(names, key=int if numbers else str))}
 
 
-def _is_table(found: Found, choices: Choices) -> bool:
+def is_table(found: Found, choices: Choices) -> bool:
+    """Whether rows of numbers are taken as a table, and not as square pictures."""
     if choices.table is not None:
         return choices.table
     assert found.values is not None
@@ -77,6 +79,19 @@ def size_of(found: Found, choices: Choices) -> tuple[int, int]:
     return 28, 28
 
 
+def other_shapes(found: Found, choices: Choices) -> bool:
+    """Whether some of the pictures have another shape, apart from their size, than they get."""
+    if found.values is not None:
+        width, height = _shape(found.values, replace(choices, size=None))
+        sizes = [(width, height)]
+    else:
+        sizes = list(found.sizes or ())
+    to_width, to_height = (
+        _shape(found.values, choices) if found.values is not None else size_of(found, choices)
+    )
+    return any(width * to_height != height * to_width for width, height in sizes)
+
+
 def _decoded(found: Found, choices: Choices) -> np.ndarray:
     """(N, height, width) uint8: every picture in grey and in one size."""
     assert found.picture is not None
@@ -85,8 +100,24 @@ def _decoded(found: Found, choices: Choices) -> np.ndarray:
     images = np.empty((found.n, size[1], size[0]), np.uint8)
     for k in range(found.n):
         grey = decoded(partial(picture_files.grey, channel=choices.grey), found.picture(k), found.names[k])
-        images[k] = np.asarray(ImageOps.fit(Image.fromarray(np.asarray(grey)), size))
+        images[k] = _in_shape(np.asarray(grey), size, choices.whole)
     return images
+
+
+def _in_shape(grey: np.ndarray, size: tuple[int, int], whole: bool) -> np.ndarray:
+    """A picture (h, w) uint8 as (height, width) of size: cut to the shape, or whole in a margin of its edge's grey."""
+    image = Image.fromarray(grey)
+    if not whole:
+        return np.asarray(ImageOps.fit(image, size))
+    scale = min(size[0] / image.width, size[1] / image.height)
+    inner = max(1, round(scale * image.width)), max(1, round(scale * image.height))
+    # The median, not the mean: one line that runs to the edge does not tint the margin.
+    margin = int(np.median(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])))
+    framed = Image.new("L", size, margin)
+    framed.paste(
+        image.resize(inner, Image.Resampling.BICUBIC), ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2)
+    )
+    return np.asarray(framed)
 
 
 def _bounded(n_values: int, title: str) -> None:
@@ -112,9 +143,7 @@ def _of_pictures(values: np.ndarray, choices: Choices) -> np.ndarray:
         values = _in_grey(values, choices)
     if choices.size is not None and (values.shape[2], values.shape[1]) != choices.size:
         as_bytes = values if values.dtype == np.uint8 else np.round(255 * values).astype(np.uint8)
-        values = np.stack(
-            [np.asarray(ImageOps.fit(Image.fromarray(image), choices.size)) for image in as_bytes]
-        )
+        values = np.stack([_in_shape(image, choices.size, choices.whole) for image in as_bytes])
     return values
 
 
@@ -159,7 +188,7 @@ def _of_table(found: Found, labels: np.ndarray | None) -> Cases:
 def said(found: Found, choices: Choices = AS_FOUND) -> str:
     """What will be learned, in sentences for a person: how many, of what size, what is done to them."""
     n = f"{found.n:,}"
-    if found.values is not None and found.values.ndim == 2 and _is_table(found, choices):
+    if found.values is not None and found.values.ndim == 2 and is_table(found, choices):
         text = f"A table: {n} rows of {found.values.shape[1]:,} columns."
         if found.values.min() < 0 or found.values.max() > 1:
             text += (
@@ -171,9 +200,12 @@ def said(found: Found, choices: Choices = AS_FOUND) -> str:
         if found.sizes is not None and found.sizes != {(width, height): found.n}:
             most, count = found.sizes.most_common(1)[0]
             kinds = "" if len(found.sizes) == 1 else f" of {len(found.sizes):,} sizes"
+            done = "cut to the shape, not squeezed,"
+            if choices.whole:
+                done = "kept whole, with a margin in the grey of its edge,"
             text += (
-                f" They are{kinds} ({count:,} are {most[0]:,} × {most[1]:,}): each is cut to the shape, not squeezed, "
-                f"and scaled to {width} × {height}."
+                f" They are{kinds} ({count:,} are {most[0]:,} × {most[1]:,}): each is {done} and scaled to "
+                f"{width} × {height}."
             )
     if found.classes is not None:
         k = len(set(found.classes))

@@ -179,6 +179,27 @@ def test_every_choice_does_what_it_says(tmp_path: Path) -> None:
     assert by_age.columns == ("height", "class")
 
 
+def test_a_picture_of_another_shape_is_cut_or_kept_whole_in_a_margin_of_its_edges_grey(
+    tmp_path: Path,
+) -> None:
+    wide = np.full((20, 60), 240, np.uint8)  # light paper, with a dark mark at either end
+    wide[8:12, 2:8] = wide[8:12, -8:-2] = 10
+    seen = found(tmp_path, "a.png", picture(wide))
+    cut, whole = (own.cases(seen, Choices(size=(20, 20), whole=whole)).images[0] for whole in (False, True))
+    assert cut.shape == whole.shape == (20, 20)
+    assert cut.min() > 200, "the marks at the ends are beyond the square that is left"
+    assert (whole[:, :4].min() < 120, whole[:, -4:].min() < 120) == (True, True), "both marks are there"
+    assert whole[0].tolist() == whole[-1].tolist() == [240] * 20, "the margin is paper, not black"
+    assert "cut to the shape" in own.said(seen, Choices(size=(20, 20)))
+    assert "kept whole, with a margin" in own.said(seen, Choices(size=(20, 20), whole=True))
+    assert own.other_shapes(seen, Choices(size=(20, 20)))
+    assert not own.other_shapes(seen, Choices(size=(30, 10))), "smaller, but of its shape"
+    line = found(tmp_path, "b.png", picture(np.zeros((1, 900), np.uint8)))
+    assert own.cases(line, Choices(size=(8, 8), whole=True)).images.shape == (1, 8, 8)
+    array = found(tmp_path, "c.npy", npy(np.stack([wide, wide])))
+    np.testing.assert_array_equal(own.cases(array, Choices(size=(20, 20), whole=True)).images[1], whole)
+
+
 def test_mixed_sizes_are_said(tmp_path: Path) -> None:
     for k in range(3):
         save(tmp_path, f"{k}.png", grey(k, (30 + k // 2, 40)))

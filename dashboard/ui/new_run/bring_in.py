@@ -1,6 +1,6 @@
 """Data of one's own: dropped into the form, looked at, and kept, so that a run can learn from them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import numpy as np
@@ -17,6 +17,8 @@ from rbm_core.strips import strips
 
 MOST_MB = 200
 SAMPLES = 20
+_TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+_CUT, _WHOLE = "cut to the shape", "whole, with a margin"
 _SIZES: dict[str, tuple[int, int] | None] = {
     "as found": None,
     "8 × 8": (8, 8),
@@ -69,10 +71,20 @@ def _dialog() -> None:
         st.caption("What you drop is shown here as the machine will see it, before anything is learned.")
         return
     left, right = st.columns([2, 3], gap="medium")
-    with left:
-        choices = _choices()
+    ids = tuple(file.file_id for file in files)
+    place, labels = left.container(), st.session_state.get(key("labels"), "").strip() or None
     try:
-        seen = _seen(tuple(file.file_id for file in files), choices, files)
+        found = _found(ids, files, labels)
+    except DatasetError as error:
+        if any(file.name.lower().endswith(_TABLES) for file in files):
+            with place:  # the column of classes may be what is wrong
+                _choose_labels()
+        right.warning(sentence(error))
+        return
+    with place:
+        choices = _choices(found, labels)
+    try:
+        seen = _seen(ids, choices, found)
     except DatasetError as error:
         right.warning(sentence(error))
         return
@@ -83,51 +95,84 @@ def _dialog() -> None:
             _keep(seen)
 
 
-def _choices() -> Choices:
-    """How the files are read, each choice with its explanation."""
-    size = st.selectbox(
-        "Size",
-        list(_SIZES),
-        key=key("size"),
-        help="Pictures of one size up to 64 × 64 keep it; others become 28 × 28. What has another shape is cut, "
-        "not squeezed. Each pixel is a visible unit, so that time grows with the size.",
+def _choices(found: Found, labels: str | None) -> Choices:
+    """How the files are read, each choice with its explanation: those that make a difference for what was found."""
+    table = None
+    if found.values is not None and found.values.ndim == 2:
+        kind = st.selectbox(
+            "Rows of numbers are",
+            ["as they look", "pictures", "a table"],
+            key=key("kind"),
+            help="Rows without column names whose length is a square number look like pictures.",
+        )
+        table = {"pictures": False, "a table": True}.get(kind)
+        if found.columns is not None:
+            _choose_labels()
+        if own.is_table(found, Choices(table=table)):
+            return Choices(labels=labels, table=table)
+    return _choices_of_pictures(found, Choices(labels=labels, table=table))
+
+
+def _choose_labels() -> None:
+    st.text_input(
+        "Column of classes",
+        key=key("labels"),
+        help="Of a table: the column that names each row's class, which is not learned. Left open, it is the one "
+        "called label, class or target.",
     )
-    grey: Grey = st.selectbox(
-        "Grey from",
-        get_args(Grey),
-        key=key("grey"),
-        help="What of a coloured picture is learned: how bright it looks, or one of its channels.",
-    )
+
+
+def _choices_of_pictures(found: Found, choices: Choices) -> Choices:
+    size = _SIZES[
+        st.selectbox(
+            "Size",
+            list(_SIZES),
+            key=key("size"),
+            help="Pictures of one size up to 64 × 64 keep it; others become 28 × 28. Each pixel is a visible unit, so "
+            "that time grows with the size.",
+        )
+    ]
+    whole = False
+    if own.other_shapes(found, replace(choices, size=size)):
+        whole = (
+            st.radio(
+                "Of another shape",
+                [_CUT, _WHOLE],
+                key=key("whole"),
+                help="Nothing is squeezed: what a picture has beyond the shape is cut off, or the whole picture is "
+                "made to fit and gets a margin in the grey of its own edge.",
+            )
+            == _WHOLE
+        )
+    grey: Grey = "luminance"
+    if found.values is None or found.values.ndim == 4:
+        grey = st.selectbox(
+            "Grey from",
+            get_args(Grey),
+            key=key("grey"),
+            help="What of a coloured picture is learned: how bright it looks, or one of its channels.",
+        )
     inverted = st.toggle(
         "Invert",
         key=key("inverted"),
         help="Black for white. Learning is easiest where most of a picture is black, as in MNIST.",
     )
-    kind = st.selectbox(
-        "Rows of numbers are",
-        ["as they look", "pictures", "a table"],
-        key=key("kind"),
-        help="Rows without column names whose length is a square number look like pictures.",
-    )
-    labels = st.text_input(
-        "Column of classes",
-        key=key("labels"),
-        help="Of a table: the column that names each row's class, which is not learned. Left open, it is the one "
-        "called label, class or target.",
-    ).strip()
-    return Choices(
-        size=_SIZES[size],
-        grey=grey,
-        inverted=inverted,
-        labels=labels or None,
-        table={"pictures": False, "a table": True}.get(kind),
-    )
+    return replace(choices, size=size, whole=whole, grey=grey, inverted=inverted)
 
 
-def _seen(ids: tuple[str, ...], choices: Choices, files: Any) -> _Seen:
+def _found(ids: tuple[str, ...], files: Any, labels: str | None) -> Found:
+    """What the files hold; looked at once for the same files and column of classes. Raises DatasetError."""
+    if state().looked[0] != (ids, labels):
+        contents = [(file.name, file.getvalue()) for file in files]
+        state().looked = ((ids, labels), look.look_at(contents, Choices(labels=labels)))
+    found = state().looked[1]
+    assert isinstance(found, Found)
+    return found
+
+
+def _seen(ids: tuple[str, ...], choices: Choices, found: Found) -> _Seen:
     """What is made of the files; made once for the same files and choices. Raises DatasetError."""
     if state().seen[0] != (ids, choices):
-        found = look.look_at([(file.name, file.getvalue()) for file in files], choices)
         state().seen = ((ids, choices), _Seen(found, own.cases(found, choices), own.said(found, choices)))
     seen = state().seen[1]
     assert isinstance(seen, _Seen)
@@ -135,8 +180,11 @@ def _seen(ids: tuple[str, ...], choices: Choices, files: Any) -> _Seen:
 
 
 def _preview(cases: Cases) -> None:
-    """Some cases as they are, and as the 0/1 states a run of Bernoulli units would draw from them."""
-    images = cases.images[:SAMPLES]
+    """Some cases as they are, and as the 0/1 states a run of Bernoulli units would draw from them: spread over all of
+    them, since files in the order of their names often begin with one class.
+    """
+    n = len(cases.images)
+    images = cases.images[np.linspace(0, n - 1, min(n, SAMPLES)).round().astype(int)]
     unit = images / np.float32(255) if images.dtype == np.uint8 else images
     drawn = np.random.default_rng(0).random(unit.shape) < unit
     low, high = float(unit.min()), float(unit.max())

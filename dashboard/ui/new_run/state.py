@@ -25,13 +25,15 @@ class Proposal:
 class NewRun:
     """folded: the settings made in each preset's folded part, which outlive its widgets. error: why Start failed.
 
-    proposal: what the form was last filled in with by a button of the page. seen: what was last made of files of one's
-    own, by which files and choices. kept: the name of the data that were brought in last, and what they are.
+    proposal: what the form was last filled in with by a button of the page. looked: what files of one's own were last
+    found to hold. seen: what was last made of them, by which choices. kept: the name of the data that were brought in
+    last, and what they are.
     """
 
     folded: dict[str, dict[str, Any]] = field(default_factory=dict)
     error: str | None = None
     proposal: Proposal | None = None
+    looked: tuple[Any, Any] = (None, None)
     seen: tuple[Any, Any] = (None, None)
     kept: tuple[str, str] | None = None
 
