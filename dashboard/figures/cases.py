@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["columns_of", "dressed", "in_words", "table_of"]
+__all__ = ["are_digits", "columns_of", "dressed", "in_words", "table_of"]
 
 _WORDS = {
     "grey values": "values",
@@ -49,6 +49,11 @@ def table_of(config: Mapping[str, Any]) -> dict[str, Any] | None:
         ranges = np.stack([np.zeros(len(columns)), np.ones(len(columns))])
     low, high = ranges.tolist()
     return {"columns": list(columns), "low": low, "high": high, "words": list(_WORDS.items())}
+
+
+def are_digits(config: Mapping[str, Any]) -> bool:
+    """Whether the run learns handwritten digits laid out as MNIST's are."""
+    return config["config"].get("dataset") in ("mnist", "mnist-5k")
 
 
 def columns_of(config: Mapping[str, Any]) -> list[str] | None:

@@ -17,13 +17,13 @@ class DrawingError(ValueError):
     """Why a drawing or an upload cannot start a chain, in one sentence."""
 
 
-def bits_from_pad(text: str, shape: tuple[int, int]) -> str:
+def bits_from_pad(text: str, shape: tuple[int, int], as_mnist: bool) -> str:
     """The pad's base64 as the bits of an image of this shape, as `bits_to_text` writes them; "" for an empty pad.
 
     Raises DrawingError if it is something else.
     """
     picture = _picture_from_pad(text)
-    return bits_to_text(placed(picture, shape)) if picture.max() > 0 else ""
+    return bits_to_text(placed(picture, shape, as_mnist)) if picture.max() > 0 else ""
 
 
 def _picture_from_pad(text: str) -> np.ndarray:
@@ -56,17 +56,27 @@ def picture_from_file(content: bytes) -> np.ndarray:
     return np.clip((ink - low) / (high - low) * 1.25 - 0.25, 0, 1)
 
 
-def placed(picture: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def words(shape: tuple[int, int], as_mnist: bool) -> str:
+    """What `placed` does to a drawing, as a clause."""
+    done = (
+        "shrunk and centred first, as MNIST's digits are"
+        if as_mnist
+        else f"shrunk to {shape[1]} × {shape[0]} pixels"
+    )
+    return f"The drawing is {done}."
+
+
+def placed(picture: np.ndarray, shape: tuple[int, int], as_mnist: bool) -> np.ndarray:
     """The picture as an image of this shape, (h · w,) of zeros and ones.
 
-    28 × 28 is laid out as MNIST is: the ink's bounding box fits 20 × 20, and its centre of mass lies in the middle
-    (LeCun, Cortes and Burges, http://yann.lecun.com/exdb/mnist/). Other shapes are filled from edge to edge.
+    as_mnist: laid out in 28 × 28 as MNIST is: the ink's bounding box fits 20 × 20, and its centre of mass lies in the
+    middle (LeCun, Cortes and Burges, http://yann.lecun.com/exdb/mnist/). Else the shape is filled from edge to edge.
     Raises DrawingError if there is no ink.
     """
     rows, columns = np.flatnonzero(picture.max(1) > 0.2), np.flatnonzero(picture.max(0) > 0.2)
     if len(rows) == 0:
         raise DrawingError("the drawing is empty; draw something on the pad first")
-    if shape != (_MNIST_SIDE, _MNIST_SIDE):
+    if not as_mnist:
         return (_resized(picture, shape[1], shape[0]) > 0.5).astype(np.float32).ravel()
     ink = picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     scale = _MNIST_BOX / max(ink.shape)
@@ -77,7 +87,7 @@ def placed(picture: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     left = round(middle - float(weights.sum(0) @ np.arange(small.shape[1])))
     top = min(max(top, 0), _MNIST_SIDE - small.shape[0])
     left = min(max(left, 0), _MNIST_SIDE - small.shape[1])
-    image = np.zeros(shape, np.float32)
+    image = np.zeros((_MNIST_SIDE, _MNIST_SIDE), np.float32)
     image[top : top + small.shape[0], left : left + small.shape[1]] = small
     # A thin stroke fades when a large picture is shrunk, so its darkest parts are kept as ink.
     return (image > min(0.5, 0.5 * float(image.max()))).astype(np.float32).ravel()

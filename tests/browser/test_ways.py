@@ -34,7 +34,7 @@ def test_the_doctors_button_fills_in_the_form(gibbs_app: App, open_page: Callabl
 def test_back_on_gibbs_takes_back_a_setting(open_film: Callable[..., Page]) -> None:
     page = open_film("chains=4&sweeps=6")
     starts = page.locator(".st-key-gibbs-start")
-    starts.get_by_role("radio", name="Digits").click()
+    starts.get_by_role("radio", name="Images").click()
     page.wait_for_function(f"() => {{ {PLAYER} return player.film.start[0] === 'digits' }}")
     until(lambda: "start=digits" in link(page), 3, "the link does not hold the start")
     settle(page)

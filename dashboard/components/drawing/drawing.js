@@ -59,7 +59,7 @@ class Pad extends View {
     this.canvas = el("canvas", { tabindex: "0", role: "img" });
     this.tools = el("div", { class: "tools", role: "group", "aria-label": "Tools" });
     this.note = el("p", { class: "note" });
-    this.hint = el("div", { class: "hint" }, "draw a digit here");
+    this.hint = el("div", { class: "hint" }, "draw here");
     const paper = el("div", { class: "paper" }, this.canvas, this.hint);
     root.append(el("div", { class: "pad" }, this.head, paper, this.tools, this.note));
     this.listen();

@@ -93,7 +93,7 @@ def sampled(run: str, one: dict[str, Any], k: int, beside: dict[str, dict[str, A
                         st.caption(plain(texts.sweeps(t, ks[name])))
         st.caption(
             "The same sixteen chains from noise. A good model's samples get better with time and stay varied; if "
-            "they turn blank or all alike long after k sweeps, the digits at k were an accident of the start."
+            "they turn blank or all alike long after k sweeps, the pictures at k were an accident of the start."
         )
         with st.container(horizontal=True, vertical_alignment="center"):
             about(

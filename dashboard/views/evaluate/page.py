@@ -35,7 +35,7 @@ def show(name: str) -> None:
     """One run: its best answer, what to ask, what is under way, what was found."""
     reader = data.reader(name)
     config, steps = reader.config()["config"], reader.snapshot_steps()
-    seen = "digits" if str(config.get("dataset", "")).startswith("mnist") else "data"
+    seen = "digits" if run_choice.digits() else "data"
     st.caption(
         f"How probable does this model find {seen} it has never seen, and is the number to be believed?"
     )

@@ -10,30 +10,29 @@ from dashboard.components.drawing import mount as pad
 from dashboard.components.drawing import own_drawing
 from dashboard.components.messages import heard
 from dashboard.figures import drawings
+from dashboard.ui import run_choice
 from dashboard.ui.texts import sentence
 from dashboard.views.gibbs.state import gibbs, settings
 
 PAD = "gibbs.pad"
-NOTE = (
-    "Draw; the chains start over at the end of each stroke. The drawing is shrunk and centred first, "
-    "as MNIST's digits are."
-)
+NOTE = "Draw; the chains start over at the end of each stroke."
 
 
 def choose(shape: tuple[int, int], place: Any) -> str:
     """The drawing's bits as base64, empty where nothing is drawn; pad and upload stand in `place`."""
-    own = gibbs().drawing
+    own, as_mnist = gibbs().drawing, run_choice.digits()
+    laid_out = drawings.words(shape, as_mnist)
     pad_place, complaints = place.container(), place.container()
     uploaded = place.file_uploader(
         "Or a picture of yours",
         type="image",
         key="gibbs.upload",
-        help="Dark strokes on light paper or the reverse. It is shrunk and centred as MNIST's digits are.",
+        help=f"Dark strokes on light paper or the reverse. {laid_out}",
         on_change=_forget_upload,
     )
     kept = settings().value("drawing")
     if uploaded is not None:
-        kept = _read_upload(uploaded.getvalue(), shape, kept)
+        kept = _read_upload(uploaded.getvalue(), shape, as_mnist, kept)
     bits = np.zeros(shape[0] * shape[1], bool)
     if kept:
         try:
@@ -41,23 +40,24 @@ def choose(shape: tuple[int, int], place: Any) -> str:
         except drawings.DrawingError as error:
             kept, own.complaint = "", str(error)
     # A pad that is on the page keeps its own strokes: what it is sent must not change with each of them.
-    if own.version not in own.blob:
-        own.blob = {own.version: own_drawing(bits.reshape(shape), NOTE, own.version)}
+    sent = (own.version, laid_out)
+    if sent not in own.blob:
+        own.blob = {sent: own_drawing(bits.reshape(shape), f"{NOTE} {laid_out}", own.version)}
     with pad_place:
-        pad(key=PAD, data=own.blob[own.version], on_picture_change=_stroke_taker(shape))
+        pad(key=PAD, data=own.blob[sent], on_picture_change=_stroke_taker(shape, as_mnist))
     if own.complaint:
         complaints.warning(sentence(own.complaint))
     return str(settings().use("drawing", kept))
 
 
-def _read_upload(content: bytes, shape: tuple[int, int], kept: str) -> str:
+def _read_upload(content: bytes, shape: tuple[int, int], as_mnist: bool, kept: str) -> str:
     """The bits of an uploaded picture; `kept` where it was read before, or is none."""
     own, mark = gibbs().drawing, hashlib.sha256(content).hexdigest()[:12]
     if own.upload == mark:
         return kept
     own.upload = mark
     try:
-        bits = drawings.bits_to_text(drawings.placed(drawings.picture_from_file(content), shape))
+        bits = drawings.bits_to_text(drawings.placed(drawings.picture_from_file(content), shape, as_mnist))
     except drawings.DrawingError as error:
         own.complaint = str(error)
         return kept
@@ -69,14 +69,14 @@ def _forget_upload() -> None:
     gibbs().drawing.upload = ""
 
 
-def _stroke_taker(shape: tuple[int, int]) -> Callable[[], None]:
+def _stroke_taker(shape: tuple[int, int], as_mnist: bool) -> Callable[[], None]:
     """The callback that makes a finished stroke the drawing, before the page runs."""
 
     def take() -> None:
         own, bits = gibbs().drawing, ""
         own.complaint = ""
         try:
-            bits = drawings.bits_from_pad(heard(PAD, "picture") or "", shape)
+            bits = drawings.bits_from_pad(heard(PAD, "picture") or "", shape, as_mnist)
         except drawings.DrawingError as error:
             own.complaint = str(error)
         settings().use("drawing", bits)

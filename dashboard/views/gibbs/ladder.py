@@ -64,13 +64,14 @@ def _play(shown: Shown) -> None:
     )
     about(
         "the ladder",
-        "A chain that sits in one digit of a trained machine can stay there for thousands of sweeps. An early machine "
-        "of the same run hardly holds it. So every machine the run has been gets a picture of its own, and after each "
-        "sweep neighbours $k$ and $k+1$ exchange their pictures $v$ and $v'$ with the probability below, which leaves "
-        "every machine's own law as it is. A picture walks down to where it forgets itself and comes up as another "
-        "one: learning, run backwards and forwards. Rungs are placed so that about three exchanges in ten succeed; "
-        "where two kept machines are further apart than that, machines with interpolated weights stand between them. "
-        "The plain chain beside it makes as many sweeps as the whole ladder.",
+        "A chain that draws one kind of picture in a trained machine can stay with it for thousands of sweeps. An "
+        "early machine of the same run hardly holds it. So every machine the run has been gets a picture of its "
+        "own, and after each sweep neighbours $k$ and $k+1$ exchange their pictures $v$ and $v'$ with the "
+        "probability below, which leaves every machine's own law as it is. A picture walks down to where it forgets"
+        " itself and comes up as another one: learning, run backwards and forwards. Rungs are placed so that about "
+        "three exchanges in ten succeed; where two kept machines are further apart than that, machines with "
+        "interpolated weights stand between them. The plain chain beside it makes as many sweeps as the whole "
+        "ladder.",
         formula=r"\min\Big(1,\; e^{F_k(v) + F_{k+1}(v') - F_k(v') - F_{k+1}(v)}\Big)",
         source="Béreux, Decelle, Furtlehner, Rosset and Seoane, *Fast training and sampling of Restricted Boltzmann "
         "Machines* (2024), arXiv 2405.15376.",

@@ -50,7 +50,7 @@ def _choose_size(place: Any) -> dict[str, Any]:
         step=50,
         key=settings().key("sweeps"),
         help=f"A sweep is two half steps: v → h → v; 1 to {sampler.MAX_SWEEPS:,} of them. Look past the number used "
-        "in training: a good machine goes on drawing digits.",
+        "in training: a good machine goes on drawing what looks like the data.",
     )
     return {"chains": chains, "sweeps": sweeps}
 

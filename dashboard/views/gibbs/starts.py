@@ -14,13 +14,13 @@ from rbm_core.runs import RunError, RunReader, Snapshot
 STARTS = {
     "noise": "Noise",
     "gaussian": "Gaussian noise",
-    "digits": "Digits",
+    "digits": "Images",
     "particles": "Particles",
     "drawing": "Drawing",
 }
 HELP = (
     "Where the chains begin. *Noise*: every pixel on or off by a fair coin. *Gaussian noise*: values "
-    "drawn from N(0, 1), which are no picture; the first half step alone sees them. *Digits*: test images of the "
+    "drawn from N(0, 1), which are no picture; the first half step alone sees them. *Images*: test images of the "
     "data. *Particles*: the fantasy particles, the chains that trained the run, where training left them, or those of "
     "another run. *Drawing*: a picture of your own."
 )
@@ -101,7 +101,7 @@ def _choose_label(known: tuple[str, ...], n_labels: int, row: Any) -> int:
 
 
 def _choose_class(reader: RunReader) -> dict[str, Any]:
-    """The class of digits; nothing where the run's images have no labels."""
+    """The class of the images; nothing where the run's images have no labels."""
     probe = reader.probe()
     if probe is None or probe.labels is None:
         return {}

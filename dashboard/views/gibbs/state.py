@@ -36,13 +36,14 @@ class Gibbs:
 class Pad:
     """upload: the hash of the file that was read last. complaint: why the drawing cannot be used, in one sentence.
 
-    version: another one replaces the strokes on the pad. blob: what the pad of this version was first sent.
+    version: another one replaces the strokes on the pad. blob: what the pad of this version, with these
+    words below it, was first sent.
     """
 
     version: str = "first"
     upload: str = ""
     complaint: str = ""
-    blob: dict[str, bytes] = field(default_factory=dict)
+    blob: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
 
 def gibbs() -> Gibbs:

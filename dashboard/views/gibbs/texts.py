@@ -45,10 +45,11 @@ def _about_free_energy(tex: Formulas) -> None:
     about(
         "the free energy",
         "How likely the machine finds a picture, whatever the hidden units do: ten nats lower is $e^{10}$ times "
-        "likelier. The empty picture can lie lower than any digit and still hardly ever be drawn: it is one "
-        "single picture, and of digits there are ever so many. A chain that has forgotten its start moves among "
-        "the free energies of real pictures (the band: the middle 90 % of the run's probe images) and keeps "
-        "moving. One line a chain, the chosen one in colour; click a line or a cell to choose another.",
+        "likelier. The empty picture can lie lower than any real one and still hardly ever be drawn: it is a single"
+        " picture, and the real ones are so many that together they are far likelier. A chain that has forgotten "
+        "its start moves among the free energies of real pictures (the band: the middle 90 % of the run's probe "
+        "images) and keeps moving. One line a chain, the chosen one in colour; click a line or a cell to choose "
+        "another.",
         formula=rf"F(v) = {tex.own_energy} - {tex.softplus}, \qquad \log p(v) = -F(v) - \log Z",
         source=f"{GUIDE}, §6.",
     )
@@ -59,8 +60,8 @@ def _about_distances() -> None:
         "the distances",
         "How many pixels differ, counted on pixels cut at one half. From the start: how far a chain has moved, "
         "or how much of a spoilt picture is repaired. From the nearest training image: a machine that had learnt "
-        "its data by heart would come down to 0 here; one that draws digits of its own stays as far off as "
-        "one person's digit is from another's.",
+        "its data by heart would come down to 0 here; one that draws pictures of its own stays as far off "
+        "as test images do.",
         formula=r"d(v, x) = \sum_i \big|\,[v_i > \tfrac12] - [x_i > \tfrac12]\,\big|, \qquad "
         r"d_{\text{near}}(v) = \min_{n} d(v, x^{(n)})",
         source="Hamming, *Error detecting and error correcting codes* (1950).",
@@ -70,7 +71,7 @@ def _about_distances() -> None:
 def _about_map() -> None:
     about(
         "the map",
-        "Training images, each written as its digit, where their hidden probabilities fall in the plane of "
+        "Training images, each written as its class, where their hidden probabilities fall in the plane of "
         "their first two principal components, and the chains among them: a machine that mixes well sends "
         "its chains from class to class. Two dimensions hold only a part of the variance, so neighbours on "
         "the map need not be neighbours.",

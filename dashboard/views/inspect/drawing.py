@@ -17,22 +17,23 @@ from dashboard.views.inspect.opened import Opened
 from dashboard.views.inspect.state import Inspect
 
 PAD = "inspect.pad"
-NOTE = "What answers changes at the end of each stroke. The drawing is shrunk and centred first, as MNIST's digits are."
+NOTE = "What answers changes at the end of each stroke."
 
 
 def show(opened: Opened) -> None:
     if run_choice.table() is not None:
         st.info("This run learns rows of a table, which cannot be drawn: choose a row of its data instead.")
         return
-    state = state_of(Inspect)
+    state, as_mnist = state_of(Inspect), run_choice.digits()
     n = opened.shape[0] * opened.shape[1]
     bits = _bits(n)
     left, right = st.columns([4, 7], gap="large")
     with left:
         # A pad that is on the page keeps its own strokes: what it is sent must not change with each of them.
         if state.pad is None or state.pad[0] != opened.shape or PAD not in st.session_state:
-            state.pad = (opened.shape, own_drawing(bits.reshape(opened.shape), NOTE, f"{opened.shape}"))
-        pad(key=PAD, data=state.pad[1], on_picture_change=_stroke_taker(opened.shape))
+            note = f"{NOTE} {drawings.words(opened.shape, as_mnist)}"
+            state.pad = (opened.shape, own_drawing(bits.reshape(opened.shape), note, f"{opened.shape}"))
+        pad(key=PAD, data=state.pad[1], on_picture_change=_stroke_taker(opened.shape, as_mnist))
         if state.complaint:
             st.warning(sentence(state.complaint))
     if not bits.any():
@@ -54,14 +55,14 @@ def _bits(n: int) -> np.ndarray:
     return np.zeros(n, bool)
 
 
-def _stroke_taker(shape: tuple[int, int]) -> Callable[[], None]:
+def _stroke_taker(shape: tuple[int, int], as_mnist: bool) -> Callable[[], None]:
     """The callback that makes a finished stroke the drawing, before the page runs."""
 
     def take() -> None:
         state, bits = state_of(Inspect), ""
         state.complaint = ""
         try:
-            bits = drawings.bits_from_pad(heard(PAD, "picture") or "", shape)
+            bits = drawings.bits_from_pad(heard(PAD, "picture") or "", shape, as_mnist)
         except drawings.DrawingError as error:
             state.complaint = str(error)
         state.settings.use("drawing", bits)
