@@ -82,6 +82,25 @@ def test_a_chart_is_saved_on_its_own_paper_in_the_format_chosen(
         assert image.size[0] > 900  # three pixels for each of the page's
 
 
+@pytest.mark.parametrize("name", ["evaluate", "compare", "image"])
+def test_charts_follow_a_change_of_the_colour_scheme_on_an_open_page(
+    app: App, open_page: Callable[..., Page], name: str
+) -> None:
+    page = open_page(f"{app.url}/{LINKS[name]}")
+    plots(page)
+    for dark in (True, False):
+        page.emulate_media(color_scheme="dark" if dark else "light")
+        paper = plotly_look.paper(dark)
+        rgb = ", ".join(str(int(paper[i : i + 2], 16)) for i in (1, 3, 5))
+        page.wait_for_function(
+            """(rgb) => {
+                const papers = [...document.querySelectorAll('.js-plotly-plot .main-svg:first-child')];
+                return papers.length && papers.every((svg) => getComputedStyle(svg).backgroundColor === rgb);
+            }""",
+            arg=f"rgb({rgb})",
+        )
+
+
 @pytest.mark.parametrize("name", list(LINKS))
 def test_every_about_opens_by_the_keyboard_and_its_formula_is_rendered(
     app: App, open_page: Callable[..., Page], name: str
