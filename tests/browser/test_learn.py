@@ -435,6 +435,19 @@ def test_back_goes_back_a_lesson_whatever_was_played_in_between(open_learn: Call
     expect(page.get_by_text(f"2 {OF}")).to_be_visible()
 
 
+def test_a_tab_chosen_right_before_the_next_lesson_is_where_back_leads(
+    open_learn: Callable[..., Page],
+) -> None:
+    page = open_learn("lesson=2")
+    guess(page, 2)
+    expect(page.get_by_text(lessons.LESSONS[1].answer[:20])).to_be_visible()
+    page.get_by_role("tab", name="Distribution").click()
+    page.get_by_role("button", name="Next step").click()
+    expect(page.get_by_text(f"3 {OF}")).to_be_visible()
+    _one_back_to_lesson(page, 2, "guess=2")
+    wait_for(page, view="distribution")
+
+
 def _one_back_to_lesson(page: Page, number: int, end: str) -> None:
     settle(page)
     page.go_back()

@@ -109,7 +109,8 @@ export class Learn extends View {
   nonce = "";
   drawn = 0;
   waiting = 0;
-  telling = 0;
+  telling = 0; // the timer that waits until the reader has settled; 0 while none does
+  stop = new AbortController();
 
   /** @param {HTMLElement} root */
   constructor(root) {
@@ -141,6 +142,7 @@ export class Learn extends View {
   close() {
     this.playing = this.landscape.walking = this.update.running = false;
     this.observer.disconnect();
+    this.stop.abort();
   }
   /** KL(data ‖ model) in nats after each update, by the method of each training shown so far. */
   get curves() {
@@ -173,6 +175,9 @@ export class Learn extends View {
     for (const [k, tab] of this.tabs.entries()) tab.onclick = () => this.look(VIEWS[k]);
     find(this.box, ".views").onkeydown = (e) => this.walkTabs(e);
     this.box.onkeydown = (e) => this.key(e);
+    const { signal } = this.stop;
+    for (const press of ["pointerdown", "keydown"])
+      window.addEventListener(press, (e) => this.leaving(e), { signal, capture: true });
   }
   /** @param {KeyboardEvent} e */
   walkTabs(e) {
@@ -313,13 +318,24 @@ export class Learn extends View {
   /** Once the reader has settled, link and page say where. */
   rest() {
     clearTimeout(this.telling);
-    this.telling = setTimeout(() => {
-      if (!this.h || this.playing || !this.root.isConnected) return;
-      const { view, at } = this;
-      const { guess, defaults } = this.h;
-      amendLink({ view, update: at, guess }, defaults);
-      this.say("moment", { view, at, guess, film: this.version });
-    }, RESTED);
+    this.telling = setTimeout(() => this.playing || this.settled(), RESTED);
+  }
+  settled() {
+    clearTimeout(this.telling);
+    this.telling = 0;
+    if (!this.h || !this.root.isConnected) return;
+    const { view, at } = this;
+    const { guess, defaults } = this.h;
+    amendLink({ view, update: at, guess }, defaults);
+    this.say("moment", { view, at, guess, film: this.version });
+  }
+  /**
+   * A press elsewhere on the page may lead to another lesson: the link of this one says first where the reader is,
+   * even while it plays, so that the browser's Back finds it.
+   * @param {Event} event
+   */
+  leaving(event) {
+    if ((this.telling || this.playing) && !event.composedPath().includes(this.box)) this.settled();
   }
   toggle() {
     if (this.playing) {

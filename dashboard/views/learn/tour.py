@@ -21,7 +21,8 @@ def show() -> Any:
     lesson = lessons.LESSONS[number - 1]
     with st.container(border=True, key="learn.tour"):
         row = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
-        row.markdown(f"**{number} of {len(lessons.LESSONS)} · {lesson.title}**", width="content")
+        with row:
+            _all_lessons(number)
         with row.container(horizontal=True, gap="small", width="content", key="learn.turn"):
             _buttons(number)
         words, slot = st.columns(2, gap="medium")
@@ -61,9 +62,16 @@ def begin_from_link() -> None:
 
 
 def _all_lessons(number: int) -> None:
-    """The list of the lessons, to go to any of them."""
+    """The lesson's title, which opens the list of all lessons, to go to any of them."""
     st.session_state[ANY] = number
-    with st.popover("All lessons", type="tertiary"):
+    title = f"**{number} of {len(lessons.LESSONS)} · {lessons.LESSONS[number - 1].title}**"
+    with st.popover(
+        title,
+        type="tertiary",
+        key=f"learn.title-{number}",
+        wrap=True,
+        help="All lessons, to go to any of them.",
+    ):
         st.radio(
             "Go to",
             list(range(1, len(lessons.LESSONS) + 1)),
@@ -74,7 +82,6 @@ def _all_lessons(number: int) -> None:
 
 
 def _buttons(number: int) -> None:
-    _all_lessons(number)
     last = number == len(lessons.LESSONS)
     if last:
         st.page_link(pages.script("train"), label="On to the Train page", icon=":material/arrow_forward:")
