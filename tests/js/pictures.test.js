@@ -58,6 +58,16 @@ test("tiles that are to be in sight fit the height, down to a third of their own
   assert.deepEqual([square.columns, square.size], [10, 42]);
 });
 
+test("no filter is left over alone in the last row", () => {
+  for (const n of [16, 100, 144, 200, 500]) {
+    for (let width = 150; width < 1400; width += 7) {
+      const { rows, columns } = filterGrid(n, [28, 28], width, 1, 440);
+      const missing = rows * columns - n;
+      assert.ok(missing >= 0 && missing < rows, `${n} in ${width} px: ${rows} rows of ${columns}`);
+    }
+  }
+});
+
 test("particles make a square", () => {
   assert.deepEqual(
     [100, 36, 7].map((n) => squareGrid(n, [28, 28], 300, 1).columns),

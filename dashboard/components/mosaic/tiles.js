@@ -26,9 +26,11 @@ export function filterGrid(n, [th, tw], width, ratio, sight) {
   const smallest = sight === undefined ? 1 : SMALLEST;
   for (let grain = Math.max(1, Math.floor((LARGEST * ratio) / tw)); ; grain -= stride(grain)) {
     const size = (grain * tw) / ratio;
-    const columns = Math.max(1, Math.min(n, Math.floor(width / (size + GAP))));
-    const rows = Math.ceil(n / columns);
+    const fit = Math.max(1, Math.min(n, Math.floor(width / (size + GAP))));
+    const rows = Math.ceil(n / fit);
     const high = (size * th) / tw;
+    // As many to a row as fill the rows evenly: 100 tiles stand 10 by 10 where 11 would fit, and none is left over.
+    const columns = Math.ceil(n / rows);
     if (grain <= smallest || rows * (high + GAP) <= highest)
       return { columns, rows, size, high, gap: GAP, top: 0 };
   }
