@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -49,6 +50,35 @@ def test_the_slider_moves_every_picture_and_the_link(finished: Callable[..., Pag
     until(lambda: step < shown_step(page) <= last, 5, "the arrow key does not move on")
     page.keyboard.press("End")
     until(lambda: shown_step(page) == last, 5, "End does not lead to the end")
+
+
+def test_the_spectrum_is_that_of_the_weights_and_follows_the_slider_and_the_modes_chosen(
+    finished: Callable[..., Page], trained: Path
+) -> None:
+    page = finished()
+    box = page.locator(".st-key-train-spectrum .spectrum")
+    reader = RunReader(trained)
+    steps = reader.snapshot_steps()
+    expect(box).to_have_attribute(
+        "data-moments", str(len(steps))
+    )  # the thread beside the page works them out
+    expect(box).to_have_attribute("data-at", str(steps[-1]))
+    view = ".querySelector('[data-testid=stBidiComponentIsolated]').shadowRoot.__view"
+    rows = page.evaluate(f"Array.from(document.querySelector('.st-key-train-spectrum'){view}.a.values)")
+    rows = np.reshape(rows, (len(steps), -1))
+    for step, row in zip(steps, rows, strict=True):
+        sigma = np.linalg.svd(reader.snapshot(step).W, compute_uv=False)[: len(row)]
+        np.testing.assert_allclose(row, sigma, rtol=1e-4, atol=1e-5)
+    cloud = box.locator(".cloud canvas")
+    before = cloud.evaluate("(canvas) => canvas.toDataURL()")
+    page.get_by_label("Mode that is drawn up").select_option("5")
+    expect(box).to_have_attribute("data-modes", "1,5")
+    until(lambda: "mode2=5" in link(page), 6, "the link does not hold the mode")
+    assert cloud.evaluate("(canvas) => canvas.toDataURL()") != before
+    slide(page, 0.3)
+    until(lambda: shown_step(page) < steps[-1], 5, "the slider moves nothing")
+    expect(box).to_have_attribute("data-at", str(shown_step(page)))
+    expect(box).to_have_attribute("data-modes", "1,5")
 
 
 # Writes down every step that the caption names from now on.
