@@ -2,11 +2,15 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from dashboard.ui.link import CURVE_GROUPS
+from dashboard.views.train import health, spectrum
+from dashboard.views.train.moment import Moment
+from dashboard.views.train.recorded import Run
 from rbm_core import doctor
 from rbm_core.runs import RunReader
 from tests.dashboard.opened import fed, open_page
@@ -60,6 +64,33 @@ def test_the_caption_of_the_curves_says_what_the_doctor_found_of_the_fantasies(r
     assert found is not None
     assert "30.0 nats above" in found.evidence
     assert header["fantasies"] == f"{doctor.FANTASIES}. Now {found.evidence}."
+
+
+def test_the_doctors_line_does_not_repeat_what_the_page_says_above(run: Path) -> None:
+    said = "Data and fantasy particles are 111,251 nats apart at step 794; start again with a smaller rate."
+    status = json.loads((run / "status.json").read_text())
+    (run / "status.json").write_text(json.dumps({**status, "state": "diverged", "message": said}))
+    findings = doctor.examine(doctor.record_of(RunReader(run)))
+    assert "111,251" in health.summary(findings, "")
+    line = health.summary(findings, said)
+    assert "111,251" not in line
+    assert doctor.headline(findings) in line
+
+
+def test_the_spectrum_of_a_run_that_trains_is_worked_out_every_few_seconds(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, now = RunReader(run), [100.0]
+    monkeypatch.setattr(spectrum, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    steps = reader.snapshot_steps()[-3:]
+    one, two, three = (Moment(reader.snapshot(step), str(step)) for step in steps)
+    watched = Run(RUN, reader, reader.config(), reader.status())
+    assert spectrum.lately(watched, one) is one
+    now[0] += 0.5
+    assert spectrum.lately(watched, two) is one, "the picture says which step it shows"
+    now[0] += spectrum.LIVE_EVERY_S
+    assert spectrum.lately(watched, three) is three
+    assert spectrum.lately(watched, one) is one, "a run begun anew under its name"
 
 
 def test_the_doctor_waits_for_evidence_and_then_names_it(run: Path) -> None:

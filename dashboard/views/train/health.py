@@ -23,15 +23,19 @@ def draw(run: Run) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="train.doctor"):
         with st.popover("Doctor", icon=":material/stethoscope:", type="tertiary", help=HELP):
             report(run.name, findings)
-        st.markdown(summary(findings), width="content")
+        st.markdown(summary(findings, str(run.status["message"])), width="content")
         first = next((remedy for finding in findings for remedy in finding.remedies), None)
         if first is not None:
             offer(run.name, first, "now")
 
 
-def summary(findings: list[doctor.Finding]) -> str:
+def summary(findings: list[doctor.Finding], told: str) -> str:
+    """The doctor's line. told: what the page says of the run above; it is not said twice."""
     said = doctor.headline(findings)
-    if ill := [finding for finding in findings if not finding.well]:
+    ill = [finding for finding in findings if not finding.well]
+    if len(ill) == 1 and ill[0].evidence in told:
+        return f":orange-badge[{said}]"
+    if ill := [finding for finding in ill if finding.evidence not in told]:
         more = f" &nbsp; … and {len(ill) - 1} more" if len(ill) > 1 else ""
         return f":orange-badge[{said}] &nbsp; {sentence(ill[0].evidence)}{more}"
     if hints := [finding for finding in findings if finding.hint]:
