@@ -26,6 +26,7 @@ const tall = (/** @type {string} */ bracket) =>
 export function writeFilm(player) {
   const { film, box } = player;
   box.classList.toggle("several", film.groups.length > 1);
+  box.classList.toggle("heated", film.heated);
   box.classList.toggle("mapped", Boolean(film.map || film.map_pending));
   box.classList.toggle("neared", Boolean(film.nearest || film.nearest_pending));
   for (const name of CURVES) {

@@ -45,17 +45,17 @@ def choose_runs(every: list[Record]) -> list[str]:
 
 def found(every: list[Record]) -> list[Record]:
     """The runs that contain the words typed, in the order chosen."""
-    left, middle, right = st.columns([4, 3, 3], vertical_alignment="bottom")
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
     words = left.text_input(
         "Find runs",
         max_chars=200,
-        placeholder="a name, a state, a tag, or n_hidden=500",
+        placeholder="name, state, tag, n_hidden=500",
         help="Shows only the runs that contain every word you type, in name, state, preset, tags, note "
         "or settings.",
         **link.bound("compare", "find"),
     )
     orders = [*records.ORDERS, *records.differing(every)[0]]
-    order = middle.selectbox(
+    order = right.selectbox(
         "Sort by",
         orders,
         format_func=lambda by: records.ORDERS.get(by, label(by)),
@@ -63,7 +63,7 @@ def found(every: list[Record]) -> list[Record]:
         **link.bound("compare", "order", link.among("order", orders, "newest")),
     )
     shown = records.ordered([one for one in every if records.matches(one, words)], order)
-    right.caption(
+    st.caption(
         f"{len(shown)} of {len(every)} runs. Tick rows to compare them; click into one for its tags, note and name."
     )
     return shown
