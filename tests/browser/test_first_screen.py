@@ -17,14 +17,14 @@ RUN = "small-run"
 # The page, and its first figure: on Compare the table of runs, which is a canvas too.
 PAGES = {
     "train": (f"?run={store.LANDING_RUN}&step=11000", ".st-key-train-filters canvas"),
-    "learn": ("learn", "canvas:visible"),
+    "learn": ("learn", ".view:not([hidden]) canvas"),
     "gibbs": (f"gibbs?run={RUN}", ".film canvas:visible"),
     "inspect": (f"inspect?run={RUN}&unit=3", ".js-plotly-plot .main-svg, canvas:visible"),
     "evaluate": (f"evaluate?run={RUN}", ".js-plotly-plot .main-svg, canvas:visible"),
     "compare": (f"compare?run={RUN}&runs={RUN},twin", ".js-plotly-plot .main-svg, canvas:visible"),
 }
-WINDOWS = [(1280, 800), (1920, 1080), (420, 800), (960, 600)]
-"""(width, height) in css pixels; the last is a small laptop's."""
+WINDOWS = [(1280, 800), (1920, 1080), (420, 800), (960, 600), (853, 533)]
+"""(width, height) in css pixels; the fourth is a small laptop's, the last a laptop's at 150 %."""
 
 
 @pytest.fixture(scope="module")
