@@ -62,7 +62,7 @@ def test_a_new_run_is_called_what_the_form_says_or_after_what_it_trains(
     app.text_input(key="new.name").set_value(RUN).run()
     assert app.button(key="new.start").disabled, "a run that there is would be asked for again"
     app.text_input(key="new.name").set_value("my first!").run()
-    assert "It will be called my-first." in text(app).replace("\\", "")
+    assert "It will be called **my-first**." in text(app).replace("\\", "")
     app.button(key="new.start").click().run()
     assert started[0][1]["name"] == "my-first"
     app.button(key="new.start").click().run()
