@@ -60,6 +60,8 @@ class Rng:
         self.seed, self.stream, self.rank = int(seed), stream, int(rank)
         self.device = torch.device(device)
         self.calls = 0
+        self.first_row = 0
+        self._all_rows: int | None = None
         self._stream_id = zlib.crc32(stream.encode())
         other = self._names.setdefault(self._stream_id, stream)
         if other != stream:
@@ -71,6 +73,29 @@ class Rng:
             name = np.random.SeedSequence([self.seed, self._stream_id, self.rank])
             self.generator = torch.Generator(self.device)
             self.generator.manual_seed(int(name.generate_state(1, np.uint64)[0] >> 1))
+
+    def share_rows(self, first: int, of: int) -> None:
+        """From now on a call's rows are the rows `first`, `first` + 1, … of a call of `of` rows, made by processes of
+        which each draws its own: on the CPU the numbers are those that one process would draw for them. On CUDA each
+        process has a stream of its own.
+        """
+        self.first_row, self._all_rows = first, of
+        self._leave_the_others()
+
+    def _leave_the_others(self) -> None:
+        """Gives a CUDA generator that does not begin at row 0 numbers of its own, by its position and first row."""
+        if self.generator is None or not self.first_row:
+            return
+        position = int.from_bytes(bytes(self.generator.get_state().numpy()), "little")
+        name = np.random.SeedSequence([position, self.first_row])
+        self.generator.manual_seed(int(name.generate_state(1, np.uint64)[0] >> 1))
+
+    def _own_rows(self, draw: Callable[[tuple[int, ...]], np.ndarray], shape: tuple[int, ...]) -> Tensor:
+        """This process's rows of what `draw` makes for all of them."""
+        if self._all_rows is None:
+            return torch.from_numpy(draw(shape))
+        whole = draw((self._all_rows, *shape[1:]))
+        return torch.from_numpy(whole[self.first_row : self.first_row + shape[0]])
 
     def state(self) -> dict:
         """All there is to know, ready for JSON; `Rng.from_state` continues exactly here."""
@@ -93,20 +118,21 @@ class Rng:
         if self.generator is not None and "generator" in state:
             raw = np.frombuffer(bytes.fromhex(state["generator"]), np.uint8).copy()
             self.generator.set_state(torch.from_numpy(raw))
+            self._leave_the_others()
 
-    def next_calls(self, n: int) -> tuple[int, int, int, int, int]:
-        """(key0, key1, first of n calls, rank, stream number), for kernels that use up n calls at once."""
+    def next_calls(self, n: int) -> tuple[int, int, int, int, int, int]:
+        """(key0, key1, first of n calls, rank, stream number, first row), for kernels that use up n calls at once."""
         call = self.calls
         self.calls += n
         if self.calls > SECOND_CALL:
             raise OverflowError(
                 f"stream {self.stream!r} has used up its 2^47 calls; start another with a new name"
             )
-        return self.seed & _MASK32, self.seed >> 32, call, self.rank, self._stream_id
+        return self.seed & _MASK32, self.seed >> 32, call, self.rank, self._stream_id, self.first_row
 
     def next_counter(self) -> tuple[int, int, int, int, int]:
         """(key0, key1, c1, c2, c3) of the next call; c0 counts within the call."""
-        key0, key1, call, rank, stream = self.next_calls(1)
+        key0, key1, call, rank, stream, _ = self.next_calls(1)
         return key0, key1, call & _MASK32, (call >> 32) | (rank << 16), stream
 
     def bernoulli(
@@ -129,7 +155,12 @@ class Rng:
             apart = out.is_contiguous() and out.data_ptr() != source.data_ptr()
             target = out if apart else torch.empty_like(source)
             draws.draw_from_logits(
-                as_array(source), shift.numpy(), np.float32(scale), as_array(target), *self.next_counter()
+                as_array(source),
+                shift.numpy(),
+                np.float32(scale),
+                as_array(target),
+                *self.next_counter(),
+                self.first_row,
             )
             return target if target is out else out.copy_(target)
         shifted = logits if bias is None else logits + bias
@@ -142,7 +173,9 @@ class Rng:
         images: (N, V) uint8. rows: (B,) int64. out: (B, V) float32 or bfloat16, filled and returned.
         """
         if self.device.type == "cpu":
-            draws.draw_from_bytes(images.numpy(), rows.numpy(), as_array(out), *self.next_counter())
+            draws.draw_from_bytes(
+                images.numpy(), rows.numpy(), as_array(out), *self.next_counter(), self.first_row
+            )
             return out
         p = images[rows].to(torch.float32) / 255
         return torch.lt(self.uniform(p.shape), p, out=out)
@@ -158,14 +191,16 @@ class Rng:
         if self.generator is not None:
             return torch.rand(shape, generator=self.generator, device=self.device, dtype=dtype)
         wide = np.float64 if dtype == torch.float64 else np.float32
-        return torch.from_numpy(self._numpy().random(tuple(shape), dtype=wide)).to(dtype)
+        return self._own_rows(lambda of: self._numpy().random(of, dtype=wide), tuple(shape)).to(dtype)
 
     def normal(self, shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> Tensor:
         """Standard normal numbers."""
         if self.generator is not None:
             return torch.randn(shape, generator=self.generator, device=self.device, dtype=dtype)
         wide = np.float64 if dtype == torch.float64 else np.float32
-        return torch.from_numpy(self._numpy().standard_normal(tuple(shape), dtype=wide)).to(dtype)
+        return self._own_rows(lambda of: self._numpy().standard_normal(of, dtype=wide), tuple(shape)).to(
+            dtype
+        )
 
     def integers(self, high: int, shape: tuple[int, ...]) -> Tensor:
         """Integers in 0 … high − 1, int64."""

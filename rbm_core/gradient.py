@@ -158,7 +158,12 @@ class Phases:
         """chains_h ~ Bernoulli(σ(logits + c))."""
         if self._on_cpu:
             draws.draw_from_logits(
-                source, self._np_hbias, np.float32(1.0), self._np_chains_h, *self.rng.next_counter()
+                source,
+                self._np_hbias,
+                np.float32(1.0),
+                self._np_chains_h,
+                *self.rng.next_counter(),
+                self.rng.first_row,
             )
         else:
             self.rng.bernoulli(logits, self.model.hbias, out=self.chains_h)
@@ -177,6 +182,7 @@ class Phases:
                 np.float32(1.0),
                 self._np_v_chains,
                 *self.rng.next_counter(),
+                self.rng.first_row,
             )
         else:
             model.law.draw(logits, self.rng, bias=model.vbias, sigma=model.sigma, out=self.v_chains)

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from rbm_core.cli.console import Runs, app, duration, err, examples, shown
 from rbm_core.config import PRESET_NOTES, PRESETS, ConfigError, RunConfig, preset
+from rbm_core.machine import rank_and_number
 from rbm_core.runs import control, store
 from rbm_core.runs.files import LOG_FILE, RunError
 from rbm_core.runs.reader import RunReader
@@ -76,6 +77,11 @@ def train(
     runs: Runs = None,
 ) -> None:
     """Train a run from a preset, with the settings that you change. Ctrl-C stops cleanly; --resume goes on."""
+    if rank_and_number()[0]:
+        from rbm_core.training.ranks import follow
+
+        follow()  # rank 0 obeys the command
+        return
     root = runs or store.runs_root()
     control.check("speed", {"updates_per_second": updates_per_second})
     named = {
@@ -141,6 +147,10 @@ def _new_run(
     if datasets.is_file(changes.get("dataset", "")):
         changes = {**changes, "dataset": datasets.brought_in(changes["dataset"])}
     config = preset(preset_name, **changes)
+    if (ranks := rank_and_number()[1]) > 1:
+        from rbm_core.training.ranks import check_shares
+
+        check_shares(config, ranks)
     if config.device.startswith("cuda"):
         from rbm_core.compute import resolve_device
 
@@ -165,6 +175,10 @@ def _train(
 
     err.say(f"Run {path.name} in {store.shown(path.parent)}")
     with ExitStack() as watched:
+        if rank_and_number()[1] > 1:
+            from rbm_core.training.ranks import connected
+
+            watched.enter_context(connected())
         bar = watched.enter_context(_TrainingBar())
         watchers = [bar.show]
         if tensorboard is not None:

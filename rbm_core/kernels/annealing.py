@@ -170,7 +170,8 @@ def _weigh_and_draw_h(
         x = hidden.x[chain]
         if near:
             key0, key1, c1, c2, c3 = counter_of(stream, call)
-            _philox_row(random, uint32((first + chain) * (random.shape[0] // 4)), key0, key1, c1, c2, c3)
+            row = stream.first + first + chain
+            _philox_row(random, uint32(row * (random.shape[0] // 4)), key0, key1, c1, c2, c3)
             weights[chain] += _draw_growing(x, hbias, beta, beta_next, random, hidden.bytes_)
             pack(hidden)
         else:

@@ -29,13 +29,17 @@ _RENEWED = 256  # sweeps after which a sum starts anew
 
 
 class Stream(NamedTuple):
-    """The calls of a random stream that a kernel uses up: `call`, `call` + 1, …; see `compute.Rng`."""
+    """The calls of a random stream that a kernel uses up: `call`, `call` + 1, …; see `compute.Rng`.
+
+    first: the number of the first chain, where chains are shared out among processes.
+    """
 
     key0: int
     key1: int
     call: int
     rank: int
     stream: int
+    first: int
 
 
 class Layer(NamedTuple):
@@ -129,7 +133,7 @@ def counter_of(stream, call):
 def draw_chain(layer, chain, scale, stream, call, first):
     """The layer's newest draw, of a chain from its sums. call, first: as in `half_sweep`."""
     key0, key1, c1, c2, c3 = counter_of(stream, call)
-    x, row = layer.x[chain], first + chain
+    x, row = layer.x[chain], stream.first + first + chain
     draw_row(x, layer.shift, scale, layer.random, row, key0, key1, c1, c2, c3, layer.fired)
 
 

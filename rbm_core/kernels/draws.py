@@ -27,8 +27,11 @@ from rbm_core.kernels.primitives import (
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def draw_from_logits(x, bias, scale, out, key0, key1, c1, c2, c3):
-    """out[b, n] = 1 with probability σ(scale · (x[b, n] + bias[n])), else 0. out must not overlap x."""
+def draw_from_logits(x, bias, scale, out, key0, key1, c1, c2, c3, first):
+    """out[b, n] = 1 with probability σ(scale · (x[b, n] + bias[n])), else 0. out must not overlap x.
+
+    first: the number of row 0, where the rows of one call are shared out among processes.
+    """
     rows, n = x.shape
     words = (n + 63) // 64
     z, shift = np.zeros(64 * words, np.float32), np.full(64 * words, np.float32(-1e9))
@@ -37,24 +40,25 @@ def draw_from_logits(x, bias, scale, out, key0, key1, c1, c2, c3):
     for b in range(rows):
         for i in range(n):
             z[i] = _load(x[b, i]) + bias[i]
-        draw_row(z, shift, scale, random, b, key0, key1, c1, c2, c3, fired)
+        draw_row(z, shift, scale, random, first + b, key0, key1, c1, c2, c3, fired)
         for i in range(n):
             on = (fired[i // 64] >> uint64(i % 64)) & uint64(1)
             out[b, i] = _store(out[b, i], float32(on))
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def draw_from_bytes(images, rows, out, key0, key1, c1, c2, c3):
+def draw_from_bytes(images, rows, out, key0, key1, c1, c2, c3, first):
     """out[b, n] = 1 with probability images[rows[b], n] / 255, else 0: stochastic binarisation of uint8 pixels.
 
     A random byte below 255 is one of 255 numbers, equally likely, as many of which lie below a pixel's value as that
-    value says; one that is 255 is drawn again where the pixel is neither 0 nor 255.
+    value says; one that is 255 is drawn again where the pixel is neither 0 nor 255. first: as in `draw_from_logits`.
     """
     n = images.shape[1]
     random, again = np.empty((n + 255) // 256 * 64, np.uint32), np.zeros((n + 63) // 64 * 64, np.uint8)
     bytes_, image, on = random.view(np.uint8), np.zeros(n, np.uint8), np.zeros(n, np.uint8)
     for b in range(rows.shape[0]):
-        _philox_row(random, uint32(b * (random.shape[0] // 4)), key0, key1, c1, c2, c3)
+        row = first + b
+        _philox_row(random, uint32(row * (random.shape[0] // 4)), key0, key1, c1, c2, c3)
         copy_row(images[rows[b]], image)
         for i in range(n):
             again[i] = (bytes_[i] == 255) & (image[i] != 0) & (image[i] != 255)
@@ -62,7 +66,7 @@ def draw_from_bytes(images, rows, out, key0, key1, c1, c2, c3):
             left: int = packed(again, w)
             while left:
                 i = 64 * w + lowest_bit(left)
-                bytes_[i] = another_byte(uint32(b * bytes_.shape[0] + i), key0, key1, c1, c2, c3)
+                bytes_[i] = another_byte(uint32(row * bytes_.shape[0] + i), key0, key1, c1, c2, c3)
                 left &= left - uint64(1)
         for i in range(n):
             on[i] = (bytes_[i] < image[i]) | (image[i] == 255)

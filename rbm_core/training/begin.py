@@ -71,14 +71,18 @@ def _ready(
 ) -> "tuple[Training, float | None]":
     """The training at its beginning, or as it was saved."""
     from rbm_core.training import Training
+    from rbm_core.training.ranks import Ranks
 
+    ranks = Ranks.of_this_process()
     device = None
     if known := described.get("device"):
         # A resumed run keeps what "auto" chose at its first start: another choice would give another run.
         device = known["kind"] if config.device == "auto" else None
         config = config.model_copy(update={"precision": described["precision"]})
+    if ranks is not None:
+        device = str(ranks.own_device(device or config.device))
     if recorder.has_resume():
-        training = Training(config, dataset, device=device)
+        training = Training(config, dataset, device=device, ranks=ranks)
         tensors, meta = recorder.read_resume()
         try:
             training.load_state_dict(tensors, meta["training"])
@@ -87,10 +91,19 @@ def _ready(
                 f"resume.safetensors of run {recorder.path.name!r} does not fit its settings ({one_line(error)}), "
                 "so the run cannot go on; start a new run from its last snapshot"
             ) from error
+        if ranks is not None:
+            ranks.lead(training, dataset.fingerprint, None, (tensors, meta["training"]))
         recorder.append_event(training.step, "continue")
         return training, float(meta["seconds"])
     start = initial(dataset) if initial else _origin(recorder.path, described, config)
-    training = Training(config, dataset, device=device, initial=start)
+    training = Training(config, dataset, device=device, initial=start, ranks=ranks)
+    if ranks is not None:
+        given = (
+            None
+            if start is None
+            else {**start.to_numpy(), "visible": start.visible, "n_labels": start.n_labels}
+        )
+        ranks.lead(training, dataset.fingerprint, given, None)
     recorder.complete_config(**_facts(training, dataset))
     recorder.write_probe(training.probe_arrays())
     recorder.append_event(0, "start")

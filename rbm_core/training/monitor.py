@@ -115,7 +115,8 @@ class Monitor:
         Draws from the stream "measure", and begins the mean over updates of `cd_loss_train` anew.
         """
         state, config, per_epoch = self.state, self.config, self.batches.per_epoch
-        particles = state.phases.v_chains.float()
+        chains_v, chains_h = state.chains()
+        particles = chains_v.float()
         cases = {"train": self.train, "valid": self.valid, "fantasy": particles}
         seen = {name: self._free_energy(v) for name, v in cases.items()}
         row: dict[str, Any] = {
@@ -133,13 +134,13 @@ class Monitor:
         _, logits, hidden = seen["train"]
         row["reconstruction_error"] = self._reconstruction_error(logits)
         row |= self._weights()
-        row |= self._likelihoods({name: seen[name][0] for name in ("train", "valid")})
+        row |= self._likelihoods({name: seen[name][0] for name in ("train", "valid")}, particles)
         mean_hidden = hidden.mean(0)
         row["mean_activation"] = float(mean_hidden.mean())
         row["dead_units"] = dead_units(mean_hidden)
         row["saturated_units"] = saturated_units(mean_hidden)
         if not state.model.law.units.real:
-            logits_v = self._visible_logits(state.phases.chains_h)
+            logits_v = self._visible_logits(chains_h)
             moved = state.streams.measure.bernoulli(logits_v, state.shown.vbias)
             row["flips_per_sweep"] = flips_per_sweep(particles, moved.float())
         return row
@@ -209,17 +210,17 @@ class Monitor:
             "update_ratio": float(torch.linalg.vector_norm(self.state.last_increments()[0])) / norm,
         }
 
-    def _likelihoods(self, free_energies: dict[str, Tensor]) -> dict[str, float]:
+    def _likelihoods(self, free_energies: dict[str, Tensor], chains: Tensor) -> dict[str, float]:
         """Mean log p(v) of the monitored cases in nats, as far as log Z is known while training, each with its standard
         error √(σ²(log Z) + s²(F)/n): n cases stand for all of their part.
 
-        free_energies: (n,) of the parts that were measured already.
+        free_energies: (n,) of the parts that were measured already. chains: (N, V), all of them.
         """
         if self.online is None:
             return {}
         state = self.state
         # Chains that begin at the data at every update are not near the model's distribution.
-        particles = None if self.config.algorithm == "cd" else state.phases.v_chains.float()
+        particles = None if self.config.algorithm == "cd" else chains
         estimate = self.online.observe(
             state.shown,
             float(free_energies["train"].mean()),
@@ -259,9 +260,9 @@ class Monitor:
     def snapshot(self) -> dict[str, Any]:
         """The state of this moment as the fields of rbm_core.runs.Snapshot, in float32 and uint8."""
         state, config = self.state, self.config
-        v = state.phases.v_chains.float().cpu().numpy()
+        chains_v, chains_h = state.chains()
+        v, h = chains_v.float().cpu().numpy(), chains_h.to(torch.uint8).cpu().numpy()
         v = v if state.model.law.units.real else v.astype(np.uint8)
-        h = state.phases.chains_h.to(torch.uint8).cpu().numpy()
         counts, edges = zip(*(_histogram(t) for t in state.last_increments()[:3]), strict=True)
         rate = learning_rate(config, state.settings["learning_rate"], state.step, self.batches.per_epoch)
         return {

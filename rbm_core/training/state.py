@@ -17,6 +17,7 @@ from rbm_core.runs.vocabulary import SETTABLE
 from rbm_core.sparse import SparsePhases
 from rbm_core.training.batches import Batches
 from rbm_core.training.optimiser import Optimiser
+from rbm_core.training.ranks import Ranks, check_shares
 from rbm_core.training.rungs import Rungs, Temperatures, Trajectory
 from rbm_core.visible import UNITS
 
@@ -61,19 +62,25 @@ class TrainState:
     model: the parameters, float32. precision: how sweeps are computed, one of `rbm_core.precision.PRECISIONS`. phases:
     chains and gradient, computed that way. settings: the values that a
     person may change, by the names in SETTABLE. v_offset (V,), h_offset (H,): what centring subtracts.
+    ranks: the processes that share the chains, where there are more than one; phases then holds this one's.
     trajectory: the run's past models. climbed: the rungs that the chains exchange with, where the algorithm has any.
     energies (2,): mean free energy of batch and particles before the last update, in nats. loss_total, loss_count:
     sum of their differences and number of updates since the last row of the curves.
     """
 
     def __init__(
-        self, config: RunConfig, batches: Batches, device: torch.device, initial: RBM | None = None
+        self,
+        config: RunConfig,
+        batches: Batches,
+        device: torch.device,
+        initial: RBM | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
         units, n_labels = UNITS[config.visible], batches.n_labels
         mean = torch.from_numpy(batches.mean).to(device)
         if units.standardised:
             mean = torch.zeros_like(mean)
-        self.config, self.device = config, device
+        self.config, self.device, self.ranks = config, device, ranks
         self.step = 0
         self.settings: dict[str, float] = {name: getattr(config, name) for name in SETTABLE}
         self.model = (
@@ -82,6 +89,12 @@ class TrainState:
             else _random(config, mean, n_labels, device)
         )
         self.streams = Streams.of(config.seed, device)
+        self._own_chains = slice(0, n_chains(config))
+        if ranks is not None:
+            check_shares(config, ranks.size)
+            self._own_chains = ranks.own(n_chains(config))
+            self.streams.chains.share_rows(self._own_chains.start, n_chains(config))
+            self.streams.binarise.share_rows(ranks.own(config.batch_size).start, config.batch_size)
         self.precision, self.precision_note = chosen_precision(config, len(mean), device)
         self.phases = self._new_phases()
         self._begin_chains(mean)
@@ -94,7 +107,8 @@ class TrainState:
         self.loss_count = 0
 
     def _new_phases(self) -> Phases | SparsePhases:
-        config, sizes = self.config, (self.config.batch_size, n_chains(self.config))
+        config, size = self.config, self.ranks.size if self.ranks else 1
+        sizes = (config.batch_size // size, n_chains(config) // size)
         common: dict[str, Any] = {
             "rng": self.streams.chains,
             "algorithm": "cd" if config.algorithm == "cd" else "pcd",
@@ -108,7 +122,9 @@ class TrainState:
     def _begin_chains(self, mean: Tensor) -> None:
         """Chains start as independent pixels with the data's means: samples of the model without hidden units."""
         rng = Rng(self.config.seed, "start", self.device)
-        self.phases.v_chains.copy_(self.model.law.at_means(mean, n_chains(self.config), rng))
+        self.phases.v_chains.copy_(
+            self.model.law.at_means(mean, n_chains(self.config), rng)[self._own_chains]
+        )
         begun = gibbs.from_images(self.model, self.phases.v_chains.float())
         self.phases.chains_h.copy_(gibbs.half_step(self.model, begun, self.streams.chains).h)
 
@@ -134,6 +150,14 @@ class TrainState:
         phases.v_chains.copy_(v)
         phases.chains_h.copy_(torch.where(accepted[:, None], h, phases.chains_h.float()))
 
+    def chains(self) -> tuple[Tensor, Tensor]:
+        """(visible, hidden) states of all chains; where ranks share them, gathered on all."""
+        own = (self.phases.v_chains, self.phases.chains_h)
+        if self.ranks is None:
+            return own
+        self.ranks.tell("chains")
+        return self.ranks.gathered(own[0]), self.ranks.gathered(own[1])
+
     @property
     def shown(self) -> RBM:
         """The model to show, sample and judge: the averaged parameters where averaging is on. Shares memory."""
@@ -154,6 +178,7 @@ class TrainState:
     def save(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Everything that `load` needs to go on bit for bit: (copies of the tensors on the CPU, JSON-able rest)."""
         tensors = self._tensors() | self.optimiser.adam_tensors()
+        tensors["chains_v"], tensors["chains_h"] = self.chains()
         rungs: dict[str, Any] = {}
         for kind, each in self._rungs().items():
             own, rungs[kind] = each.state()
@@ -189,6 +214,8 @@ class TrainState:
             self.optimiser.use_momentum()
         for name, ours in self._tensors().items():
             ours.copy_(tensors[name])
+        self.phases.v_chains.copy_(tensors["chains_v"][self._own_chains])
+        self.phases.chains_h.copy_(tensors["chains_h"][self._own_chains])
         self.optimiser.load_adam(tensors)
         for name, rng in self.streams.named().items():
             rng.load(meta["rngs"][name])
@@ -210,19 +237,21 @@ class TrainState:
         return {"trajectory": self.trajectory, **temperatures}
 
     def _tensors(self) -> dict[str, Tensor]:
-        """What a saved state holds whatever the optimiser, by name: the tensors themselves."""
+        """What a saved state holds whatever the optimiser, but for the chains, by name: the tensors themselves."""
         gradients = {f"gradient.{i}": g for i, g in enumerate(self.phases.grad.tensors())}
-        chains = {"chains_v": self.phases.v_chains, "chains_h": self.phases.chains_h}
-        return {**self.optimiser.tensors(), **gradients, **chains, "h_offset": self.h_offset}
+        return {**self.optimiser.tensors(), **gradients, "h_offset": self.h_offset}
 
     def _check(self, tensors: dict[str, Tensor]) -> None:
-        for name, ours in self._tensors().items():
+        shapes = {name: ours.shape for name, ours in self._tensors().items()}
+        n, (V, H) = n_chains(self.config), self.model.W.shape
+        shapes |= {"chains_v": torch.Size((n, V)), "chains_h": torch.Size((n, H))}
+        for name, expected in shapes.items():
             theirs = tensors.get(name)
-            if theirs is None or theirs.shape != ours.shape:
+            if theirs is None or theirs.shape != expected:
                 what = {"parameter.0": "weights", "chains_v": "chains"}.get(name, name)
                 found = f"no {what}" if theirs is None else f"{what} of shape {tuple(theirs.shape)}"
                 raise ConfigError(
-                    f"the saved state has {found}, this run {tuple(ours.shape)}; it goes on only with the settings "
+                    f"the saved state has {found}, this run {tuple(expected)}; it goes on only with the settings "
                     "it was saved with"
                 )
 

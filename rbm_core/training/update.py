@@ -22,6 +22,7 @@ from rbm_core.sparse import SparsePhases
 from rbm_core.training.batches import Batches
 from rbm_core.training.monitor import Monitor, divergence, snapshot_schedule
 from rbm_core.training.optimiser import learning_rate, momentum
+from rbm_core.training.ranks import Ranks
 from rbm_core.training.state import TrainState, check_memory
 from rbm_core.training.stopping import EarlyStopping
 
@@ -52,7 +53,8 @@ class Training:
 
     config: what to do. dataset: images in [0, 1]. device: overrides config.device. initial: parameters to start
     from instead of random ones. batches: the training cases where they are not dataset.train, which then holds some of
-    them. Raises ConfigError or DeviceError in one sentence for what cannot work.
+    them. ranks: the processes that share batches and chains; each makes the same calls.
+    Raises ConfigError or DeviceError in one sentence for what cannot work.
     """
 
     def __init__(
@@ -63,18 +65,21 @@ class Training:
         device: str | torch.device | None = None,
         initial: RBM | None = None,
         batches: Batches | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
-        self.config = config
+        self.config, self.ranks = config, ranks
         self.device = device if isinstance(device, torch.device) else resolve_device(device or config.device)
         check_memory(config, dataset.train.shape[1], self.device)
         self.batches = batches or Batches(config, dataset, self.device)
         self.steps_per_epoch = self.batches.per_epoch
         self.n_steps = config.n_updates(self.steps_per_epoch)
         self.snapshot_steps = snapshot_schedule(self.n_steps, config.max_snapshots)
-        self.state = TrainState(config, self.batches, self.device, initial)
+        self.state = TrainState(config, self.batches, self.device, initial, ranks)
         self.monitor = Monitor(config, dataset, self.batches, self.state, self.snapshot_steps)
         self.stopping = EarlyStopping(config.patience)
-        self._rows = torch.zeros(config.batch_size, dtype=torch.int64, device=self.device)
+        self._cases = ranks.own(config.batch_size) if ranks else slice(None)
+        own = len(range(config.batch_size)[self._cases])
+        self._rows = torch.zeros(own, dtype=torch.int64, device=self.device)
         self._recorded = self.state.trajectory.steps
         self._work: Callable[[], object] | None = None  # `_compute`, or a captured graph of it
 
@@ -83,7 +88,9 @@ class Training:
     def update(self) -> StepInfo:
         """One parameter update: data, chains, gradient, step. Returns its free energies."""
         state, optimiser = self.state, self.state.optimiser
-        self._rows.copy_(self.batches.rows(state.step))
+        if self.ranks:
+            self.ranks.tell("update")
+        self._rows.copy_(self.batches.rows(state.step)[self._cases])
         state.climb()
         optimiser.rate.fill_(self.learning_rate())
         optimiser.momentum.fill_(self.momentum())
@@ -108,19 +115,25 @@ class Training:
         phases.run(int(state.settings["k"]))
         offsets = (state.v_offset, state.h_offset) if config.centred else (None, None)
         weight_decay = float(state.settings["weight_decay"])
-        if isinstance(phases, SparsePhases) and state.optimiser.plain:
+        if isinstance(phases, SparsePhases) and state.optimiser.plain and not self.ranks:
+            h_mean = phases.h_mean_data
             self._note(phases.free_energies())
             state.optimiser.ascend(phases, offsets, weight_decay, state.step + 1)
         else:
             gradient = phases.gradient(*offsets)
-            self._note(phases.free_energies())
+            v_mean, h_mean, energies = phases.v_mean_data, phases.h_mean_data, phases.free_energies()
             if config.discriminative:
                 told_apart = discriminative_gradient(state.model, phases.v_batch)
                 torch._foreach_lerp_(gradient.tensors(), told_apart.tensors(), config.discriminative)
-            state.optimiser.apply(gradient, phases.v_mean_data, phases.h_mean_data, weight_decay)
+            if self.ranks:  # all are means over cases, and so are the ranks' means
+                shared = torch.tensor(energies, device=self.device)
+                self.ranks.average([*gradient.tensors(), v_mean, h_mean, shared])
+                energies = shared[0], shared[1]
+            self._note(energies)
+            state.optimiser.apply(gradient, v_mean, h_mean, weight_decay)
             phases.sync()
         if config.centred:
-            state.h_offset.lerp_(phases.h_mean_data, config.centring_rate)
+            state.h_offset.lerp_(h_mean, config.centring_rate)
 
     def _note(self, free_energies: tuple[Tensor, Tensor] | tuple[float, float]) -> None:
         """Keeps what the curves and the check for divergence need of an update."""
@@ -131,6 +144,8 @@ class Training:
 
     def _captured(self) -> Callable[[], object]:
         state = self.state
+        if self.ranks:  # a rank that dies while a graph holds its part of a sum would hang the others
+            return self._compute
         saved = (
             state.save() if self.device.type == "cuda" else None
         )  # capturing runs a few updates to warm up
@@ -177,6 +192,8 @@ class Training:
         if name not in SETTABLE:
             raise ConfigError(f"{name!r} cannot be changed while training; what can: {', '.join(SETTABLE)}")
         changed = make_config(**{**self.config.model_dump(), name: value})
+        if self.ranks:
+            self.ranks.tell("set", name, value)
         self.state.settings[name] = getattr(changed, name)
         if changed.momentum and name == "momentum" and changed.optimizer == "sgd":
             self.state.optimiser.use_momentum()

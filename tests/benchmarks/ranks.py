@@ -1,0 +1,94 @@
+"""How an update scales with the number of ranks: python -m tests.benchmarks.ranks [2 4 …]
+
+Strong: the same batch and chains shared among the ranks. Weak: as many cases and chains a rank. One thread a rank,
+784 × 500, PCD-5, random pixels. Printed are updates a second, the best of three times 20, and their ratios to one rank
+in the same way. More ranks than cores measure nothing.
+"""
+
+import multiprocessing
+import os
+import socket
+import sys
+import time
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+import torch
+
+from rbm_core.config import RunConfig
+from rbm_core.datasets import Dataset
+from rbm_core.training import Training
+from rbm_core.training.ranks import Ranks, connected
+
+CASES, UPDATES, REPEATS = 200, 20, 3
+
+
+def _training(cases: int, ranks: Ranks | None) -> Training:
+    rng = np.random.default_rng(0)
+    images = (rng.random((2000, 784)) < 0.13).astype(np.float32)
+    data = Dataset("random", images, None, images[:100], None, images[:100], None, (28, 28), "random")
+    config = RunConfig(
+        n_hidden=500, k=5, batch_size=cases, n_chains=cases, updates=10_000, precision="differences"
+    )
+    return Training(config, data, device="cpu", ranks=ranks)
+
+
+def _rate(cases: int, ranks: Ranks | None) -> float:
+    training = _training(cases, ranks)
+    if ranks is not None and ranks.rank:
+        ranks.follow(training)
+        return 0.0
+    best = 0.0
+    for _ in range(REPEATS + 1):  # the first compiles
+        start = time.perf_counter()
+        for _ in range(UPDATES):
+            training.update()
+        best = max(best, UPDATES / (time.perf_counter() - start))
+    if ranks is not None:
+        ranks.tell("end")
+    return best
+
+
+def _one(rank: int, size: int, port: int, answers: Any) -> None:
+    os.environ |= {
+        "RANK": str(rank),
+        "WORLD_SIZE": str(size),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }
+    torch.set_num_threads(1)
+    with connected() if size > 1 else nullcontext() as ranks:
+        rates = [_rate(CASES, ranks), _rate(CASES * size, ranks)]
+    if rank == 0:
+        answers.put(rates)
+
+
+def measured(size: int) -> list[float]:
+    """Updates a second of this many ranks: [as many cases in all, as many cases a rank]."""
+    context = multiprocessing.get_context("spawn")
+    answers = context.Queue()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    all_ = [context.Process(target=_one, args=(n, size, port, answers)) for n in range(size)]
+    for process in all_:
+        process.start()
+    rates = answers.get(timeout=600)
+    for process in all_:
+        process.join()
+    return rates
+
+
+def main() -> None:
+    sizes = [int(text) for text in sys.argv[1:]] or [2]
+    alone = measured(1)[0]
+    print(f"{'ranks':>6}{'updates/s':>11}{'strong':>9}{'weak':>8}")
+    print(f"{1:>6}{alone:>11.1f}{1:>9.2f}{1:>8.2f}")
+    for size in sizes:
+        strong, weak = measured(size)
+        print(f"{size:>6}{strong:>11.1f}{strong / alone:>9.2f}{weak / alone:>8.2f}")
+
+
+if __name__ == "__main__":
+    main()
