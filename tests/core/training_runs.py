@@ -56,7 +56,9 @@ class FakeTraining:
     on_update: Callable[["FakeTraining"], None] | None = None
     size = (16, 12)
 
-    def __init__(self, config: RunConfig, dataset: Any, *, device: Any = None, initial: Any = None) -> None:
+    def __init__(
+        self, config: RunConfig, dataset: Any, *, device: Any = None, initial: Any = None, ranks: None = None
+    ) -> None:
         self.config, self.device = config, torch.device("cpu")
         self.state = SimpleNamespace(precision="float32", precision_note="float32")
         self.step, self.n_steps, self.steps_per_epoch = 0, config.n_updates(16), 16
