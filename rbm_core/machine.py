@@ -1,10 +1,9 @@
-"""This machine's processor and GPUs by name, how threads share it, and which of a run's processes this is; no torch."""
+"""What this machine's processor and GPUs are called, and how threads share it, without torch."""
 
-import os
 import platform
 from pathlib import Path
 
-__all__ = ["QUIET", "gpu_names", "processor_name", "rank_and_number"]
+__all__ = ["QUIET", "gpu_names", "processor_name"]
 
 # The environment of a process that computes, set before torch is loaded. OpenMP's threads spin while they wait, which
 # takes the cores from whatever else runs and, where there are more threads than free cores, from the very thread that
@@ -33,8 +32,3 @@ def gpu_names() -> set[str]:
             continue
         names |= {line.split(":", 1)[1].strip() for line in lines if line.startswith("Model")}
     return names
-
-
-def rank_and_number() -> tuple[int, int]:
-    """(this process's rank, how many share its run), as torchrun says; (0, 1) for a process that was started alone."""
-    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))

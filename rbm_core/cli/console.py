@@ -53,14 +53,27 @@ def shown(text: str) -> str:
 out, err = Terminal(), Terminal(stderr=True)
 
 
+def rank_and_number() -> tuple[int, int]:
+    """(this process's rank, how many torchrun has started for one work); (0, 1) for a process started without it."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:  # RANK alone may be there for other reasons
+        return 0, 1
+    return int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+
+
 @app.callback()
 def _options(
+    context: typer.Context,
     traceback: Annotated[
         bool,
         typer.Option("--traceback", help="Before the command: show where an unexpected error came from."),
     ] = False,
 ) -> None:
     err.traceback = traceback
+    ranks = rank_and_number()[1]
+    if ranks > 1 and context.invoked_subcommand != "train":
+        raise RunError(
+            f"{ranks} processes can share a training, not {context.invoked_subcommand!r}; start it without torchrun"
+        )
 
 
 def columns(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> Iterator[str]:

@@ -7,9 +7,8 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from rbm_core.cli.console import Runs, app, duration, err, examples, shown
-from rbm_core.config import PRESET_NOTES, PRESETS, ConfigError, RunConfig, preset
-from rbm_core.machine import rank_and_number
+from rbm_core.cli.console import Runs, app, duration, err, examples, rank_and_number, shown
+from rbm_core.config import PRESET_NOTES, PRESETS, ConfigError, RunConfig, make_config, preset
 from rbm_core.runs import control, store
 from rbm_core.runs.files import LOG_FILE, RunError
 from rbm_core.runs.reader import RunReader
@@ -24,6 +23,8 @@ from rbm_core.runs.reader import RunReader
         "train --resume my-digits",
         "train --from my-digits --epochs 10 --name longer",
     )
+    # Not by `examples`: the command is another one.
+    + "\n\n  torchrun --nproc-per-node 2 -m rbm_core train --preset quick --dataset mnist-5k"
 )
 def train(
     preset_name: Annotated[
@@ -97,6 +98,7 @@ def train(
     changes = settings_of(set_ or []) | given
     if resume is not None:
         path = store.resolve(root, resume)
+        _check_ranks(make_config(**RunReader(path).config()["config"]))
         others = {"--name": name, "--preset": preset_name, "--from": from_}
         _extend(path, changes, [option for option, value in others.items() if value is not None])
         store.resumable(path)
@@ -147,10 +149,7 @@ def _new_run(
     if datasets.is_file(changes.get("dataset", "")):
         changes = {**changes, "dataset": datasets.brought_in(changes["dataset"])}
     config = preset(preset_name, **changes)
-    if (ranks := rank_and_number()[1]) > 1:
-        from rbm_core.training.ranks import check_shares
-
-        check_shares(config, ranks)
+    _check_ranks(config)
     if config.device.startswith("cuda"):
         from rbm_core.compute import resolve_device
 
@@ -167,6 +166,14 @@ def _new_run(
     )
 
 
+def _check_ranks(config: RunConfig) -> None:
+    """Raises ConfigError, before anything is made or changed, if the ranks cannot share such a run."""
+    if (ranks := rank_and_number()[1]) > 1:
+        from rbm_core.training.ranks import check_shares
+
+        check_shares(config, ranks)
+
+
 def _train(
     path: Path, download: bool, updates_per_second: float | None, tensorboard: Path | None = None
 ) -> None:
@@ -175,10 +182,11 @@ def _train(
 
     err.say(f"Run {path.name} in {store.shown(path.parent)}")
     with ExitStack() as watched:
+        ranks = None
         if rank_and_number()[1] > 1:
             from rbm_core.training.ranks import connected
 
-            watched.enter_context(connected())
+            ranks = watched.enter_context(connected())
         bar = watched.enter_context(_TrainingBar())
         watchers = [bar.show]
         if tensorboard is not None:
@@ -191,7 +199,7 @@ def _train(
                 watcher(status, row)
 
         state = training_process.run(
-            path, on_progress=show, download=download, updates_per_second=updates_per_second
+            path, on_progress=show, download=download, updates_per_second=updates_per_second, ranks=ranks
         )
     status = bar.status
     if state in ("diverged", "failed"):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rbm_core.config import RunConfig
     from rbm_core.datasets import Dataset, Progress
     from rbm_core.rbm import RBM
+    from rbm_core.training.ranks import Ranks
     from rbm_core.training.update import Training
 
 __all__ = ["begun"]
@@ -34,11 +35,13 @@ def begun(
     download: bool,
     on_download: "Progress",
     initial: "Callable[[Dataset], RBM] | None" = None,
+    ranks: "Ranks | None" = None,
 ) -> "tuple[Training, float | None]":
     """(the run's training, the seconds it has trained so far or None before its first update).
 
     described: config.json. say: called with a sentence before each long step. initial: the parameters to start from,
-    given the data; without it those of the run's origin, or random ones. Raises RunError, ConfigError,
+    given the data; without it those of the run's origin, or random ones. ranks: the processes that share the run, of
+    which this one leads. Raises RunError, ConfigError,
     DatasetError or DeviceError in one sentence where the run cannot begin or go on.
     """
     recorder.clean()
@@ -59,7 +62,7 @@ def begun(
     from rbm_core.training.compiled import COMPILING, when_compiling
 
     with when_compiling(lambda: say(COMPILING)):
-        return _ready(recorder, described, config, dataset, initial)
+        return _ready(recorder, described, config, dataset, initial, ranks)
 
 
 def _ready(
@@ -68,12 +71,11 @@ def _ready(
     config: "RunConfig",
     dataset: "Dataset",
     initial: "Callable[[Dataset], RBM] | None",
+    ranks: "Ranks | None",
 ) -> "tuple[Training, float | None]":
     """The training at its beginning, or as it was saved."""
     from rbm_core.training import Training
-    from rbm_core.training.ranks import Ranks
 
-    ranks = Ranks.of_this_process()
     device = None
     if known := described.get("device"):
         # A resumed run keeps what "auto" chose at its first start: another choice would give another run.
@@ -98,12 +100,7 @@ def _ready(
     start = initial(dataset) if initial else _origin(recorder.path, described, config)
     training = Training(config, dataset, device=device, initial=start, ranks=ranks)
     if ranks is not None:
-        given = (
-            None
-            if start is None
-            else {**start.to_numpy(), "visible": start.visible, "n_labels": start.n_labels}
-        )
-        ranks.lead(training, dataset.fingerprint, given, None)
+        ranks.lead(training, dataset.fingerprint, start, None)
     recorder.complete_config(**_facts(training, dataset))
     recorder.write_probe(training.probe_arrays())
     recorder.append_event(0, "start")

@@ -25,6 +25,7 @@ from rbm_core.training.report import SHOW_S, OnProgress, Report, explained
 from rbm_core.training.signals import signals_to
 
 if TYPE_CHECKING:
+    from rbm_core.training.ranks import Ranks
     from rbm_core.training.update import StepInfo, Training
 
 __all__ = ["main", "run"]
@@ -40,12 +41,14 @@ def run(
     download: bool = False,
     updates_per_second: float | None = None,
     lock: InheritedLock | None = None,
+    ranks: "Ranks | None" = None,
 ) -> str:
     """Trains the run in this folder until it ends; returns the state it ends in: finished, stopped (by
     command or signal), diverged or failed. status.json says the same, with a sentence where one is needed.
 
     Goes on from the saved state where there is one. download: fetch the data set if this computer lacks it.
-    updates_per_second: the watch speed to begin with, as by the command "speed"; None: full speed.
+    updates_per_second: the watch speed to begin with, as by the command "speed"; None: full speed. ranks: the processes
+    that share the run, of which this one leads.
     Raises RunError if the folder holds no run, another process is training it, its saved state is damaged, or there is
     no such speed; nothing is changed then.
     """
@@ -62,7 +65,7 @@ def run(
         )
     try:
         check_resume(path)
-        trainer = _Trainer(path, on_progress)
+        trainer = _Trainer(path, on_progress, ranks)
         trainer.waiting.insert(0, {"command": "speed", "value": speed})
         return trainer.live(described, download)
     finally:
@@ -84,8 +87,8 @@ class _Trainer:
     ends the run, "" while none has come.
     """
 
-    def __init__(self, path: Path, on_progress: OnProgress | None) -> None:
-        self.path = path
+    def __init__(self, path: Path, on_progress: OnProgress | None, ranks: "Ranks | None") -> None:
+        self.path, self.ranks = path, ranks
         self.recorder = Recorder(path)
         self.clock = Clock()
         self.report = Report(self.recorder, self.clock, on_progress)
@@ -107,7 +110,12 @@ class _Trainer:
             try:
                 self._starting("Loading the engine.")
                 training, seconds = begun(
-                    self.recorder, described, self._starting, download=download, on_download=self._on_download
+                    self.recorder,
+                    described,
+                    self._starting,
+                    download=download,
+                    on_download=self._on_download,
+                    ranks=self.ranks,
                 )
                 self.interruptible = False
                 self.report.describe(training)

@@ -20,19 +20,24 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from rbm_core.compute import resolve_device
+from rbm_core.compute import DeviceError, resolve_device
 from rbm_core.config import ConfigError, RunConfig, make_config
 from rbm_core.runs.files import RunError, one_line
 from rbm_core.runs.vocabulary import SETTABLE
 
 if TYPE_CHECKING:
+    from rbm_core.rbm import RBM
     from rbm_core.training.update import Training
 
 __all__ = ["Ranks", "check_shares", "connected", "follow"]
 
 # A dead rank is seen by its closed connection, at once. A paused run keeps the others waiting for as long as it likes.
 _PATIENCE = timedelta(days=30)
+# GPUs wait for one another without seeing a connection: after this time NCCL ends their processes. A paused run has
+# nothing for them to wait for.
+_PATIENCE_OF_GPUS = timedelta(seconds=25)
 _WORDS = ("begin", "update", "chains", "set", "end")
+_SHARED = _WORDS[:3]  # what goes on with an exchange to which every rank gives its part
 
 
 def check_shares(config: RunConfig, size: int) -> None:
@@ -54,24 +59,27 @@ class Ranks:
     """This process among those of the run, once they are connected.
 
     Sums go through NCCL on CUDA and gloo on the CPU; what rank 0 tells goes through gloo.
+    size: how many they are. here: how many of them share this computer.
     """
 
     def __init__(self) -> None:
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
+        self.here = int(os.environ.get("LOCAL_WORLD_SIZE", self.size))
         self.device = torch.device("cpu")
         self._sums: Any = None
         self._flat = torch.empty(0)
-
-    @classmethod
-    def of_this_process(cls) -> "Ranks | None":
-        """None for a process alone."""
-        return cls() if dist.is_available() and dist.is_initialized() else None
+        self._awaited = False  # on rank 0: the others are in the middle of what it told last
 
     def own_device(self, kind: str) -> torch.device:
-        """This rank's device of a kind: one GPU a rank, by its number on its computer."""
-        local = int(os.environ.get("LOCAL_RANK", "0"))
-        device = resolve_device(kind)
-        self.device = resolve_device(f"cuda:{local}") if device.type == "cuda" else device
+        """This rank's device of a kind: one GPU a rank, by its number on its computer. DeviceError for too few GPUs."""
+        self.device = resolve_device(kind)
+        if self.device.type == "cuda":
+            if self.here > torch.cuda.device_count():
+                raise DeviceError(
+                    f"{self.here} ranks on one computer need as many GPUs, and there are "
+                    f"{torch.cuda.device_count()}; start fewer ranks, or set device=cpu"
+                )
+            self.device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         return self.device
 
     def open_sums(self) -> None:
@@ -79,7 +87,7 @@ class Ranks:
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)
             with _explained(self):
-                self._sums = dist.new_group(backend="nccl", timeout=timedelta(minutes=10))
+                self._sums = dist.new_group(backend="nccl", timeout=_PATIENCE_OF_GPUS)
 
     def own(self, n: int) -> slice:
         """This rank's of n rows."""
@@ -96,32 +104,49 @@ class Ranks:
             part.copy_(tensor.reshape(-1))
         with _explained(self):
             dist.all_reduce(self._flat, group=self._sums)
+        self._awaited = False
         self._flat /= self.size
         for part, tensor in zip(parts, tensors, strict=True):
             tensor.copy_(part.view_as(tensor))
 
-    def gathered(self, own: Tensor) -> Tensor:
-        """The rows of all ranks, in their order, on this rank's device."""
-        mine = own.to("cpu", torch.float32).contiguous()
+    def gathered(self, v: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        """The rows of all ranks, in their order, on this rank's device: (N / size, V) and (N / size, H) become (N, V)
+        and (N, H).
+        """
+        mine = torch.cat([v.to("cpu", torch.float32), h.to("cpu", torch.float32)], 1)
         rows = [torch.empty_like(mine) for _ in range(self.size)]
         with _explained(self):
             dist.all_gather(rows, mine)
-        return torch.cat(rows).to(own)
+        self._awaited = False
+        of_v, of_h = torch.cat(rows).split([v.shape[1], h.shape[1]], 1)
+        return of_v.contiguous().to(v), of_h.contiguous().to(h)
 
     # What rank 0 tells
 
     def lead(
-        self, training: "Training", fingerprint: str, initial: dict[str, Any] | None, saved: Any | None
+        self,
+        training: "Training",
+        fingerprint: str,
+        initial: "RBM | None",
+        saved: tuple[dict[str, Tensor], dict[str, Any]] | None,
     ) -> None:
-        """On rank 0: brings the others to where this training is. initial: what it started from, as the arguments of
-        `RBM.from_numpy`; saved: the arguments of `load_state_dict` that it was given.
+        """On rank 0: brings the others to where this training is.
+
+        fingerprint: of its data. initial: the parameters it started from, on the CPU. saved: what `load_state_dict` was
+        given. Each None where there was none.
         """
-        self.tell("begin")
         config = training.config.model_dump(mode="json") | {"precision": training.state.precision}
-        kind = training.device.type
+        self.tell("begin")
         self.share(
-            {"config": config, "device": kind, "fingerprint": fingerprint, "initial": initial, "saved": saved}
+            {
+                "config": config,
+                "device": training.device.type,
+                "fingerprint": fingerprint,
+                "initial": initial,
+                "saved": saved,
+            }
         )
+        self._awaited = False
         self.open_sums()
 
     def tell(self, word: str, name: str = "", value: float = 0.0) -> None:
@@ -131,6 +156,15 @@ class Ranks:
             message = torch.tensor([_WORDS.index(word), number, float(value)], dtype=torch.float64)
             with _explained(self):
                 dist.broadcast(message, 0)
+            self._awaited = word in _SHARED
+
+    def let_go(self) -> None:
+        """On rank 0: tells the others that this is the end. Where they wait for its part of something that it has not
+        done, nothing: they see its connection close.
+        """
+        if not self._awaited:
+            with suppress(RunError):
+                self.tell("end")
 
     def share(self, what: Any = None) -> Any:
         """What rank 0 gives here, on every rank."""
@@ -187,8 +221,7 @@ def connected() -> Iterator[Ranks]:
     try:
         yield ranks
     finally:
-        with suppress(RunError):
-            ranks.tell("end")
+        ranks.let_go()
         dist.destroy_process_group()
 
 
@@ -206,7 +239,6 @@ def follow() -> None:
 def _same_training(ranks: Ranks) -> "Training":
     """The training that rank 0 leads, where that one is."""
     from rbm_core import datasets
-    from rbm_core.rbm import RBM
     from rbm_core.training.update import Training
 
     told = ranks.share()
@@ -214,10 +246,8 @@ def _same_training(ranks: Ranks) -> "Training":
     dataset = datasets.load(config.dataset, n_valid=config.n_valid)
     if dataset.fingerprint != told["fingerprint"]:
         raise RunError(f"the data {dataset.name!r} of rank {ranks.rank} are not those of rank 0")
-    initial = None if told["initial"] is None else RBM.from_numpy(**told["initial"])
-    training = Training(
-        config, dataset, device=ranks.own_device(told["device"]), initial=initial, ranks=ranks
-    )
+    device = ranks.own_device(told["device"])
+    training = Training(config, dataset, device=device, initial=told["initial"], ranks=ranks)
     if told["saved"] is not None:
         training.load_state_dict(*told["saved"])
     ranks.open_sums()

@@ -156,7 +156,7 @@ class TrainState:
         if self.ranks is None:
             return own
         self.ranks.tell("chains")
-        return self.ranks.gathered(own[0]), self.ranks.gathered(own[1])
+        return self.ranks.gathered(*own)
 
     @property
     def shown(self) -> RBM:
@@ -277,11 +277,14 @@ def chosen_precision(config: RunConfig, n_visible: int, device: torch.device) ->
     return pick_precision(n_visible, config.n_hidden, rows, device)
 
 
-def check_memory(config: RunConfig, n_visible: int, device: torch.device) -> None:
-    """Raises ConfigError if the run needs more memory than there is: the system would end the process later."""
+def check_memory(config: RunConfig, n_visible: int, device: torch.device, processes: int = 1) -> None:
+    """Raises ConfigError if the run needs more memory than there is: the system would end the process later.
+
+    processes: how many share the memory of this computer, each with parameters of its own.
+    """
     V, H, B, N = n_visible, config.n_hidden, config.batch_size, n_chains(config)
     # bytes: the copies of the parameters, the states of both layers, the random numbers
-    need = 32 * V * H + 8 * (B + N) * (V + H) + 4 * N * H
+    need = 32 * V * H * (1 if device.type == "cuda" else processes) + 8 * (B + N) * (V + H) + 4 * N * H
     if device.type == "cuda":
         have = torch.cuda.mem_get_info(device)[0]
     elif hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
