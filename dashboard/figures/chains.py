@@ -39,12 +39,16 @@ class Chains:
         return self._layer("h", t - 1, self.header["n_hidden"])
 
     def mean_h(self, t: int) -> np.ndarray:
-        """(B, H): p(h|v), which h of sweep t was drawn from."""
+        """(B, H): p(h|v), which h of sweep t was drawn from; given the label too where labels are drawn."""
         out = []
         for v, beta, k in self._groups(self.v(t - 1), t):
             gain = self.arrays["h_gain"][k] if "h_gain" in self.arrays else 1.0
-            out.append(sigmoid(beta * ((v * gain) @ _single(self.arrays["W"][k]) + self.arrays["hbias"][k])))
-        return np.concatenate(out)
+            out.append(beta * ((v * gain) @ _single(self.arrays["W"][k]) + self.arrays["hbias"][k]))
+        if "y_half" in self.arrays:
+            labels = self._groups(_single(self.arrays["y_half"][t - 1]), t)
+            for x, (y, beta, k) in zip(out, labels, strict=True):
+                x += beta * (y @ self.arrays["label_W"][k])
+        return sigmoid(np.concatenate(out))
 
     def mean_v(self, t: int) -> np.ndarray:
         """(B, V): p(v|h), which v after t sweeps was drawn from; the start stands for itself, as held pixels do."""

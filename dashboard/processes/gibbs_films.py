@@ -19,7 +19,7 @@ from rbm_core.runs import RunReader, Snapshot
 from rbm_core.visible import units_of
 
 _SIDE_BY_SIDE = (
-    *("v_bits", "v_half", "v_start", "h_bits", "h_half", "free_energy", "distance", "map_path"),
+    *("v_bits", "v_half", "v_start", "y_half", "h_bits", "h_half", "free_energy", "distance", "map_path"),
     *("near_distance", "near_number"),
 )
 _SHARED = (
@@ -37,12 +37,12 @@ AGES = 6  # snapshots side by side
 class ChainSettings:
     """The chains that a reader chose.
 
-    label: the label that is held, of a run with label units; None for the first. particles_of: another run whose
-    particles the chains start from, with their step; None for this run's. drawing, held: the picture drawn and the
-    pixels held fixed, bits as base64; empty for none. corrupt: the share of pixels inverted at the start, in per cent.
-    hot: the temperature from which the chains are cooled; 0: they are not cooled. beside: "nothing"; "ages": the same
-    start and random numbers in earlier snapshots; "whatif": the same chains, which from sweep `fork` on run at
-    if_temperature, with other random numbers if if_seed, and in the model of if_step unless that is None.
+    label: the label that is held, of a run with label units; None: it is drawn with the pixels. particles_of: another
+    run whose particles the chains start from, with their step; None for this run's. drawing, held: the picture drawn
+    and the pixels held fixed, bits as base64; empty for none. corrupt: the share of pixels inverted at the start, in
+    per cent. hot: the temperature from which the chains are cooled; 0: they are not cooled. beside: "nothing"; "ages":
+    the same start and random numbers in earlier snapshots; "whatif": the same chains, which from sweep `fork` on run
+    at if_temperature, with other random numbers if if_seed, and in the model of if_step unless that is None.
     """
 
     start: str
@@ -90,7 +90,8 @@ class Shown:
     """A film as the player takes it: header["version"] tells it from every other film.
 
     The arrays are those of rbm_core/trajectory, of the groups side by side, and W (M, V, H) in the
-    bit pattern of half precision, vbias (M, V) and hbias (M, H), the M models that ran them; machine (G, S): the
+    bit pattern of half precision, vbias (M, V) and hbias (M, H), the M models that ran them, with label_W (M, K, H)
+    where labels are drawn; machine (G, S): the
     number of the model of each sweep of each group; beta (G, S): its inverse temperature.
     """
 
@@ -125,8 +126,6 @@ def make_film(
     among training images too, where settings.has_map. with_nearest: find the training image nearest to each state
     too. Raises SamplerError, DrawingError or RunError.
     """
-    if snapshot.n_labels and settings.label is None:
-        settings = replace(settings, label=0)
     alone = replace(
         request(reader, snapshot, settings, other),
         with_map=with_map and settings.has_map,
@@ -149,6 +148,7 @@ def make_film(
         "version": uuid4().hex,
         "image_shape": image_shape(reader, snapshot),
         "of": {"run": reader.name, "step": snapshot.step, "seed": settings.seed, "more": settings.words()},
+        "labels": list(reader.class_names() or map(str, range(snapshot.n_labels))),
         "start": [getattr(settings, name) for name in _START],
         "steps": steps,
         "fork": settings.fork if settings.beside == "whatif" else None,
@@ -175,11 +175,13 @@ def _at_each_age(
 
 
 def _model_of(snapshot: Snapshot, label: int | None) -> dict[str, Any]:
-    """The model of the pixels in a FilmRequest's fields: with a label held, its weights join the hidden biases."""
-    hbias = snapshot.hbias
-    if label is not None and snapshot.label_W is not None:
-        hbias = hbias + snapshot.label_W[label]
-    return {"W": snapshot.W, "vbias": snapshot.vbias, "hbias": hbias, "log_var": snapshot.log_var}
+    """The model in a FilmRequest's fields: the weights of a label that is held join the hidden biases."""
+    model = {name: getattr(snapshot, name) for name in ("W", "vbias", "hbias", "log_var")}
+    if snapshot.label_W is None:
+        return model
+    if label is None:
+        return {**model, "label_W": snapshot.label_W, "label_bias": snapshot.label_bias}
+    return {**model, "hbias": snapshot.hbias + snapshot.label_W[label]}
 
 
 def _check_size(parts: list[sampler.FilmRequest]) -> None:
@@ -254,31 +256,30 @@ def _nearest_of_all(made: list[sampler.Film]) -> dict[str, np.ndarray]:
 
 def _models(requests: list[sampler.FilmRequest]) -> dict[str, np.ndarray]:
     """The models of these films, each once, and `machine`: the number of the model of each sweep of each film."""
-    met: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]] = []
+    met: list[dict[str, np.ndarray]] = []
 
-    def number(W: np.ndarray, vbias: np.ndarray, hbias: np.ndarray, log_var: np.ndarray | None) -> int:
+    def number(model: dict[str, np.ndarray]) -> int:
         for k, known in enumerate(met):
-            if known[0] is W:
+            if known["W"] is model["W"]:
                 return k
-        met.append((W, vbias, hbias, log_var))
+        met.append(model)
         return len(met) - 1
 
     schedule = np.zeros((len(requests), len(requests[0].betas)), np.uint8)
     for g, part in enumerate(requests):
-        schedule[g] = number(part.W, part.vbias, part.hbias, part.log_var)
-        if part.fork_W is not None and part.fork_vbias is not None and part.fork_hbias is not None:
-            schedule[g, part.fork_at :] = number(
-                part.fork_W, part.fork_vbias, part.fork_hbias, part.fork_log_var
-            )
-    arrays: dict[str, np.ndarray] = {
-        "W": np.stack([W.astype(np.float16).view(np.uint16) for W, _, _, _ in met]),
-        "vbias": np.stack([vbias.astype(np.float32) for _, vbias, _, _ in met]),
-        "hbias": np.stack([hbias.astype(np.float32) for _, _, hbias, _ in met]),
+        schedule[g] = number(part.model())
+        if part.fork_W is not None:
+            schedule[g, part.fork_at :] = number(part.model("fork_"))
+    arrays = {
+        "W": np.stack([model["W"].astype(np.float16).view(np.uint16) for model in met]),
+        "vbias": np.stack([model["vbias"].astype(np.float32) for model in met]),
+        "hbias": np.stack([model["hbias"].astype(np.float32) for model in met]),
         "machine": schedule,
     }
-    gains = [np.exp(-log_var).astype(np.float32) for _, _, _, log_var in met if log_var is not None]
-    if len(gains) == len(met):
-        arrays["h_gain"] = np.stack(gains)
+    if all("label_W" in model for model in met):
+        arrays["label_W"] = np.stack([model["label_W"].astype(np.float32) for model in met])
+    if all("log_var" in model for model in met):
+        arrays["h_gain"] = np.stack([np.exp(-model["log_var"]).astype(np.float32) for model in met])
     return arrays
 
 

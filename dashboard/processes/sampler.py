@@ -49,7 +49,8 @@ class SamplerError(ValueError):
 class FilmRequest:
     """All that a film depends on: equal requests give equal films.
 
-    W (V, H), vbias (V,), hbias (H,), log_var (V,) or None: the model. start: "bernoulli", "gaussian", "digits" or
+    W (V, H), vbias (V,), hbias (H,), log_var (V,) or None: the model. label_W (K, H) and label_bias (K,): its label
+    units, where labels are drawn with the pixels. start: "bernoulli", "gaussian", "digits" or
     "images". images: (n, V) in [0, 1], needed for "images", taken in turn where there are more chains. digit:
     only that class of "digits". betas: (S,), the inverse temperature of each sweep. probe (P, V) uint8 and
     probe_labels (P,): the run's fixed cases. held: (V,) bool, pixels that keep their starting value while the
@@ -57,7 +58,7 @@ class FilmRequest:
     grey values. n_valid, fingerprint: which part of the data set was trained on, and which data these must be.
     with_map: also project the chains among training images. with_nearest: also find the training image nearest to
     each state. fork_at: the number of sweeps after which the chains go on with fork_seed, or in the model of fork_W,
-    fork_vbias and fork_hbias.
+    fork_vbias, fork_hbias and so on.
     Raises SamplerError for numbers out of bounds and for films too large to send.
     """
 
@@ -91,6 +92,10 @@ class FilmRequest:
     fork_vbias: np.ndarray | None = None
     fork_hbias: np.ndarray | None = None
     fork_log_var: np.ndarray | None = None
+    label_W: np.ndarray | None = None
+    label_bias: np.ndarray | None = None
+    fork_label_W: np.ndarray | None = None
+    fork_label_bias: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.n_chains <= MAX_CHAINS:
@@ -111,12 +116,21 @@ class FilmRequest:
             )
 
     def film_bytes(self) -> int:
-        """The size of the states alone: one bit for a binary unit, two bytes for a real-valued one."""
+        """The size of the states alone: one bit for a binary unit, two bytes for a real-valued one or a label's."""
         n_visible, n_hidden = self.W.shape
+        n_labels = 0 if self.label_W is None else len(self.label_W)
         real_v, real_h = self.mean_field or units_of(vars(self)).real, self.mean_field
         v = 2 * n_visible if real_v else -(-n_visible // 8)
         h = 2 * n_hidden if real_h else -(-n_hidden // 8)
-        return self.n_chains * ((len(self.betas) + 1) * v + len(self.betas) * h)
+        return self.n_chains * ((len(self.betas) + 1) * (v + 2 * n_labels) + len(self.betas) * h)
+
+    def model(self, prefix: str = "") -> dict[str, np.ndarray]:
+        """The arrays of the model, by the names of the fields; empty if there is none. prefix: "fork_" for that of the
+        fork.
+        """
+        names = ("W", "vbias", "hbias", "log_var", "label_W", "label_bias")
+        arrays = {name: getattr(self, f"{prefix}{name}") for name in names}
+        return {name: array for name, array in arrays.items() if array is not None}
 
     def parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """(meta, arrays): the fields as JSON-able values and as arrays, which rbm_core.trajectory takes."""

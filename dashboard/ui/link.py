@@ -118,6 +118,13 @@ def place(word: str) -> Field:
     return Field(word, parse, f"{word} or a whole number from 0")
 
 
+def or_any(field: Field) -> Field:
+    """The same field, which takes "any" too."""
+    return Field(
+        field.default, lambda text: text if text == "any" else field.parse(text), f"any or {field.expects}"
+    )
+
+
 CURVE_GROUPS = ("energy", "likelihood", "reconstruction", "weights", "activity", "labels", "pace")
 CURVE_AXES = ("step", "epoch", "time")
 FILTER_ORDERS = ("index", "norm", "activity", "change", "similarity", "groups")
@@ -151,8 +158,8 @@ FIELDS: dict[str, Field] = {
     "start": choice("noise", GIBBS_STARTS),
     "particles_of": words(),
     "digit": choice("any", ("any", *map(str, range(10)))),
-    # Gibbs: the label that is held; Inspect: the label whose weights are shown.
-    "label": whole(0, 0, 254),
+    # Gibbs: the label that is held, or "any"; Inspect: the label whose weights are shown.
+    "label": or_any(whole(0, 0, 254)),
     "chains": whole(25, 1, 100),
     "sweeps": whole(200, 1, 2000),
     "drawing": Field("", _base64, "a picture as base64"),

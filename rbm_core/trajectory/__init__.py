@@ -4,8 +4,10 @@
 of words and sizes and these arrays:
   v_bits (S + 1, B, ⌈V/8⌉) and h_bits (S, B, ⌈H/8⌉): the states, np.packbits rows; v_bits[0] is the start
   v_half, h_half: in their place where states are real numbers, the states in half precision
+  y_half (S + 1, B, K): the states of the label units in half precision, of a model that has them; y_half[0] is drawn
+  from p(y | v) of the start
   v_start (B, V): the start in half precision if the states are binary and the start is not
-  free_energy (S + 1, B): F(v) in nats at temperature 1, under the model that drew v
+  free_energy (S + 1, B): F(v) in nats at temperature 1, under the model that drew v, labels summed out
   distance (S + 1, B): the number of pixels that differ from `clean`, both cut at one half
   clean (B, V) uint8: the pictures that the chains start from, before anything was inverted or let loose
   map_points (N, 2), map_labels (N,), map_path (S + 1, B, 2), if asked for: p(h|v) of training images and of the chains'

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from rbm_core import gibbs
 from rbm_core.compute import Rng
+from rbm_core.labels import free_energy_of_pixels, given_label, with_drawn_labels
 from rbm_core.pixels import as_bytes, lit
 from rbm_core.rbm import RBM
 from rbm_core.trajectory.cases import Arrays, binarised, probe_cases, sources, training_bits
@@ -33,9 +34,8 @@ def film(
     """
     rbm = _model(meta, arrays)
     scale = Scale(rbm, arrays)
-    start = start_of(rbm, meta, arrays, scale)
+    start = start_of(given_label(rbm, 0) if rbm.n_labels else rbm, meta, arrays, scale)
     recording = _Recording(rbm, meta, arrays, scale, start)
-    recording.keep(0, rbm, start.v)
     _run(rbm, meta, arrays, start, recording, report)
     return recording.header(_band(rbm, meta, arrays)), recording.arrays(report)
 
@@ -44,9 +44,15 @@ def _run(
     rbm: RBM, meta: dict[str, Any], arrays: Arrays, start: Start, recording: "_Recording", report: Report
 ) -> None:
     """Every sweep of the chains, by drawn states or by mean fields, with the fork where the request has one."""
-    rng, betas = Rng(meta["seed"], "gibbs page"), arrays["betas"]
-    clamp = (torch.from_numpy(arrays["held"]), start.v) if "held" in arrays else None
-    chain = gibbs.from_images(rbm, start.v)
+    rng, betas, v = Rng(meta["seed"], "gibbs page"), arrays["betas"], start.v
+    if rbm.n_labels:
+        v = with_drawn_labels(rbm, v, Rng(meta["seed"], "gibbs page labels"))
+    clamp = None
+    if "held" in arrays:  # pixels; labels are free
+        clamp = torch.zeros(rbm.n_visible, dtype=torch.bool), v
+        clamp[0][: rbm.n_pixels] = torch.from_numpy(arrays["held"])
+    recording.keep(0, rbm, v)
+    chain = gibbs.from_images(rbm, v)
     for t, beta in enumerate(betas.tolist()):
         if t == meta["fork_at"]:
             rng = rng if meta["fork_seed"] is None else Rng(meta["fork_seed"], "gibbs page")
@@ -62,7 +68,17 @@ def _run(
 def _model(meta: dict[str, Any], arrays: Arrays, prefix: str = "") -> RBM:
     """The request's model; prefix "fork_": the one that takes over at the fork."""
     W, vbias, hbias = (arrays[f"{prefix}{name}"] for name in ("W", "vbias", "hbias"))
-    return RBM.from_numpy(W, vbias, hbias, visible=meta["visible"], log_var=arrays.get(f"{prefix}log_var"))
+    if f"{prefix}label_W" not in arrays:
+        return RBM.from_numpy(
+            W, vbias, hbias, visible=meta["visible"], log_var=arrays.get(f"{prefix}log_var")
+        )
+    U, d = arrays[f"{prefix}label_W"], arrays[f"{prefix}label_bias"]
+    return RBM.from_numpy(np.concatenate([W, U]), np.concatenate([vbias, d]), hbias, n_labels=len(U))
+
+
+def _free_energy(rbm: RBM, pixels: Tensor) -> np.ndarray:
+    """F(v) in nats of pixels (B, V), (B,); labels are summed out."""
+    return (free_energy_of_pixels(rbm, pixels) if rbm.n_labels else rbm.free_energy(pixels)).numpy()
 
 
 class _Recording:
@@ -72,7 +88,8 @@ class _Recording:
         self._rbm, self._meta, self._request, self._scale, self._start = rbm, meta, request, scale, start
         n, n_chains = len(request["betas"]) + 1, len(start.v)
         self._real_v = meta["mean_field"] or rbm.law.units.real
-        self._v = Layer(n, n_chains, rbm.n_visible, self._real_v)
+        self._v = Layer(n, n_chains, rbm.n_pixels, self._real_v)
+        self._y = Layer(n, n_chains, rbm.n_labels, real=True)
         self._h = Layer(n - 1, n_chains, rbm.n_hidden, meta["mean_field"])
         self._free_energy = np.empty((n, n_chains), np.float32)
         self._distance = np.empty((n, n_chains), np.uint16)
@@ -86,16 +103,18 @@ class _Recording:
 
     def keep(self, t: int, rbm: RBM, v: Tensor, h: Tensor | None = None) -> None:
         """The states after t sweeps. rbm: the model that drew them. h: None for the start, which has none."""
-        self._v.keep(t, v)
+        pixels = v[:, : rbm.n_pixels]
+        self._v.keep(t, pixels)
+        self._y.keep(t, v[:, rbm.n_pixels :])
         if h is not None:
             self._h.keep(t - 1, h)
-        self._free_energy[t] = rbm.free_energy(v).numpy()
+        self._free_energy[t] = _free_energy(rbm, pixels)
         if self._plane is not None:
             self._path[t] = self._plane.place(rbm.mean_h_from_v(v))
-        pixels = lit(self._scale.picture(v))
-        self._distance[t] = (pixels != self._reference).sum(1)
+        shown = lit(self._scale.picture(pixels))
+        self._distance[t] = (shown != self._reference).sum(1)
         if self._nearest is not None:
-            self._nearest.keep(t, pixels)
+            self._nearest.keep(t, shown)
 
     def header(self, band: dict[str, Any] | None) -> dict[str, Any]:
         return {
@@ -103,7 +122,7 @@ class _Recording:
             "nearest": None if self._nearest is None else self._nearest.words(),
             "n_chains": len(self._start.v),
             "n_sweeps": len(self._request["betas"]),
-            "n_visible": self._rbm.n_visible,
+            "n_visible": self._rbm.n_pixels,
             "n_hidden": self._rbm.n_hidden,
             "visible": self._rbm.visible,
             "mean_field": self._meta["mean_field"],
@@ -123,6 +142,8 @@ class _Recording:
             "clean": as_bytes(self._scale.picture(start.clean)),
             **self._scale.arrays(),
         }
+        if self._rbm.n_labels:
+            out |= self._y.named("y")
         if not self._real_v and not bool((start.v == (start.v > 0.5)).all()):
             out["v_start"] = half(start.v)
         if "held" in self._request:
@@ -141,10 +162,10 @@ class _Recording:
 def _band(rbm: RBM, meta: dict[str, Any], arrays: Arrays) -> dict[str, Any] | None:
     """Where the free energies of real data lie: 5 %, 50 % and 95 % of the probe cases; None for Gaussian units."""
     probe = probe_cases(arrays)
-    if probe is None or probe.images.shape[1] != rbm.n_visible or rbm.law.units.real:
+    if probe is None or probe.images.shape[1] != rbm.n_pixels or rbm.law.units.real:
         return None
     v = torch.from_numpy(binarised(probe.images, meta["binarisation"], Rng(0, "gibbs band")))
-    low, middle, high = np.quantile(rbm.free_energy(v).numpy(), [0.05, 0.5, 0.95])
+    low, middle, high = np.quantile(_free_energy(rbm, v), [0.05, 0.5, 0.95])
     return {
         "low": float(low),
         "middle": float(middle),

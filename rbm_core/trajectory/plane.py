@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from rbm_core.compute import Rng
+from rbm_core.labels import with_drawn_labels
 from rbm_core.rbm import RBM
 from rbm_core.trajectory.cases import MAPPED, Cases, binarised
 from rbm_core.trajectory.states import Scale
@@ -27,7 +28,10 @@ class Plane:
         images = known.images[:MAPPED]
         if not rbm.law.units.real:
             images = binarised(images, binarisation, Rng(0, "gibbs map"))
-        hidden = rbm.mean_h_from_v(scale.units(images)).numpy()
+        v = scale.units(images)
+        if rbm.n_labels:
+            v = with_drawn_labels(rbm, v, Rng(0, "gibbs map labels"))
+        hidden = rbm.mean_h_from_v(v).numpy()
         with np.errstate(invalid="ignore"):  # the shares are 0/0 if all images have the same p(h|v)
             pca = PCA(2, random_state=0).fit(hidden)
         self._mean, self._axes = pca.mean_, pca.components_.T

@@ -30,7 +30,7 @@ class Start:
 
 
 def start_of(rbm: RBM, meta: dict[str, Any], arrays: Arrays, scale: Scale) -> Start:
-    """The start of a request, by the random stream "gibbs start" of its seed.
+    """The start of a request, by the random stream "gibbs start" of its seed. rbm: a model of pixels alone.
 
     Raises ValueError, one sentence for the user, if it asks for images that are not on this computer.
     """

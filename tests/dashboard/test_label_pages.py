@@ -4,9 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from dashboard.figures import curves
+from dashboard.figures.chains import Chains
+from dashboard.figures.drawings import bits_to_text
+from rbm_core import labels
 from rbm_core.cli import main
+from rbm_core.rbm import RBM
 from rbm_core.runs import RunReader, Snapshot
 from tests.dashboard.gibbs_film import film_of
 from tests.dashboard.opened import fed, open_page
@@ -39,9 +44,41 @@ def test_ten_buttons_hold_a_label_and_the_chains_run_in_its_model(newest: Snapsh
     np.testing.assert_allclose(arrays["hbias"][0], newest.hbias + newest.label_W[3], rtol=1e-6)
     assert "label 3 held" in header["of"]["more"]
     buttons = next(one for one in app.get("button_group") if one.label == "Draw me a")
-    assert list(buttons.options) == list("0123456789")
+    assert list(buttons.options) == ["any", *"0123456789"]
+    assert "y_half" not in arrays
     app = open_page("gibbs", run="named", chains="3", sweeps="5", label="99")
     assert any("numbered from 0" in one.value for one in app.warning)
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"start": "digits", "held": bits_to_text(np.arange(64) < 32)}, {"rule": "mean"}]
+)
+def test_a_label_that_is_left_free_is_drawn_with_the_pixels(newest: Snapshot, more: dict[str, str]) -> None:
+    """h of each sweep is drawn given pixels and label, by the page's own reader of the film too."""
+    app = open_page("gibbs", run="named", chains="100", sweeps="5", label="any", seed="5", **more)
+    assert not app.exception
+    header, arrays = film_of(app)
+    rbm = RBM.from_numpy(**newest.parameters())
+    chains = Chains(header, arrays)
+    y = arrays["y_half"].view(np.float16).astype(np.float32)
+    assert header["labels"] == list("0123456789")
+    assert "held" not in header["of"]["more"]
+    np.testing.assert_allclose(y.sum(2), 1, atol=2e-3)
+    for t in range(6):
+        v = torch.from_numpy(np.concatenate([chains.v(t), y[t]], axis=1))
+        if t < 5:
+            np.testing.assert_allclose(chains.mean_h(t + 1), rbm.mean_h_from_v(v), atol=2e-3)
+        free = labels.free_energy_of_pixels(rbm, v[:, :64])
+        np.testing.assert_allclose(arrays["free_energy"][t], free, atol=0.05 if more.get("rule") else 1e-3)
+        if "held" in more:
+            np.testing.assert_array_equal(chains.v(t)[:, :32], chains.v(0)[:, :32])
+    p = labels.log_p_label(rbm, torch.from_numpy(chains.v(0))).exp().numpy()
+    sigma = np.sqrt((p * (1 - p)).sum(0))
+    np.testing.assert_array_less(
+        np.abs((y[0] - p).sum(0)), 5 * sigma + 0.1, "the start's labels are not of p(y | v)"
+    )
+    if "rule" not in more:
+        assert set(np.unique(y)) == {0.0, 1.0}
 
 
 def test_inspect_shows_the_units_that_speak_for_a_label_and_against_it(newest: Snapshot) -> None:

@@ -12,9 +12,9 @@ import { Shades } from "../../dashboard/components/film/shades.js";
 import { Trajectory } from "../../dashboard/components/film/trajectory.js";
 import { golden, near } from "./golden.js";
 
-/** Calls f(film, expected) for every sweep and chain of both golden films. */
+/** Calls f(film, expected) for every sweep and chain of the golden films. */
 function each(f) {
-  for (const name of ["film", "film-gaussian"]) {
+  for (const name of ["film", "film-gaussian", "film-labels"]) {
     const { header, arrays } = golden(name);
     const film = new Trajectory({ header, arrays });
     for (let t = 0; t <= film.n_sweeps; t++) {
@@ -90,6 +90,21 @@ test("the sentence counts what the half step changed", () => {
   const flips = film.v(2, 0).filter((x, i) => Math.abs(x - film.v(1, 0)[i]) > 0.5).length;
   assert.match(sentence(film, 4, 0), new RegExp(`that is not held .* ${flips} of 10 flipped.*in “colder”`));
   assert.match(sentence(film, 0, 0), /^Six chains start from noise\. Free energy of chain 1 \(as before\)/);
+});
+
+test("the sentence names the label where labels are drawn, and nothing else does", () => {
+  const film = new Trajectory(golden("film-labels"));
+  for (let k = 0; k < film.n_chains; k++) {
+    for (let t = 1; t <= film.n_sweeps; t++) {
+      const [before, now] = [film.labelOf(t - 1, k), film.labelOf(t, k)];
+      const said = before === now ? `Its label stays ${now}.` : `Its label, ${before} before, is now ${now}.`;
+      assert.ok(sentence(film, 2 * t, k).includes(said), sentence(film, 2 * t, k));
+    }
+  }
+  assert.equal(new Set([0, 1, 2, 3].map((t) => film.labelOf(t, 0))).size > 1, true);
+  const plain = new Trajectory(golden("film"));
+  assert.equal(plain.labelOf(1, 0), null);
+  for (let frame = 0; frame <= plain.last; frame++) assert.doesNotMatch(sentence(plain, frame, 0), /label/);
 });
 
 test("a grid's cells lie in its room without touching, and every chain has one", () => {

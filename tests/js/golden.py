@@ -22,10 +22,11 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-x))
 
 
-def film(gaussian: bool) -> bytes:
+def film(gaussian: bool, n_labels: int = 0) -> bytes:
     """A Gibbs film as the page sends it, of two groups with weights and temperatures of their own.
 
-    Bernoulli pixels have a start in grey values and pixels that are held; Gaussian ones a gain and grey values.
+    Bernoulli pixels have a start in grey values and pixels that are held; Gaussian ones a gain and grey values. Label
+    units take values as those of a mean field.
     expect_v (S + 1, B, V), expect_h (S, B, H): the states. expect_mean_h, expect_mean_v: what they were drawn from.
     expect_pixels (S + 1, B, V): grey values of the means, from 0 to 1 where nothing lies beyond.
     """
@@ -67,19 +68,26 @@ def film(gaussian: bool) -> bytes:
         bits = np.packbits(np.round(v).astype(np.uint8), axis=-1)
         v[1:] = np.round(v[1:])
         arrays |= {"v_bits": bits, "v_start": start.view(np.uint16), "held": np.packbits(held)}
+    U, y = np.zeros((2, n_labels, H)), np.zeros((SWEEPS + 1, B, n_labels))
+    if n_labels:
+        labels = rng.dirichlet(np.ones(n_labels), (SWEEPS + 1, B)).astype(np.float16)
+        U, y = half(2, n_labels, H).astype(np.float32), labels.astype(np.float64)
+        arrays |= {"label_W": U, "y_half": labels.view(np.uint16)}
     mean_h, mean_v = np.empty((SWEEPS, B, H)), np.empty((SWEEPS + 1, B, V))
     mean_v[0] = v[0]
     for t in range(1, SWEEPS + 1):
         for chain in range(B):
             k, b = machine[chain // PER, t - 1], float(beta[chain // PER, t - 1])
             weights = W[k].astype(np.float64)
-            mean_h[t - 1, chain] = sigmoid(b * ((v[t - 1, chain] * gain[k]) @ weights + hbias[k]))
+            seen = (v[t - 1, chain] * gain[k]) @ weights + y[t - 1, chain] @ U[k]
+            mean_h[t - 1, chain] = sigmoid(b * (seen + hbias[k]))
             logits = h[t - 1, chain] @ weights.T + vbias[k]
             mean_v[t, chain] = logits if gaussian else sigmoid(b * logits)
             if not gaussian:
                 mean_v[t, chain, held] = v[0, chain, held]
     expected = {"v": v, "h": h, "mean_h": mean_h, "mean_v": mean_v, "pixels": mean + std * mean_v}
-    return pack(film_header(gaussian, B), arrays | {f"expect_{name}": x for name, x in expected.items()})
+    header = film_header(gaussian, B) | {"labels": [f"class {k}" for k in range(n_labels)]}
+    return pack(header, arrays | {f"expect_{name}": x for name, x in expected.items()})
 
 
 def film_header(gaussian: bool, n_chains: int) -> dict[str, Any]:
@@ -161,6 +169,7 @@ BLOBS = {
     "every-type": every_type,
     "film": lambda: film(gaussian=False),
     "film-gaussian": lambda: film(gaussian=True),
+    "film-labels": lambda: film(gaussian=False, n_labels=3),
     "tiny": lambda: tiny(1.0),
     "tiny-large": lambda: tiny(40.0),
     "colours": colours,

@@ -88,6 +88,7 @@ export function sentence(film, frame, chain) {
   let words = frame
     ? `Sweep ${t} of ${film.n_sweeps}, second half: ${secondHalf(film, t, chain)}`
     : `${film.start_sentence} ${startWords(film, chain)}`;
+  if (frame) words += labelWords(film, t, chain);
   if (film.reference !== "its own start") words = withReference(film, words, t, chain);
   if (film.groups.length > 1 && frame > 1) words += besideWords(film, t, chain);
   return words;
@@ -116,7 +117,23 @@ function heatOf(film, t, chain) {
  */
 function startWords(film, chain) {
   const energy = `Free energy of ${nameOf(film, chain)}: ${energyOf(film, 0, chain)} nats`;
-  return `${energy}${emptiness(film, chain)}. Press play, or → for the first half step.`;
+  const label = film.labelOf(0, chain);
+  const named = label === null ? "" : ` Its label, drawn from p(y|v): ${label}.`;
+  return `${energy}${emptiness(film, chain)}.${named} Press play, or → for the first half step.`;
+}
+
+/**
+ * What became of the label in sweep t, where labels are drawn with the pixels.
+ * @param {Trajectory} film
+ * @param {number} t
+ * @param {number} chain
+ */
+function labelWords(film, t, chain) {
+  const label = film.labelOf(t, chain);
+  if (label === null) return "";
+  if (film.mean_field) return ` Its likeliest label: ${label}.`;
+  const before = film.labelOf(t - 1, chain);
+  return label === before ? ` Its label stays ${label}.` : ` Its label, ${before} before, is now ${label}.`;
 }
 
 /**
@@ -140,11 +157,12 @@ function firstHalf(film, t, chain) {
   const heat = heatOf(film, t, chain);
   const h = film.h(t, chain);
   const on = h.reduce((a, b) => a + b, 0);
+  const seen = film.labelOf(t - 1, chain) === null ? "the picture v" : "the picture v and its label";
   if (film.mean_field) {
     return `no coin is tossed, each hidden unit takes the probability p(h|v)${heat} itself; ${name} expects ${number(on, 1)} of ${film.n_hidden} on.`;
   }
   const news = t > 1 ? `, ${changed(film.h(t - 1, chain), h)} of them changed` : "";
-  return `each hidden unit looked at the picture v and switched on with probability p(h|v)${heat}. In ${name}, ${on} of ${film.n_hidden} are on${news}.`;
+  return `each hidden unit looked at ${seen} and switched on with probability p(h|v)${heat}. In ${name}, ${on} of ${film.n_hidden} are on${news}.`;
 }
 
 /**

@@ -23,6 +23,8 @@ import { pretty, sigmoid } from "../lib/numbers.js";
  * @property {Int32Array} machine
  * @property {Uint8Array} [v_bits] (S + 1, B, ⌈V/8⌉)
  * @property {Uint8Array} [h_bits] (S, B, ⌈H/8⌉)
+ * @property {Uint16Array} [y_half] (S + 1, B, L) the label units, where labels are drawn with the pixels
+ * @property {Float32Array} [label_W] (K, L, H)
  * @property {Uint16Array} [v_half] (S + 1, B, V)
  * @property {Uint16Array} [h_half] (S, B, H)
  * @property {Uint16Array} [v_start] (B, V) a start that is not bits
@@ -42,7 +44,7 @@ import { pretty, sigmoid } from "../lib/numbers.js";
  */
 /**
  * The weights that made a sweep, both ways round.
- * @typedef {{ W: Float32Array, WT: Float32Array, vbias: Float32Array, hbias: Float32Array, gain: Float32Array | null }} Weights
+ * @typedef {{ W: Float32Array, WT: Float32Array, vbias: Float32Array, hbias: Float32Array, gain: Float32Array | null, U: Float32Array | null }} Weights
  */
 
 const REMEMBERED = 4000; // conditionals
@@ -68,6 +70,8 @@ export class Trajectory {
   image_shape = [0, 0];
   /** @type {import("../lib/table.js").Table | null} pictures are rows of a table */
   table = null;
+  /** @type {string[]} what the label units stand for */
+  labels = [];
   /** No coin is tossed: states are probabilities. */
   mean_field = false;
   /** @type {string[]} a name each; one group without a name where nothing runs beside it */
@@ -179,6 +183,7 @@ export class Trajectory {
       vbias: row(a.vbias, V),
       hbias: row(a.hbias, H),
       gain: a.h_gain ? row(a.h_gain, V) : null,
+      U: a.label_W ? row(a.label_W, this.labels.length * H) : null,
     };
   }
 
@@ -201,6 +206,24 @@ export class Trajectory {
    */
   h(t, chain) {
     return this.state(this.a.h_bits, this.a.h_half, (t - 1) * this.n_chains + chain, this.n_hidden);
+  }
+  /**
+   * The label units after t sweeps, (L); null where labels are held, or the model has none.
+   * @param {number} t
+   * @param {number} chain
+   */
+  y(t, chain) {
+    const { y_half } = this.a;
+    return y_half ? this.fromHalves(y_half, t * this.n_chains + chain, this.labels.length) : null;
+  }
+  /**
+   * What the label drawn in sweep t stands for, or the likeliest one where no coin is tossed; null without labels.
+   * @param {number} t
+   * @param {number} chain
+   */
+  labelOf(t, chain) {
+    const y = this.y(t, chain);
+    return y && this.labels[y.indexOf(Math.max(...y))];
   }
   /**
    * Row number `row` of n units, from bits or from halves.
@@ -232,15 +255,17 @@ export class Trajectory {
   // The conditionals that states were drawn from
 
   /**
-   * p(h|v) that h of sweep t was drawn from, (H).
+   * p(h|v) that h of sweep t was drawn from, (H); given the label too where labels are drawn.
    * @param {number} t
    * @param {number} chain
    */
   meanH(t, chain) {
     return this.remember((t * this.n_chains + chain) * 2 + 1, () => {
-      const { W, hbias, gain } = this.weightsOf(chain, t);
+      const { W, hbias, gain, U } = this.weightsOf(chain, t);
       const v = this.v(t - 1, chain);
-      const logits = linear(gain ? v.map((x, i) => x * gain[i]) : v, W, hbias);
+      const y = this.y(t - 1, chain);
+      const bias = U && y ? linear(y, U, hbias) : hbias;
+      const logits = linear(gain ? v.map((x, i) => x * gain[i]) : v, W, bias);
       return this.probabilities(logits, this.betaOf(chain, t));
     });
   }

@@ -80,24 +80,26 @@ def _choose_start(has_particles: bool, row: Any) -> str:
     return str(settings().use("start", start))
 
 
-def _choose_label(known: tuple[str, ...], n_labels: int, row: Any) -> int:
-    """The label that is held: what the chains are to draw."""
+def _choose_label(known: tuple[str, ...], n_labels: int, row: Any) -> int | None:
+    """The label that is held, which the chains are to draw; None: labels are drawn with the pixels."""
     names = known or tuple(map(str, range(n_labels)))
     key = settings().key("label")
-    if st.session_state[key] not in range(len(names)):
+    if st.session_state[key] not in ("any", *range(len(names))):
         row.warning(f"This run has {len(names)} labels, numbered from 0; drawing {plain(names[0])}.")
         st.session_state[key] = 0
     label = row.segmented_control(
         "Draw me a",
-        range(len(names)),
+        ["any", *range(len(names))],
         required=True,
         key=key,
-        format_func=lambda k: plain(names[k]),
+        format_func=lambda k: "any" if k == "any" else plain(names[k]),
         help="The label that is held on while pixels and hidden units are drawn: the chains then draw images of this "
-        "class. Its weights join the hidden units' biases: cⱼ + U_yj.",
+        "class. Its weights join the hidden units' biases: cⱼ + U_yj. *any*: no label is held; each sweep draws one "
+        "with the pixels, y ~ p(y | h), so that a chain may wander from class to class.",
         wrap=True,
     )
-    return int(settings().use("label", label))
+    chosen = settings().use("label", label)
+    return None if chosen == "any" else int(chosen)
 
 
 def _choose_class(reader: RunReader) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def _pick(names: tuple[str, ...]) -> int:
     """The label looked at."""
     settings = state_of(Inspect).settings
     asked = settings.value("label")
-    label = settings.use("label", asked if asked < len(names) else 0)
+    label = settings.use("label", asked if asked in range(len(names)) else 0)
     if label != asked:
         st.warning(f"This run has {len(names)} labels, numbered from 0; showing {plain(names[label])}.")
     st.session_state[LABEL] = label
