@@ -187,14 +187,14 @@ class Rng:
         return np.random.Generator(np.random.SFC64(np.random.SeedSequence(name)))
 
     def uniform(self, shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> Tensor:
-        """Uniform numbers in [0, 1)."""
+        """Uniform numbers in [0, 1), of this shape."""
         if self.generator is not None:
             return torch.rand(shape, generator=self.generator, device=self.device, dtype=dtype)
         wide = np.float64 if dtype == torch.float64 else np.float32
         return self._own_rows(lambda of: self._numpy().random(of, dtype=wide), tuple(shape)).to(dtype)
 
     def normal(self, shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> Tensor:
-        """Standard normal numbers."""
+        """Standard normal numbers, of this shape."""
         if self.generator is not None:
             return torch.randn(shape, generator=self.generator, device=self.device, dtype=dtype)
         wide = np.float64 if dtype == torch.float64 else np.float32
@@ -203,13 +203,13 @@ class Rng:
         )
 
     def integers(self, high: int, shape: tuple[int, ...]) -> Tensor:
-        """Integers in 0 … high − 1, int64."""
+        """Integers in 0 … high − 1, int64, of this shape."""
         if self.generator is not None:
             return torch.randint(high, shape, generator=self.generator, device=self.device)
         return torch.from_numpy(self._numpy().integers(0, high, tuple(shape)))
 
     def permutation(self, n: int) -> Tensor:
-        """A random order of 0 … n − 1, int64."""
+        """A random order of 0 … n − 1: (n,) int64."""
         if self.generator is not None:
             return torch.randperm(n, generator=self.generator, device=self.device)
         return torch.from_numpy(self._numpy().permutation(n))

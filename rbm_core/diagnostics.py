@@ -113,6 +113,7 @@ class SampleAccuracy(tuple[float, float]):
 
     @property
     def mean(self) -> float:
+        """AA_TS itself, from 0 to 1."""
         return (self[0] + self[1]) / 2
 
 

@@ -30,6 +30,7 @@ class Gradient:
     log_var: Tensor | None = None
 
     def tensors(self) -> list[Tensor]:
+        """Those that there are, in the order above."""
         return [t for t in (self.W, self.vbias, self.hbias, self.log_var) if t is not None]
 
 

@@ -103,6 +103,7 @@ class RBM:
 
     @property
     def n_visible(self) -> int:
+        """V: pixels, and behind them the label units."""
         return self.W.shape[0]
 
     @property
@@ -112,14 +113,17 @@ class RBM:
 
     @property
     def n_hidden(self) -> int:
+        """H."""
         return self.W.shape[1]
 
     @property
     def device(self) -> torch.device:
+        """Where all parameters lie."""
         return self.W.device
 
     @property
     def dtype(self) -> torch.dtype:
+        """The number format of all parameters."""
         return self.W.dtype
 
     @classmethod
@@ -156,7 +160,7 @@ class RBM:
         return cls(**tensors, visible=visible, n_labels=n_labels)  # type: ignore[arg-type]
 
     def to_numpy(self) -> dict[str, np.ndarray]:
-        """Copies of the parameters by name, in float32 (float64 models keep float64)."""
+        """Copies of the parameters by name, W (V, H), vbias (V,), …; float32, or float64 where the model is."""
         wide = torch.float64 if self.dtype == torch.float64 else torch.float32
         named = {"W": self.W, "vbias": self.vbias, "hbias": self.hbias, "log_var": self.log_var}
         return {name: t.to("cpu", wide).numpy().copy() for name, t in named.items() if t is not None}

@@ -111,6 +111,7 @@ class Cases(NamedTuple):
     classes: tuple[str, ...] | None = None
 
     def take(self, index: np.ndarray | slice) -> "Cases":
+        """The cases of these numbers, (M,), in their order."""
         labels = None if self.labels is None else self.labels[index]
         return self._replace(images=self.images[index], labels=labels)
 

@@ -45,6 +45,7 @@ class Remedy:
 
     @property
     def label(self) -> str:
+        """What the button says that starts such a run."""
         if self.step is None:
             begin = "Start afresh"
         else:

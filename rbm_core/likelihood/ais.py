@@ -374,6 +374,7 @@ class Bracket:
 
     @property
     def trusted(self) -> bool:
+        """Whether nothing speaks against the two."""
         return not self.doubts
 
     @property

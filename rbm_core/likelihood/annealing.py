@@ -54,6 +54,7 @@ class AISResult:
     def from_log_weights(
         cls, log_weights: np.ndarray, n_temperatures: int = 0, direction: Direction = "forward"
     ) -> "AISResult":
+        """The estimate that these weights (N,) make: log mean exp, and in reverse minus log mean exp of minus them."""
         sign = 1.0 if direction == "forward" else -1.0
         log_w = sign * np.asarray(log_weights, np.float64)
         top, n = log_w.max(), len(log_w)
@@ -151,6 +152,7 @@ class Annealing:
 
     @property
     def done(self) -> bool:
+        """Whether the last temperature is reached."""
         return self.position == len(self.betas) - 1
 
     @property
@@ -164,6 +166,7 @@ class Annealing:
 
     @property
     def direction(self) -> Direction:
+        """From the base model to the RBM, or back."""
         return "forward" if self.betas[0] < self.betas[-1] else "reverse"
 
     @property

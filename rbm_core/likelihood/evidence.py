@@ -56,6 +56,7 @@ class Evidence:
 
     @classmethod
     def of(cls, result: AISResult, origin: str) -> "Evidence":
+        """The result without its raw material. origin: a key of BASES or STARTS."""
         return cls(result.direction, origin, result.log_z, result.stderr, result.ess, len(result.log_weights))
 
     @property
@@ -101,6 +102,7 @@ class Verdict:
 
     @property
     def trusted(self) -> bool:
+        """Whether nothing speaks against the estimate."""
         return not self._doubts
 
     @property

@@ -31,13 +31,16 @@ class Clock:
         self._mark = (seconds + self._rested, step)
 
     def start(self) -> None:
+        """From now on time counts as training."""
         if self._since is None:
             self._since = time.perf_counter()
 
     def stop(self) -> None:
+        """From now on it does not."""
         self._before, self._since = self.seconds(), None
 
     def seconds(self) -> float:
+        """Seconds of training so far, pauses left out."""
         return self._before + (0.0 if self._since is None else time.perf_counter() - self._since)
 
     def measure(self, step: int) -> None:

@@ -42,9 +42,11 @@ class Streams:
 
     @classmethod
     def of(cls, seed: int, device: torch.device) -> "Streams":
+        """The streams of a run with this seed, at their beginning."""
         return cls(*(Rng(seed, name, device) for name in ("chains", "binarise", "measure")))
 
     def named(self) -> dict[str, Rng]:
+        """The streams by the names that a saved state knows them by."""
         return {"chains": self.chains, "binarise": self.binarise, "measure": self.measure}
 
 

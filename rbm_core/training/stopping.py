@@ -39,6 +39,7 @@ class EarlyStopping:
         )
 
     def state(self) -> dict[str, Any]:
+        """What `load` needs, ready for JSON."""
         return {"best": self.best, "best_step": self.best_step}
 
     def load(self, state: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ _TIMED_S = 1.0
 
 
 def main(arguments: list[str]) -> None:
+    """The process. arguments: STORE and CONFIG."""
     from rbm_core.training import Training
 
     root, config = Path(arguments[0]), make_config(**json.loads(arguments[1]))

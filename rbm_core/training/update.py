@@ -41,10 +41,12 @@ class StepInfo:
 
     @property
     def free_energy_data(self) -> float:
+        """Mean F over the batch, in nats."""
         return float(self.energies[0])
 
     @property
     def free_energy_model(self) -> float:
+        """Mean F over the particles, in nats."""
         return float(self.energies[1])
 
 
@@ -170,6 +172,7 @@ class Training:
 
     @property
     def finished(self) -> bool:
+        """Whether all updates are made."""
         return self.step >= self.n_steps
 
     @property

@@ -90,6 +90,7 @@ def training_bits(meta: dict[str, Any], arrays: Arrays) -> PackedCases | None:
 
 
 def probe_cases(arrays: Arrays) -> Cases | None:
+    """The probe images of a request; None where it has none."""
     if "probe" not in arrays:
         return None
     return Cases(from_bytes(arrays["probe"]), arrays.get("probe_labels"), PROBE_IMAGES)

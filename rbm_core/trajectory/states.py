@@ -20,6 +20,7 @@ class Layer:
         self._states = np.empty((n, n_chains, width), dtype)
 
     def keep(self, t: int, x: Tensor) -> None:
+        """The states (B, units) of sweep t."""
         self._states[t] = x.numpy() if self._real else np.packbits(x.numpy() > 0.5, axis=1)
 
     def named(self, layer: str) -> Arrays:
@@ -44,6 +45,7 @@ class Scale:
         return torch.from_numpy(picture if self._scale is None else self._scale.standardised(picture))
 
     def arrays(self) -> Arrays:
+        """What a film needs to show grey values: `PixelScale.arrays`, or nothing."""
         return {} if self._scale is None else self._scale.arrays()
 
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ import pytest
 import torch
 
 from rbm_core import datasets
+from rbm_core.cli import main
 from rbm_core.compute import Rng
 from rbm_core.config import ConfigError, make_config
 from rbm_core.flips import flip_sweeps, flipped_rows
-from rbm_core.runs import RunReader, control
+from rbm_core.runs import RunError, RunReader, control, create_run
 from rbm_core.training import Training
 from rbm_core.training.ranks import Ranks, check_shares, connected
 from tests.live import REPO, until
@@ -85,14 +87,27 @@ def trained(fields: dict[str, Any], ranks: Ranks | None) -> dict[str, torch.Tens
     return updated(new(fields, shared, None), ALONE).state_dict()[0] | {"energies": energies}
 
 
-def rank(number: int, port: int, folder: str) -> None:
-    os.environ |= {
-        "RANK": str(number),
-        "WORLD_SIZE": "2",
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-    }
+def two_ranks(life: Callable[[int, str], None], folder: Path) -> None:
+    """Runs life(rank, folder) in two processes that torch.distributed can connect; both must end well."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    context = multiprocessing.get_context("spawn")
+    both = [context.Process(target=_in_its_place, args=(life, n, port, str(folder))) for n in (0, 1)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(300)
+    assert [process.exitcode for process in both] == [0, 0]
+
+
+def _in_its_place(life: Callable[[int, str], None], number: int, port: str, folder: str) -> None:
+    os.environ |= {"RANK": str(number), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     torch.set_num_threads(1)
+    life(number, folder)
+
+
+def every_case(number: int, folder: str) -> None:
     with connected() as ranks:
         for name, fields in CASES.items():
             found = trained(fields, ranks)
@@ -104,16 +119,7 @@ def rank(number: int, port: int, folder: str) -> None:
 def of_two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what two ranks arrived at in each case."""
     folder = tmp_path_factory.mktemp("ranks")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    context = multiprocessing.get_context("spawn")
-    both = [context.Process(target=rank, args=(n, port, str(folder))) for n in (0, 1)]
-    for process in both:
-        process.start()
-    for process in both:
-        process.join(300)
-    assert [process.exitcode for process in both] == [0, 0]
+    two_ranks(every_case, folder)
     return folder
 
 
@@ -155,6 +161,30 @@ def test_rows_drawn_apart_are_those_of_one_call(first: int) -> None:
         assert torch.equal(whole[own], part)
 
 
+def no_memory_on_rank_0(number: int, folder: str) -> None:
+    def without_memory(k: int) -> None:
+        raise MemoryError("in the middle")
+
+    def life() -> None:
+        with connected() as ranks:
+            training = new(CASES["products"], None, ranks)
+            if number:
+                ranks.follow(training)
+            training.update()
+            training.state.phases.run = without_memory  # type: ignore[method-assign]
+            training.update()
+
+    expected = (RunError, "a rank of the 2 has ended") if number else (MemoryError, "in the middle")
+    with pytest.raises(expected[0], match=expected[1]):
+        life()
+
+
+@pytest.mark.slow
+def test_a_rank_that_fails_in_the_middle_of_an_update_ends_the_others(tmp_path: Path) -> None:
+    """They wait for its part of a sum; to be told of the end would never reach them."""
+    two_ranks(no_memory_on_rank_0, tmp_path)
+
+
 def test_what_cannot_be_shared_evenly_is_refused() -> None:
     for fields, sentence in (
         ({"batch_size": 10}, "batch_size 10 cannot be shared evenly among 3 ranks; choose a multiple of 3"),
@@ -166,6 +196,39 @@ def test_what_cannot_be_shared_evenly_is_refused() -> None:
     ):
         with pytest.raises(ConfigError, match=re.escape(sentence)):
             check_shares(make_config(**{**SMALL, **fields}), 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["runs"], "3 processes can share a training, not 'runs'; start it without torchrun"),
+        (["evaluate", "whole"], "not 'evaluate'; start it without torchrun"),
+        (
+            ["train", "--dataset", "bars-and-stripes", "--set", "batch_size=10"],
+            "batch_size 10 cannot be shared",
+        ),
+        (["train", "--resume", "whole"], "n_chains 10 cannot be shared evenly among 3 ranks"),
+        (["train", "--dataset", "bars-and-stripes", "--set", "algorithm=ptt"], "which 3 ranks cannot share"),
+    ],
+)
+def test_what_ranks_cannot_do_is_said_before_anything_is_made(
+    arguments: list[str],
+    sentence: str,
+    runs_root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    whole = create_run(runs_root, "whole", make_config(**{**SMALL, "batch_size": 9, "n_chains": 10}))
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "any")
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    before = {path: path.stat().st_mtime_ns for path in whole.rglob("*")}
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert said.count("Error") == 1
+    assert list(runs_root.iterdir()) == [whole]
+    assert {path: path.stat().st_mtime_ns for path in whole.rglob("*")} == before
 
 
 def torchrun(*arguments: str) -> subprocess.Popen[str]:
