@@ -11,6 +11,7 @@ from rbm_core.cli.train import settings_of
 from rbm_core.config import PRESETS, ConfigError, RunConfig
 from rbm_core.runs import store
 from rbm_core.runs.files import RunError
+from rbm_core.runs.vocabulary import LIVE_STATES
 
 
 @app.command(
@@ -63,6 +64,10 @@ def sweep(
     if "waiting" in left or "stopped" in left or "interrupted" in left:
         err.say("Interrupted; the same command goes on from here.")
         raise typer.Exit(130)
+    if alive := [p.name for p, state in zip(wanted, states, strict=True) if state in LIVE_STATES]:
+        raise RunError(
+            f"still trained by another process: {', '.join(alive)}; call again when that has ended"
+        )
     if failed := [point.name for point, state in zip(wanted, states, strict=True) if state != "finished"]:
         raise RunError(
             f"not finished: {', '.join(failed)}; rbm_core doctor {failed[0]} says what looks wrong"
