@@ -270,7 +270,7 @@ def _models(requests: list[sampler.FilmRequest]) -> dict[str, np.ndarray]:
         schedule[g] = number(part.model())
         if part.fork_W is not None:
             schedule[g, part.fork_at :] = number(part.model("fork_"))
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "W": np.stack([model["W"].astype(np.float16).view(np.uint16) for model in met]),
         "vbias": np.stack([model["vbias"].astype(np.float32) for model in met]),
         "hbias": np.stack([model["hbias"].astype(np.float32) for model in met]),
