@@ -31,7 +31,12 @@ from rbm_core.training import Training
 __all__ = ["BernoulliRBM"]
 
 _AT_ONCE = 10_000  # rows whose free energies are worked out together
-_SCORED_ALONG = (1000, 10_000)  # temperatures behind `log_z_`; the second where the first is in doubt
+_KEPT = 500  # training rows kept as zeros and ones, where evidence about log Z begins
+
+
+def _packed(odds: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Rows of bytes, 255 times the odds of a 1, as drawn zeros and ones: eight of them a byte."""
+    return np.packbits(255 * rng.random(odds.shape) < odds, axis=1)
 
 
 class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -138,6 +143,7 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         self.random_state_ = rng
         self._seen = len(order)
         self._offsets = (batches.mean, training.state.h_offset.cpu().numpy())
+        self._rows = _packed(batches.first[:_KEPT], np.random.default_rng(seed))
         self._warn_if_useless(training)
         return self
 
@@ -183,6 +189,8 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
                 rng.bernoulli(torch.zeros(self.n_chains, self.n_components)).numpy().astype(X.dtype)
             )
         self._update(odds, mean, rng)
+        newest = _packed(odds[:_KEPT].numpy(), np.random.default_rng(self._seen))
+        self._rows = newest if first else np.concatenate([newest, self._rows])[:_KEPT]
         return self
 
     def _update(self, odds: torch.Tensor, mean: torch.Tensor, rng: Rng) -> None:
@@ -226,12 +234,8 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         The annealing behind this takes at most about a tenth of the sweeps of the fit, so that a fit stays quick.
         """
         steps = min(max(200, self.n_iter * training.steps_per_epoch * self.k // 30), 500)
-        z, error, _ = judgement.log_z(
-            self.rbm_,
-            self._offsets[0],
-            self.h_samples_,
-            paths=(steps,),
-            seed=training.config.seed,
+        z, error = judgement.quick_log_z(
+            self.rbm_, self._offsets[0], self.h_samples_, steps=steps, seed=training.config.seed
         )
         v = training.monitor.train.cpu()
         nats = float(-self.rbm_.free_energy(v).double().mean()) - z
@@ -306,10 +310,11 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     def score_samples(self, X: Any) -> np.ndarray:
         """log p(v) of each row of X in nats, (n_samples,).
 
-        log Z is estimated once after a fit, by annealed importance sampling from both sides, and counted for small
-        models; ConvergenceWarning says where the two sides do not confirm each other. A row with values between 0
-        and 1 has no probability in a model of zeros and ones: it is scored by zeros and ones drawn with these
-        values as odds, the same for the same row, and a UserWarning says so.
+        log Z is estimated once after a fit, by annealed importance sampling from several bases and back from several
+        kinds of states, as `rbm_core.likelihood.judge` does, and counted for small models; ConvergenceWarning says
+        where these estimates contradict one another. A row with values between 0 and 1 has no probability in a model
+        of zeros and ones: it is scored by zeros and ones drawn with these values as odds, the same for the same row,
+        and a UserWarning says so.
         """
         check_is_fitted(self)
         X = self._checked(X)
@@ -325,16 +330,13 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     def _log_z(self) -> float:
         if not hasattr(self, "log_z_"):
-            self.log_z_, self.log_z_stderr_, doubts = judgement.log_z(
-                self.rbm_,
-                self._offsets[0],
-                self.h_samples_,
-                paths=_SCORED_ALONG,
-                seed=0,
+            rows = np.unpackbits(self._rows, axis=1, count=self.n_features_in_).astype(np.float32)
+            self.log_z_, self.log_z_stderr_, doubt = judgement.judged_log_z(
+                self.rbm_, torch.from_numpy(rows), self.h_samples_, seed=0
             )
-            if doubts:
+            if doubt:
                 warnings.warn(
-                    f"do not trust the scores of this fit: {'; '.join(doubts)}. Its chains mix badly; {WAY_OUT}",
+                    f"the scores of this fit rest on log Z in doubt. {doubt} Its chains mix badly; {WAY_OUT}",
                     ConvergenceWarning,
                     stacklevel=3,
                 )

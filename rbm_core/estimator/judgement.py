@@ -1,6 +1,5 @@
-"""How good a fit is: log Z from both sides, and the model beside independent pixels."""
+"""How good a fit is: log Z with a verdict, and the model beside independent pixels."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,38 +8,61 @@ from torch import Tensor
 
 from rbm_core.compute import Rng
 from rbm_core.gibbs import Chain, half_step
-from rbm_core.likelihood.ais import Bracket, adaptive_betas, ais, base_rate, reverse_ais, sweeps
+from rbm_core.likelihood.ais import Bracket, ais, base_rate, reverse_ais, sweeps
+from rbm_core.likelihood.evidence import judge
 from rbm_core.likelihood.exact import enumerated_units, exact_log_z
 from rbm_core.rbm import RBM
 
-__all__ = ["independent_nats", "log_z"]
+__all__ = ["independent_nats", "judged_log_z", "quick_log_z"]
 
 _EXACT_UNITS = 16  # up to here counting every state costs less than annealing
 _CHAINS = 100
-_PILOT = 500  # temperatures that a pilot costs; a path no longer than that is made of equal steps
+_PRECISION = "differences"  # not timed, as "auto" is: the same model must get the same score
+_TEMPERATURES = (1000, 10_000)  # the longer path only where the verdict on the shorter one is no
 
 
-def log_z(
-    rbm: RBM, mean: np.ndarray, hidden: np.ndarray, *, paths: Sequence[int], seed: int
-) -> tuple[float, float, list[str]]:
-    """(log Z, its standard error, why not to believe it) in nats; exact and without doubts for small models.
+def judged_log_z(rbm: RBM, rows: Tensor, hidden: np.ndarray, *, seed: int) -> tuple[float, float, str]:
+    """(log Z in nats, its standard error, why not to believe it): counted for small models, else by `judge`.
 
-    mean: (V,) of the data, where annealing begins. hidden: (N, H), the training's chains; reverse AIS starts at them
-    after half as many sweeps as the path has temperatures. paths: numbers of temperatures, ascending; a longer one is
-    annealed only where the two directions of the shorter one do not confirm each other.
+    rows: (n, V) 0/1, of the training set. hidden: (N, H), the training's chains.
     """
     if enumerated_units(rbm) <= _EXACT_UNITS:
-        return exact_log_z(rbm), 0.0, []
+        return exact_log_z(rbm), 0.0, ""
+    particles = _visible(rbm, hidden, seed)
+    for betas in _TEMPERATURES:
+        verdict = judge(
+            rbm,
+            data=rows,
+            particles=particles,
+            betas=betas,
+            n_chains=_CHAINS,
+            seed=seed,
+            precision=_PRECISION,
+        )
+        if verdict.trusted:
+            return verdict.log_z, verdict.stderr, ""
+    return verdict.log_z, verdict.stderr, verdict.sentence
+
+
+def quick_log_z(
+    rbm: RBM, mean: np.ndarray, hidden: np.ndarray, *, steps: int, seed: int
+) -> tuple[float, float]:
+    """(log Z in nats, its standard error) by AIS along `steps` equal steps and back from the training's chains.
+
+    For a question that an error of some nats cannot change. mean: (V,) of the data, where annealing begins.
+    """
+    if enumerated_units(rbm) <= _EXACT_UNITS:
+        return exact_log_z(rbm), 0.0
     base = base_rate(rbm, mean)
-    for steps in paths:
-        betas = adaptive_betas(rbm, steps, base_vbias=base, seed=seed) if steps > _PILOT else steps
-        common: dict[str, Any] = {"betas": betas, "n_chains": _CHAINS, "base_vbias": base}
-        forward = ais(rbm, seed=seed, **common)
-        starts = sweeps(rbm, _visible(rbm, hidden, seed), steps // 2, seed=seed, stream="estimator-settle")
-        both = Bracket(forward, reverse_ais(rbm, starts=starts, seed=seed, **common))
-        if both.trusted:
-            break
-    return both.log_z, both.stderr, both.doubts
+    common: dict[str, Any] = {
+        "betas": steps,
+        "n_chains": _CHAINS,
+        "base_vbias": base,
+        "precision": _PRECISION,
+    }
+    starts = sweeps(rbm, _visible(rbm, hidden, seed), steps // 2, seed=seed, stream="estimator-settle")
+    both = Bracket(ais(rbm, seed=seed, **common), reverse_ais(rbm, starts=starts, seed=seed, **common))
+    return both.log_z, both.stderr
 
 
 def _visible(rbm: RBM, hidden: np.ndarray, seed: int) -> Tensor:
