@@ -13,9 +13,12 @@ import numpy as np
 __all__ = ["are_digits", "columns_of", "dressed", "in_words", "table_of"]
 
 _WORDS = {
+    "as its digit": "as its class",
+    "own grey, 0 black to 1 white": "own values, from black, the smallest of a column, to white, the largest",
     "grey values": "values",
     "grey value": "value",
     "in grey": "as values",
+    "grey pixels": "columns",
     "grey pixel": "column",
     "grey image": "row",
     "test images": "test rows",
@@ -26,6 +29,7 @@ _WORDS = {
     "pixels": "columns",
     "pixel": "column",
     "digits": "rows",
+    "digit": "row",
     "strokes": "patterns",
     "stroke": "pattern",
     "brightness": "value",

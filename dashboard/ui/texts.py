@@ -2,7 +2,7 @@
 
 Streamlit renders most of what it is given as Markdown. A run's name in a link, a message in a file, a folder's name:
 what this project did not write goes through `plain`, or through `sentence`, which is `plain` of a whole sentence.
-tests/dashboard/test_strangers_text.py looks for a place that shows such text without them.
+tests/robustness/test_texts.py looks for a place that shows such text without them.
 """
 
 import re

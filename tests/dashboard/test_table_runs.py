@@ -58,6 +58,7 @@ def test_without_ranges_that_fit_values_stand_for_themselves(ranges: Any) -> Non
         ("Images and pixels; Pixel; PICTURES.", "Rows and columns; Column; Rows."),
         ("an image, the picture's pixel", "a row, the row's column"),
         ("Test images of the digits", "Test rows of the rows"),
+        ("each written as its digit; grey pixels", "each written as its class; columns"),
         ("imagery, pixelated, spicturesque", "imagery, pixelated, spicturesque"),
     ],
 )
@@ -117,6 +118,31 @@ def test_inspect_shows_a_table_by_its_columns_names(wine: str, look: str) -> Non
         assert header["table"]["columns"] == COLUMNS
         shown = " ".join(str(header.get(key, "")) for key in ("title", "note", "hint", "noun", "facts"))
         assert not re.search(r"(?i)\b(pixels?|images?|pictures?)\b", shown)
+
+
+# Of the page itself, of another subject, or of the form of a new run, which is for any data.
+ELSEWHERE = re.compile(
+    r"camera button|Every picture on the page|Letters, digits|Your drawing|Data set|folder of images|shipped|"
+    r"recognisable digits soon|passes over|What the machine learns to imitate"
+)
+ABOUT_PICTURES = re.compile(r"(?i)\b(pixels?|images?|pictures?|digits?|strokes?|grey)\b")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("page", "query"),
+    [("train", {}), ("gibbs", {}), ("evaluate", {})]
+    + [("inspect", {"look": look}) for look in ("unit", "pixel", "image")],
+)
+def test_no_text_of_a_tables_page_is_about_pictures(wine: str, page: str, query: dict[str, str]) -> None:
+    if page == "evaluate":
+        assert main(["evaluate", wine, "--estimator", "exact"]) == 0
+    app = open_page(page, run=wine, **query)
+    assert not app.exception
+    told = re.compile(r"^\s*(?:body|label|help|text|caption|content): (\".*\")$", re.MULTILINE)
+    texts = [text for element in app.main for text in told.findall(str(getattr(element, "proto", "")))]
+    assert len(texts) > 20
+    assert [t for t in texts if ABOUT_PICTURES.search(t) and not ELSEWHERE.search(t)] == []
 
 
 def test_inspect_says_that_a_row_cannot_be_drawn(wine: str) -> None:

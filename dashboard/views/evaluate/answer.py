@@ -140,7 +140,7 @@ def _beside(row: Mapping[str, Any], units: VisibleUnits) -> str:
     beside = run_choice.said(f"Training images get {nats(train)}. ") if is_number(train) else ""
     if units.real:
         values = "standardised grey values" if units.standardised else "grey values"
-        beside += f"A density of {values}: not comparable with on-off pixels. "
+        beside += run_choice.said(f"A density of {values}: not comparable with on-off pixels. ")
     return f"{beside}{plain(title(dict(row)))}, step {row['step']:,}."
 
 
@@ -160,14 +160,14 @@ def verdict(row: Mapping[str, Any]) -> None:
     if not said:
         return
     if row.get("trusted") is True:
-        st.success(plain(said), icon=":material/verified:")
+        st.success(run_choice.said(plain(said)), icon=":material/verified:")
     elif row.get("trusted") is False:
-        st.error(plain(said), icon=":material/report:")
+        st.error(run_choice.said(plain(said)), icon=":material/report:")
     else:
-        st.warning(plain(said), icon=":material/help:")
+        st.warning(run_choice.said(plain(said)), icon=":material/help:")
     if full and full != said:
         with st.popover(":small[Why?]", type="tertiary", key=f"evaluate.why-{row.get('id', '')}"):
-            st.markdown(plain(full))
+            st.markdown(run_choice.said(plain(full)))
             evidence(row)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from dashboard.ui import link
+from dashboard.ui import link, run_choice
 from dashboard.ui.page_state import state_of
 from dashboard.views.evaluate import texts, under_way
 from dashboard.views.evaluate.state import Evaluate
@@ -32,7 +32,9 @@ def ask(reader: RunReader, steps: list[int]) -> None:
         estimators,
         format_func=lambda e: ESTIMATORS[e].title,
         **link.bound("evaluate", "estimator", link.among("estimator", estimators, estimators[0])),
-        help="\n\n".join(f"**{ESTIMATORS[e].title}** — {ESTIMATORS[e].says}" for e in estimators),
+        help=run_choice.said(
+            "\n\n".join(f"**{ESTIMATORS[e].title}** — {ESTIMATORS[e].says}" for e in estimators)
+        ),
     )
     step = choose_step(when, reader, steps)
     with how:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboard.figures import animation, chains
 from dashboard.processes.gibbs_films import Shown
+from dashboard.ui import run_choice
 from rbm_core.visible import units_of
 
 LAYERS: tuple[chains.Layer, ...] = ("pv", "v")
@@ -51,13 +52,15 @@ def _choose_chains(film: chains.Chains, place: dict[str, Any]) -> int | None:
 def _choose_layer(film: chains.Chains) -> chains.Layer:
     means = f"{units_of(film.header).mean_noun} {film.mean_pixels}"
     return st.segmented_control(
-        "Pixels",
+        run_choice.said("Pixels"),
         LAYERS,
         default="pv",
         required=True,
         format_func=lambda name: means if name == "pv" else "samples v",
         key="gibbs.take_layer",
-        help="What the cells of all chains show: what each pixel's coin was weighted with, or how it fell.",
+        help=run_choice.said(
+            "What the cells of all chains show: what each pixel's coin was weighted with, or how it fell."
+        ),
     )
 
 
@@ -73,7 +76,7 @@ def _animation_button(
         mime=f"image/{kind}",
         on_click="ignore",
         key=f"gibbs.take_{kind}",
-        help=f"{words}. Run, step, seed and sweep stand beneath every frame; it takes some seconds.",
+        help=f"{run_choice.said(words)}. Run, step, seed and sweep stand beneath every frame; it takes some seconds.",
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.processes import sampler
+from dashboard.ui import run_choice
 from dashboard.views.gibbs.state import settings, use_all
 from rbm_core.runs import RunReader
 
@@ -63,8 +64,10 @@ def _choose_temperature(place: Any) -> dict[str, Any]:
         step=0.1,
         format="%.2f",
         key=settings().key("temperature"),
-        help="Divides every energy. At 1 the chain draws from the model; colder, it settles into likely "
-        "pictures; hotter, it wanders and blurs into noise.",
+        help=run_choice.said(
+            "Divides every energy. At 1 the chain draws from the model; colder, it settles into likely "
+            "pictures; hotter, it wanders and blurs into noise."
+        ),
     )
     return {"temperature": temperature}
 
@@ -150,10 +153,12 @@ def choose_beside(reader: RunReader, n_sweeps: int, row: Any, what_if_place: Any
         required=True,
         key=settings().key("beside"),
         format_func=lambda name: BESIDE[name],
-        help="*Earlier moments*: the same start and the same random numbers in the machines of earlier moments of "
-        "training, a film of learning. *What if…*: the same chains a second time, but from some sweep on at "
-        "another temperature, with other random numbers or in another machine. *A ladder*: all machines that this "
-        "run has been at once, which exchange their pictures; a plain chain runs beside them.",
+        help=run_choice.said(
+            "*Earlier moments*: the same start and the same random numbers in the machines of earlier moments of "
+            "training, a film of learning. *What if…*: the same chains a second time, but from some sweep on at "
+            "another temperature, with other random numbers or in another machine. *A ladder*: all machines that "
+            "this run has been at once, which exchange their pictures; a plain chain runs beside them."
+        ),
     )
     settings().use("beside", beside)
     if beside != "whatif":

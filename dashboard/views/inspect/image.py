@@ -104,7 +104,10 @@ def pick(opened: Opened, pool: data.Images, image: int) -> None:
 
         if pages > 1:
             st.button(
-                "Others", icon=":material/refresh:", on_click=turn, help="The next images of this class."
+                "Others",
+                icon=":material/refresh:",
+                on_click=turn,
+                help=run_choice.said("The next images of this class."),
             )
     shown = which[page * IMAGES_SHOWN : (page + 1) * IMAGES_SHOWN]
     facts = [] if pool.labels is None else [("class", pool.labels[shown])]
@@ -136,7 +139,12 @@ def pick_class(labels: np.ndarray) -> str:
         choose({"digit": wanted, **first})
 
     digit = st.selectbox(
-        "Class", classes, key=CLASS, on_change=chosen, width=110, help="Only images with this label."
+        "Class",
+        classes,
+        key=CLASS,
+        on_change=chosen,
+        width=110,
+        help=run_choice.said("Only images with this label."),
     )
     return str(state.settings.use("digit", digit))
 

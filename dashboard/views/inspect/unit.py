@@ -70,14 +70,20 @@ def head(opened: Opened, unit: int, norms: np.ndarray) -> None:
             key=UNIT,
             on_change=lambda: choose({"unit": int(st.session_state[UNIT])}),
             width=160,
-            help=f"It switches on when the picture fits its weights. Click a tile, or type 0 to {H - 1}.",
+            help=run_choice.said(
+                f"It switches on when the picture fits its weights. Click a tile, or type 0 to {H - 1}."
+            ),
         )
         rank = int((norms > norms[unit]).sum()) + 1
         bias, on = float(snapshot.hbias[unit]), 100 * snapshot.mean_hidden[unit]
         metrics(
             [
                 ("Norm", significant(float(norms[unit])), f"‖Wⱼ‖: rank {rank} of {H} by strength."),
-                ("Bias", significant(bias), "cⱼ, the logit it starts from on a blank picture."),
+                (
+                    "Bias",
+                    significant(bias),
+                    run_choice.said("cⱼ, the logit it starts from on a blank picture."),
+                ),
                 ("On for", f"{on:.1f} %", "Mean of p(h=1|v) over the run's training subset."),
             ]
         )

@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 import streamlit as st
 
 from dashboard import data
-from dashboard.ui import new_run
+from dashboard.ui import new_run, run_choice
 from dashboard.ui.texts import plain, sentence
 from dashboard.views.train import state
 from dashboard.views.train.recorded import Run
@@ -37,9 +37,9 @@ def summary(findings: list[doctor.Finding], told: str) -> str:
         return f":orange-badge[{said}]"
     if ill := [finding for finding in ill if finding.evidence not in told]:
         more = f" &nbsp; … and {len(ill) - 1} more" if len(ill) > 1 else ""
-        return f":orange-badge[{said}] &nbsp; {sentence(ill[0].evidence)}{more}"
+        return f":orange-badge[{said}] &nbsp; {run_choice.said(sentence(ill[0].evidence))}{more}"
     if hints := [finding for finding in findings if finding.hint]:
-        return f":green-badge[{said}] &nbsp; {sentence(hints[0].evidence)}"
+        return f":green-badge[{said}] &nbsp; {run_choice.said(sentence(hints[0].evidence))}"
     if findings:
         waiting = doctor.waiting(findings)
         return f":green-badge[{said}] &nbsp; {waiting}" if waiting else f":green-badge[{said}]"
@@ -54,7 +54,7 @@ def report(run: str, findings: list[doctor.Finding]) -> None:
     open_ones = [finding for finding in findings if not finding.well or finding.hint]
     for place, finding in enumerate(open_ones):
         mark = ":orange[●]" if not finding.well else ":blue[○]"
-        st.markdown(f"- {mark} {_words(finding)}. **{plain(finding.advice)}**")
+        st.markdown(f"- {mark} {_words(finding)}. **{run_choice.said(plain(finding.advice))}**")
         if finding.remedies:
             with st.container(horizontal=True, gap="small"):
                 for number, remedy in enumerate(finding.remedies):
@@ -64,13 +64,15 @@ def report(run: str, findings: list[doctor.Finding]) -> None:
 
 
 def _words(finding: doctor.Finding) -> str:
-    return f"**{finding.rule}:** {plain(finding.evidence)} ({plain(doctor.threshold(finding))})"
+    return run_choice.said(
+        f"**{finding.rule}:** {plain(finding.evidence)} ({plain(doctor.threshold(finding))})"
+    )
 
 
 def offer(run: str, remedy: doctor.Remedy, place: str) -> None:
     """A button that opens the form of a new run with the remedy filled in."""
     if st.button(
-        remedy.label,
+        run_choice.said(remedy.label),
         key=f"train.remedy_{place}",
         icon=":material/fork_right:",
         help="Opens the form of a new run, filled in. This run stays as it is.",
