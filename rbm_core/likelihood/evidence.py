@@ -73,7 +73,7 @@ class Evidence:
     @property
     def weakness(self) -> str:
         """`only 3 of 50 chains of forward AIS from coin tosses carry the weight`."""
-        return f"only {self.ess:.0f} of {self.chains} chains of {self.words} carry the weight"
+        return f"only {self.ess // 1:.0f} of {self.chains} chains of {self.words} carry the weight"
 
     def apart(self, other: "Evidence") -> bool:
         """Whether the two cannot both be right; one that is not finite agrees with none."""
@@ -118,7 +118,10 @@ class Verdict:
         """What agreed, by name, or what did not; and which estimates say nothing, since too few chains count."""
         if not self.trusted:
             words = "Do not trust it: " + "; ".join(self._doubts) + "."
-            return words + " Try more temperatures, or adaptive ones." if "carry" in words else words
+            if "carry" not in words:
+                return words
+            few = min(e.chains for e in self.evidence) < 2 * _FEWEST  # more temperatures cannot mend that
+            return words + (" Try more chains." if few else " Try more temperatures, or adaptive ones.")
         sound, silent = [[e for e in self.evidence if e.weak == weak] for weak in (False, True)]
         values = [e.log_z for e in sound]
         fewest = min(sound, key=lambda e: e.ess / e.chains)

@@ -79,6 +79,14 @@ def test_few_chains_in_effect_are_never_trusted(ess: float) -> None:
     assert not verdict.trusted
 
 
+def test_where_chains_are_too_few_more_of_them_are_advised_and_not_more_temperatures() -> None:
+    few = judged(data_means=replace(an("forward", "data-means", 10, ess=9.9), chains=10)).sentence
+    assert "only 9 of 10 chains of forward AIS" in few
+    assert few.endswith("Try more chains.")
+    many = judged(data_means=an("forward", "data-means", 10, ess=2)).sentence
+    assert many.endswith("Try more temperatures, or adaptive ones.")
+
+
 def test_an_estimate_that_is_not_finite_is_not_trusted() -> None:
     assert not judged(data_means=an("forward", "data-means", math.nan)).trusted
     assert not judged(data=replace(an("reverse", "data", math.inf), stderr=math.inf)).trusted
