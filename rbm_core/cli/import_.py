@@ -7,7 +7,7 @@ import typer
 
 from rbm_core.cli.console import Runs, app, examples, out
 from rbm_core.cli.train import settings_of
-from rbm_core.config import RunConfig
+from rbm_core.config import ConfigError, RunConfig
 from rbm_core.runs import store
 
 
@@ -32,7 +32,9 @@ def import_(
         str | None,
         typer.Option(help="What the model learned from; default the first data set with as many pixels."),
     ] = None,
-    preset_name: Annotated[str, typer.Option("--preset", help="How training would go on.")] = "default",
+    preset_name: Annotated[
+        str | None, typer.Option("--preset", help="How training would go on; default 'default'.")
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option(
@@ -47,6 +49,12 @@ def import_(
     if file.suffix.lower() == ".zip":
         from rbm_core.exchange.bundle import open_bundle
 
+        given = {"--dataset": dataset, "--preset": preset_name, "--set": set_, "--download": download or None}
+        if ignored := [option for option, value in given.items() if value is not None]:
+            raise ConfigError(
+                f"{file.name} is a bundle of a whole run with its settings, so {', '.join(ignored)} would be ignored; "
+                f"leave that out; 'train --from {name}' then starts a new run from it with the settings you want"
+            )
         path = open_bundle(file, root, name)
         out.say(f"Run {name} in {store.shown(root)}: {len(list((path / 'snapshots').iterdir()))} snapshots")
         return
@@ -58,7 +66,7 @@ def import_(
         name,
         root=root,
         dataset=dataset,
-        preset=preset_name,
+        preset=preset_name or "default",
         settings=settings_of(set_ or []),
         download=download,
     )

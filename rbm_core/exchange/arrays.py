@@ -22,7 +22,14 @@ MOST_BYTES = 4 * 2**30
 Named = dict[str, np.ndarray]
 _MOST_ARRAYS = 10_000
 _MOST_NUMBERS_A_BYTE = 1024  # zeros compress by less
-_PICKLES = (".pkl", ".pickle", ".joblib", ".sav", ".dill")
+# Endings of files that hold Python objects, and why none is opened here.
+_OBJECTS = {
+    **dict.fromkeys(
+        (".pkl", ".pickle", ".joblib", ".sav", ".dill"),
+        "is a pickle, and a pickle runs whatever code it holds when it is opened; where you trust it, open it yourself",
+    ),
+    ".skops": "holds Python objects and not arrays alone; open it yourself with skops.io.load",
+}
 
 
 class ExchangeError(ValueError):
@@ -32,10 +39,9 @@ class ExchangeError(ValueError):
 def read_arrays(path: Path) -> Named:
     """Every numeric array in the file, by name. Raises ExchangeError in one sentence."""
     ending = path.suffix.lower()
-    if ending in _PICKLES:
+    if ending in _OBJECTS:
         raise ExchangeError(
-            f"{path.name} is a pickle, and a pickle runs whatever code it holds when it is opened; where you trust it, "
-            "open it yourself and save the arrays: np.savez('model.npz', components=m.components_, "
+            f"{path.name} {_OBJECTS[ending]} and save the arrays: np.savez('model.npz', components=m.components_, "
             "intercept_hidden=m.intercept_hidden_, intercept_visible=m.intercept_visible_)"
         )
     if ending not in _READERS:

@@ -54,6 +54,17 @@ def test_a_bundled_run_that_was_stopped_goes_on_where_it_stood(
     assert RunReader(runs_root / "there").status()["state"] == "finished"
 
 
+@pytest.mark.parametrize(
+    "option", [("--dataset", "mnist"), ("--preset", "quick"), ("--set", "k=2"), ("--download",)]
+)
+def test_a_bundle_is_opened_as_it_is_and_settings_that_would_be_ignored_are_refused(
+    option: tuple[str, ...], whole: Path, runs_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, printed = said(capsys, "import", whole, "--name", "other", *option)
+    assert (code, f"so {option[0]} would be ignored" in printed) == (2, True), printed
+    assert list(runs_root.iterdir()) == []
+
+
 def test_a_run_that_is_being_trained_is_not_bundled(runs_root: Path, tmp_path: Path) -> None:
     path = make_run(runs_root, "young")
     with pytest.raises(RunError, match="'young' is being trained; stop it before"):

@@ -196,6 +196,7 @@ def safetensors_header(header: dict[str, Any], content: bytes = b"") -> bytes:
 WRONG: dict[str, tuple[str, Any, str]] = {
     "pickle": ("m.pkl", pickled, "is a pickle, and a pickle runs whatever code"),
     "joblib": ("m.joblib", pickled, "np.savez"),
+    "skops": ("m.skops", lambda: zipped(W=b""), r"open it yourself with skops.io.load .* np.savez"),
     "other ending": ("m.txt", lambda: b"x", "none of the files that can be imported: .npz"),
     "empty npz": ("m.npz", lambda: b"", "damaged or no .npz file"),
     "noise": ("m.npz", lambda: RNG.bytes(3000), "damaged or no .npz file"),
@@ -404,6 +405,34 @@ def test_a_gaussian_model_keeps_its_law_on_another_scale(runs_root: Path) -> Non
 
 
 # Out and back
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_model_of_every_format_is_a_run_that_is_used_and_goes_out_as_it_came(
+    name: str, tmp_path: Path, runs_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    WRITERS[name](tmp_path / name)
+    settings = ["--dataset", "bars-and-stripes", "--preset", "quick", "--set", "epochs=2"]
+    used = (
+        ["import", tmp_path / name, "--name", "theirs", *settings],
+        ["export", "theirs", "--out", tmp_path / "out.npz"],
+        ["export", "theirs", "--out", tmp_path / "out.safetensors"],
+        ["sample", "theirs", "--sweeps", 5, "--chains", 4, "--out", tmp_path / "s.png"],
+        ["evaluate", "theirs", "--estimator", "exact"],
+        ["train", "--resume", "theirs"],
+    )
+    for command in used:
+        code, printed = said(capsys, *command)
+        assert code == 0, printed
+    for ending in ("npz", "safetensors"):
+        arrays = read_arrays(tmp_path / f"out.{ending}")
+        for key, theirs in (("W", W), ("vbias", B), ("hbias", C)):
+            np.testing.assert_array_equal(arrays[key], theirs)
+    reader = RunReader(runs_root / "theirs")
+    assert reader.status()["state"] == "finished"
+    moved = reader.snapshot(reader.snapshot_steps()[-1]).W - W
+    assert 0 < np.abs(moved).max() < 1, "training did not go on from this model"
 
 
 @pytest.mark.parametrize("ending", [".npz", ".safetensors"])
