@@ -5,6 +5,7 @@ call with the same grid finds them by their names, passes over those that have e
 """
 
 import itertools
+import math
 import os
 import signal
 import subprocess
@@ -28,6 +29,7 @@ from rbm_core.training.signals import signals_to
 __all__ = ["Point", "points", "train_all"]
 
 ENDED = ("finished", "diverged")
+MOST_RUNS = 1000
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def points(
     """Every combination of the grid's values, over the preset with the fixed settings, in the grid's own order.
 
     grid: values by field, as text. Raises ConfigError in one sentence for an unknown preset or field, a value that the
-    field does not take, a value given twice, a field that is fixed too, and an empty grid.
+    field does not take, a value given twice, a field that is fixed too, an empty grid, and one of more than MOST_RUNS.
     """
     if not grid:
         raise ConfigError("a sweep needs a --grid; for example --grid learning_rate=0.05,0.1")
@@ -55,6 +57,8 @@ def points(
     made = []
     if len(grid) >= notes.MOST_TAGS:
         raise ConfigError(f"a grid can vary at most {notes.MOST_TAGS - 1} settings, got {len(grid)}")
+    if (n := math.prod(map(len, grid.values()))) > MOST_RUNS:
+        raise ConfigError(f"a sweep trains at most {MOST_RUNS:,} runs, and this grid has {n:,} combinations")
     for number, values in enumerate(itertools.product(*grid.values()), start=1):
         varied = dict(zip(grid, values, strict=True))
         config = preset(preset_name, **{**fixed, **varied})

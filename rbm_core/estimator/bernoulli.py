@@ -336,7 +336,7 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             )
             if doubt:
                 warnings.warn(
-                    f"the scores of this fit rest on log Z in doubt. {doubt} Its chains mix badly; {WAY_OUT}",
+                    f"do not trust the scores of this fit: {doubt}. Its chains mix badly; {WAY_OUT}",
                     ConvergenceWarning,
                     stacklevel=3,
                 )

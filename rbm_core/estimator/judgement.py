@@ -41,7 +41,7 @@ def judged_log_z(rbm: RBM, rows: Tensor, hidden: np.ndarray, *, seed: int) -> tu
         )
         if verdict.trusted:
             return verdict.log_z, verdict.stderr, ""
-    return verdict.log_z, verdict.stderr, verdict.sentence
+    return verdict.log_z, verdict.stderr, "; ".join(verdict.doubts)
 
 
 def quick_log_z(

@@ -103,10 +103,11 @@ class Verdict:
     @property
     def trusted(self) -> bool:
         """Whether nothing speaks against the estimate."""
-        return not self._doubts
+        return not self.doubts
 
     @property
-    def _doubts(self) -> list[str]:
+    def doubts(self) -> list[str]:
+        """Why not to believe it, each a clause; none where it is trusted."""
         found = [e.doubt for e in self.evidence if e.doubt]
         for method, kind in (("forward", "bases"), ("reverse", "starts")):
             if sum(e.method == method and not e.weak for e in self.evidence) < 2:
@@ -117,7 +118,7 @@ class Verdict:
     def sentence(self) -> str:
         """What agreed, by name, or what did not; and which estimates say nothing, since too few chains count."""
         if not self.trusted:
-            words = "Do not trust it: " + "; ".join(self._doubts) + "."
+            words = "Do not trust it: " + "; ".join(self.doubts) + "."
             if "carry" not in words:
                 return words
             few = min(e.chains for e in self.evidence) < 2 * _FEWEST  # more temperatures cannot mend that

@@ -68,6 +68,12 @@ def test_a_bad_sweep_is_refused_in_one_sentence_and_makes_nothing(
     assert list(runs_root.iterdir()) == []
 
 
+def test_a_grid_of_more_runs_than_anybody_waits_for_is_refused_at_once() -> None:
+    thousand = [str(n) for n in range(1, 1001)]
+    with pytest.raises(ConfigError, match="at most 1,000 runs, and this grid has 1,000,000,000 combinations"):
+        points("quick", {}, {"k": thousand, "seed": thousand, "batch_size": thousand}, "many")
+
+
 def test_a_grid_without_values_is_refused() -> None:
     with pytest.raises(ConfigError, match="needs a --grid"):
         points("quick", {}, {}, "x")
