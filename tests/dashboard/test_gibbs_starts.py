@@ -44,7 +44,7 @@ def test_chains_go_on_from_another_runs_particles(
     app.selectbox(key="gibbs.particles_of").select("").run()
     assert "the run's fantasy particles" in film_of(app)[0]["start_sentence"]
     app = open_gibbs(**link, particles_of="tiny")
-    assert any("No run 'tiny' has particles of this size" in w.value for w in app.warning)
+    assert any("No run 'tiny' has fantasies of this size" in w.value for w in app.warning)
 
 
 def test_corrupted_digits_start_as_far_off_as_asked(open_gibbs: Callable[..., AppTest]) -> None:

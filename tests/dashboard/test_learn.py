@@ -514,6 +514,20 @@ def test_a_link_that_names_a_lesson_alone_opens_on_its_picture_and_machine() -> 
     assert app.session_state["learn.method"] == "pcd"
 
 
+def test_the_trainings_of_the_lessons_are_made_once_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    player._make_all(player._trainings())
+
+    def refused(**settings: Any) -> None:
+        raise AssertionError(f"made when the lesson was opened: {settings}")
+
+    monkeypatch.setattr(learn, "training", refused)
+    kinds = {(one.machine, one.method): n for n, one in enumerate(lessons.LESSONS, 1) if not one.network}
+    for (machine, method), number in kinds.items():
+        app = open_learn(lesson=str(number))
+        header, _ = fed(app, "learn.player")
+        assert (header["machine"], header["method"]) == (machine, method)
+
+
 def test_the_list_of_lessons_leads_to_any_of_them() -> None:
     app = open_page("learn")
     app.radio(key="learn.any").set_value(12).run()

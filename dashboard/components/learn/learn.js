@@ -266,12 +266,13 @@ export class Learn extends View {
     if (command.walk) this.landscape.toggle();
     if (command.stages) this.update.run();
     this.rest();
-    requestAnimationFrame(() => requestAnimationFrame(() => this.bringIntoSight()));
+    if (command.play || command.walk || command.stages)
+      requestAnimationFrame(() => requestAnimationFrame(() => this.bringIntoSight()));
   }
-  /** In a small window what was asked for lies below. */
+  /** In a small window what was asked for lies below; a lesson that is only opened is to be read first. */
   bringIntoSight() {
     const panel = this.panels[this.view];
-    if (this.room < 200) panel.scrollIntoView({ block: "center", behavior: calm() ? "auto" : "smooth" });
+    if (this.room < 200) panel.scrollIntoView({ block: "nearest", behavior: calm() ? "auto" : "smooth" });
   }
   /** The model after a number of updates. */
   rbm(at = this.at) {

@@ -88,8 +88,8 @@ def energy_figure(terms: EnergyTerms, energy_label: str, dark: bool) -> go.Figur
     colours = plotly_look.lines(dark)
     parts = [
         (energy_label, terms.visible),
-        ("hidden −c·p", terms.hidden),
-        ("pairs −vᵀWp", terms.pairs),
+        ("hidden biases −c·p", terms.hidden),
+        ("weights −vᵀWp", terms.pairs),
         ("mean energy", None),
         ("− entropy of h", -terms.entropy),
         ("free energy F(v)", None),

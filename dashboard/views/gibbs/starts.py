@@ -15,13 +15,13 @@ STARTS = {
     "noise": "Noise",
     "gaussian": "Gaussian noise",
     "digits": "Images",
-    "particles": "Particles",
+    "particles": "Fantasies",
     "drawing": "Drawing",
 }
 HELP = (
     "Where the chains begin. *Noise*: every pixel on or off by a fair coin. *Gaussian noise*: values "
     "drawn from N(0, 1), which are no picture; the first half step alone sees them. *Images*: test images of the "
-    "data. *Particles*: the fantasy particles, the chains that trained the run, where training left them, or those of "
+    "data. *Fantasies*: the run's own chains, with which it was trained, where training left them, or those of "
     "another run. *Drawing*: a picture of your own."
 )
 PICTURES = (
@@ -131,14 +131,14 @@ def _choose_particles(reader: RunReader, n_visible: int, row: Any) -> tuple[str,
     if st.session_state[key] not in ("", *others):
         asked, st.session_state[key] = st.session_state[key], ""
         row.warning(
-            f"No run {plain(repr(asked))} has particles of this size; starting from those of {plain(reader.name)}."
+            f"No run {plain(repr(asked))} has fantasies of this size; starting from those of {plain(reader.name)}."
         )
     name = st.sidebar.selectbox(
-        "Particles of",
+        "Fantasies of",
         ["", *others],
         key=key,
         format_func=lambda name: name or "this run",
-        help="Whose fantasy particles the chains start from: a machine can go on from where another one was left.",
+        help="Whose fantasies the chains start from: a machine can go on from where another one was left.",
     )
     settings().use("particles_of", name)
     return (name, others[name]) if name else None

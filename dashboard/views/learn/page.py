@@ -24,10 +24,13 @@ def main() -> None:
         if not page.opened:
             tour.begin_from_link()
         page.opened = True
-    progress = tour.show()
-    lesson = lessons.LESSONS[page.settings.value("lesson") - 1]
-    if lesson.network:
-        network.show(lesson.network)
+    number = tour.number()
+    # The words stand above the picture and are sent after it: they never stand over another machine's picture.
+    words = st.container()
+    if kind := lessons.LESSONS[number - 1].network:
+        network.show(kind)
+        with words:
+            tour.show(number)
         page.settings.write_link()
         texts.about_networks()
         return
@@ -35,8 +38,14 @@ def main() -> None:
     chosen = settings.choose(row)
     if player.is_plain(chosen):
         styles.use("learn_plain")
-    player.show(chosen, progress)
+    picture = st.container()
+    progress = st.container(key="learn.progress").empty()
+    with picture:
+        player.show(chosen, progress)
+    with words:
+        tour.show(number)
     texts.about_pictures()
+    player.make_ahead()
 
 
 def _go_back() -> None:

@@ -1,6 +1,8 @@
 """The picture of the Learn page: a whole training of a tiny machine, played in the browser."""
 
+import threading
 import time
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -67,6 +69,28 @@ def show(chosen: dict[str, Any], place: Any) -> None:
 @st.cache_resource(show_spinner=False)
 def _trainings() -> Recent[figures.Blob]:
     return Recent(TRAININGS_KEPT)
+
+
+@st.cache_resource(show_spinner=False)
+def make_ahead() -> None:
+    """Once a server, when Learn is first opened: the lessons' trainings are made in a thread, so that none is waited
+    for. Each takes up to half a second of processor time, although what is drawn in it by chance was computed before.
+    """
+    threading.Thread(target=_make_all, args=(_trainings(),), name="lessons", daemon=True).start()
+
+
+def _make_all(kept: Recent[figures.Blob]) -> None:
+    seed = link.FIELDS["seed"].default
+    for machine, method in dict.fromkeys((one.machine, one.method) for one in lessons.LESSONS):
+        plan = figures.MACHINES[machine]
+        made = {
+            "machine": machine,
+            "method": method,
+            "n_hidden": plan.n_hidden,
+            "rate": plan.rate,
+            "seed": seed,
+        }
+        kept.get(tuple(made.values()), partial(figures.training, **made))
 
 
 def _train(chosen: dict[str, Any], place: Any) -> figures.Blob:

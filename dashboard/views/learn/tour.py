@@ -14,15 +14,23 @@ ANY = "learn.any"
 UNGUESSED = 4  # the guess of a reader who only wants to see; options are numbered from 1
 
 
-def show() -> Any:
-    """A few sentences, a question, then its answer. Returns the place for the progress of a training."""
+def number() -> int:
+    """The lesson that is open."""
     settings = learn().settings
-    number = settings.use("lesson", st.session_state[settings.key("lesson")])
+    return int(settings.use("lesson", st.session_state[settings.key("lesson")]))
+
+
+def show(number: int) -> None:
+    """A few sentences, a question, then its answer."""
     lesson = lessons.LESSONS[number - 1]
     with st.container(border=True, key="learn.tour"):
-        row = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
-        with row:
-            _all_lessons(number)
+        row = st.container(
+            horizontal=True,
+            horizontal_alignment="distribute",
+            vertical_alignment="center",
+            key="learn.head",
+        )
+        row.markdown(f"**{number} of {len(lessons.LESSONS)} · {lesson.title}**", width="content")
         with row.container(horizontal=True, gap="small", width="content", key="learn.turn"):
             _buttons(number)
         words, slot = st.columns(2, gap="medium")
@@ -45,7 +53,6 @@ def show() -> Any:
                     key="learn.show",
                     type="tertiary",
                 )
-        return st.container(key="learn.progress").empty()
 
 
 def take_guess_from_link() -> None:
@@ -62,16 +69,9 @@ def begin_from_link() -> None:
 
 
 def _all_lessons(number: int) -> None:
-    """The lesson's title, which opens the list of all lessons, to go to any of them."""
+    """The list of the lessons, to go to any of them. In a narrow window the button is its icon alone."""
     st.session_state[ANY] = number
-    title = f"**{number} of {len(lessons.LESSONS)} · {lessons.LESSONS[number - 1].title}**"
-    with st.popover(
-        title,
-        type="tertiary",
-        key=f"learn.title-{number}",
-        wrap=True,
-        help="All lessons, to go to any of them.",
-    ):
+    with st.popover("All lessons", icon=":material/list:", type="tertiary", key=f"learn.list-{number}"):
         st.radio(
             "Go to",
             list(range(1, len(lessons.LESSONS) + 1)),
@@ -82,6 +82,7 @@ def _all_lessons(number: int) -> None:
 
 
 def _buttons(number: int) -> None:
+    _all_lessons(number)
     last = number == len(lessons.LESSONS)
     if last:
         st.page_link(pages.script("train"), label="On to the Train page", icon=":material/arrow_forward:")

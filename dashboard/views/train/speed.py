@@ -37,9 +37,8 @@ def choose(run: Run) -> None:
 
 def _chosen(name: str) -> None:
     word, asked = st.session_state[KEY], state.watched().speed
-    if word is None or (
-        asked is not None and asked.limit == SPEEDS[word]
-    ):  # the chosen speed was pressed again
+    again = word is None or (asked is not None and asked.limit == SPEEDS[word])
+    if again:  # the chosen speed was pressed again
         return
     state.watched().speed = state.Speed(SPEEDS[word], time.monotonic())
     commands.send(name, "speed", {"updates_per_second": SPEEDS[word]})
