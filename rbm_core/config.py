@@ -73,6 +73,16 @@ class RunConfig(BaseModel):
         le=65536,
         description="Hidden units: more of them can say finer things about the data, and cost time in proportion.",
     )
+    ordered: bool = Field(
+        False,
+        description="Hidden units in an order, of which the machine uses as many as an image needs: the layer begins empty and grows as it learns, up to the number of hidden units.",
+    )
+    penalty: float = Field(
+        1.01,
+        gt=1,
+        le=10,
+        description="With ordered hidden units: what a unit costs that takes part. The closer to 1, the faster the layer grows.",
+    )
     algorithm: Literal["cd", "pcd", "pt", "ptt"] = Field(
         "pcd",
         description="Where the chains of the negative phase start: at the data each time (CD), or where they were left last time (persistent CD), with fresh states coming up by exchange from copies of the model at other temperatures (PT) or from the run's own past models (PTT).",
@@ -225,6 +235,7 @@ class RunConfig(BaseModel):
             )
         if self.labels and self.precision in ("differences", "bfloat16"):
             raise ValueError(f"labels need precision float32 or auto, got {self.precision!r}")
+        self._check_ordered()
         if self.discriminative and not self.labels:
             raise ValueError(
                 f"discriminative needs label units: set labels to true, or discriminative to 0, got {self.discriminative:g}"
@@ -239,6 +250,21 @@ class RunConfig(BaseModel):
                 "stochastic or threshold, or patience to 0"
             )
         return self
+
+    def _check_ordered(self) -> None:
+        """Raises ValueError for a setting that ordered hidden units cannot have."""
+        if not self.ordered:
+            return
+        wrong = {
+            "visible": (self.visible != "bernoulli", "bernoulli", self.visible),
+            "labels": (self.labels, "false", "true"),
+            "algorithm": (self.algorithm in ("pt", "ptt"), "pcd or cd", self.algorithm),
+            "precision": (self.precision in ("differences", "bfloat16"), "auto or float32", self.precision),
+            "sparsity_cost": (self.sparsity_cost > 0, "0", f"{self.sparsity_cost:g}"),
+        }
+        for name, (bad, needed, got) in wrong.items():
+            if bad:
+                raise ValueError(f"ordered hidden units need {name} {needed}, got {got}")
 
 
 def forced_precision() -> str | None:

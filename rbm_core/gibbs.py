@@ -121,8 +121,8 @@ def half_step(rbm: RBM, chain: Chain, rng: Rng, *, beta: float = 1.0, clamp: Cla
         clamp = _check_clamp(chain, clamp)
     if chain.half == "v":
         logits = rbm.logits_h_from_v(chain.v)
-        h = rng.bernoulli(logits, scale=beta)
-        return Chain(chain.v, h, chain.mean_v, torch.sigmoid(beta * logits), chain.sweep, "h")
+        h = rbm.draw_h(logits, rng, beta)
+        return Chain(chain.v, h, chain.mean_v, rbm.mean_h(logits, beta), chain.sweep, "h")
     return _with_new_v(rbm, chain, rng, rbm.logits_v_from_h(chain.h), beta, clamp)
 
 
@@ -148,7 +148,7 @@ def sweep(
         raise ValueError(f"the number of sweeps must be a whole number of at least 0, got {n}")
     target = chain.sweep + n
     by_differences = n >= _WORTH_FLIPPING and (rbm.device.type, rbm.dtype) == ("cpu", torch.float32)
-    if by_differences and not rbm.law.binary:
+    if by_differences and not rbm.bitwise:
         return _following_h(rbm, chain, rng, target, beta, clamp)
     while (left := target - chain.sweep) > 0:
         if by_differences and left >= _WORTH_FLIPPING and _flips(chain, clamp):

@@ -17,7 +17,7 @@ from rbm_core.flips import HiddenSums
 from rbm_core.kernels import draws
 from rbm_core.rbm import RBM
 
-__all__ = ["Gradient", "Phases", "gradient"]
+__all__ = ["Gradient", "Phases", "gradient", "penalty_slope"]
 
 
 @dataclass
@@ -47,12 +47,13 @@ def gradient(
     Hidden means, not samples, stand in both phases, each paired with the very v it follows from: a lower variance
     without bias. With offsets μ (V,) and λ (H,), after Melchior, Fischer & Wiskott 2016:
     ∇W = ⟨(v−μ)(h−λ)ᵀ⟩_data − ⟨…⟩_model,  ∇b = ⟨v⟩_data − ⟨v⟩_model − ∇W λ,  ∇c = ⟨h⟩_data − ⟨h⟩_model − ∇Wᵀμ.
-    Gaussian units divide v by σ² in ∇W and ∇b. v_data: (B, V). v_model: (N, V).
+    Gaussian units divide v by σ² in ∇W and ∇b. Ordered hidden units have `penalty_slope` subtracted from ∇c wherever it
+    stands: centring changes variables, W without c. v_data: (B, V). v_model: (N, V).
     """
     mu = torch.zeros_like(rbm.vbias) if v_offset is None else v_offset
     lam = torch.zeros_like(rbm.hbias) if h_offset is None else h_offset
     precision = torch.ones_like(rbm.vbias) if rbm.inverse_var is None else rbm.inverse_var
-    phases = []
+    phases, reached = [], []
     for v in (v_data, v_model):
         h = rbm.mean_h_from_v(v)
         W = ((v - mu) * precision).T @ (h - lam) / len(v)
@@ -61,14 +62,26 @@ def gradient(
         if rbm.log_var is not None:
             log_var = (((v - rbm.vbias) ** 2 / 2 - v * (h @ rbm.W.T)) * precision).mean(0)
         phases.append((W, vbias, h.mean(0), log_var))
+        reached.append(rbm.reached(rbm.logits_h_from_v(v)).mean(0))
     (W_data, v_data_mean, h_data_mean, var_data), (W_model, v_model_mean, h_model_mean, var_model) = phases
-    W = W_data - W_model
+    slope = penalty_slope(rbm, reached[0] - reached[1])
+    W = W_data - W_model + torch.outer(mu, slope)
     return Gradient(
         W,
         v_data_mean - v_model_mean - W @ lam,
-        h_data_mean - h_model_mean - W.T @ (mu),
+        h_data_mean - h_model_mean - slope - W.T @ (mu),
         None if var_data is None or var_model is None else var_data - var_model,
     )
+
+
+def penalty_slope(rbm: RBM, reached: Tensor) -> Tensor:
+    """P σ(cⱼ) Δqⱼ (n,), by which ∇c of ordered units is less than Δ⟨h⟩: P softplus(cⱼ) is paid where z ≥ j; else 0.
+
+    reached: Δq (n,), ⟨p(z ≥ j | v)⟩ over the data less that over the particles, of the first n units.
+    """
+    if rbm.penalty is None:
+        return torch.zeros_like(reached)
+    return rbm.penalty * torch.sigmoid(rbm.hbias[: len(reached)]) * reached
 
 
 class Phases:
@@ -176,7 +189,7 @@ class Phases:
             torch.mm(self.chains_h, self.W.T, out=logits)
         else:
             self._hidden_sums.of(self.chains_h, logits)
-        if self._on_cpu and model.law.binary:
+        if self._on_cpu and model.bitwise:
             draws.draw_from_logits(
                 self._np_logits_v,
                 self._np_vbias,

@@ -23,6 +23,9 @@ __all__ = ["LAWS", "Law", "with_labels"]
 
 _LOG_2PI = float(np.log(2 * np.pi))
 
+HiddenSum = Callable[[Tensor], Tensor]
+"""log Σ_h exp(h·x) of hidden logits x: (…, H) -> (…)."""
+
 Block = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(states of the first units (S, n₁), of the others (T, n₂)) -> a number of every pair of them (S, T)."""
 
@@ -85,11 +88,18 @@ class Law(ABC):
 
     @abstractmethod
     def log_conditional(
-        self, logits: Tensor, here: Tensor, W: Tensor, b: Tensor, sigma: Tensor | None
+        self,
+        logits: Tensor,
+        here: Tensor,
+        W: Tensor,
+        b: Tensor,
+        sigma: Tensor | None,
+        hidden_sum: HiddenSum,
     ) -> Tensor:
         """log p(vᵢ = here | the other units) of K units.
 
         logits: (1 or K, H), of the hidden units at v. here (K,), W (K, H), b (K,), sigma (K,): of these units.
+        hidden_sum: of the model.
         """
 
     @abstractmethod
@@ -129,12 +139,18 @@ class BernoulliLaw(Law):
         return float(softplus(bias).sum())
 
     def log_conditional(
-        self, logits: Tensor, here: Tensor, W: Tensor, b: Tensor, sigma: Tensor | None
+        self,
+        logits: Tensor,
+        here: Tensor,
+        W: Tensor,
+        b: Tensor,
+        sigma: Tensor | None,
+        hidden_sum: HiddenSum,
     ) -> Tensor:
         """−log(1 + exp(F(v) − F(v flipped)))."""
         change = 1 - 2 * here
-        there = softplus(logits + change[:, None] * W).sum(1)
-        return logsigmoid(softplus(logits).sum(1) - there - change * b)
+        there = hidden_sum(logits + change[:, None] * W)
+        return logsigmoid(hidden_sum(logits) - there - change * b)
 
     def summed_out(self, W: np.ndarray, b: np.ndarray, c: np.ndarray, log_var: np.ndarray | None) -> Block:
         """c·h + Σᵢ softplus(bᵢ + (Wh)ᵢ)."""
@@ -263,7 +279,13 @@ class GaussianLaw(Law):
         return 0.5 * float((_LOG_2PI - torch.log(inverse_var)).sum())
 
     def log_conditional(
-        self, logits: Tensor, here: Tensor, W: Tensor, b: Tensor, sigma: Tensor | None
+        self,
+        logits: Tensor,
+        here: Tensor,
+        W: Tensor,
+        b: Tensor,
+        sigma: Tensor | None,
+        hidden_sum: HiddenSum,
     ) -> Tensor:
         """By quadrature. In vᵢ alone p(v) is a mixture of Gaussians of variance σ² with means between b + the sum of
         the negative weights and b + that of the positive ones; the trapezoidal rule with spacing σ/2 integrates such a
@@ -278,7 +300,7 @@ class GaussianLaw(Law):
         def log_p(x: Tensor) -> Tensor:
             """log of the unnormalised p at vᵢ = x (K, n)."""
             moved = logits[:, None, :] + (x - here[:, None])[:, :, None] * to_h[:, None, :]
-            return softplus(moved).sum(2) - (x - b[:, None]) ** 2 / (2 * sigma[:, None] ** 2)
+            return hidden_sum(moved) - (x - b[:, None]) ** 2 / (2 * sigma[:, None] ** 2)
 
         return log_p(here[:, None])[:, 0] - torch.logsumexp(log_p(grid), 1) - torch.log(0.5 * sigma)
 

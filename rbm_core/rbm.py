@@ -5,6 +5,8 @@ Notation: v (B, V), h (B, H), W (V, H), vbias b (V,), hbias c (H,); energies in 
 Bernoulli visible units:  E(v, h) = −b·v − c·h − vᵀWh
 Gaussian visible units:   E(v, h) = Σᵢ (vᵢ − bᵢ)² / 2σᵢ² − c·h − (v/σ²)ᵀWh,  with σ = 1 unless log_var is given
 
+Ordered hidden units (`penalty` given) take part one after the other, by a z that is drawn too: see `ordered.py`.
+
 Label units stand behind the pixels as the last visible units: a softmax group of which exactly one is on. Their rows
 of W are the labels' weights U, their part of b the labels' biases d; `labels.py` has what follows.
 """
@@ -17,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from rbm_core import ordered
 from rbm_core.compute import Rng, resolve_device
 from rbm_core.laws import LAWS, Law, with_labels
 from rbm_core.visible import Visible
@@ -34,8 +37,8 @@ class RBM:
 
     W: (V, H). vbias: (V,). hbias: (H,). visible: the law of the visible units. log_var: (V,), log σ² of Gaussian
     visible units, None for unit variance. n_labels: how many of the visible units, the last ones, are the label's, 0
-    for a model without. Raises ShapeError for shapes, devices or dtypes that do not agree, and for anything but
-    floating-point tensors.
+    for a model without. penalty: P > 1 of ordered hidden units, None for a layer of which every unit takes part. Raises
+    ShapeError for shapes, devices or dtypes that do not agree, and for anything but floating-point tensors.
     """
 
     W: Tensor
@@ -44,6 +47,7 @@ class RBM:
     visible: Visible = "bernoulli"
     log_var: Tensor | None = None
     n_labels: int = 0
+    penalty: float | None = None
 
     def __post_init__(self) -> None:
         if self.visible not in tuple(LAWS):  # a tuple, because what was passed need not be hashable
@@ -80,6 +84,7 @@ class RBM:
             )
         if self.n_labels and LAWS[self.visible].units.real:
             raise ShapeError(f"label units stand beside pixels of 0 and 1, not beside {self.visible} ones")
+        self._check_penalty()
         if log_var is None:
             return
         if not self.law.units.variance:
@@ -88,6 +93,17 @@ class RBM:
             )
         if log_var.shape != vbias.shape:
             raise ShapeError(f"log_var must have shape {tuple(vbias.shape)}, got {tuple(log_var.shape)}")
+
+    def _check_penalty(self) -> None:
+        if self.penalty is None:
+            return
+        if not 1 < self.penalty < math.inf:
+            raise ShapeError(
+                f"the penalty of ordered hidden units must be finite and above 1, got {self.penalty}"
+            )
+        if self.n_labels or LAWS[self.visible].units.real:
+            beside = "label units" if self.n_labels else f"{self.visible} units"
+            raise ShapeError(f"ordered hidden units belong to pixels of 0 and 1 alone, not to {beside}")
 
     def check_finite(self) -> None:
         """Raises ShapeError if a parameter is NaN or infinite: such a model has no log Z, and no sample."""
@@ -117,6 +133,23 @@ class RBM:
         return self.W.shape[1]
 
     @property
+    def bitwise(self) -> bool:
+        """Whether every unit of a layer is 0 or 1 and drawn by itself: what compiled kernels and flips are made for."""
+        return self.law.binary and self.penalty is None
+
+    @property
+    def in_use(self) -> int:
+        """How many hidden units have learned: of ordered ones the place of the last with a parameter, else all."""
+        return self.n_hidden if self.penalty is None else ordered.in_use(self.W, self.hbias)
+
+    def narrowed(self) -> "RBM":
+        """The same model of v without the columns of ordered units that are not in use; itself if there are none."""
+        n = max(self.in_use, 1)
+        return (
+            self if n == self.n_hidden else replace(self, W=self.W[:, :n].contiguous(), hbias=self.hbias[:n])
+        )
+
+    @property
     def device(self) -> torch.device:
         """Where all parameters lie."""
         return self.W.device
@@ -136,6 +169,7 @@ class RBM:
         visible: Visible = "bernoulli",
         log_var: np.ndarray | None = None,
         n_labels: int = 0,
+        penalty: float | None = None,
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> "RBM":
@@ -157,7 +191,7 @@ class RBM:
             if not np.isfinite(array).all():
                 raise ShapeError(_not_finite(name, int(array.size - np.isfinite(array).sum())))
             tensors[name] = torch.tensor(array, dtype=dtype, device=place)
-        return cls(**tensors, visible=visible, n_labels=n_labels)  # type: ignore[arg-type]
+        return cls(**tensors, visible=visible, n_labels=n_labels, penalty=penalty)  # type: ignore[arg-type]
 
     def to_numpy(self) -> dict[str, np.ndarray]:
         """Copies of the parameters by name, W (V, H), vbias (V,), …; float32, or float64 where the model is."""
@@ -187,8 +221,11 @@ class RBM:
         data_mean: Tensor | None = None,
         visible: Visible = "bernoulli",
         n_labels: int = 0,
+        penalty: float | None = None,
     ) -> "RBM":
         """W ~ N(0, weight_std²), c = 0, and b from the data's means: log p/(1 − p), or the mean itself if Gaussian.
+
+        Ordered hidden units begin at W = 0: none is in use.
 
         data_mean: (V,) or None for b = 0. Raises ShapeError for sizes below 1 or beyond memory, and for a spread or
         means that no weights can have. Source: Hinton 2010, §8.
@@ -201,7 +238,7 @@ class RBM:
         if data_mean is not None and not torch.isfinite(data_mean).all():
             raise ShapeError("data_mean holds numbers that are not finite; biases need finite means")
         try:
-            W = rng.normal((n_visible, n_hidden)) * weight_std
+            W = rng.normal((n_visible, n_hidden)) * (weight_std if penalty is None else 0.0)
         except (MemoryError, torch.OutOfMemoryError):
             raise ShapeError(
                 f"{n_visible:,} × {n_hidden:,} weights need {n_visible * n_hidden * 4 / 2**30:,.1f} GiB, which is "
@@ -213,7 +250,7 @@ class RBM:
         else:
             law = with_labels(n_labels) if n_labels else LAWS[visible]
             vbias = law.bias_of(data_mean.to(W))
-        return cls(W, vbias, hbias, visible, n_labels=n_labels)
+        return cls(W, vbias, hbias, visible, n_labels=n_labels, penalty=penalty)
 
     def _check(self, x: Tensor, units: int, name: str) -> Tensor:
         if not isinstance(x, Tensor):
@@ -242,13 +279,36 @@ class RBM:
         scaled = v if self.inverse_var is None else v * self.inverse_var
         return torch.addmm(self.hbias, scaled, self.W)
 
+    def hidden_sum(self, logits: Tensor, beta: float = 1.0) -> Tensor:
+        """log Σ_h exp(βh·x) of hidden logits x: Σⱼ softplus(βxⱼ), of ordered units `ordered.total`. (…, H) -> (…)."""
+        if self.penalty is not None:
+            return ordered.total(logits, self.hbias, self.penalty, beta)
+        return softplus(beta * logits).sum(-1)
+
+    def mean_h(self, logits: Tensor, beta: float = 1.0) -> Tensor:
+        """p(h = 1 | v) of hidden logits x: σ(βx), of ordered units times p(z ≥ j | v). (…, H) -> (…, H)."""
+        mean = torch.sigmoid(beta * logits)
+        return mean if self.penalty is None else mean * self.reached(logits, beta)
+
+    def draw_h(self, logits: Tensor, rng: Rng, beta: float = 1.0) -> Tensor:
+        """h ~ p(h | v) of hidden logits (B, H): (B, H) of zeros and ones."""
+        if self.penalty is None:
+            return rng.bernoulli(logits, scale=beta)
+        return ordered.draw(logits, self.reached(logits, beta), rng, beta)[0]
+
+    def reached(self, logits: Tensor, beta: float = 1.0) -> Tensor:
+        """p(z ≥ j | v), the chance that unit j takes part; 1 but for ordered units. (…, H) -> (…, H)."""
+        if self.penalty is None:
+            return torch.ones_like(logits)
+        return ordered.reached(ordered.log_weights(logits, self.hbias, self.penalty, beta))
+
     def mean_h_from_v(self, v: Tensor, beta: float = 1.0) -> Tensor:
-        """p(h = 1 | v) = σ(β(c + vW)). v: (B, V). Returns (B, H)."""
-        return torch.sigmoid(beta * self.logits_h_from_v(v))
+        """p(h = 1 | v) = σ(β(c + vW)), of ordered units times p(z ≥ j | v). v: (B, V). Returns (B, H)."""
+        return self.mean_h(self.logits_h_from_v(v), beta)
 
     def sample_h_from_v(self, v: Tensor, rng: Rng, beta: float = 1.0) -> Tensor:
         """h ~ p(h | v) at inverse temperature β. v: (B, V). Returns (B, H) of zeros and ones."""
-        return rng.bernoulli(self.logits_h_from_v(v), scale=beta)
+        return self.draw_h(self.logits_h_from_v(v), rng, beta)
 
     def logits_v_from_h(self, h: Tensor) -> Tensor:
         """b + hWᵀ: the logits of Bernoulli visible units, the means of Gaussian ones. h: (B, H). Returns (B, V)."""
@@ -267,22 +327,28 @@ class RBM:
         return self.law.own_energy(v, self.vbias, self.inverse_var)
 
     def energy(self, v: Tensor, h: Tensor) -> Tensor:
-        """E(v, h) in nats, by the formulas at the head of this module. v: (B, V), h: (B, H). Returns (B,)."""
+        """E(v, h) in nats, by the formulas at the head of this module; of ordered units −log Σ_z exp(−E(v, h, z)).
+
+        v: (B, V), h: (B, H). Returns (B,).
+        """
         v, h = self._check(v, self.n_visible, "v"), self._check(h, self.n_hidden, "h")
         if len(v) != len(h):
             raise ShapeError(f"v and h must hold the same number of cases, got {len(v)} and {len(h)}")
         _check_finite(v, "v")
         _check_finite(h, "h")
-        return self.visible_energy(v) - (self.logits_h_from_v(v) * h).sum(1)
+        energy = self.visible_energy(v) - (self.logits_h_from_v(v) * h).sum(1)
+        if self.penalty is None:
+            return energy
+        return energy - torch.logsumexp(ordered.log_weights_beyond(h, self.hbias, self.penalty), 1)
 
     def free_energy(self, v: Tensor) -> Tensor:
         """F(v) = −b·v − Σⱼ softplus(cⱼ + (vW)ⱼ), in nats; p(v) = exp(−F(v)) / Z. v: (B, V). Returns (B,).
 
-        Gaussian units have Σᵢ (vᵢ − bᵢ)²/2σᵢ² in place of −b·v.
+        Gaussian units have Σᵢ (vᵢ − bᵢ)²/2σᵢ² in place of −b·v, ordered hidden ones log Σ_z exp S_z in place of Σⱼ.
         """
         v = self._check(v, self.n_visible, "v")
         _check_finite(v, "v")
-        return self.visible_energy(v) - softplus(self.logits_h_from_v(v)).sum(1)
+        return self.visible_energy(v) - self.hidden_sum(self.logits_h_from_v(v))
 
 
 def _check_finite(x: Tensor, name: str) -> None:

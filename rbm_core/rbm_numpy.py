@@ -4,6 +4,7 @@ The app's process uses it for one image or a few thousand, since it must not loa
 with `RBM`. The notation is that of `rbm.py`; energies are in nats.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,7 +21,7 @@ class Parameters:
     """W (V, H), vbias (V,), hbias (H,); log_var (V,) is log σ² of Gaussian visible units, None for σ = 1.
 
     label_W U (K, H), label_bias d (K,): of label units, None for a model without. What follows for pixels alone then
-    has the label summed out; `given` has it held.
+    has the label summed out; `given` has it held. penalty: P of ordered hidden units (`ordered.py`), None for others.
     """
 
     W: Floats
@@ -30,13 +31,22 @@ class Parameters:
     log_var: Floats | None = None
     label_W: Floats | None = None
     label_bias: Floats | None = None
+    penalty: float | None = None
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> "Parameters":
         """The parameters that a snapshot recorded."""
         units = units_of(snapshot.meta)
         labels = (snapshot.label_W, snapshot.label_bias)
-        return cls(snapshot.W, snapshot.vbias, snapshot.hbias, units, snapshot.log_var, *labels)
+        return cls(
+            snapshot.W,
+            snapshot.vbias,
+            snapshot.hbias,
+            units,
+            snapshot.log_var,
+            *labels,
+            snapshot.meta.get("penalty"),
+        )
 
     def given(self, label: int) -> "Parameters":
         """The model of the pixels given this label, whose hidden biases are c + U_y."""
@@ -59,13 +69,48 @@ def hidden_logits(model: Parameters, v: np.ndarray, units: slice | np.ndarray = 
 
 
 def mean_hidden(model: Parameters, v: np.ndarray, units: slice | np.ndarray = np.s_[:]) -> np.ndarray:
-    """p(h = 1 | v) = σ(c + vW), with label units Σ_y p(y | v) σ(c + vW + U_y). v: (B, V). Returns (B, units)."""
+    """p(h = 1 | v) = σ(c + vW), with label units Σ_y p(y | v) σ(c + vW + U_y), of ordered units p(z ≥ j | v) σ(c + vW).
+
+    v: (B, V). Returns (B, units).
+    """
+    if model.penalty is not None:
+        logits = hidden_logits(model, v)
+        return (sigmoid(logits) * taking_part(model, logits))[:, units]
     logits = hidden_logits(model, v, units)
     if model.label_W is None:
         return sigmoid(logits)
     p = np.exp(log_p_label(model, v))
     means = (p[:, y, None] * sigmoid(logits + U[units]) for y, U in enumerate(model.label_W))
     return np.sum(list(means), axis=0)
+
+
+def _log_z(model: Parameters, logits: np.ndarray) -> np.ndarray:
+    """log of the unnormalised p(z | v) of ordered units, for z = 1 … H and last for all above. (B, H) -> (B, H + 1)."""
+    assert model.penalty is not None
+    S = np.cumsum(softplus(logits) - model.penalty * softplus(model.hbias), axis=1, dtype=np.float64)
+    return np.concatenate([S, S[:, -1:] + _log_tail(model.penalty)], axis=1)
+
+
+def _log_tail(penalty: float) -> float:
+    """As `ordered.log_tail`."""
+    return -math.log(math.expm1((penalty - 1) * math.log(2.0)))
+
+
+def taking_part(model: Parameters, logits: np.ndarray) -> np.ndarray:
+    """p(z ≥ j | v), the chance that each ordered unit takes part; 1 of other units. (B, H) -> (B, H)."""
+    if model.penalty is None:
+        return np.ones_like(logits)
+    return _reached(_p_z(_log_z(model, logits))).astype(logits.dtype)
+
+
+def _p_z(log_z: np.ndarray) -> np.ndarray:
+    """p(z | v) of `_log_z`, (B, H + 1)."""
+    return np.exp(log_z - np.logaddexp.reduce(log_z, axis=1, keepdims=True))
+
+
+def _reached(p: np.ndarray) -> np.ndarray:
+    """p(z ≥ j | v) of p(z | v), (B, H + 1) -> (B, H)."""
+    return np.minimum(p[:, ::-1].cumsum(axis=1)[:, :0:-1], 1.0)
 
 
 def _label_scores(model: Parameters, v: np.ndarray) -> np.ndarray:
@@ -90,6 +135,11 @@ class EnergyTerms:
     over p(h | v). entropy: Σⱼ H(pⱼ), which is large where hidden units are undecided. softplus (H,):
     log(1 + e^(cⱼ + (vW)ⱼ)). The free energy follows in two ways:
         F(v) = visible + hidden + pairs − entropy = visible − Σ softplus
+
+    Of ordered hidden units, with z = 1 … H or "above H" and qⱼ = p(z ≥ j | v): penalty is Σ qⱼ P softplus(cⱼ), less
+    the weight of the units above H; entropy is that of z and Σ qⱼ H(σ(xⱼ)); softplus holds qⱼ (softplus(xⱼ) − P softplus(cⱼ));
+    order is the entropy of z and the weight of the units above H. Then
+        F(v) = visible + hidden + pairs + penalty − entropy = visible − Σ softplus − order
     """
 
     visible: float
@@ -97,14 +147,16 @@ class EnergyTerms:
     pairs: float
     entropy: float
     softplus: np.ndarray
+    penalty: float = 0.0
+    order: float = 0.0
 
     @property
     def mean_energy(self) -> float:
-        return self.visible + self.hidden + self.pairs
+        return self.visible + self.hidden + self.pairs + self.penalty
 
     @property
     def free_energy(self) -> float:
-        return self.visible - float(self.softplus.sum())
+        return self.visible - float(self.softplus.sum()) - self.order
 
 
 def energy_terms(model: Parameters, v: np.ndarray) -> EnergyTerms:
@@ -116,12 +168,34 @@ def energy_terms(model: Parameters, v: np.ndarray) -> EnergyTerms:
     visible = float(model.units.own_energy(v64, model.vbias, model.log_var))
     # H(p) = softplus(x) − x p at p = σ(x): no logarithm of 0.
     entropy = float((softplus(logits) - logits * p).sum())
+    if model.penalty is not None:
+        return _ordered_terms(model, visible, drive, logits)
     return EnergyTerms(visible, -float(p @ model.hbias), -float(p @ drive), entropy, softplus(logits))
+
+
+def _ordered_terms(model: Parameters, visible: float, drive: np.ndarray, logits: np.ndarray) -> EnergyTerms:
+    assert model.penalty is not None
+    p_z = _p_z(_log_z(model, logits[None]))[0]
+    q = _reached(p_z[None])[0]
+    p, price = q * sigmoid(logits), model.penalty * softplus(model.hbias.astype(np.float64))
+    above = float(p_z[-1]) * _log_tail(model.penalty)
+    of_z = -float(np.sum(p_z * np.log(np.maximum(p_z, np.finfo(float).tiny))))
+    return EnergyTerms(
+        visible,
+        -float(p @ model.hbias),
+        -float(p @ drive),
+        of_z + float((q * softplus(logits) - logits * p).sum()),
+        q * (softplus(logits) - price),
+        penalty=float(q @ price) - above,
+        order=of_z + above,
+    )
 
 
 def free_energies(model: Parameters, v: np.ndarray) -> np.ndarray:
     """F(v) of many images, in nats. v: (B, V). Returns (B,)."""
     visible = model.units.own_energy(v, model.vbias, model.log_var)
+    if model.penalty is not None:
+        return visible - np.logaddexp.reduce(_log_z(model, hidden_logits(model, v)), axis=1)
     if model.label_W is not None:
         return visible - np.logaddexp.reduce(_label_scores(model, v), axis=1)
     return visible - softplus(hidden_logits(model, v)).sum(axis=1)

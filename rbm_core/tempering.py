@@ -218,7 +218,7 @@ def kept_rows(ladder: Ladder) -> tuple[FlippedRows, ...] | None:
 
     Twice the ladder's weights in memory. Flip-driven chains need 0/1 units in float32 on the CPU.
     """
-    if any(rbm.law.units.real or (rbm.device.type, rbm.dtype) != ("cpu", torch.float32) for rbm in ladder):
+    if any(not rbm.bitwise or (rbm.device.type, rbm.dtype) != ("cpu", torch.float32) for rbm in ladder):
         return None
     return tuple(flipped_rows(rbm.W) for rbm in ladder)
 

@@ -219,7 +219,7 @@ def sweeps(rbm: RBM, v: Tensor, n: int, *, seed: int = 0, stream: str = "sweeps"
     """The chains v (N, V) after n sweeps of the model itself, by the same kernels as annealing. Returns (N,
     V).
     """
-    flips = rbm.device.type == "cpu" and rbm.law.binary
+    flips = rbm.device.type == "cpu" and rbm.bitwise
     precision = "differences" if flips else "float32"  # not timed: that would take longer than the sweeps
     held = Annealing(
         rbm, np.ones(n + 2), rbm.vbias.double(), v, seed=seed, stream=stream, precision=precision

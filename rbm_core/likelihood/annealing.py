@@ -7,7 +7,7 @@ networks"):
     p_β(v) ∝ exp((1 − β) a·v + β b·v) ∏ⱼ (1 + exp β(cⱼ + (vW)ⱼ)),   β from 0 to 1,
 
 with the base model's biases a. Gaussian visible units have −(1 − β)‖v − a‖²/2σ² − β‖v − b‖²/2σ² in the
-exponent.
+exponent; ordered hidden units have Σ_z exp S_z at β in place of the product (`rbm_core.ordered`).
 """
 
 import math
@@ -18,7 +18,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from rbm_core.compute import Rng, as_array
 from rbm_core.flips import flipped_rows
@@ -97,6 +96,7 @@ class Annealing:
         if v.dim() != 2 or v.shape[1] != rbm.n_visible or len(v) == 0:
             raise ShapeError(f"chains must have shape (chains, {rbm.n_visible}), got {tuple(v.shape)}")
         rbm.check_finite()
+        rbm = rbm.narrowed()
         self.rbm, self.betas = rbm, np.asarray(betas, np.float64)
         self.precision = sweep_precision(rbm, len(v), precision)
         self.dtype = torch_dtype(self.precision)
@@ -136,7 +136,7 @@ class Annealing:
     @property
     def _compiled(self) -> bool:
         rbm = self.rbm
-        on_cpu = rbm.device.type == "cpu" and rbm.law.binary
+        on_cpu = rbm.device.type == "cpu" and rbm.bitwise
         return on_cpu and self.precision in ("float32", "bfloat16")
 
     def _fields(self, v: Tensor | None = None) -> Tensor:
@@ -148,7 +148,7 @@ class Annealing:
         """log p̃*(v) of the rounded arithmetic at β = 1, less log p*(v) in float64. (N,)."""
         z = torch.mm(self._v, self._W).double() + self._hbias
         exact = self._v.double() @ self._W_wide + self._hbias
-        return softplus(z).sum(1) - softplus(exact).sum(1)
+        return self.rbm.hidden_sum(z) - self.rbm.hidden_sum(exact)
 
     @property
     def done(self) -> bool:
@@ -171,8 +171,9 @@ class Annealing:
 
     @property
     def log_z_base(self) -> float:
-        """log Z at β = 0: H log 2 and the base model's own, in closed form."""
-        return self.rbm.n_hidden * math.log(2.0) + self.rbm.law.log_z(self._base, self._inverse_var)
+        """log Z at β = 0: H log 2, of ordered units their series, and the base model's own, in closed form."""
+        hidden = float(self.rbm.hidden_sum(torch.zeros_like(self._hbias), 0.0))
+        return hidden + self.rbm.law.log_z(self._base, self._inverse_var)
 
     def advance(self, n: int) -> None:
         """Up to n temperatures on; after the last one nothing is left to do."""
@@ -256,9 +257,10 @@ class _Part:
         """The weights' step from β to β′, and the hidden half of the sweep at β′, from the same logits."""
         z = torch.mm(self.v, self.whole._W, out=self.x).add_(self.whole._hbias)
         wide = z.double()
-        grown = softplus(following * wide) - softplus(beta * wide)
-        self.log_weights += (following - beta) * self.field + grown.sum(1)
-        self.rng.bernoulli(z, scale=following, out=z)
+        rbm = self.whole.rbm
+        grown = rbm.hidden_sum(wide, following) - rbm.hidden_sum(wide, beta)
+        self.log_weights += (following - beta) * self.field + grown
+        z.copy_(rbm.draw_h(z, self.rng, following))
 
     def draw_v(self, beta: float) -> None:
         whole = self.whole
@@ -350,12 +352,14 @@ def sweep_precision(rbm: RBM, n_chains: int, precision: str) -> str:
     known = (*PRECISIONS, "float64")
     if precision not in ("auto", *known):
         raise ValueError(f"precision must be auto, {', '.join(known)}, got {precision!r}")
-    if not rbm.law.binary:
+    if not rbm.bitwise:
         # Real-valued states would be rounded; 0/1 ones are exact in any precision.
         if precision in ("bfloat16", "differences"):
-            which = "models with label units" if rbm.n_labels else "real-valued ones"
+            kinds = {"ordered hidden units": rbm.penalty is not None, "models with label units": rbm.n_labels}
+            which = next((kind for kind, it_is in kinds.items() if it_is), "real-valued ones")
             raise ValueError(
-                f"precision {precision} is for visible units of 0 and 1 alone; take float32 or float64 for {which}"
+                f"precision {precision} is for units of 0 and 1 that are drawn one by one; take float32 or float64 "
+                f"for {which}"
             )
         return "float32" if precision == "auto" else precision
     if precision == "differences" and rbm.device.type != "cpu":

@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rbm_core import ordered
 from rbm_core.compute import Rng
-from rbm_core.gradient import Gradient
-from rbm_core.laws import LAWS
+from rbm_core.gradient import Gradient, penalty_slope
+from rbm_core.laws import LAWS, Block
 from rbm_core.rbm import RBM
 
 __all__ = [
@@ -117,8 +118,12 @@ def exact_gradient(rbm: RBM, v_data: Tensor) -> Gradient:
     states, p = exact_probabilities(rbm)
     if enumerated_layer(wide) == "v":
         v_states, h_states = states, wide.mean_h_from_v(states)
+        reached = wide.reached(wide.logits_h_from_v(states))
     else:
         v_states, h_states = wide.mean_v_from_h(states), states
+        reached = torch.ones_like(states)
+        if wide.penalty is not None:
+            reached = ordered.reached(ordered.log_weights_beyond(states, wide.hbias, wide.penalty))
     log_var = None
     if wide.log_var is not None:
         data = ((v - wide.vbias) ** 2 / 2 - v * (h @ wide.W.T)).mean(0)
@@ -129,7 +134,9 @@ def exact_gradient(rbm: RBM, v_data: Tensor) -> Gradient:
     return Gradient(
         inverse_var[:, None] * (v.T @ h / len(v) - (v_states * p[:, None]).T @ h_states),
         inverse_var * (v.mean(0) - p @ v_states),
-        h.mean(0) - p @ h_states,
+        h.mean(0)
+        - p @ h_states
+        - penalty_slope(wide, wide.reached(wide.logits_h_from_v(v)).mean(0) - p @ reached),
         log_var,
     )
 
@@ -152,20 +159,14 @@ def _blocks(
     A state is two halves: the first `_LOW_BITS` units (rows of a block) and the rest (columns, `_BLOCK` at a time).
     """
     rbm.check_finite()
-    wide = {name: array.astype(np.float64) for name, array in rbm.to("cpu", torch.float64).to_numpy().items()}
-    W, b, c, law, log_var = wide["W"], wide["vbias"], wide["hbias"], rbm.law, wide.get("log_var")
-    if enumerated_layer(rbm) == "v":
-        # The hidden units are the ones summed out, and they are Bernoulli units.
-        W, b, c, law = W.T, c, b, LAWS["bernoulli"]
-    n = len(c)
     check_tractable(rbm)
+    n = enumerated_units(rbm)
     low_bits = min(n, _LOW_BITS)
     high_bits = n - low_bits
     low = _states(low_bits, 0, 1 << low_bits)
     total = 1 << high_bits
     edges = range(0, total, _BLOCK)
-
-    summed_out = law.summed_out(W, b, c, log_var)
+    summed_out = _summed_out(rbm)
 
     def work(start: int) -> np.ndarray:
         return summed_out(low, _states(high_bits, start, min(start + _BLOCK, total)))
@@ -179,3 +180,48 @@ def _blocks(
                 yield block
             if progress is not None:
                 progress(done, 1 << n)
+
+
+def _summed_out(rbm: RBM) -> Block:
+    """log of the unnormalised marginal probability of every state of the enumerated layer, in halves."""
+    wide = {name: array.astype(np.float64) for name, array in rbm.to("cpu", torch.float64).to_numpy().items()}
+    W, b, c, log_var = wide["W"], wide["vbias"], wide["hbias"], wide.get("log_var")
+    if enumerated_layer(rbm) == "h":
+        block = rbm.law.summed_out(W, b, c, log_var)
+        return block if rbm.penalty is None else _with_penalties(block, c, rbm.penalty)
+    if rbm.penalty is None:
+        # The hidden units are the ones summed out, and they are Bernoulli units.
+        return LAWS["bernoulli"].summed_out(W.T, c, b, log_var)
+    return _ordered_summed_out(W, b, c, rbm.penalty)
+
+
+def _ordered_summed_out(W: np.ndarray, b: np.ndarray, c: np.ndarray, penalty: float) -> Block:
+    """b·v + log Σ_z exp S_z of visible states v."""
+    biases = torch.from_numpy(c)
+
+    def block(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        n, out = low.shape[1], np.empty((len(low), len(high)))
+        x, own = low @ W[:n] + c, low @ b[:n]
+        for j, one in enumerate(high):
+            hidden = ordered.total(torch.from_numpy(x + one @ W[n:]), biases, penalty)
+            out[:, j] = hidden.numpy() + own + one @ b[n:]
+        return out
+
+    return block
+
+
+def _with_penalties(block: Block, c: np.ndarray, penalty: float) -> Block:
+    """The block of an unordered layer and log Σ_z of the penalties, z from the last unit of h that is on."""
+    H = len(c)
+    last_on = torch.cat([torch.zeros(1, H), torch.eye(H)]).double()
+    by_last = torch.logsumexp(ordered.log_weights_beyond(last_on, torch.from_numpy(c), penalty), 1).numpy()
+
+    def last(states: np.ndarray) -> np.ndarray:
+        return (states * np.arange(1, states.shape[1] + 1)).max(axis=1, initial=0).astype(int)
+
+    def penalised(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        above = last(high)[None, :]
+        place = np.where(above > 0, low.shape[1] + above, last(low)[:, None])
+        return block(low, high) + by_last[place]
+
+    return penalised

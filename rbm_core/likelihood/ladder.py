@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from rbm_core import tempering
 from rbm_core.compute import Rng
@@ -44,7 +43,7 @@ def independent_log_z(rbm: RBM) -> float:
     """log Z of a model without weights, in nats: H log 2 for c = 0, and the visible units' own."""
     if bool((rbm.W != 0).any()):
         raise ValueError("the first rung must have no weights: its log Z is known only then")
-    hidden = float(softplus(rbm.hbias.double()).sum())
+    hidden = float(rbm.hidden_sum(rbm.hbias.double()))
     inverse_var = torch.ones_like(rbm.vbias) if rbm.inverse_var is None else rbm.inverse_var
     return hidden + rbm.law.log_z(rbm.vbias.double(), inverse_var.double())
 

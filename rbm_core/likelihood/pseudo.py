@@ -68,4 +68,4 @@ def _conditionals(rbm: RBM, case: Tensor, units: Tensor) -> Tensor:
 def _log_conditional(rbm: RBM, logits: Tensor, here: Tensor, units: Tensor) -> Tensor:
     """log p(vᵢ = here | v₋ᵢ) from the hidden logits (1 or K, H) at v. units, here: (K,). Returns (K,)."""
     sigma = None if rbm.sigma is None else rbm.sigma[units]
-    return rbm.law.log_conditional(logits, here, rbm.W[units], rbm.vbias[units], sigma)
+    return rbm.law.log_conditional(logits, here, rbm.W[units], rbm.vbias[units], sigma, rbm.hidden_sum)

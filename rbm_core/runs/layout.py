@@ -288,6 +288,7 @@ class Meta(TypedDict, total=False):
     learning_rate: Part | None
     n_particles: Count
     visible: Text
+    penalty: Annotated[float, Field(gt=1, le=1e6)]
 
 
 def _dict_of(shape: Any) -> TypeAdapter[dict[str, Any]]:

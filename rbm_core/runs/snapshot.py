@@ -27,7 +27,8 @@ class Snapshot:
     probe_hidden (P, H) uint8 = round(255 p(h=1|v)) of the probe batch; mean_hidden (H,) float32, the mean of
     p(h=1|v) over the monitored training cases. increment_counts (3, 64) and increment_edges (3, 65): histograms of
     the last increments of W, vbias and hbias. meta: "visible" (the law of the visible units), "epoch", "seconds",
-    "learning_rate", "exact" (W keeps all its bits on disk: the parameters were imported), ...
+    "learning_rate", "penalty" (of ordered hidden units alone), "exact" (W keeps all its bits on disk: the parameters were
+    imported), ...
 
     Of a model with label units alone: label_W (K, H), label_bias (K,) float32, their weights and biases, and
     particles_y (N,) uint8, the label of each particle.
@@ -50,6 +51,14 @@ class Snapshot:
     particles_y: np.ndarray | None = None
 
     @property
+    def in_use(self) -> int:
+        """How many hidden units have learned: of ordered ones the place of the last with a parameter, else all."""
+        if self.meta.get("penalty") is None:
+            return self.W.shape[1]
+        learned = np.flatnonzero(self.W.any(axis=0) | (self.hbias != 0))
+        return int(learned[-1]) + 1 if len(learned) else 0
+
+    @property
     def n_labels(self) -> int:
         return 0 if self.label_W is None else len(self.label_W)
 
@@ -65,6 +74,7 @@ class Snapshot:
             "visible": units_of(self.meta).name,
             "log_var": self.log_var,
             "n_labels": self.n_labels,
+            "penalty": self.meta.get("penalty"),
         }
 
     def particles(self) -> np.ndarray:

@@ -135,7 +135,8 @@ class Monitor:
         row["reconstruction_error"] = self._reconstruction_error(logits)
         row |= self._weights()
         row |= self._likelihoods({name: seen[name][0] for name in ("train", "valid")}, particles)
-        mean_hidden = hidden.mean(0)
+        row |= self._layer()
+        mean_hidden = hidden.mean(0)[: max(state.shown.in_use, 1)]
         row["mean_activation"] = float(mean_hidden.mean())
         row["dead_units"] = dead_units(mean_hidden)
         row["saturated_units"] = saturated_units(mean_hidden)
@@ -144,6 +145,17 @@ class Monitor:
             moved = state.streams.measure.bernoulli(logits_v, state.shown.vbias)
             row["flips_per_sweep"] = flips_per_sweep(particles, moved.float())
         return row
+
+    def _layer(self) -> dict[str, float]:
+        """Of ordered hidden units: how many are in use, and how many take part in a training case on average."""
+        rbm = self.state.shown
+        if rbm.penalty is None:
+            return {}
+        reached = rbm.reached(rbm.logits_h_from_v(self.train))
+        return {
+            "units_in_use": rbm.in_use,
+            "units_taking_part": float(reached[:, : rbm.in_use].sum(1).mean()),
+        }
 
     def _labels_told(self) -> dict[str, float]:
         """How well labels follow from pixels: the share named wrongly, and the mean log p(label | v) in nats."""
@@ -196,7 +208,9 @@ class Monitor:
     def _reconstruction_error(self, logits: Tensor) -> float:
         """Mean squared difference between the training cases and E[v | h], h drawn given them."""
         rbm = self.state.shown
-        h = self.state.streams.measure.bernoulli(logits, rbm.hbias)
+        rng = self.state.streams.measure
+        ordered = rbm.penalty is not None
+        h = rbm.draw_h(logits + rbm.hbias, rng) if ordered else rng.bernoulli(logits, rbm.hbias)
         mean_v = rbm.law.mean(self._visible_logits(h).float() + rbm.vbias)
         return float(((mean_v - self.train)[:, : rbm.n_pixels] ** 2).mean())
 
@@ -247,6 +261,9 @@ class Monitor:
         rbm, dtype = self.state.shown, torch_dtype(self.state.precision)
         scaled = v if rbm.inverse_var is None else v * rbm.inverse_var
         logits = torch.mm(scaled.to(dtype), rbm.W.to(dtype))
+        if rbm.penalty is not None:
+            x = logits + rbm.hbias
+            return rbm.visible_energy(v) - rbm.hidden_sum(x), logits, rbm.mean_h(x)
         means, softplus = means_and_softplus(logits, rbm.hbias)
         if rbm.n_labels:
             return free_energy_of_pixels(rbm, v[:, : rbm.n_pixels]).float(), logits, means
@@ -279,6 +296,7 @@ class Monitor:
                 "learning_rate": rate,
                 "n_particles": len(v),
                 "visible": config.visible,
+                **({} if state.model.penalty is None else {"penalty": state.model.penalty}),
             },
         }
 

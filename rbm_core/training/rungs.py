@@ -20,7 +20,6 @@ from torch import Tensor
 
 from rbm_core import gibbs, tempering
 from rbm_core.compute import Rng
-from rbm_core.laws import Visible
 from rbm_core.rbm import RBM
 
 __all__ = ["Rungs", "Temperatures", "Trajectory"]
@@ -115,28 +114,29 @@ class _Kept:
     """A past model: the updates it had seen, its parameters, and the standard deviation in nats of its free energies
     less those of the rung below, over states of that rung.
 
-    W is in half precision where that can hold it: a run keeps up to 32 MB of them for as long as it trains.
+    W is in half precision where that can hold it: a run keeps up to 32 MB of them for as long as it trains. like: the
+    first rung, for what all of them have in common.
     """
 
     step: int
     W: Tensor
     vbias: Tensor
     hbias: Tensor
-    visible: Visible
+    like: RBM
     log_var: Tensor | None
     spread: float
 
     @property
     def model(self) -> RBM:
         """The model in float32, made anew."""
-        return RBM(self.W.float(), self.vbias, self.hbias, self.visible, self.log_var)
+        return replace(self.like, W=self.W.float(), vbias=self.vbias, hbias=self.hbias, log_var=self.log_var)
 
 
-def _kept(step: int, model: RBM, spread: float) -> _Kept:
+def _kept(step: int, model: RBM, spread: float, like: RBM) -> _Kept:
     """A copy of the model, which goes on learning."""
     log_var = None if model.log_var is None else model.log_var.clone()
     W, vbias, hbias = (t.clone() for t in (_halved(model.W), model.vbias, model.hbias))
-    return _Kept(step, W, vbias, hbias, model.visible, log_var, spread)
+    return _Kept(step, W, vbias, hbias, like, log_var, spread)
 
 
 class Trajectory(Rungs):
@@ -149,7 +149,8 @@ class Trajectory(Rungs):
 
     def __init__(self, base: RBM, v: Tensor, rng: Rng) -> None:
         super().__init__(rng, v)
-        self._kept = [_kept(0, base, 0.0)]
+        self._base = base
+        self._kept = [_kept(0, base, 0.0, base)]
         self._next_look = 0
         self._judged: tuple[Tensor, Tensor] | None = (
             None  # states of the last rung and their free energies there
@@ -180,7 +181,7 @@ class Trajectory(Rungs):
         spread = float((model.free_energy(v) - self._judged[1]).std(correction=0))  # one chain has none
         if not spread > tempering.SPREAD:  # also where a diverging model's spread is not a number
             return False
-        self._kept.append(_kept(step, model, spread))
+        self._kept.append(_kept(step, model, spread, self._base))
         rung = self._kept[-1].model
         self.accepted.append(float("nan"))
         chain = gibbs.sweep(rung, gibbs.from_images(rung, v), self._rng, _SETTLE)
@@ -218,7 +219,7 @@ class Trajectory(Rungs):
         }
 
     def _load_own(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
-        visible, device = self._kept[0].visible, self.v[0].device
+        device = self.v[0].device
         W, vbias, hbias = (tensors[name].to(device) for name in ("W", "vbias", "hbias"))
         log_var = tensors["log_var"].to(device) if "log_var" in tensors else None
         self._kept = [
@@ -227,7 +228,7 @@ class Trajectory(Rungs):
                 _halved(W[k]).clone(),
                 vbias[k].float().clone(),
                 hbias[k].float().clone(),
-                visible,
+                self._base,
                 None if log_var is None else log_var[k].clone(),
                 float(spread),
             )

@@ -11,6 +11,7 @@ from rbm_core import gibbs, tempering
 from rbm_core.compute import Rng
 from rbm_core.config import ConfigError, RunConfig
 from rbm_core.gradient import Phases
+from rbm_core.growing import GrowingPhases
 from rbm_core.precision import pick_precision, pick_way_down, torch_dtype
 from rbm_core.rbm import RBM
 from rbm_core.runs.vocabulary import SETTABLE
@@ -108,13 +109,15 @@ class TrainState:
         self.loss_total = torch.zeros((), dtype=torch.float64, device=device)
         self.loss_count = 0
 
-    def _new_phases(self) -> Phases | SparsePhases:
+    def _new_phases(self) -> Phases | SparsePhases | GrowingPhases:
         config, size = self.config, self.ranks.size if self.ranks else 1
         sizes = (config.batch_size // size, n_chains(config) // size)
         common: dict[str, Any] = {
             "rng": self.streams.chains,
             "algorithm": "cd" if config.algorithm == "cd" else "pcd",
         }
+        if config.ordered:
+            return GrowingPhases(self.model, *sizes, **common)
         differences = self.precision == "differences"
         if differences and not _shades(config):
             return SparsePhases(self.model, *sizes, **common)
@@ -271,7 +274,7 @@ def chosen_precision(config: RunConfig, n_visible: int, device: torch.device) ->
         )
     if config.precision != "auto":
         return config.precision, config.precision
-    if config.labels:  # compiled kernels draw none
+    if config.labels or config.ordered:  # compiled kernels draw neither
         return "float32", "float32"
     if _shades(config):  # bfloat16 would round them to 8 bits
         return pick_way_down(n_visible, config.n_hidden, n_chains(config), config.k, device)
@@ -311,6 +314,7 @@ def _random(config: RunConfig, mean: Tensor, n_labels: int, device: torch.device
             data_mean=mean if config.data_bias else None,
             visible=config.visible,
             n_labels=n_labels,
+            penalty=config.penalty if config.ordered else None,
         ),
         config,
     )
@@ -323,6 +327,12 @@ def _own_copy(initial: RBM, config: RunConfig, mean: Tensor, n_labels: int, devi
             f"the starting model has {initial.n_labels or 'no'} label units, the run {n_labels or 'none'}; they must "
             "agree: set labels as the starting model has them"
         )
+    penalty = config.penalty if config.ordered else None
+    if initial.penalty != penalty:
+        raise ConfigError(
+            f"the starting model has {_layer(initial.penalty)}, the run {_layer(penalty)}; "
+            "they must agree: set ordered and penalty as the starting model has them"
+        )
     if (initial.n_visible, initial.n_hidden) != (len(mean), config.n_hidden):
         raise ConfigError(
             f"the starting model has {initial.n_visible} × {initial.n_hidden} units, "
@@ -333,6 +343,12 @@ def _own_copy(initial: RBM, config: RunConfig, mean: Tensor, n_labels: int, devi
             f"the starting model has {initial.visible} visible units, the run {config.visible}; they must agree"
         )
     return _with_variances(initial.to(device, torch.float32), config)
+
+
+def _layer(penalty: float | None) -> str:
+    return (
+        "hidden units without an order" if penalty is None else f"ordered hidden units of penalty {penalty:g}"
+    )
 
 
 def _with_variances(model: RBM, config: RunConfig) -> RBM:

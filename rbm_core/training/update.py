@@ -15,6 +15,7 @@ from torch import Tensor
 from rbm_core.compute import captured, resolve_device
 from rbm_core.config import ConfigError, RunConfig, make_config
 from rbm_core.datasets import Dataset
+from rbm_core.growing import GrowingPhases
 from rbm_core.labels import discriminative_gradient
 from rbm_core.rbm import RBM
 from rbm_core.runs.vocabulary import SETTABLE
@@ -148,9 +149,10 @@ class Training:
         state = self.state
         if self.ranks:  # a rank that dies while a graph holds its part of a sum would hang the others
             return self._compute
-        saved = (
-            state.save() if self.device.type == "cuda" else None
-        )  # capturing runs a few updates to warm up
+        if isinstance(state.phases, GrowingPhases):
+            return self._compute  # how many columns it multiplies changes as the layer grows
+        # capturing runs a few updates to warm up
+        saved = state.save() if self.device.type == "cuda" else None
         return captured(
             self._compute,
             list(state.streams.named().values()),
