@@ -137,8 +137,8 @@ class EnergyTerms:
         F(v) = visible + hidden + pairs − entropy = visible − Σ softplus
 
     Of ordered hidden units, with z = 1 … H or "above H" and qⱼ = p(z ≥ j | v): penalty is Σ qⱼ P softplus(cⱼ), less
-    the weight of the units above H; entropy is that of z and Σ qⱼ H(σ(xⱼ)); softplus holds qⱼ (softplus(xⱼ) − P softplus(cⱼ));
-    order is the entropy of z and the weight of the units above H. Then
+    the weight of the units above H; entropy is that of z and Σ qⱼ H(σ(xⱼ)); softplus holds
+    qⱼ (softplus(xⱼ) − P softplus(cⱼ)); order is the entropy of z and the weight of the units above H. Then
         F(v) = visible + hidden + pairs + penalty − entropy = visible − Σ softplus − order
     """
 

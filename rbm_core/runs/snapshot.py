@@ -27,8 +27,8 @@ class Snapshot:
     probe_hidden (P, H) uint8 = round(255 p(h=1|v)) of the probe batch; mean_hidden (H,) float32, the mean of
     p(h=1|v) over the monitored training cases. increment_counts (3, 64) and increment_edges (3, 65): histograms of
     the last increments of W, vbias and hbias. meta: "visible" (the law of the visible units), "epoch", "seconds",
-    "learning_rate", "penalty" (of ordered hidden units alone), "exact" (W keeps all its bits on disk: the parameters were
-    imported), ...
+    "learning_rate", "penalty" (of ordered hidden units alone), "exact" (W keeps all its bits on disk: the parameters
+    were imported), ...
 
     Of a model with label units alone: label_W (K, H), label_bias (K,) float32, their weights and biases, and
     particles_y (N,) uint8, the label of each particle.
