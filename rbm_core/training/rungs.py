@@ -114,8 +114,8 @@ class _Kept:
     """A past model: the updates it had seen, its parameters, and the standard deviation in nats of its free energies
     less those of the rung below, over states of that rung.
 
-    W is in half precision where that can hold it: a run keeps up to 32 MB of them for as long as it trains. like: the
-    first rung, for what all of them have in common.
+    W is in half precision where that can hold it: a run keeps up to 32 MB of them for as long as it trains. like: a
+    model of the run, for what all of them have in common.
     """
 
     step: int
@@ -132,11 +132,11 @@ class _Kept:
         return replace(self.like, W=self.W.float(), vbias=self.vbias, hbias=self.hbias, log_var=self.log_var)
 
 
-def _kept(step: int, model: RBM, spread: float, like: RBM) -> _Kept:
+def _kept(step: int, model: RBM, spread: float) -> _Kept:
     """A copy of the model, which goes on learning."""
     log_var = None if model.log_var is None else model.log_var.clone()
     W, vbias, hbias = (t.clone() for t in (_halved(model.W), model.vbias, model.hbias))
-    return _Kept(step, W, vbias, hbias, like, log_var, spread)
+    return _Kept(step, W, vbias, hbias, model, log_var, spread)
 
 
 class Trajectory(Rungs):
@@ -149,8 +149,7 @@ class Trajectory(Rungs):
 
     def __init__(self, base: RBM, v: Tensor, rng: Rng) -> None:
         super().__init__(rng, v)
-        self._base = base
-        self._kept = [_kept(0, base, 0.0, base)]
+        self._kept = [_kept(0, base, 0.0)]
         self._next_look = 0
         self._judged: tuple[Tensor, Tensor] | None = (
             None  # states of the last rung and their free energies there
@@ -181,7 +180,7 @@ class Trajectory(Rungs):
         spread = float((model.free_energy(v) - self._judged[1]).std(correction=0))  # one chain has none
         if not spread > tempering.SPREAD:  # also where a diverging model's spread is not a number
             return False
-        self._kept.append(_kept(step, model, spread, self._base))
+        self._kept.append(_kept(step, model, spread))
         rung = self._kept[-1].model
         self.accepted.append(float("nan"))
         chain = gibbs.sweep(rung, gibbs.from_images(rung, v), self._rng, _SETTLE)
@@ -219,7 +218,7 @@ class Trajectory(Rungs):
         }
 
     def _load_own(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
-        device = self.v[0].device
+        like, device = self._kept[0].like, self.v[0].device
         W, vbias, hbias = (tensors[name].to(device) for name in ("W", "vbias", "hbias"))
         log_var = tensors["log_var"].to(device) if "log_var" in tensors else None
         self._kept = [
@@ -228,7 +227,7 @@ class Trajectory(Rungs):
                 _halved(W[k]).clone(),
                 vbias[k].float().clone(),
                 hbias[k].float().clone(),
-                self._base,
+                like,
                 None if log_var is None else log_var[k].clone(),
                 float(spread),
             )
