@@ -47,6 +47,11 @@ def check_shares(config: RunConfig, size: int) -> None:
             f"algorithm {config.algorithm!r} exchanges chains with a ladder, which {size} ranks cannot "
             "share; choose pcd or cd, or train in one process"
         )
+    if config.ordered:
+        raise ConfigError(
+            f"ordered hidden units grow by the chains of one process, which {size} ranks cannot share; train in one "
+            "process"
+        )
     chains = config.batch_size if config.algorithm == "cd" else config.n_chains
     for name, n in (("batch_size", config.batch_size), ("n_chains", chains)):
         if n % size:

@@ -193,6 +193,10 @@ def test_what_cannot_be_shared_evenly_is_refused() -> None:
             {"batch_size": 9, "n_chains": 9, "algorithm": "pt"},
             "algorithm 'pt' exchanges chains with a ladder",
         ),
+        (
+            {"batch_size": 9, "n_chains": 9, "ordered": True},
+            "ordered hidden units grow by the chains of one process",
+        ),
     ):
         with pytest.raises(ConfigError, match=re.escape(sentence)):
             check_shares(make_config(**{**SMALL, **fields}), 3)
