@@ -75,7 +75,7 @@ def mean_hidden(model: Parameters, v: np.ndarray, units: slice | np.ndarray = np
     """
     if model.penalty is not None:
         logits = hidden_logits(model, v)
-        return (sigmoid(logits) * taking_part(model, logits))[:, units]
+        return (sigmoid(logits) * taking_part(logits, model.hbias, model.penalty))[:, units]
     logits = hidden_logits(model, v, units)
     if model.label_W is None:
         return sigmoid(logits)
@@ -84,11 +84,10 @@ def mean_hidden(model: Parameters, v: np.ndarray, units: slice | np.ndarray = np
     return np.sum(list(means), axis=0)
 
 
-def _log_z(model: Parameters, logits: np.ndarray) -> np.ndarray:
+def _log_z(logits: np.ndarray, hbias: np.ndarray, penalty: float) -> np.ndarray:
     """log of the unnormalised p(z | v) of ordered units, for z = 1 … H and last for all above. (B, H) -> (B, H + 1)."""
-    assert model.penalty is not None
-    S = np.cumsum(softplus(logits) - model.penalty * softplus(model.hbias), axis=1, dtype=np.float64)
-    return np.concatenate([S, S[:, -1:] + _log_tail(model.penalty)], axis=1)
+    S = np.cumsum(softplus(logits) - penalty * softplus(hbias), axis=1, dtype=np.float64)
+    return np.concatenate([S, S[:, -1:] + _log_tail(penalty)], axis=1)
 
 
 def _log_tail(penalty: float) -> float:
@@ -96,11 +95,9 @@ def _log_tail(penalty: float) -> float:
     return -math.log(math.expm1((penalty - 1) * math.log(2.0)))
 
 
-def taking_part(model: Parameters, logits: np.ndarray) -> np.ndarray:
-    """p(z ≥ j | v), the chance that each ordered unit takes part; 1 of other units. (B, H) -> (B, H)."""
-    if model.penalty is None:
-        return np.ones_like(logits)
-    return _reached(_p_z(_log_z(model, logits))).astype(logits.dtype)
+def taking_part(logits: np.ndarray, hbias: np.ndarray, penalty: float) -> np.ndarray:
+    """p(z ≥ j | v), the chance that each ordered unit takes part. logits (B, H), hbias (H,) -> (B, H)."""
+    return _reached(_p_z(_log_z(logits, hbias, penalty))).astype(logits.dtype)
 
 
 def _p_z(log_z: np.ndarray) -> np.ndarray:
@@ -175,7 +172,7 @@ def energy_terms(model: Parameters, v: np.ndarray) -> EnergyTerms:
 
 def _ordered_terms(model: Parameters, visible: float, drive: np.ndarray, logits: np.ndarray) -> EnergyTerms:
     assert model.penalty is not None
-    p_z = _p_z(_log_z(model, logits[None]))[0]
+    p_z = _p_z(_log_z(logits[None], model.hbias, model.penalty))[0]
     q = _reached(p_z[None])[0]
     p, price = q * sigmoid(logits), model.penalty * softplus(model.hbias.astype(np.float64))
     above = float(p_z[-1]) * _log_tail(model.penalty)
@@ -195,7 +192,9 @@ def free_energies(model: Parameters, v: np.ndarray) -> np.ndarray:
     """F(v) of many images, in nats. v: (B, V). Returns (B,)."""
     visible = model.units.own_energy(v, model.vbias, model.log_var)
     if model.penalty is not None:
-        return visible - np.logaddexp.reduce(_log_z(model, hidden_logits(model, v)), axis=1)
+        return visible - np.logaddexp.reduce(
+            _log_z(hidden_logits(model, v), model.hbias, model.penalty), axis=1
+        )
     if model.label_W is not None:
         return visible - np.logaddexp.reduce(_label_scores(model, v), axis=1)
     return visible - softplus(hidden_logits(model, v)).sum(axis=1)

@@ -12,6 +12,7 @@ import numpy as np
 from dashboard.figures import animation
 from dashboard.figures.palette import HIDDEN_STOPS, LINES_LIGHT, colour_table
 from rbm_core.pixels import PixelScale, grey_values
+from rbm_core.rbm_numpy import taking_part
 from rbm_core.strips import strips
 from rbm_core.visible import sigmoid, units_of
 
@@ -40,15 +41,19 @@ class Chains:
 
     def mean_h(self, t: int) -> np.ndarray:
         """(B, H): p(h|v), which h of sweep t was drawn from; given the label too where labels are drawn."""
-        out = []
+        out, biases = [], []
         for v, beta, k in self._groups(self.v(t - 1), t):
             gain = self.arrays["h_gain"][k] if "h_gain" in self.arrays else 1.0
             out.append(beta * ((v * gain) @ _single(self.arrays["W"][k]) + self.arrays["hbias"][k]))
+            biases.append(beta * self.arrays["hbias"][k])
         if "y_half" in self.arrays:
             labels = self._groups(_single(self.arrays["y_half"][t - 1]), t)
             for x, (y, beta, k) in zip(out, labels, strict=True):
                 x += beta * (y @ self.arrays["label_W"][k])
-        return sigmoid(np.concatenate(out))
+        if (penalty := self.header.get("penalty")) is None:
+            return sigmoid(np.concatenate(out))
+        parts = [sigmoid(x) * taking_part(x, c, penalty) for x, c in zip(out, biases, strict=True)]
+        return np.concatenate(parts)
 
     def mean_v(self, t: int) -> np.ndarray:
         """(B, V): p(v|h), which v after t sweeps was drawn from; the start stands for itself, as held pixels do."""

@@ -39,6 +39,8 @@ COLUMNS = (
     "label_log_p_train",
     "label_log_p_valid",
     "label_log_p_test",
+    "units_in_use",
+    "units_taking_part",
 )
 
 
@@ -92,6 +94,15 @@ F(v) = -b^\top v - \sum_j \log\bigl(1 + e^{\,c_j + (vW)_j}\bigr), \qquad p(v) = 
         "formula": r"""\begin{gathered} p(y \mid v) = \frac{e^{s_y(v)}}{\sum_{k} e^{s_k(v)}} \\
 s_y(v) = d_y + \sum_j \log\bigl(1 + e^{\,c_j + (vW)_j + U_{yj}}\bigr) \end{gathered}""",
         "source": "Larochelle and Bengio, *Classification using discriminative restricted Boltzmann machines* (2008).",
+    },
+    "layer": {
+        "text": "Ordered hidden units take part one after the other: how many, $z$, is drawn anew for each image. The "
+        "layer begins empty. Where one of the fantasies draws a $z$ beyond the last unit in use, that unit is in use "
+        "from then on and learns. The upper line is how many are in use, the lower one how many of them take part in "
+        "an image of the training subset, on average.",
+        "formula": r"p(z \mid v) \propto \exp \sum_{i \le z} \Bigl[\log\bigl(1 + e^{\,c_i + (vW)_i}\bigr) "
+        r"- P \log\bigl(1 + e^{\,c_i}\bigr)\Bigr]",
+        "source": "Côté and Larochelle, *An infinite restricted Boltzmann machine* (2016).",
     },
     "pace": {
         "text": "The learning rate $\\varepsilon$ scales every update. While it is high, the parameters jitter about "

@@ -166,6 +166,8 @@ def filters(
     facts = np.stack([units, norms(kept), snapshot.hbias[units], snapshot.mean_hidden[units]], axis=1)
     place = {int(unit): index for index, unit in enumerate(units)}
     shown = "All" if len(units) == total else f"{len(units):,} of"
+    in_use = snapshot.in_use
+    grown = "" if in_use == total and snapshot.meta.get("penalty") is None else _grown(in_use, total)
     what = "weight" if base is None else f"change since step {base.step:,}"
     header = {
         "kind": "filters",
@@ -176,11 +178,19 @@ def filters(
         "title": "Filters",
         "noun": "unit",
         "unit": "",
-        "note": f"{shown} {total:,} hidden units, a tile each; the largest {what} is {largest:.2g}.",
+        "in_use": in_use,
+        "note": f"{grown or f'{shown} {total:,} hidden units, a tile each'}; the largest {what} is {largest:.2g}.",
         "hint": "Click a tile.",
         "facts": [["norm", ""], ["bias", ""], ["on for", "of the training subset"]],
     }
     return header, {"tiles": tiles, "facts": facts[:, 1:].astype(np.float32), "units": units.astype(np.int32)}
+
+
+def _grown(in_use: int, places: int) -> str:
+    """How far a layer of ordered units has grown, in words."""
+    if in_use == places:
+        return f"The layer has grown to all of its {places:,} places, a tile each"
+    return f"{in_use:,} hidden units in use; the layer grows into its {places - in_use:,} empty places"
 
 
 def mean_visible(snapshot: Snapshot) -> np.ndarray:

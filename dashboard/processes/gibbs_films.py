@@ -138,6 +138,8 @@ def make_film(
         parts = {"as it was": alone, "what if": _what_if(alone, snapshot, settings, snapshot_at)}
     else:
         parts = {"as it was": alone}
+    if alone.penalty is not None:
+        parts = _without_empty_places(parts)
     _check_size(list(parts.values()))
     made = [
         sampler.SHARED.film(part, _share(on_progress, done, len(parts)))
@@ -182,6 +184,26 @@ def _model_of(snapshot: Snapshot, label: int | None) -> dict[str, Any]:
     if label is None:
         return {**model, "label_W": snapshot.label_W, "label_bias": snapshot.label_bias}
     return {**model, "hbias": snapshot.hbias + snapshot.label_W[label]}
+
+
+def _without_empty_places(parts: dict[str, sampler.FilmRequest]) -> dict[str, sampler.FilmRequest]:
+    """The requests without the columns of ordered units that none of their models uses: the chains' laws are the same,
+    and no coins are shown that nothing depends on.
+    """
+    models = [model for part in parts.values() for model in (part.model(), part.model("fork_")) if model]
+    used = np.any([model["W"].any(axis=0) | (model["hbias"] != 0) for model in models], axis=0)
+    n = max(1, int(np.flatnonzero(used).max(initial=-1)) + 1)
+    # By its memory: a model that several parts share stays one.
+    kept: dict[int, Any] = {
+        id(model[name]): model[name][..., :n] for model in models for name in ("W", "hbias")
+    }
+
+    def narrowed(part: sampler.FilmRequest) -> sampler.FilmRequest:
+        names = ("W", "hbias", "fork_W", "fork_hbias")
+        cut: dict[str, Any] = {name: kept.get(id(getattr(part, name))) for name in names}
+        return replace(part, **cut)
+
+    return {label: narrowed(part) for label, part in parts.items()}
 
 
 def _check_size(parts: list[sampler.FilmRequest]) -> None:
@@ -308,6 +330,7 @@ def request(
     return sampler.FilmRequest(
         **_model_of(snapshot, settings.label),
         visible=units_of(fields).name,
+        penalty=snapshot.meta.get("penalty"),
         start=starts.get(settings.start, settings.start),
         images=images,
         images_are=images_are,

@@ -37,6 +37,7 @@ def make_ladder_film(
         rounds=rounds,
         seed=seed,
         visible=units_of(fields).name,
+        penalty=snapshot.meta.get("penalty"),
         dataset=fields.get("dataset", ""),
         n_valid=int(fields.get("n_valid") or 0),
         fingerprint=str((config.get("data") or {}).get("fingerprint") or ""),

@@ -49,10 +49,10 @@ class SamplerError(ValueError):
 class FilmRequest:
     """All that a film depends on: equal requests give equal films.
 
-    W (V, H), vbias (V,), hbias (H,), log_var (V,) or None: the model. label_W (K, H) and label_bias (K,): its label
-    units, where labels are drawn with the pixels. start: "bernoulli", "gaussian", "digits" or
-    "images". images: (n, V) in [0, 1], needed for "images", taken in turn where there are more chains. digit:
-    only that class of "digits". betas: (S,), the inverse temperature of each sweep. probe (P, V) uint8 and
+    W (V, H), vbias (V,), hbias (H,), log_var (V,) or None, penalty of ordered units or None: the model. label_W (K, H)
+    and label_bias (K,): its label units, where labels are drawn with the pixels. start: "bernoulli", "gaussian",
+    "digits" or "images". images: (n, V) in [0, 1], needed for "images", taken in turn where there are more chains.
+    digit: only that class of "digits". betas: (S,), the inverse temperature of each sweep. probe (P, V) uint8 and
     probe_labels (P,): the run's fixed cases. held: (V,) bool, pixels that keep their starting value while the
     rest begins as noise. flipped: the share of pixels inverted in the start. scale: how Gaussian units stand for
     grey values. n_valid, fingerprint: which part of the data set was trained on, and which data these must be.
@@ -71,6 +71,7 @@ class FilmRequest:
     seed: int
     log_var: np.ndarray | None = None
     visible: str = "bernoulli"
+    penalty: float | None = None
     images: np.ndarray | None = None
     images_are: str = ""
     digit: int | None = None
@@ -147,7 +148,7 @@ class LadderRequest:
     """All that the film of a ladder depends on; rbm_core.trajectory.ladder says what its film holds.
 
     W (M, V, H), vbias (M, V), hbias (M, H), log_var (M, V) or None: the models in the order of learning, the last one
-    the model of interest. steps: the updates each had seen. rounds: of sweeps and exchanges. dataset, n_valid,
+    the model of interest. steps: the updates each had seen. rounds: of sweeps and exchanges. penalty, dataset, n_valid,
     fingerprint, binarisation, probe, probe_labels, scale: as in FilmRequest.
     Raises SamplerError for numbers out of bounds.
     """
@@ -160,6 +161,7 @@ class LadderRequest:
     seed: int
     log_var: np.ndarray | None = None
     visible: str = "bernoulli"
+    penalty: float | None = None
     dataset: str = ""
     n_valid: int = 0
     fingerprint: str = ""

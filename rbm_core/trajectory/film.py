@@ -69,8 +69,9 @@ def _model(meta: dict[str, Any], arrays: Arrays, prefix: str = "") -> RBM:
     """The request's model; prefix "fork_": the one that takes over at the fork."""
     W, vbias, hbias = (arrays[f"{prefix}{name}"] for name in ("W", "vbias", "hbias"))
     if f"{prefix}label_W" not in arrays:
+        log_var = arrays.get(f"{prefix}log_var")
         return RBM.from_numpy(
-            W, vbias, hbias, visible=meta["visible"], log_var=arrays.get(f"{prefix}log_var")
+            W, vbias, hbias, visible=meta["visible"], log_var=log_var, penalty=meta["penalty"]
         )
     U, d = arrays[f"{prefix}label_W"], arrays[f"{prefix}label_bias"]
     return RBM.from_numpy(np.concatenate([W, U]), np.concatenate([vbias, d]), hbias, n_labels=len(U))
@@ -125,6 +126,7 @@ class _Recording:
             "n_visible": self._rbm.n_pixels,
             "n_hidden": self._rbm.n_hidden,
             "visible": self._rbm.visible,
+            "penalty": self._rbm.penalty,
             "mean_field": self._meta["mean_field"],
             "start_sentence": self._start.words,
             "band": band,

@@ -79,6 +79,7 @@ def _path(meta: dict[str, Any], arrays: Arrays) -> tuple[tempering.Path, int]:
             arrays["hbias"][m],
             visible=meta["visible"],
             log_var=None if log_var is None else log_var[m],
+            penalty=meta["penalty"],
         )
         for m, W in enumerate(arrays["W"])
     ]

@@ -52,7 +52,7 @@ _planes: dict[tuple[Any, ...], Plane] = {}
 def plane_of(rbm: RBM, binarisation: str, scale: Scale, known: Cases) -> Plane:
     """The plane of this model and these images, from memory if it is one of those made last."""
     weights = hashlib.sha256(b"".join(x.numpy().tobytes() for x in (rbm.W, rbm.vbias, rbm.hbias))).digest()
-    key = (weights, known.source, binarisation, rbm.visible)
+    key = (weights, known.source, binarisation, rbm.visible, rbm.penalty)
     if key not in _planes:
         while len(_planes) >= _REMEMBERED:
             del _planes[next(iter(_planes))]

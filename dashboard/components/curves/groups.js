@@ -148,6 +148,22 @@ export const GROUPS = {
     note: "Of at most 1,000 images of each part: how many the label units name wrongly, and how probable they find the right label.",
     optional: true,
   },
+  layer: {
+    label: "Layer",
+    panels: [
+      {
+        title: "hidden units",
+        share: 1,
+        zero: true,
+        lines: [
+          line("units_in_use", "in use", "blue"),
+          line("units_taking_part", "taking part in an image", "orange"),
+        ],
+      },
+    ],
+    note: "How the layer of ordered hidden units grows, and how many of its units an image of the training subset needs on average.",
+    optional: true,
+  },
   pace: {
     label: "Pace",
     panels: [

@@ -64,6 +64,8 @@ export class Trajectory {
   n_chains = 0;
   n_visible = 0;
   n_hidden = 0;
+  /** @type {number | null} of ordered hidden units */
+  penalty = null;
   /** The law of the visible units, by its name in MEANS. */
   visible = "bernoulli";
   /** @type {[number, number]} */
@@ -266,7 +268,7 @@ export class Trajectory {
       const y = this.y(t - 1, chain);
       const bias = U && y ? linear(y, U, hbias) : hbias;
       const logits = linear(gain ? v.map((x, i) => x * gain[i]) : v, W, bias);
-      return this.probabilities(logits, this.betaOf(chain, t));
+      return this.probabilities(logits, hbias, this.betaOf(chain, t));
     });
   }
   /**
@@ -288,11 +290,16 @@ export class Trajectory {
     });
   }
   /**
+   * σ(βx); of ordered units times p(z ≥ j | v), as in rbm_core/ordered.py.
    * @param {Float32Array} logits
+   * @param {Float32Array} hbias
    * @param {number} beta
    */
-  probabilities(logits, beta) {
-    return logits.map((x) => sigmoid(beta * x));
+  probabilities(logits, hbias, beta) {
+    const p = logits.map((x) => sigmoid(beta * x));
+    if (this.penalty === null) return p;
+    const reached = takingPart(logits, hbias, this.penalty, beta);
+    return p.map((x, j) => x * reached[j]);
   }
   /**
    * @param {number} key
@@ -399,6 +406,35 @@ export class Trajectory {
     const on = (/** @type {number} */ i) => bitOf(near_bits, i, from) === 1;
     return { number, label: near_labels[low], sweep: t - (t % every), on };
   }
+}
+
+/**
+ * p(z ≥ j | v) of ordered hidden units, (H): z units take part with a weight exp S_z, those above H with that of a series.
+ * @param {Float32Array} logits
+ * @param {Float32Array} hbias
+ * @param {number} penalty
+ * @param {number} beta
+ */
+export function takingPart(logits, hbias, penalty, beta) {
+  let S = 0;
+  const logWeights = Array.from(
+    logits,
+    (x, j) => (S += softplus(beta * x) - penalty * softplus(beta * hbias[j])),
+  );
+  logWeights.push(S - Math.log(Math.expm1((penalty - 1) * Math.LN2)));
+  const top = Math.max(...logWeights);
+  const reached = new Float32Array(logits.length);
+  let sum = Math.exp(logWeights[logits.length] - top);
+  for (let j = logits.length - 1; j >= 0; j--) {
+    sum += Math.exp(logWeights[j] - top);
+    reached[j] = sum;
+  }
+  return reached.map((x) => x / sum);
+}
+
+/** @param {number} x log(1 + eˣ) */
+function softplus(x) {
+  return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 }
 
 /**

@@ -36,6 +36,7 @@ const NARROW = 640; // css pixels of width: below, the controls of the filters a
  * @property {string} [hint]
  * @property {string} [name] what a saved file is called
  * @property {import("../lib/save.js").Source} of
+ * @property {number} [in_use] filters: units from this number on are not yet in use
  * @property {string} [sort] which of the sorts the order is
  * @property {[string, string][]} [sorts] keys and words
  * @property {number[]} [bases] steps since which the change can be shown
@@ -249,6 +250,12 @@ export class Mosaic extends View {
       const c = place % columns;
       const r = Math.floor(place / columns);
       const y = top + r * dy;
+      if (this.isEmpty(place)) {
+        ctx.strokeStyle = this.ink.line;
+        ctx.lineWidth = 1;
+        ctx.strokeRect(c * dx + 0.5, y + 0.5, size + 1, high + 1);
+        continue;
+      }
       ctx.fillRect(c * dx, y, size + 2, high + 2);
       ctx.drawImage(this.off, c * (tw + 1), r * (th + 1), tw, th, 1 + c * dx, 1 + y, size, high);
     }
@@ -286,9 +293,16 @@ export class Mosaic extends View {
   numberOf(tile) {
     return this.a.units ? this.a.units[tile] : tile;
   }
+  /** @param {number} place whether an ordered unit that is not yet in use stands there */
+  isEmpty(place) {
+    const { kind, in_use = Number.POSITIVE_INFINITY } = this.h;
+    return kind === "filters" && this.numberOf(this.tileAt(place)) >= in_use;
+  }
   /** @param {number} tile */
   nameOf(tile) {
-    return `${this.h.noun} ${this.numberOf(tile)}`;
+    const { noun, in_use = Number.POSITIVE_INFINITY } = this.h;
+    const number = this.numberOf(tile);
+    return `${noun} ${number}${number >= in_use ? ", not yet in use" : ""}`;
   }
   /** @param {number} tile */
   facts(tile) {

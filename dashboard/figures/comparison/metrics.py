@@ -138,6 +138,14 @@ METRICS: dict[str, Metric] = {
         rf"\#\{{j : \bar p_j > {SATURATED:g}\}}, \qquad " + _MEAN,
         f"{_GUIDE}, §11.",
     ),
+    "units_in_use": Metric(
+        "Hidden units in use",
+        "units",
+        "How far a layer of ordered hidden units has grown; only runs with such a layer record it.",
+        r"p(z \mid v) \propto \exp \sum_{i \le z} \Bigl[\log\bigl(1 + e^{\,c_i + (vW)_i}\bigr) - "
+        r"P \log\bigl(1 + e^{\,c_i}\bigr)\Bigr]",
+        "Côté and Larochelle, *An infinite restricted Boltzmann machine* (2016).",
+    ),
     "flips_per_sweep": Metric(
         "Pixels flipped per sweep",
         "share",

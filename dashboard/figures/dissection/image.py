@@ -90,8 +90,9 @@ def energy_figure(terms: EnergyTerms, energy_label: str, dark: bool) -> go.Figur
         (energy_label, terms.visible),
         ("hidden biases −c·p", terms.hidden),
         ("weights −vᵀWp", terms.pairs),
+        *([("penalties of units", terms.penalty)] if terms.penalty else []),
         ("mean energy", None),
-        ("− entropy of h", -terms.entropy),
+        ("− entropy of h, z" if terms.penalty else "− entropy of h", -terms.entropy),
         ("free energy F(v)", None),
     ]
     names, bases, heights, fill, texts, total = [], [], [], [], [], 0.0
@@ -150,7 +151,8 @@ def softplus_figure(terms: EnergyTerms, dark: bool, n: int = 40) -> go.Figure:
         else "hidden unit",
         tickangle=0,
     )
-    figure.update_yaxes(title_text="−softplus, nats")
+    title = "(P·softplus(c) − softplus) · p(z ≥ j)" if terms.penalty else "−softplus"
+    figure.update_yaxes(title_text=f"{title}, nats")
     return plotly_look.dress(
         figure, dark, 300, title_text="What each unit takes off the free energy", bargap=0.2
     )

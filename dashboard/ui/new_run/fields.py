@@ -31,6 +31,8 @@ LABELS = {
     "centred": "Centred gradient",
     "labels": "Label units",
     "discriminative": "Discriminative share",
+    "ordered": "Ordered hidden units",
+    "penalty": "Penalty of an ordered unit",
 }
 
 

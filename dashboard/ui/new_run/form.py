@@ -145,6 +145,7 @@ def _fork(run: str | None) -> dict[str, Any]:
     try:
         recorded = data.reader(run).config()["config"]
         given = {name: recorded[name] for name in ("dataset", "n_hidden", "visible")}
+        given |= {name: recorded[name] for name in ("ordered", "penalty") if name in recorded}
     except (RunError, KeyError) as error:
         st.caption(f":red[{sentence(error)}]")
         return {}

@@ -132,7 +132,12 @@ def answers(opened: Opened, unit: int) -> None:
     if U is not None and pool.labels is not None:
         logits = logits + U[pool.labels, unit]
         told = ", each with its label's unit on"
-    p = rbm_numpy.sigmoid(logits)
+    ordered = opened.model.penalty is not None
+    p = (
+        rbm_numpy.mean_hidden(opened.model, seen, np.array([unit]))[:, 0]
+        if ordered
+        else rbm_numpy.sigmoid(logits)
+    )
     st.caption(run_choice.said(f"Among {plain(pool.source)}{texts.seen_as(opened.fields)}{told}."))
     chart(
         figures.activation_by_class(p, pool.labels, unit, is_dark()),
