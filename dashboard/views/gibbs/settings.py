@@ -159,6 +159,7 @@ def choose_beside(reader: RunReader, n_sweeps: int, row: Any, what_if_place: Any
             "another temperature, with other random numbers or in another machine. *A ladder*: all machines that "
             "this run has been at once, which exchange their pictures; a plain chain runs beside them."
         ),
+        wrap=True,
     )
     settings().use("beside", beside)
     if beside != "whatif":
