@@ -78,7 +78,7 @@ def length(fields: Mapping[str, Any]) -> tuple[int, float, int] | None:
 
 
 def in_epochs(fields: Mapping[str, Any]) -> None:
-    """A line that says the run's length in epochs too, and whether so many will overfit."""
+    """A line that says the run's length in epochs too, and whether so many can overfit."""
     known = length(fields)
     if known is None:
         return
@@ -86,6 +86,6 @@ def in_epochs(fields: Mapping[str, Any]) -> None:
     st.caption(f"{rounded(epochs)} epochs: passes over the {n:,} training images.")
     if epochs > MOST_EPOCHS and not fields["dataset"].startswith("bars") and not fields["patience"]:
         st.warning(
-            f"So many passes over {n:,} images can **overfit**: the model comes to know them by heart and "
-            "gets worse on new ones. *Stop early* ends the run if that begins."
+            f"So many passes over {n:,} images can **overfit**: these get likelier than new ones, which may at "
+            "last get less likely again. *Stop early* ends the run if that begins."
         )
