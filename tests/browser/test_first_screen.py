@@ -17,7 +17,7 @@ RUN = "small-run"
 # The page, and its first figure: on Compare the table of runs, which is a canvas too.
 PAGES = {
     "train": (f"?run={store.LANDING_RUN}&step=11000", ".st-key-train-filters canvas"),
-    "learn": ("learn", ".view:not([hidden]) canvas"),
+    "learn": ("learn", ".learn .bars canvas"),
     "gibbs": (f"gibbs?run={RUN}", ".film canvas:visible"),
     "inspect": (f"inspect?run={RUN}&unit=3", ".js-plotly-plot .main-svg, canvas:visible"),
     "evaluate": (f"evaluate?run={RUN}", ".js-plotly-plot .main-svg, canvas:visible"),

@@ -286,7 +286,8 @@ SHOWN = f"""() => {{
 FOLLOW_PICTURES = """(wanted) => {
     window.__strange = {};
     const inside = (selector) => [...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')]
-        .map((host) => host.shadowRoot?.querySelector(selector)).find((one) => one?.offsetParent);
+        .map((host) => host.shadowRoot?.querySelector(selector))
+        .find((one) => one?.offsetParent && getComputedStyle(one).visibility === 'visible');
     const look = () => {
         const said = document.querySelector('.st-key-learn-head p')?.innerText ?? '1';
         const [network, machine, method] = wanted[parseInt(said) - 1];

@@ -433,6 +433,7 @@ export class Learn extends View {
     });
     this.transport.paint();
     this.looks[this.view].paint();
+    this.shows(`${h.machine}-${h.method}`);
     box.dataset.drawn = String(++this.drawn);
   }
   /** The units that the window leaves below the top of the view, when the page is not scrolled. */

@@ -44,6 +44,15 @@ export class View {
   close() {}
 
   /**
+   * Says on the view's element what it shows, for the page's style sheets.
+   * @param {string} what
+   */
+  shows(what) {
+    const { host } = /** @type {ShadowRoot} */ (this.root.getRootNode());
+    host.setAttribute("data-shows", what);
+  }
+
+  /**
    * Whether the payload says "same" of a version that this view does not hold, because it was mounted later or a
    * message was overtaken. The server sends a payload once and then only its version, so the view asks for the whole.
    * @param {{ same?: boolean, version: string }} header

@@ -307,6 +307,7 @@ class Network extends View {
     const size = { width: Math.min(pen.wide(part), 460), height: 250 };
     if (this.settles) this.paintSettling(size);
     else this.paintWalk(size);
+    this.shows(h.kind);
     Object.assign(box.dataset, {
       kind: h.kind,
       state,

@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard.ui import link, styles
 from dashboard.views.learn import lessons, network, player, settings, texts, tour
-from dashboard.views.learn.state import learn
+from dashboard.views.learn.state import NETWORK, PLAYER, learn
 
 
 def main() -> None:
@@ -25,12 +25,10 @@ def main() -> None:
             tour.begin_from_link()
         page.opened = True
     number = tour.number()
-    # The words stand above the picture and are sent after it: they never stand over another machine's picture.
-    words = st.container()
+    tour.show(number)
     if kind := lessons.LESSONS[number - 1].network:
+        hide_others(PLAYER, NETWORK, kind)
         network.show(kind)
-        with words:
-            tour.show(number)
         page.settings.write_link()
         texts.about_networks()
         return
@@ -38,14 +36,22 @@ def main() -> None:
     chosen = settings.choose(row)
     if player.is_plain(chosen):
         styles.use("learn_plain")
+    hide_others(NETWORK, PLAYER, f"{chosen['machine']}-{chosen['method']}")
     picture = st.container()
     progress = st.container(key="learn.progress").empty()
     with picture:
         player.show(chosen, progress)
-    with words:
-        tour.show(number)
     texts.about_pictures()
     player.make_ahead()
+
+
+def hide_others(other: str, component: str, wanted: str) -> None:
+    """Until the component shows what is wanted, nothing is seen of it: a lesson's words never stand over another
+    machine's picture. The component says on its element what it shows. `other` is what the lesson does not have.
+    """
+    gone, here = (f".st-key-{key.replace('.', '-')}" for key in (other, component))
+    shows = f"""{here} [data-testid="stBidiComponentIsolated"]:not([data-shows="{wanted}"])"""
+    st.html(f"<style>{gone}, {shows} {{ visibility: hidden; --waiting: 1; }}</style>")
 
 
 def _go_back() -> None:
