@@ -314,7 +314,7 @@ def test_every_lessons_button_and_what_it_moves_are_seen_together(open_learn: Ca
     page = open_learn()
     page.evaluate(FOLLOW_PICTURES, [[one.network, one.machine, one.method] for one in lessons.LESSONS])
     for number, lesson in enumerate(lessons.LESSONS, start=1):
-        expect(page.get_by_text(f"{number} {OF} · {lesson.title}")).to_be_visible()
+        at_lesson(page, number, f" · {lesson.title}")
         expect(page.get_by_text(lesson.question)).to_be_visible()
         guess(page, 1)
         button = page.locator(".st-key-learn-press button")
@@ -402,13 +402,18 @@ def test_the_first_lessons_do_without_words_that_later_ones_explain(open_learn: 
     for number in (1, 2, number_of("From energies to chances")):
         page.goto(page.url.split("?")[0] + f"?lesson={number}")
         page.wait_for_selector(".learn[data-drawn]")
-        expect(page.get_by_text(f"{number} {OF}")).to_be_visible()
+        at_lesson(page, number)
         settle(page)
         expect(words.locator("visible=true")).to_have_count(0)
         expect(methods).not_to_be_visible()
     page.get_by_role("button", name="Next step").click()
     expect(methods).to_be_visible()
     expect(page.locator(".drive .numbers").first).to_contain_text("log-likelihood")
+
+
+def at_lesson(page: Page, number: int, title: str = "") -> None:
+    """Waits until the tour shows this lesson: its title opens the list of all lessons."""
+    expect(page.get_by_role("button", name=f"{number} {OF}{title}")).to_be_visible()
 
 
 def back(page: Page, to: str) -> None:
@@ -435,27 +440,27 @@ def test_back_goes_back_a_lesson_whatever_was_played_in_between(open_learn: Call
     wait_for(page, at=400, playing="false")
     page.wait_for_url("**update=400&guess=1")
     page.get_by_role("button", name="Next step").click()
-    expect(page.get_by_text(f"2 {OF}")).to_be_visible()
+    at_lesson(page, 2)
     guess(page, 2)
     page.get_by_role("tab", name="Distribution").click()
     wait_for(page, view="distribution")
     page.wait_for_url(lambda url: "guess=2" in url and "view=landscape" not in url)
     page.get_by_role("button", name="Next step").click()
-    expect(page.get_by_text(f"3 {OF}")).to_be_visible()
+    at_lesson(page, 3)
     page.wait_for_selector(".network[data-drawn]")
     guess(page, 3)
     page.wait_for_url("**lesson=3**guess=3")
     page.get_by_role("button", name="Next step").click()
-    expect(page.get_by_text(f"4 {OF}")).to_be_visible()
+    at_lesson(page, 4)
     back(page, "?lesson=3&guess=3")
-    expect(page.get_by_text(f"3 {OF}")).to_be_visible()
+    at_lesson(page, 3)
     expect(page.get_by_text(lessons.LESSONS[2].answer[:20])).to_be_visible()
     _one_back_to_lesson(page, 2, "guess=2")
     wait_for(page, view="distribution")
     _one_back_to_lesson(page, 1, "?update=400&guess=1")
     wait_for(page, view="distribution", at=400)
     _go(page, page.go_forward, "?lesson=2**")
-    expect(page.get_by_text(f"2 {OF}")).to_be_visible()
+    at_lesson(page, 2)
 
 
 def test_a_tab_chosen_right_before_the_next_lesson_is_where_back_leads(
@@ -466,7 +471,7 @@ def test_a_tab_chosen_right_before_the_next_lesson_is_where_back_leads(
     expect(page.get_by_text(lessons.LESSONS[1].answer[:20])).to_be_visible()
     page.get_by_role("tab", name="Distribution").click()
     page.get_by_role("button", name="Next step").click()
-    expect(page.get_by_text(f"3 {OF}")).to_be_visible()
+    at_lesson(page, 3)
     _one_back_to_lesson(page, 2, "guess=2")
     wait_for(page, view="distribution")
 
@@ -475,7 +480,7 @@ def _one_back_to_lesson(page: Page, number: int, end: str) -> None:
     settle(page)
     page.go_back()
     page.wait_for_url(f"**{end}")
-    expect(page.get_by_text(f"{number} {OF}")).to_be_visible()
+    at_lesson(page, number)
     settle(page)
 
 
