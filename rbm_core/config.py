@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from rbm_core.visible import UNITS, Visible
 
 __all__ = [
+    "MOST_PENALTY",
     "PRECISIONS",
     "PRESETS",
     "PRESET_NOTES",
@@ -22,6 +23,7 @@ __all__ = [
 ]
 
 
+MOST_PENALTY = 10.0
 PRECISIONS = ("differences", "float32", "bfloat16")
 
 
@@ -80,7 +82,7 @@ class RunConfig(BaseModel):
     penalty: float = Field(
         1.01,
         gt=1,
-        le=10,
+        le=MOST_PENALTY,
         description="With ordered hidden units: what a unit costs that takes part. The closer to 1, the faster the layer grows.",
     )
     algorithm: Literal["cd", "pcd", "pt", "ptt"] = Field(

@@ -17,6 +17,7 @@ __all__ = [
     "first_weights",
     "images_differ",
     "likelihood_exists",
+    "room_to_grow",
     "sparsity",
     "updates",
 ]
@@ -135,8 +136,8 @@ def sparsity(record: Record) -> Finding | None:
 def first_weights(record: Record) -> Finding | None:
     """How far from undecided the first random weights put a hidden unit: its input scatters by std · ‖v‖."""
     std, images = record.config.get("weight_std"), record.images()
-    if std is None or images is None or record.forked:
-        return None
+    if std is None or images is None or record.forked or record.config.get("ordered"):
+        return None  # ordered units begin at 0
     spread = float(std) * float(np.sqrt((images.astype(np.float64) ** 2).sum(axis=1)).mean())
     return Finding(
         "First weights",
@@ -146,6 +147,25 @@ def first_weights(record: Record) -> Finding | None:
         "Start afresh with a weight spread of 0.01.",
         f"{_GUIDE}, § 8",
         remedies=(Remedy({"weight_std": 0.01}),),
+    )
+
+
+def room_to_grow(record: Record) -> Finding | None:
+    """Whether a layer of ordered units still has places left: one that is full no longer finds its own size."""
+    places, used = record.config.get("n_hidden"), record.recent("units_in_use")
+    if not record.config.get("ordered") or used is None or not isinstance(places, int):
+        return None
+    return Finding(
+        "Room to grow",
+        used < places,
+        f"{used:.0f} of {places:,} places for hidden units are in use",
+        "fewer than all: the layer stops growing where more units no longer pay for their penalty",
+        "Start afresh with twice as many places, or with a larger penalty.",
+        "Côté & Larochelle 2016",
+        remedies=(
+            Remedy({"n_hidden": min(2 * places, 65536)}),
+            Remedy({"penalty": float(f"{1 + 10 * (float(record.config.get('penalty', 1.01)) - 1):.6g}")}),
+        ),
     )
 
 

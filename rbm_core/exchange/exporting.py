@@ -23,10 +23,12 @@ def write(target: Path, content: bytes) -> None:
 
 
 def parameters(rbm: RBM, scale: PixelScale | None) -> dict[str, np.ndarray]:
-    """W (V, H), vbias, hbias, log_var, label_W (K, H), label_bias, and how Gaussian pixels were scaled, by the names
-    that `import` reads.
+    """W (V, H), vbias, hbias, log_var, label_W (K, H), label_bias, the penalty of ordered hidden units, and how
+    Gaussian pixels were scaled, by the names that `import` reads.
     """
     arrays = rbm.to_numpy() | ({} if scale is None else scale.arrays())
+    if rbm.penalty is not None:
+        arrays["penalty"] = np.array([rbm.penalty])
     if K := rbm.n_labels:
         W, b = arrays["W"], arrays["vbias"]
         arrays |= {"W": W[:-K], "vbias": b[:-K], "label_W": W[-K:], "label_bias": b[-K:]}
@@ -56,6 +58,10 @@ def onnx_models(rbm: RBM, scale: PixelScale | None) -> dict[str, bytes]:
         from onnx import TensorProto, checker, helper, numpy_helper
     except ImportError:
         raise RunError("ONNX files need the package onnx: pip install onnx") from None
+    if rbm.penalty is not None:
+        raise RunError(
+            "ONNX files hold models without ordered hidden units; .npz and .safetensors files hold their penalty too"
+        )
     if rbm.n_labels:
         raise RunError(
             "ONNX files hold models without label units; --format npz and --format safetensors hold the labels too"

@@ -64,6 +64,7 @@ def import_model(
             "visible": found.visible,
             "learn_variance": found.log_var is not None,
             "labels": found.label_W is not None,
+            **({} if found.penalty is None else {"ordered": True, "penalty": found.penalty}),
             **settings,
         },
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rbm_core.config import MOST_PENALTY
 from rbm_core.exchange.arrays import ExchangeError, Named
 from rbm_core.exchange.exporting import parameters
 from rbm_core.pixels import PixelScale
@@ -33,7 +34,7 @@ _HIDDEN_FIRST = {"components"}  # scikit-learn's weights are (hidden, visible)
 @dataclass(frozen=True)
 class Parameters:
     """An RBM as it was found. W: (V, H). vbias: (V,). hbias: (H,). log_var, scale: of Gaussian units. label_W (K, H),
-    label_bias (K,): of label units.
+    label_bias (K,): of label units. penalty: of ordered hidden units.
 
     notes: what had to be assumed, each a clause for a person.
     """
@@ -47,6 +48,7 @@ class Parameters:
     notes: tuple[str, ...] = field(default=())
     label_W: np.ndarray | None = None
     label_bias: np.ndarray | None = None
+    penalty: float | None = None
 
     def model(self) -> RBM:
         """The engine's model of these parameters."""
@@ -55,7 +57,13 @@ class Parameters:
             W, vbias = np.concatenate([W, self.label_W]), np.concatenate([vbias, self.label_bias])
             n_labels = len(self.label_W)
         return RBM.from_numpy(
-            W, vbias, self.hbias, visible=self.visible, log_var=self.log_var, n_labels=n_labels
+            W,
+            vbias,
+            self.hbias,
+            visible=self.visible,
+            log_var=self.log_var,
+            n_labels=n_labels,
+            penalty=self.penalty,
         )
 
 
@@ -93,6 +101,7 @@ def understood(arrays: Named, n_visible: int | None = None) -> Parameters:
     arrays = {name: array for name, array in arrays.items() if array.dtype.kind in "fiub"}
     names = {name: _key(name) for name in arrays}
     labels = {_LABELS[key]: arrays.pop(name) for name, key in names.items() if key in _LABELS}
+    penalty = _penalty([arrays.pop(name) for name, key in names.items() if key == "penalty"])
     w_name = _weights_of(arrays, names)
     notes: list[str] = []
     W = arrays[w_name]
@@ -131,7 +140,22 @@ def understood(arrays: Named, n_visible: int | None = None) -> Parameters:
         scale,
         tuple(notes),
         **_label_units(labels, found.shape[1]),
+        penalty=penalty,
     )
+
+
+def _penalty(given: list[np.ndarray]) -> float | None:
+    """The penalty of ordered hidden units, if there is one. Raises ExchangeError for one that no model can have."""
+    if not given:
+        return None
+    value = float(given[0].reshape(-1)[0]) if given[0].size == 1 else np.nan
+    if not 1 < value <= MOST_PENALTY:
+        raise ExchangeError(
+            f"penalty must be one number above 1 and at most {MOST_PENALTY:g}, got an array of shape "
+            f"{given[0].shape} that begins with {given[0].reshape(-1)[:3].tolist()}; leave it out for hidden units "
+            "without an order"
+        )
+    return value
 
 
 def _label_units(labels: Named, n_hidden: int) -> dict[str, np.ndarray]:

@@ -19,7 +19,7 @@ def test_a_golden_blob_is_what_its_writer_writes(name: str) -> None:
         np.testing.assert_allclose(array, now_arrays[key], rtol=1e-6, atol=1e-6, err_msg=key)
 
 
-@pytest.mark.parametrize("name", ["film", "film-gaussian", "film-labels"])
+@pytest.mark.parametrize("name", ["film", "film-gaussian", "film-labels", "film-ordered"])
 def test_chains_read_states_and_conditionals_of_the_golden_film(name: str) -> None:
     header, arrays = unpack((golden.FOLDER / f"{name}.blob").read_bytes())
     chains = Chains(header, arrays)

@@ -14,7 +14,7 @@ import { golden, near } from "./golden.js";
 
 /** Calls f(film, expected) for every sweep and chain of the golden films. */
 function each(f) {
-  for (const name of ["film", "film-gaussian", "film-labels"]) {
+  for (const name of ["film", "film-gaussian", "film-labels", "film-ordered"]) {
     const { header, arrays } = golden(name);
     const film = new Trajectory({ header, arrays });
     for (let t = 0; t <= film.n_sweeps; t++) {

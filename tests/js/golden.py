@@ -22,7 +22,15 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-x))
 
 
-def film(gaussian: bool, n_labels: int = 0) -> bytes:
+def ordered_share(x: np.ndarray, c: np.ndarray, penalty: float) -> np.ndarray:
+    """p(z ≥ j) of ordered units with inputs x and biases c, (H,): each z by itself, the series above H by its sum."""
+    terms = np.log1p(np.exp(x)) - penalty * np.log1p(np.exp(c))
+    weights = np.array([np.exp(terms[:z].sum()) for z in range(1, H + 1)])
+    weights = np.append(weights, weights[-1] * sum(2.0 ** ((1 - penalty) * n) for n in range(1, 2000)))
+    return np.array([weights[j:].sum() for j in range(H)]) / weights.sum()
+
+
+def film(gaussian: bool, n_labels: int = 0, penalty: float | None = None) -> bytes:
     """A Gibbs film as the page sends it, of two groups with weights and temperatures of their own.
 
     Bernoulli pixels have a start in grey values and pixels that are held; Gaussian ones a gain and grey values. Label
@@ -81,12 +89,15 @@ def film(gaussian: bool, n_labels: int = 0) -> bytes:
             weights = W[k].astype(np.float64)
             seen = (v[t - 1, chain] * gain[k]) @ weights + y[t - 1, chain] @ U[k]
             mean_h[t - 1, chain] = sigmoid(b * (seen + hbias[k]))
+            if penalty is not None:
+                mean_h[t - 1, chain] *= ordered_share(b * (seen + hbias[k]), b * hbias[k], penalty)
             logits = h[t - 1, chain] @ weights.T + vbias[k]
             mean_v[t, chain] = logits if gaussian else sigmoid(b * logits)
             if not gaussian:
                 mean_v[t, chain, held] = v[0, chain, held]
     expected = {"v": v, "h": h, "mean_h": mean_h, "mean_v": mean_v, "pixels": mean + std * mean_v}
     header = film_header(gaussian, B) | {"labels": [f"class {k}" for k in range(n_labels)]}
+    header |= {} if penalty is None else {"penalty": penalty}
     return pack(header, arrays | {f"expect_{name}": x for name, x in expected.items()})
 
 
@@ -170,6 +181,7 @@ BLOBS = {
     "film": lambda: film(gaussian=False),
     "film-gaussian": lambda: film(gaussian=True),
     "film-labels": lambda: film(gaussian=False, n_labels=3),
+    "film-ordered": lambda: film(gaussian=False, penalty=1.05),
     "tiny": lambda: tiny(1.0),
     "tiny-large": lambda: tiny(40.0),
     "colours": colours,
