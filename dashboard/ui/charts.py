@@ -33,7 +33,8 @@ def follow_scheme() -> None:
 
     The canvas players take theirs in the browser.
     """
-    scheme.mount(key="charts.scheme", data=pack({"dark": is_dark()}, {}), on_dark_change=lambda: None)
+    with st.sidebar:  # where it stands beside no figure
+        scheme.mount(key="charts.scheme", data=pack({"dark": is_dark()}, {}), on_dark_change=lambda: None)
 
 
 def choose_format() -> None:

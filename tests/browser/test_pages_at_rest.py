@@ -86,7 +86,9 @@ def test_a_chart_is_saved_on_its_own_paper_in_the_format_chosen(
 def test_charts_follow_a_change_of_the_colour_scheme_on_an_open_page(
     app: App, open_page: Callable[..., Page], name: str
 ) -> None:
-    page = open_page(f"{app.url}/{LINKS[name]}")
+    page = open_page(
+        f"{app.url}/{LINKS[name]}", width=420 if name == "compare" else 1280
+    )  # its sidebar is shut there
     plots(page)
     for dark in (True, False):
         page.emulate_media(color_scheme="dark" if dark else "light")

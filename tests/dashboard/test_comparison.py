@@ -35,7 +35,13 @@ def test_a_model_from_a_file_has_no_settings_by_which_it_never_learned() -> None
         "learning_rate": 0.2,
         "updates": 49500,
     }
-    assert records.of_the_model(fields) == {"dataset": "mnist", "n_hidden": 16, "visible": "bernoulli"}
+    model = records.of_the_model(fields)
+    assert model == {"dataset": "mnist", "n_hidden": 16, "visible": "bernoulli"}
+    theirs = Record("theirs", state=records.IMPORTED, fields=model)
+    trained = [Record(name, state="finished", fields={**fields, "n_hidden": 500}) for name in "ab"]
+    apart, shared = records.differing([theirs, *trained])
+    assert apart == ["n_hidden"], "a setting that nobody knows is no difference"
+    assert shared == {name: fields[name] for name in ("dataset", "visible", "learning_rate", "updates")}
 
 
 def test_runs_are_ordered_best_first_and_those_without_a_value_come_last() -> None:

@@ -19,6 +19,8 @@ ORDERS = {
 # Fields that say where a run was made, not what was trained.
 _NOT_COMPARED = ("device", "log_every", "max_snapshots")
 
+IMPORTED = "imported"
+"""The state of a run that is a model of a file and that nothing here has trained."""
 _OF_THE_MODEL = ("dataset", "n_hidden", "visible", "learn_variance", "labels")
 
 
@@ -69,10 +71,14 @@ def as_trained(fields: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -
 
 def differing(records: Sequence[Record]) -> tuple[list[str], dict[str, Any]]:
     """(settings in which the runs differ, the settings that all of them share)."""
-    sound = [record.fields for record in records if record.error is None]
-    names = [name for name in dict.fromkeys(key for f in sound for key in f) if name not in _NOT_COMPARED]
-    apart = [name for name in names if len({repr(f.get(name)) for f in sound}) > 1]
-    return apart, {name: sound[0].get(name) for name in names if name not in apart} if sound else {}
+    sound = [record for record in records if record.error is None]
+    names = dict.fromkeys(name for record in sound for name in record.fields if name not in _NOT_COMPARED)
+    # A model that was only imported was trained elsewhere: by which settings nobody knows.
+    values = {
+        name: [r.fields.get(name) for r in sound if name in r.fields or r.state != IMPORTED] for name in names
+    }
+    apart = [name for name in names if len(set(map(repr, values[name]))) > 1]
+    return apart, {name: values[name][0] for name in names if name not in apart}
 
 
 def comparable(records: Sequence[Record], run: str | None, n: int) -> list[str]:

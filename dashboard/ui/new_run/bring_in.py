@@ -194,11 +194,10 @@ def _preview(cases: Cases) -> None:
     )
     for place, (values, what) in zip(st.columns(2), sheets, strict=True):
         shades = np.round(255 * values).astype(np.uint8)
-        if cases.columns is not None:
-            grid = strips(shades[:, 0], cases.columns)
+        if cases.columns is not None:  # at its own size, at which the names are sharp
+            place.image(strips(shades[:, 0], cases.columns), caption=what, width="content")
         else:
-            grid = np.kron(tiled(shades, 5), np.ones((4, 4), np.uint8))
-        place.image(grid, caption=what, width="stretch")
+            place.image(np.kron(tiled(shades, 5), np.ones((4, 4), np.uint8)), caption=what, width="stretch")
     if cases.columns is not None:
         st.caption(f"Columns from left to right: {plain(', '.join(cases.columns))}.")
     if cases.ranges is not None:

@@ -28,7 +28,7 @@ def record(info: RunInfo) -> Record:
     value = None if row is None else likelihoods.nats_of(row)
     return Record(
         name=info.name,
-        state="imported" if imported else status["state"],
+        state=records.IMPORTED if imported else status["state"],
         preset=None if imported else config.get("preset"),
         created=str(config.get("created", "")),
         step=int(status["step"]),
