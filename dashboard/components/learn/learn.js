@@ -319,24 +319,27 @@ export class Learn extends View {
   /** Once the reader has settled, link and page say where. */
   rest() {
     clearTimeout(this.telling);
-    this.telling = setTimeout(() => this.playing || this.settled(), RESTED);
+    this.telling = setTimeout(() => {
+      this.telling = 0;
+      if (!this.h || this.playing || !this.root.isConnected) return;
+      this.link();
+      const { view, at } = this;
+      this.say("moment", { view, at, guess: this.h.guess, film: this.version });
+    }, RESTED);
   }
-  settled() {
-    clearTimeout(this.telling);
-    this.telling = 0;
-    if (!this.h || !this.root.isConnected) return;
+  link() {
     const { view, at } = this;
     const { guess, defaults } = this.h;
     amendLink({ view, update: at, guess }, defaults);
-    this.say("moment", { view, at, guess, film: this.version });
   }
   /**
    * A press elsewhere on the page may lead to another lesson: the link of this one says first where the reader is,
-   * even while it plays, so that the browser's Back finds it.
+   * even while it plays, so that the browser's Back finds it. The link alone: a message to the page would be answered
+   * together with the press, and by the player's part of the page only.
    * @param {Event} event
    */
   leaving(event) {
-    if ((this.telling || this.playing) && !event.composedPath().includes(this.box)) this.settled();
+    if (this.h && (this.telling || this.playing) && !event.composedPath().includes(this.box)) this.link();
   }
   toggle() {
     if (this.playing) {
