@@ -80,8 +80,12 @@ def evenly(steps: list[int], most: int) -> list[int]:
 
 
 def common_scale(values: np.ndarray) -> float:
-    """The value at which the colours saturate: 99.5 % of all values, of every unit together, are no larger."""
-    magnitudes = np.abs(values).ravel()
+    """The value at which the colours saturate: 99.5 % of all values, of every unit together, are no larger.
+
+    values (V, H): the columns at their end that are 0 belong to ordered units not yet in use, and do not count.
+    """
+    learned = np.flatnonzero(values.any(axis=0))
+    magnitudes = np.abs(values[:, : learned[-1] + 1] if len(learned) else values).ravel()
     if len(magnitudes) > 50_000:
         magnitudes = magnitudes[:: len(magnitudes) // 50_000]
     scale = float(np.quantile(magnitudes, 0.995)) if len(magnitudes) else 0.0
@@ -270,7 +274,9 @@ def _tiled(tiles: np.ndarray) -> np.ndarray:
 
 
 def activity(snapshot: Snapshot, order: np.ndarray, labels: np.ndarray | None) -> Blob:
-    """Hidden probabilities of the probe images, images sorted by class, units in the filters' order."""
+    """Hidden probabilities of the probe images, images sorted by class, units in use in the filters' order."""
+    in_use = max(snapshot.in_use, 1)
+    order = order[order < in_use]
     hidden, rows = snapshot.probe_hidden, np.arange(len(snapshot.probe_hidden))
     if labels is not None and len(labels) == len(rows):
         rows = np.argsort(labels, kind="stable")
@@ -278,7 +284,7 @@ def activity(snapshot: Snapshot, order: np.ndarray, labels: np.ndarray | None) -
         "order": order.tolist(),
         "labels": None if labels is None or len(labels) != len(rows) else labels[rows].tolist(),
     }
-    return header, {"hidden": hidden[rows][:, order], "mean": snapshot.mean_hidden.astype(np.float32)}
+    return header, {"hidden": hidden[rows][:, order], "mean": snapshot.mean_hidden[:in_use].astype(np.float32)}
 
 
 def histogram(values: np.ndarray, bins: int = BINS) -> tuple[np.ndarray, np.ndarray]:
@@ -297,12 +303,13 @@ def histogram(values: np.ndarray, bins: int = BINS) -> tuple[np.ndarray, np.ndar
 
 
 def histograms(snapshot: Snapshot) -> Blob:
-    """Weights, both biases, and the last increments of each (Hinton 2010, section 15)."""
+    """Weights, both biases, of units in use, and the last increments of each (Hinton 2010, section 15)."""
     panels, arrays = [], {}
+    in_use = max(snapshot.in_use, 1)
     states = (
-        ("weights W", snapshot.W),
+        ("weights W", snapshot.W[:, :in_use]),
         ("visible biases b", snapshot.vbias),
-        ("hidden biases c", snapshot.hbias),
+        ("hidden biases c", snapshot.hbias[:in_use]),
     )
     for name, values in states:
         panels.append({"title": name, "unit": "nats", "colour": "blue"})
