@@ -188,7 +188,7 @@ class RunConfig(BaseModel):
         0.01,
         ge=0,
         le=10,
-        description="Spread of the first random weights; small ones start every unit undecided.",
+        description="Spread of the first random weights; small ones start every unit undecided. Ordered units begin at 0.",
     )
     data_bias: bool = Field(
         True,

@@ -83,7 +83,8 @@ def _work(config: RunConfig, n_visible: int) -> float:
 
 def kind_of(config: RunConfig) -> tuple[object, ...]:
     """What must be equal for one run's pace to say something of another's."""
-    return config.visible, config.binarisation == "none", config.precision, config.device
+    layers = config.visible, config.labels, config.ordered
+    return *layers, config.binarisation == "none", config.precision, config.device
 
 
 def _runs(root: Path) -> Iterator[_Timed]:

@@ -11,7 +11,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-__all__ = ["UNITS", "Formulas", "Visible", "VisibleUnits", "sigmoid", "units_of"]
+__all__ = [
+    "ORDERED_PART",
+    "ORDERED_TOTAL",
+    "UNITS",
+    "Formulas",
+    "Visible",
+    "VisibleUnits",
+    "sigmoid",
+    "units_of",
+]
 
 Visible = Literal["bernoulli", "gaussian"]
 """The laws by the names that configurations and files use."""
@@ -20,6 +29,12 @@ Visible = Literal["bernoulli", "gaussian"]
 def sigmoid(x: np.ndarray) -> np.ndarray:
     """1 / (1 + e⁻ˣ), without overflow at any x."""
     return 0.5 * (1.0 + np.tanh(0.5 * x))
+
+
+ORDERED_PART = r"\log\bigl(1 + e^{c_j + (vW)_j}\bigr) - P \log\bigl(1 + e^{c_j}\bigr)"
+"""What an ordered hidden unit that takes part adds to −F(v), in TeX."""
+ORDERED_TOTAL = rf"\log \textstyle\sum_z \exp \sum_{{j \le z}} \bigl[{ORDERED_PART}\bigr]"
+"""What a layer of ordered hidden units adds to −F(v), in place of Formulas.softplus."""
 
 
 @dataclass(frozen=True)

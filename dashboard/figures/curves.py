@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from rbm_core.visible import ORDERED_PART, ORDERED_TOTAL
+
 # The columns of the rows sent, in this order; the three x axes stand first.
 COLUMNS = (
     "step",
@@ -100,8 +102,7 @@ s_y(v) = d_y + \sum_j \log\bigl(1 + e^{\,c_j + (vW)_j + U_{yj}}\bigr) \end{gathe
         "layer begins empty. Where one of the fantasies draws a $z$ beyond the last unit in use, that unit is in use "
         "from then on and learns. The upper line is how many are in use, the lower one how many of them take part in "
         "an image of the training subset, on average.",
-        "formula": r"p(z \mid v) \propto \exp \sum_{i \le z} \Bigl[\log\bigl(1 + e^{\,c_i + (vW)_i}\bigr) "
-        r"- P \log\bigl(1 + e^{\,c_i}\bigr)\Bigr]",
+        "formula": rf"p(z \mid v) \propto \exp \sum_{{j \le z}} \Bigl[{ORDERED_PART}\Bigr]",
         "source": "Côté and Larochelle, *An infinite restricted Boltzmann machine* (2016).",
     },
     "pace": {
@@ -112,6 +113,14 @@ s_y(v) = d_y + \sum_j \log\bigl(1 + e^{\,c_j + (vW)_j + U_{yj}}\bigr) \end{gathe
         "source": "Hinton (2010), §7.",
     },
 }
+ABOUT_ORDERED = {
+    "energy": ABOUT["energy"]
+    | {
+        "formula": rf"F(v) = -b^\top v - {ORDERED_TOTAL}, \qquad p(v) = \frac{{e^{{-F(v)}}}}{{Z}}",
+        "source": "Côté and Larochelle, *An infinite restricted Boltzmann machine* (2016).",
+    }
+}
+"""The same of groups that differ for a run with ordered hidden units."""
 
 
 def rows_of(metrics: Mapping[str, np.ndarray], start: int = 0) -> np.ndarray:

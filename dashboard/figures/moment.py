@@ -284,7 +284,10 @@ def activity(snapshot: Snapshot, order: np.ndarray, labels: np.ndarray | None) -
         "order": order.tolist(),
         "labels": None if labels is None or len(labels) != len(rows) else labels[rows].tolist(),
     }
-    return header, {"hidden": hidden[rows][:, order], "mean": snapshot.mean_hidden[:in_use].astype(np.float32)}
+    return header, {
+        "hidden": hidden[rows][:, order],
+        "mean": snapshot.mean_hidden[:in_use].astype(np.float32),
+    }
 
 
 def histogram(values: np.ndarray, bins: int = BINS) -> tuple[np.ndarray, np.ndarray]:

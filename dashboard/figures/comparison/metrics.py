@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from rbm_core.runs.vocabulary import DEAD, SATURATED
+from rbm_core.visible import ORDERED_PART
 
 _GUIDE = "Hinton, *A Practical Guide to Training Restricted Boltzmann Machines* (2010)"
 _SM = "Salakhutdinov and Murray, *On the quantitative analysis of deep belief networks* (2008)"
@@ -142,8 +143,7 @@ METRICS: dict[str, Metric] = {
         "Hidden units in use",
         "units",
         "How far a layer of ordered hidden units has grown; only runs with such a layer record it.",
-        r"p(z \mid v) \propto \exp \sum_{i \le z} \Bigl[\log\bigl(1 + e^{\,c_i + (vW)_i}\bigr) - "
-        r"P \log\bigl(1 + e^{\,c_i}\bigr)\Bigr]",
+        rf"p(z \mid v) \propto \exp \sum_{{j \le z}} \Bigl[{ORDERED_PART}\Bigr]",
         "Côté and Larochelle, *An infinite restricted Boltzmann machine* (2016).",
     ),
     "flips_per_sweep": Metric(

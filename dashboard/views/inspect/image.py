@@ -208,7 +208,8 @@ def energy(opened: Opened, subject: Subject, terms: EnergyTerms) -> None:
         "The softplus term of each hidden unit, the largest first.",
         opened.file(*subject.file, "softplus"),
     )
-    about("what each unit takes off", **texts.SOFTPLUS)
+    ordered = opened.model.penalty is not None
+    about("what each unit takes off", **(texts.ORDERED_SOFTPLUS if ordered else texts.SOFTPLUS))
 
 
 def energy_terms(opened: Opened, subject: Subject, terms: EnergyTerms) -> None:
@@ -220,8 +221,11 @@ def energy_terms(opened: Opened, subject: Subject, terms: EnergyTerms) -> None:
         file,
     )
     with st.container(horizontal=True, vertical_alignment="center"):
-        about("the terms of the energy", **texts.energy(opened.model.units.tex))
-        names = ("visible", "hidden", "pairs", "mean_energy", "entropy", "free_energy")
+        about(
+            "the terms of the energy",
+            **texts.energy(opened.model.units.tex, opened.model.penalty is not None),
+        )
+        names = ("visible", "hidden", "pairs", "penalty", "mean_energy", "entropy", "free_energy")
         table_button(
             "Energy", file, ("term", "nats"), lambda: ((name, getattr(terms, name)) for name in names)
         )

@@ -1,7 +1,7 @@
 """The texts about the pictures of the Inspect page: words, formula, source."""
 
 from dashboard.ui.about import GUIDE, INTRODUCTION
-from rbm_core.visible import Formulas, units_of
+from rbm_core.visible import ORDERED_TOTAL, Formulas, units_of
 
 # --- a hidden unit ---
 
@@ -98,6 +98,12 @@ SOFTPLUS = {
     "formula": r"F(v) = \text{visible} - \sum_j \log\bigl(1 + e^{\,c_j + (vW)_j}\bigr)",
     "source": f"{INTRODUCTION}, §4.",
 }
+ORDERED_SOFTPLUS = {
+    "text": "Of ordered units each takes off its softplus less its penalty, times its chance of taking part in this "
+    "image; how undecided it is how many take part, the entropy of $z$, takes off the rest.",
+    "formula": rf"F(v) = \text{{visible}} - {ORDERED_TOTAL}",
+    "source": "Côté and Larochelle, *An infinite restricted Boltzmann machine* (2016).",
+}
 
 
 def build_up(tex: Formulas) -> dict[str, str]:
@@ -110,13 +116,18 @@ def build_up(tex: Formulas) -> dict[str, str]:
     }
 
 
-def energy(tex: Formulas) -> dict[str, str]:
+def energy(tex: Formulas, ordered: bool) -> dict[str, str]:
+    """ordered: of ordered hidden units, whose penalties are a term, and whose number has an entropy of its own."""
+    penalties, order = (
+        (r" + \sum_j q_j P \log(1 + e^{c_j})", r"H(z) + \sum_j q_j") if ordered else ("", r"\sum_j")
+    )
     return {
         "text": "Averaged over the hidden units as this image sets them, and then the free energy, which counts every "
-        "hidden state with its weight: it is lower by how undecided the hidden units are, their entropy $H$.",
+        "hidden state with its weight: it is lower by how undecided the hidden units are, their entropy $H$."
+        + (" A unit takes part with the chance $q_j = p(z \\ge j \\mid v)$." if ordered else ""),
         "formula": rf"\langle E\rangle_{{p(h\mid v)}} = {tex.own_energy_terms} - c\cdot p "
-        rf"- {tex.seen}^{{\mathsf T}} W p, \qquad "
-        r"F(v) = \langle E\rangle - \sum_j H(p_j)",
+        rf"- {tex.seen}^{{\mathsf T}} W p{penalties}, \qquad "
+        rf"F(v) = \langle E\rangle - \bigl({order} H(p_j)\bigr)",
         "source": f"{INTRODUCTION}, §4.",
     }
 

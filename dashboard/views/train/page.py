@@ -130,7 +130,8 @@ def draw_below(run: recorded.Run, steps: list[int], shown: moment.Moment | None,
     left, right = st.container(key="stack-now").columns([5, 3], gap="medium")
     with left:
         curves.draw(run, shown)
-        about("these curves", **curve_rows.ABOUT[link.field("curves")])
+        told = curve_rows.ABOUT | (curve_rows.ABOUT_ORDERED if run.settings.get("ordered") else {})
+        about("these curves", **told[link.field("curves")])
     if shown is None or order is None:
         return
     with right:
