@@ -88,7 +88,7 @@ def write(out: Path) -> None:
     # A package without __all__ brings its modules itself, so that these are named twice.
     warnings.filterwarnings("ignore", "The module specification")
     with tempfile.TemporaryDirectory() as folder:
-        pdoc.render.configure(docformat="markdown")
+        pdoc.render.configure(docformat="markdown", template_directory=ROOT / "docs" / "templates")
         pdoc.pdoc(*modules(), *texts(Path(folder)), output_directory=out)
     shutil.copytree(ROOT / "docs" / "pictures", out / "pictures", dirs_exist_ok=True)
 

@@ -63,6 +63,7 @@ class Parameters:
         return self + other.scaled(-1)
 
     def scaled(self, factor: float) -> "Parameters":
+        """All parameters times the factor."""
         return Parameters(factor * self.W, factor * self.vbias, factor * self.hbias)
 
     def flat(self) -> np.ndarray:
@@ -98,9 +99,11 @@ class TinyRBM(Parameters):
         return rbm_numpy.free_energies(self._model, v)
 
     def mean_h_from_v(self, v: np.ndarray) -> np.ndarray:
+        """p(h = 1 | v) = σ(c + vW). v: (N, V). Returns (N, H)."""
         return rbm_numpy.mean_hidden(self._model, v)
 
     def mean_v_from_h(self, h: np.ndarray) -> np.ndarray:
+        """p(v = 1 | h) = σ(b + hWᵀ). h: (N, H). Returns (N, V)."""
         return sigmoid(h @ self.W.T + self.vbias)
 
     def log_z(self) -> float:
@@ -130,6 +133,7 @@ class TinyRBM(Parameters):
         return Parameters(v.T @ h / len(v), v.mean(0), h.mean(0))
 
     def moved(self, step: Parameters) -> "TinyRBM":
+        """The model with the step added to its parameters."""
         return TinyRBM(self.W + step.W, self.vbias + step.vbias, self.hbias + step.hbias)
 
     @cached_property
@@ -216,6 +220,7 @@ class UpdateInfo:
 
     @property
     def gradient(self) -> Parameters:
+        """The direction of the update: positive less negative phase."""
         return self.positive - self.negative
 
 

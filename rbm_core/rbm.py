@@ -3,6 +3,7 @@
 Notation: v (B, V), h (B, H), W (V, H), vbias b (V,), hbias c (H,); energies in nats.
 
 Bernoulli visible units:  E(v, h) = −b·v − c·h − vᵀWh
+
 Gaussian visible units:   E(v, h) = Σᵢ (vᵢ − bᵢ)² / 2σᵢ² − c·h − (v/σ²)ᵀWh,  with σ = 1 unless log_var is given
 
 Ordered hidden units (`penalty` given) take part one after the other, by a z that is drawn too: see `ordered.py`.

@@ -131,11 +131,13 @@ class EnergyTerms:
     visible: −b·v, or ½‖v − b‖²/σ² for Gaussian units. hidden: −c·p. pairs: −vᵀWp. Their sum is the energy averaged
     over p(h | v). entropy: Σⱼ H(pⱼ), which is large where hidden units are undecided. softplus (H,):
     log(1 + e^(cⱼ + (vW)ⱼ)). The free energy follows in two ways:
+
         F(v) = visible + hidden + pairs − entropy = visible − Σ softplus
 
     Of ordered hidden units, with z = 1 … H or "above H" and qⱼ = p(z ≥ j | v): penalty is Σ qⱼ P softplus(cⱼ), less
     the weight of the units above H; entropy is that of z and Σ qⱼ H(σ(xⱼ)); softplus holds
     qⱼ (softplus(xⱼ) − P softplus(cⱼ)); order is the entropy of z and the weight of the units above H. Then
+
         F(v) = visible + hidden + pairs + penalty − entropy = visible − Σ softplus − order
     """
 
@@ -149,10 +151,12 @@ class EnergyTerms:
 
     @property
     def mean_energy(self) -> float:
+        """Mean E(v, h) over p(h | v), in nats."""
         return self.visible + self.hidden + self.pairs + self.penalty
 
     @property
     def free_energy(self) -> float:
+        """F(v), in nats."""
         return self.visible - float(self.softplus.sum()) - self.order
 
 

@@ -141,7 +141,7 @@ class _Sweep:
         if state in ENDED or (state in LIVE_STATES and state != "starting"):
             self.say(f"{told}: {state}.")
             return state
-        self.say(f"{told}: begins.")
+        self.say(f"{told}: {'goes on' if RunReader(path).snapshot_steps() else 'begins'}.")
         return self._trained(path, told)
 
     def _trained(self, path: Path, told: str) -> str:

@@ -57,7 +57,7 @@ def test_the_pages_are_written_and_their_links_lead_somewhere(build: ModuleType,
     ids = {page: set(re.findall(r'id="([^"]+)"', (tmp_path / page).read_text())) for page in pages}
     lost = []
     for page in pages:
-        for link in re.findall(r'href="([^":]+)"', (tmp_path / page).read_text()):
+        for link in re.findall(r'href="([^":$]+)"', (tmp_path / page).read_text()):
             path, _, place = link.partition("#")
             target = (
                 str((tmp_path / page).parent.joinpath(path).resolve().relative_to(tmp_path)) if path else page

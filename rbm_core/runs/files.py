@@ -325,6 +325,7 @@ class Cached(Generic[T]):
         self._error: RunError | None = None
 
     def get(self) -> T | None:
+        """What the file holds now, read again only where it has changed; None where there is none."""
         try:
             found = os.stat(self.path)
         except (FileNotFoundError, NotADirectoryError):
@@ -432,4 +433,5 @@ class InheritedLock:
         os.set_inheritable(handle, False)
 
     def release(self) -> None:
+        """Lets the lock go."""
         os.close(self._handle)

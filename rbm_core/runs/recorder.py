@@ -220,6 +220,7 @@ class Recorder:
         write_bytes(self.folder / "resume.safetensors", data)
 
     def has_resume(self) -> bool:
+        """Whether there is a saved state to go on from."""
         return (self.path / "resume.safetensors").exists()
 
     def read_resume(self) -> tuple[dict[str, "Tensor"], dict[str, Any]]:

@@ -60,6 +60,7 @@ class Snapshot:
 
     @property
     def n_labels(self) -> int:
+        """K, the label units; 0 without them."""
         return 0 if self.label_W is None else len(self.label_W)
 
     def parameters(self) -> dict[str, Any]:

@@ -30,15 +30,17 @@ def ladder_film(
     K rungs from independent pixels (0) to the last model (K − 1), placed by acceptance along the models, which are
     joined by straight lines in their parameters. A round is a sweep of every rung and an exchange between every second
     pair. For R rounds:
-      v_bits (R + 1, K, ⌈V/8⌉) or v_grey (R + 1, K, V) uint8: the states after each round; [0] is the start
-      origin (R + 1, K) uint8: the rung at which each state's walk began
-      proposed, accepted (R, K − 1) uint8: of each round, the pairs that were asked and those that exchanged
-      chance (R, K − 1) float32: the probability of each pair's exchange, whether it was asked or not
-      trips (R + 1,) uint16: walks from the first rung to the last and back that were completed
-      plain_bits (R + 1, ⌈V/8⌉) or plain_grey (R + 1, V): a plain chain of the last model, K sweeps a round: the
+
+    - v_bits (R + 1, K, ⌈V/8⌉) or v_grey (R + 1, K, V) uint8: the states after each round; [0] is the start
+    - origin (R + 1, K) uint8: the rung at which each state's walk began
+    - proposed, accepted (R, K − 1) uint8: of each round, the pairs that were asked and those that exchanged
+    - chance (R, K − 1) float32: the probability of each pair's exchange, whether it was asked or not
+    - trips (R + 1,) uint16: walks from the first rung to the last and back that were completed
+    - plain_bits (R + 1, ⌈V/8⌉) or plain_grey (R + 1, V): a plain chain of the last model, K sweeps a round: the
       sweeps of a whole ladder. It begins at the same state as the last rung.
-      map_points (N, 2), map_labels (N,), map_path (R + 1, 2, 2), where images are known: p(h|v) of training images, and
+    - map_points (N, 2), map_labels (N,), map_path (R + 1, 2, 2), where images are known: p(h|v) of training images, and
       of the states of the last rung and of the plain chain
+
     header["rungs"]: of each rung the model it is, or the two that it lies between; see `_named`.
 
     Raises ValueError, one sentence for the user, for models that need no ladder or one too long to show.

@@ -99,7 +99,9 @@ def test_a_sweep_trains_each_run_with_its_tags_and_a_second_call_trains_none(
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="sends an interrupt as a terminal does")
-def test_after_an_interrupt_the_same_command_goes_on(runs_root: Path) -> None:
+def test_after_an_interrupt_the_same_command_goes_on(
+    runs_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     command = [sys.executable, "-m", "rbm_core", "sweep", *SMALL, "--set", "updates=30000"]
     command += ["--grid", "k=1,2", "--name", "long"]
     process = subprocess.Popen(command, cwd=REPO, stderr=subprocess.PIPE, text=True)
@@ -114,6 +116,7 @@ def test_after_an_interrupt_the_same_command_goes_on(runs_root: Path) -> None:
     stopped_at = first.status()["step"]
 
     assert cli.main(command[3:]) == 0
+    assert "long-1 (k=1): goes on." in capsys.readouterr().err
     for reader in (first, second):
         assert (reader.status()["state"], reader.status()["step"]) == ("finished", 30_000)
     begun_at = [event["step"] for event in first.events() if event["command"] in ("start", "continue")]

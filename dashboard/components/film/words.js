@@ -12,8 +12,13 @@ const STILL = "[title], [aria-label], .arrow.right small, .arrow.left small";
 const row = (/** @type {string[]} */ ...parts) => `<mrow>${parts.join("")}</mrow>`;
 const INVERSE = `<msup><mi>Σ</mi>${row("<mo>−</mo><mn>1</mn>")}</msup>`;
 const TO_PIXELS = row("<mi>b</mi><mo>+</mo><mi>h</mi><msup><mi>W</mi><mi>T</mi></msup>");
-const toHidden = (/** @type {boolean} */ gain) =>
-  row("<mi>c</mi><mo>+</mo><mi>v</mi>", gain ? INVERSE : "", "<mi>W</mi>");
+const toHidden = (/** @type {boolean} */ gain, /** @type {boolean} */ labels) =>
+  row(
+    "<mi>c</mi><mo>+</mo><mi>v</mi>",
+    gain ? INVERSE : "",
+    "<mi>W</mi>",
+    labels ? "<mo>+</mo><mi>y</mi><mi>U</mi>" : "",
+  );
 const plain = (/** @type {string} */ bracket) => `<mo stretchy="false">${bracket}</mo>`;
 // Not every reader has a font whose brackets grow with what they hold.
 const tall = (/** @type {string} */ bracket) =>
@@ -71,7 +76,9 @@ function writeFormulas(player) {
   const heated = (/** @type {string} */ x) => [tall("("), `<mfrac>${x}<mi>T</mi></mfrac>`, tall(")")];
   const sigma = (/** @type {string} */ x) =>
     row("<mi>σ</mi>", ...(film.heated ? heated(x) : [plain("("), x, plain(")")]));
-  $(".arrow.right math").innerHTML = sigma(toHidden(film.a.h_gain !== undefined));
+  const labels = film.a.y_half !== undefined;
+  $(".arrow.right math").innerHTML = sigma(toHidden(film.a.h_gain !== undefined, labels));
+  $(".arrow.right math").style.fontSize = labels ? "0.75em" : ""; // the longest formula, in the same room
   $(".arrow.left math").innerHTML = film.real ? TO_PIXELS : sigma(TO_PIXELS);
   $(".law").textContent = film.real ? "E" : "p";
   for (const small of box.querySelectorAll(".arrow.up small, .arrow.down small")) {
