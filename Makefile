@@ -21,7 +21,7 @@ help:
 	@echo 'make soak       throw thousands of damages at every door of the app, then watch it live: two hours'
 	@echo 'make check      lint, format and types, of Python and of JavaScript'
 	@echo 'make bench      time an update beside other packages'
-	@echo 'make docs       write the public docstrings and the tutorials as pages with a search (build/docs)'
+	@echo 'make docs       write texts and public docstrings as pages with a search (build/docs)'
 	@echo 'make hooks      check each commit before it is made (.pre-commit-config.yaml)'
 
 run: setup

@@ -1,8 +1,8 @@
 """How an update scales with the number of ranks: python -m tests.benchmarks.ranks [2 4 …]
 
 Strong: the same batch and chains shared among the ranks. Weak: as many cases and chains a rank. One thread a rank,
-784 × 500, PCD-5, random pixels. Printed are updates a second, the best of three times 20, and their ratios to one rank
-in the same way. More ranks than cores measure nothing.
+784 × 500, PCD-5, random pixels, 200 cases and chains and 1,000. Printed are updates a second, the best of three times
+20, and their ratios to one rank: strong N and weak 1 would be perfect. More ranks than cores measure nothing.
 """
 
 import multiprocessing
@@ -21,7 +21,7 @@ from rbm_core.datasets import Dataset
 from rbm_core.training import Training
 from rbm_core.training.ranks import Ranks, connected
 
-CASES, UPDATES, REPEATS = 200, 20, 3
+CASES, UPDATES, REPEATS = (200, 1000), 20, 3
 
 
 def _training(cases: int, ranks: Ranks | None) -> Training:
@@ -59,13 +59,13 @@ def _one(rank: int, size: int, port: int, answers: Any) -> None:
     }
     torch.set_num_threads(1)
     with connected() if size > 1 else nullcontext() as ranks:
-        rates = [_rate(CASES, ranks), _rate(CASES * size, ranks)]
+        rates = [(_rate(cases, ranks), _rate(cases * size, ranks)) for cases in CASES]
     if rank == 0:
         answers.put(rates)
 
 
-def measured(size: int) -> list[float]:
-    """Updates a second of this many ranks: [as many cases in all, as many cases a rank]."""
+def measured(size: int) -> list[tuple[float, float]]:
+    """Updates a second of this many ranks for each of CASES: (as many in all, as many a rank)."""
     context = multiprocessing.get_context("spawn")
     answers = context.Queue()
     with socket.socket() as probe:
@@ -82,12 +82,13 @@ def measured(size: int) -> list[float]:
 
 def main() -> None:
     sizes = [int(text) for text in sys.argv[1:]] or [2]
-    alone = measured(1)[0]
-    print(f"{'ranks':>6}{'updates/s':>11}{'strong':>9}{'weak':>8}")
-    print(f"{1:>6}{alone:>11.1f}{1:>9.2f}{1:>8.2f}")
+    alone = [rate for rate, _ in measured(1)]
+    print(f"{'ranks':>6}{'cases':>7}{'updates/s':>11}{'strong':>9}{'weak':>8}")
+    for cases, one in zip(CASES, alone, strict=True):
+        print(f"{1:>6}{cases:>7}{one:>11.1f}{1:>9.2f}{1:>8.2f}")
     for size in sizes:
-        strong, weak = measured(size)
-        print(f"{size:>6}{strong:>11.1f}{strong / alone:>9.2f}{weak / alone:>8.2f}")
+        for cases, one, (strong, weak) in zip(CASES, alone, measured(size), strict=True):
+            print(f"{size:>6}{cases:>7}{strong:>11.1f}{strong / one:>9.2f}{weak / one:>8.2f}")
 
 
 if __name__ == "__main__":

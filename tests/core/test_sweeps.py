@@ -10,7 +10,7 @@ import pytest
 
 from rbm_core import cli
 from rbm_core.config import ConfigError
-from rbm_core.runs import RunReader, list_runs
+from rbm_core.runs import RunReader, control, list_runs
 from rbm_core.runs.notes import read_notes
 from rbm_core.sweeps import points
 from tests.live import REPO, until
@@ -102,22 +102,22 @@ def test_a_sweep_trains_each_run_with_its_tags_and_a_second_call_trains_none(
 def test_after_an_interrupt_the_same_command_goes_on(
     runs_root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = [sys.executable, "-m", "rbm_core", "sweep", *SMALL, "--set", "updates=30000"]
+    command = [sys.executable, "-m", "rbm_core", "sweep", *SMALL, "--set", "updates=1000"]
     command += ["--grid", "k=1,2", "--name", "long"]
     process = subprocess.Popen(command, cwd=REPO, stderr=subprocess.PIPE, text=True)
     first, second = (RunReader(runs_root / name) for name in ("long-1", "long-2"))
-    until(lambda: first.status()["step"] if first.path.exists() else 0, 60, "the first run does not train")
+    until(lambda: first.path.exists() and first.status()["pid"], 60, "the first run does not begin")
+    control.send(first.path, "step", {"n": 7})
+    until(lambda: first.status()["state"] == "paused", 60, "the first run does not train")
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=120)[1]
     assert process.returncode == 130, said
     assert "goes on from here" in said
     assert first.status()["state"] == "stopped"
     assert not second.path.exists(), "a run was begun after the interrupt"
-    stopped_at = first.status()["step"]
-
     assert cli.main(command[3:]) == 0
     assert "long-1 (k=1): goes on." in capsys.readouterr().err
     for reader in (first, second):
-        assert (reader.status()["state"], reader.status()["step"]) == ("finished", 30_000)
+        assert (reader.status()["state"], reader.status()["step"]) == ("finished", 1000)
     begun_at = [event["step"] for event in first.events() if event["command"] in ("start", "continue")]
-    assert begun_at == [0, stopped_at]
+    assert begun_at == [0, 7]
