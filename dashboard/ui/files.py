@@ -67,7 +67,7 @@ def _open() -> None:
     except RunError as error:
         st.warning(sentence(error))
         return
-    run_choice.lead_to(name, f"**{plain(name)}** is open: this page shows it now.")
+    run_choice.lead_to(name, opened=True)
     st.rerun()
 
 

@@ -17,11 +17,11 @@ PICKER = "app.run"
 
 @dataclass
 class _Choice:
-    """news: a sentence about the run that was just made, until a page has shown it."""
+    """opened: whether the run was just made of a file, until a page has said so."""
 
     run: str | None = None
     picker: bool = False
-    news: str = ""
+    opened: bool = False
 
 
 def chosen() -> str | None:
@@ -58,13 +58,13 @@ def choose(run: str | None) -> None:
     state_of(_Choice).run = run
 
 
-def lead_to(run: str, news: str = "") -> None:
-    """Shows a run that was just made: from a callback, or before the page is run again. news: Markdown about it.
+def lead_to(run: str, *, opened: bool = False) -> None:
+    """Shows a run that was just made: from a callback, or before the page is run again. opened: of a file.
 
     The link names another run, and would win.
     """
     choose(run)
-    state_of(_Choice).news = news
+    state_of(_Choice).opened = opened
     st.query_params.from_dict({"run": run})
 
 
@@ -85,9 +85,9 @@ def offer(picker: bool, notices: Any) -> None:
     choose(run)
     if run is None or not picker:
         return
-    if news := state_of(_Choice).news:
-        state_of(_Choice).news = ""
-        notices.success(news, icon=":material/folder_open:")
+    if state_of(_Choice).opened:
+        state_of(_Choice).opened = False
+        notices.success(f"**{plain(run)}** is open: this page shows it now.", icon=":material/folder_open:")
     link.remember("run", run)
     # A run's state changes by itself and stands on the page, which refreshes; the list says only what stays true.
     damaged = {info.name: str(info.error) for info in infos if info.error}

@@ -116,9 +116,11 @@ def check_name(name: str) -> str:
 
 
 def name_from(typed: str) -> str:
-    """`my drawings!` → `my-drawings`: what a name cannot hold becomes a dash. What holds nothing else stays as it is,
-    for `check_name` to refuse.
+    """`my drawings!` → `my-drawings`: what a name cannot hold becomes a dash. What would be a path, or holds nothing
+    else, stays as it is, for `check_name` to refuse.
     """
+    if re.search(r"[/\\]|^\s*\.", typed):
+        return typed
     signs = "".join(sign for sign in unicodedata.normalize("NFKD", typed) if not unicodedata.combining(sign))
     return re.sub(r"[^A-Za-z0-9._-]+", "-", signs).strip("-._")[:80].rstrip("-._") or typed
 

@@ -203,7 +203,7 @@ def test_a_step_without_a_snapshot_shows_the_nearest(run: Path) -> None:
 def test_every_picture_tells_its_formula_and_its_source_and_can_be_taken_away(run: Path, look: str) -> None:
     app = open_inspect(look=look, image="3")
     told = abouts(app)
-    canvases, plots = app.get("bidi_component"), charts(app)
+    canvases, plots = app.main.get("bidi_component"), charts(app)
     assert len(told) == len(canvases) + len(plots)
     for picture, words in told.items():
         assert "$$" in words, picture

@@ -112,7 +112,7 @@ def wine(runs_root: Path, tmp_path: Path) -> str:
 def test_inspect_shows_a_table_by_its_columns_names(wine: str, look: str) -> None:
     app = open_page("inspect", run=wine, look=look)
     assert not app.exception
-    headers = [unpack(element.proto.bytes)[0] for element in app.get("bidi_component")]
+    headers = [unpack(element.proto.bytes)[0] for element in app.main.get("bidi_component")]
     assert headers
     for header in headers:
         assert header["table"]["columns"] == COLUMNS

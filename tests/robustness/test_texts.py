@@ -77,6 +77,7 @@ OURS: dict[str, tuple[str, ...]] = {
         "state.complaint",
         "what.selectbox('What to measure', estima",
     ),
+    "views/gibbs/drawing.py": ("drawings.words(shape, as_mnist)",),
     "views/gibbs/export.py": (
         "film.mean_pixels",
         "place.given",
@@ -93,6 +94,7 @@ OURS: dict[str, tuple[str, ...]] = {
         "opened.snapshot",
         "texts.seen_as(opened.fields)",
     ),
+    "views/learn/page.py": ("player.shown_as(chosen)",),
     "views/learn/settings.py": (
         "plan.most_hidden",
         "plan.n_hidden",

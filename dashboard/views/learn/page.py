@@ -36,7 +36,7 @@ def main() -> None:
     chosen = settings.choose(row)
     if player.is_plain(chosen):
         styles.use("learn_plain")
-    hide_others(NETWORK, PLAYER, f"{chosen['machine']}-{chosen['method']}")
+    hide_others(NETWORK, PLAYER, player.shown_as(chosen))
     picture = st.container()
     progress = st.container(key="learn.progress").empty()
     with picture:

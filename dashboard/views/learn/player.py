@@ -28,6 +28,11 @@ def is_plain(chosen: dict[str, Any]) -> bool:
     return chosen["machine"] == "pair" and chosen["method"] == "exact" and lesson <= PLAIN_LESSONS
 
 
+def shown_as(chosen: dict[str, Any]) -> str:
+    """What the player says on its element while it shows a training of this machine by this method."""
+    return f"{chosen['machine']}-{chosen['method']}"
+
+
 def asks(chosen: dict[str, Any]) -> bool:
     """Whether the open lesson waits for a prediction about this training: its future is not drawn before."""
     number = learn().settings.value("lesson")
