@@ -109,8 +109,7 @@ export class Learn extends View {
   nonce = "";
   drawn = 0;
   waiting = 0;
-  telling = 0; // the timer that waits until the reader has settled; 0 while none does
-  stop = new AbortController();
+  telling = 0;
 
   /** @param {HTMLElement} root */
   constructor(root) {
@@ -142,7 +141,6 @@ export class Learn extends View {
   close() {
     this.playing = this.landscape.walking = this.update.running = false;
     this.observer.disconnect();
-    this.stop.abort();
   }
   /** KL(data ‖ model) in nats after each update, by the method of each training shown so far. */
   get curves() {
@@ -175,9 +173,6 @@ export class Learn extends View {
     for (const [k, tab] of this.tabs.entries()) tab.onclick = () => this.look(VIEWS[k]);
     find(this.box, ".views").onkeydown = (e) => this.walkTabs(e);
     this.box.onkeydown = (e) => this.key(e);
-    const { signal } = this.stop;
-    for (const press of ["pointerdown", "keydown"])
-      window.addEventListener(press, (e) => this.leaving(e), { signal, capture: true });
   }
   /** @param {KeyboardEvent} e */
   walkTabs(e) {
@@ -320,26 +315,12 @@ export class Learn extends View {
   rest() {
     clearTimeout(this.telling);
     this.telling = setTimeout(() => {
-      this.telling = 0;
       if (!this.h || this.playing || !this.root.isConnected) return;
-      this.link();
       const { view, at } = this;
-      this.say("moment", { view, at, guess: this.h.guess, film: this.version });
+      const { guess, defaults } = this.h;
+      amendLink({ view, update: at, guess }, defaults);
+      this.say("moment", { view, at, guess, film: this.version });
     }, RESTED);
-  }
-  link() {
-    const { view, at } = this;
-    const { guess, defaults } = this.h;
-    amendLink({ view, update: at, guess }, defaults);
-  }
-  /**
-   * A press elsewhere on the page may lead to another lesson: the link of this one says first where the reader is,
-   * even while it plays, so that the browser's Back finds it. The link alone: a message to the page would be answered
-   * together with the press, and by the player's part of the page only.
-   * @param {Event} event
-   */
-  leaving(event) {
-    if (this.h && (this.telling || this.playing) && !event.composedPath().includes(this.box)) this.link();
   }
   toggle() {
     if (this.playing) {
