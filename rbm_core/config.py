@@ -12,6 +12,7 @@ from rbm_core.visible import UNITS, Visible
 
 __all__ = [
     "MOST_PENALTY",
+    "OF_THE_MODEL",
     "PRECISIONS",
     "PRESETS",
     "PRESET_NOTES",
@@ -24,6 +25,8 @@ __all__ = [
 
 
 MOST_PENALTY = 10.0
+OF_THE_MODEL = ("visible", "learn_variance", "labels", "ordered", "penalty")
+"""Settings that a model's parameters fix: a run that starts from another one's takes them along."""
 PRECISIONS = ("differences", "float32", "bfloat16")
 
 

@@ -8,7 +8,7 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from rbm_core.cli.console import Runs, app, duration, err, examples, rank_and_number, shown
-from rbm_core.config import PRESET_NOTES, PRESETS, ConfigError, RunConfig, make_config, preset
+from rbm_core.config import OF_THE_MODEL, PRESET_NOTES, PRESETS, ConfigError, RunConfig, make_config, preset
 from rbm_core.runs import control, store
 from rbm_core.runs.files import LOG_FILE, RunError
 from rbm_core.runs.reader import RunReader
@@ -128,7 +128,7 @@ def _origin(root: Path, name: str, changes: dict[str, Any]) -> dict[str, Any]:
     if not steps:
         raise RunError(f"run {name!r} has no snapshot yet; wait for its first seconds of training")
     own = reader.config()["config"]
-    for field in ("dataset", "n_valid", "visible", "binarisation", "learn_variance", "labels"):
+    for field in ("dataset", "n_valid", "binarisation", *OF_THE_MODEL):
         if field in own:
             changes.setdefault(field, own[field])
     changes.setdefault("n_hidden", reader.snapshot(steps[-1]).W.shape[1])

@@ -123,7 +123,7 @@ def test_the_doctor_says_when_the_layer_is_full(root: Path, newest: Snapshot) ->
     for used, well in ((13, True), (14, False)):
         told = room_to_grow(replace(record, metrics={**record.metrics, "units_in_use": np.full(rows, used)}))
         assert told is not None
-        assert told.ok is well
+        assert told.well is well
         assert f"{used} of 14 places" in told.evidence
     assert dead_units(record) is None
     assert first_weights(record) is None

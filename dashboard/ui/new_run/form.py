@@ -13,7 +13,7 @@ from dashboard.ui.new_run import fields as run_fields
 from dashboard.ui.new_run.state import Proposal, key, state
 from dashboard.ui.new_run.wish import LIKE, AtStep, Wish, misnamed
 from dashboard.ui.texts import plain, sentence
-from rbm_core.config import PRESET_NOTES, PRESETS, ConfigError, RunConfig, make_config
+from rbm_core.config import OF_THE_MODEL, PRESET_NOTES, PRESETS, ConfigError, RunConfig, make_config
 from rbm_core.runs import RunError
 
 OPEN, PRESET, FORK, NAME = key("open"), key("preset"), key("fork"), key("name")
@@ -144,8 +144,8 @@ def _fork(run: str | None) -> dict[str, Any]:
         return {}
     try:
         recorded = data.reader(run).config()["config"]
-        given = {name: recorded[name] for name in ("dataset", "n_hidden", "visible")}
-        given |= {name: recorded[name] for name in ("ordered", "penalty") if name in recorded}
+        given = {name: recorded[name] for name in ("dataset", "n_hidden")}
+        given |= {name: recorded[name] for name in OF_THE_MODEL if name in recorded}
     except (RunError, KeyError) as error:
         st.caption(f":red[{sentence(error)}]")
         return {}
