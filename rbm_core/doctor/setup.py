@@ -5,6 +5,7 @@ They name causes, where the other rules name what follows; so they stand before 
 
 import numpy as np
 
+from rbm_core.config import MOST_PENALTY
 from rbm_core.doctor.finding import Finding, Remedy
 from rbm_core.doctor.record import Record
 from rbm_core.runs.files import rounded
@@ -155,6 +156,7 @@ def room_to_grow(record: Record) -> Finding | None:
     places, used = record.config.get("n_hidden"), record.recent("units_in_use")
     if not record.config.get("ordered") or used is None or not isinstance(places, int):
         return None
+    dearer = 1 + 10 * (float(record.config.get("penalty", 1.01)) - 1)
     return Finding(
         "Room to grow",
         used < places,
@@ -164,7 +166,7 @@ def room_to_grow(record: Record) -> Finding | None:
         "Côté & Larochelle 2016",
         remedies=(
             Remedy({"n_hidden": min(2 * places, 65536)}),
-            Remedy({"penalty": float(f"{1 + 10 * (float(record.config.get('penalty', 1.01)) - 1):.6g}")}),
+            Remedy({"penalty": float(f"{min(dearer, MOST_PENALTY):.6g}")}),
         ),
     )
 
