@@ -41,9 +41,8 @@ def main() -> None:
         if not (folder / name).exists():
             learn(folder, name, data, fields, seconds)
     print(f"{processor_name()}, one thread, {seconds:g} s of processor time each\n")
-    print(
-        "| layer | units in use | updates | test, nats | validation | training | verdict |\n|---|---|---|---|---|---|---|"
-    )
+    heads = ("layer", "units in use", "updates", "test, nats", "validation", "training", "verdict")
+    print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
     for name in LAYERS:
         a = evaluate(folder / name, betas=3000, precision="auto")
         reader = RunReader(folder / name)
