@@ -44,11 +44,14 @@ class GrowingPhases:
         self.chains_h = torch.zeros(n_chains, H, device=device)
         self.v_mean_data, self.h_mean_data = torch.zeros(V, device=device), torch.zeros(H, device=device)
         self.grad = Gradient(*(torch.zeros_like(p) for p in (model.W, model.vbias, model.hbias)))
-        self.sync()
+        self.recount()
+
+    def recount(self) -> None:
+        """Take up how many units are in use, after other parameters were put in place."""
+        self.units = self.model.in_use
 
     def sync(self) -> None:
-        """Count the units in use anew, after the parameters were changed."""
-        self.units = self.model.in_use
+        """Nothing to bring up to date after a step: the products read the master weights themselves."""
 
     @property
     def _narrow(self) -> tuple[Tensor, Tensor]:

@@ -235,6 +235,8 @@ class TrainState:
                 }
                 each.load(own, meta["rungs"][kind])
         self.phases.sync()
+        if isinstance(self.phases, GrowingPhases):
+            self.phases.recount()
 
     def _rungs(self) -> dict[str, Rungs]:
         """The ladders by their kind."""
