@@ -9,6 +9,7 @@ import pytest
 
 from dashboard.figures.comparison import metrics, moments
 from rbm_core.runs import RunReader
+from rbm_core.runs.notes import Notes, write_notes
 from tests.dashboard.opened import abouts, as_read, charts, curve_names, fed, open_page
 
 
@@ -102,6 +103,15 @@ def test_runs_side_by_side_are_at_equal_step_on_one_scale(two_runs: Path) -> Non
     captions = " ".join(element.value for element in app.caption)
     assert f"step {first:,} ·" in captions
     assert f"step {end:,} ·" in captions
+
+
+def test_the_tags_of_runs_side_by_side_tell_them_apart(two_runs: Path) -> None:
+    """As those of a sweep, whose names are numbers."""
+    for name, k in (("one", 1), ("two", 5)):
+        write_notes(two_runs / name, Notes(("sweep", f"k={k}")))
+    shown = [as_read(caption.value) for caption in open_page("compare", runs="one,two").caption]
+    assert "sweep · k=1" in shown
+    assert "sweep · k=5" in shown
 
 
 def test_a_link_to_a_run_that_is_gone_says_so_and_shows_the_rest(two_runs: Path) -> None:

@@ -40,11 +40,21 @@ def draw(readers: dict[str, RunReader], steps: dict[str, list[int]], common: lis
             colour = look.colour_of(place, is_dark())
             st.html(f'<div style="border-top: 4px solid {colour}; margin-bottom: -0.4rem"></div>')
             st.markdown(f"**{plain(name)}**")
+            if tags := tags_of(name):  # of a sweep: the settings that tell its runs apart
+                st.caption(plain(" · ".join(tags)))
             if name in taken:
                 draw_run(place, readers[name], taken[name], scale)
             else:
                 st.caption(f"No snapshot up to step {at:,}.")
     explain()
+
+
+def tags_of(name: str) -> tuple[str, ...]:
+    """The run's tags; none where they cannot be read, which the table says."""
+    try:
+        return data.notes(name).tags
+    except RunError:
+        return ()
 
 
 def choose_step(common: list[int], at: int) -> None:
