@@ -2,7 +2,8 @@
 
 Strong: the same batch and chains shared among the ranks. Weak: as many cases and chains a rank. One thread a rank,
 784 × 500, PCD-5, random pixels, 200 cases and chains and 1,000. Printed are updates a second, the best of three times
-20, and their ratios to one rank: strong N and weak 1 would be perfect. More ranks than cores measure nothing.
+20, their ratios to one rank (strong N and weak 1 would be perfect), and the processor time that rank 0 takes for
+an update of the strong kind, which other work on the machine changes less. More ranks than cores measure nothing.
 """
 
 import multiprocessing
@@ -34,20 +35,22 @@ def _training(cases: int, ranks: Ranks | None) -> Training:
     return Training(config, data, device="cpu", ranks=ranks)
 
 
-def _rate(cases: int, ranks: Ranks | None) -> float:
+def _rate(cases: int, ranks: Ranks | None) -> tuple[float, float]:
+    """(updates a second, ms of processor time that rank 0 takes for one); the best of REPEATS each."""
     training = _training(cases, ranks)
     if ranks is not None and ranks.rank:
         ranks.follow(training)
-        return 0.0
-    best = 0.0
+        return 0.0, 0.0
+    clock, processor = [], []
     for _ in range(REPEATS + 1):  # the first compiles
-        start = time.perf_counter()
+        start, before = time.perf_counter(), time.process_time()
         for _ in range(UPDATES):
             training.update()
-        best = max(best, UPDATES / (time.perf_counter() - start))
+        clock.append(time.perf_counter() - start)
+        processor.append(time.process_time() - before)
     if ranks is not None:
         ranks.tell("end")
-    return best
+    return UPDATES / min(clock), 1000 * min(processor) / UPDATES
 
 
 def _one(rank: int, size: int, port: int, answers: Any) -> None:
@@ -64,8 +67,8 @@ def _one(rank: int, size: int, port: int, answers: Any) -> None:
         answers.put(rates)
 
 
-def measured(size: int) -> list[tuple[float, float]]:
-    """Updates a second of this many ranks for each of CASES: (as many in all, as many a rank)."""
+def measured(size: int) -> list[tuple[tuple[float, float], tuple[float, float]]]:
+    """What `_rate` says of this many ranks for each of CASES: (as many in all, as many a rank)."""
     context = multiprocessing.get_context("spawn")
     answers = context.Queue()
     with socket.socket() as probe:
@@ -82,13 +85,13 @@ def measured(size: int) -> list[tuple[float, float]]:
 
 def main() -> None:
     sizes = [int(text) for text in sys.argv[1:]] or [2]
-    alone = [rate for rate, _ in measured(1)]
-    print(f"{'ranks':>6}{'cases':>7}{'updates/s':>11}{'strong':>9}{'weak':>8}")
-    for cases, one in zip(CASES, alone, strict=True):
-        print(f"{1:>6}{cases:>7}{one:>11.1f}{1:>9.2f}{1:>8.2f}")
+    alone = [one for one, _ in measured(1)]
+    print(f"{'ranks':>6}{'cases':>7}{'updates/s':>11}{'strong':>9}{'weak':>8}{'processor, ms':>15}")
+    for cases, (one, ms) in zip(CASES, alone, strict=True):
+        print(f"{1:>6}{cases:>7}{one:>11.1f}{1:>9.2f}{1:>8.2f}{ms:>15.1f}")
     for size in sizes:
-        for cases, one, (strong, weak) in zip(CASES, alone, measured(size), strict=True):
-            print(f"{size:>6}{cases:>7}{strong:>11.1f}{strong / one:>9.2f}{weak / one:>8.2f}")
+        for cases, (one, _), ((strong, ms), (weak, _)) in zip(CASES, alone, measured(size), strict=True):
+            print(f"{size:>6}{cases:>7}{strong:>11.1f}{strong / one:>9.2f}{weak / one:>8.2f}{ms:>15.1f}")
 
 
 if __name__ == "__main__":
