@@ -129,7 +129,7 @@ class Training:
                 told_apart = discriminative_gradient(state.model, phases.v_batch)
                 torch._foreach_lerp_(gradient.tensors(), told_apart.tensors(), config.discriminative)
             if self.ranks:  # all are means over cases, and so are the ranks' means
-                shared = torch.tensor(energies, device=self.device)
+                shared = torch.stack([torch.as_tensor(x, device=self.device) for x in energies])
                 self.ranks.average([*gradient.tensors(), v_mean, h_mean, shared])
                 energies = shared[0], shared[1]
             self._note(energies)
