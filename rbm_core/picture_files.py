@@ -70,6 +70,8 @@ def grey(
 def _opened(file: Path | bytes, most_pixels: int, made_smaller: bool = False) -> Iterator[Image.Image]:
     """The picture, its head read and found within the limits; whatever is raised until it is closed is one error."""
     try:
+        if isinstance(file, Path) and file.exists() and not file.is_file():
+            raise PictureError("it is a pipe or a device and no plain file")
         n_bytes = len(file) if isinstance(file, bytes) else file.stat().st_size
         if n_bytes > _MOST_BYTES:
             raise PictureError(f"it has {n_bytes:,} bytes, and at most {_MOST_BYTES:,} are read")

@@ -18,6 +18,7 @@ from rbm_core.cli.console import (
     out,
 )
 from rbm_core.config import ConfigError
+from rbm_core.runs.evaluation_record import MOST_SWEEPS
 from rbm_core.runs.files import RunError
 
 
@@ -33,7 +34,7 @@ def sample(
     run: RunName,
     out_file: Annotated[Path, typer.Option("--out", help="PNG to write.")] = Path("samples.png"),
     chains: Annotated[int, typer.Option(min=1, max=10000, help="Chains, each a tile of the picture.")] = 100,
-    sweeps: Annotated[int, typer.Option(min=1, help="Gibbs sweeps of each chain.")] = 1000,
+    sweeps: Annotated[int, typer.Option(min=1, max=MOST_SWEEPS, help="Gibbs sweeps of each chain.")] = 1000,
     start: Annotated[
         str,
         typer.Option(

@@ -95,7 +95,10 @@ def train(
         "device": device,
     }
     given = {field: value for field, value in named.items() if value is not None}
-    changes = settings_of(set_ or []) | given
+    by_name = settings_of(set_ or [])
+    if twice := sorted(given.keys() & by_name):
+        raise ConfigError(f"{twice[0]} is given twice, by --set and by its own option; give it once")
+    changes = by_name | given
     if resume is not None:
         path = store.resolve(root, resume)
         _check_ranks(make_config(**RunReader(path).config()["config"]))

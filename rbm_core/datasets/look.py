@@ -99,6 +99,8 @@ def look(path: Path | str, choices: Choices = AS_FOUND) -> Found:
     try:
         if path.is_dir():
             return _folder(path)
+        if path.exists() and not path.is_file():
+            raise DatasetError(f"{path} is a pipe or a device, and data are read from plain files alone")
         size = path.stat().st_size
         if size > MOST_BYTES:
             raise DatasetError(

@@ -15,7 +15,7 @@ from rbm_core.evaluation.subject import Subject, load_subject
 from rbm_core.likelihood.ais import temperatures
 from rbm_core.likelihood.annealing import sweep_precision
 from rbm_core.likelihood.exact import check_tractable
-from rbm_core.runs.evaluation_record import ESTIMATORS, evaluation_folder, evaluation_id
+from rbm_core.runs.evaluation_record import ESTIMATORS, MOST_SWEEPS, evaluation_folder, evaluation_id
 from rbm_core.runs.files import RunError, one_line
 from rbm_core.runs.reader import RunReader
 from rbm_core.runs.recorder import Recorder
@@ -96,8 +96,8 @@ def _settings(
             temperatures(betas)
         return {"seed": seed, "betas": betas, "n_chains": n_chains, "precision": precision}
     if estimator == "mixing":
-        if sweeps_max < 1:
-            raise RunError(f"sweeps must be at least 1, got {sweeps_max:,}")
+        if not 1 <= sweeps_max <= MOST_SWEEPS:
+            raise RunError(f"sweeps must be 1 to {MOST_SWEEPS:,}, got {sweeps_max:,}")
         return {"seed": seed, "n_chains": n_chains, "sweeps": sweeps_max}
     if estimator in _TEMPERED:
         return {"seed": seed, "n_chains": n_chains, "rounds": _ROUNDS}

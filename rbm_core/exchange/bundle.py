@@ -64,6 +64,8 @@ def open_bundle(file: Path, root: Path, name: str) -> Path:
     path = root / store.check_name(name)
     if store.is_taken(root, name):
         raise RunError(f"there is already a run {name!r} in {store.shown(root)}; choose another name")
+    if file.exists() and not file.is_file():
+        raise ExchangeError(f"{file} is not a file")
     aside = root / f".new-{name}-{secrets.token_hex(4)}"
     try:
         (aside / "snapshots").mkdir(parents=True)

@@ -19,6 +19,7 @@ from rbm_core.runs.files import RunError, lock_is_held, read_typed
 __all__ = [
     "BASES",
     "ESTIMATORS",
+    "MOST_SWEEPS",
     "STARTS",
     "Words",
     "evaluation_folder",
@@ -26,6 +27,9 @@ __all__ = [
     "list_evaluations",
     "read_evaluation",
 ]
+
+
+MOST_SWEEPS = 10**9  # of one chain that is asked for: days of work
 
 
 class Words(NamedTuple):

@@ -72,7 +72,7 @@ def test_no_command_is_lost_between_senders_and_the_taker(live_run: Path) -> Non
         ("speed", {}, "speed needs"),
         *[
             ("speed", {"updates_per_second": wrong}, "speed needs")
-            for wrong in (0, -1, True, "10", float("nan"), float("inf"), 1e9, [1])
+            for wrong in (0, -1, 1e-300, True, "10", float("nan"), float("inf"), 1e9, [1])
         ],
     ],
 )

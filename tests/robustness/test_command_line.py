@@ -141,6 +141,16 @@ def test_what_can_be_refused_is_refused_before_anything_is_written(
     assert "--out must end in .png" in said(capsys)
     assert not (tmp_path / "x.txt").exists()
     assert [path.name for path in own.parent.iterdir()] == ["bars"]
+    for endless in (
+        ["sample", "bars", "--sweeps", "9" * 25, "--out", str(tmp_path / "x.png")],
+        ["evaluate", "bars", "--estimator", "mixing", "--sweeps", "9" * 16],
+        ["train", *TINY, "--updates-per-second", "1e-300"],
+    ):
+        assert main(endless) == 2, endless
+        assert one_sentence(said(capsys).strip().splitlines()[-1])
+    assert main(["train", *TINY, "--set", "n_hidden=9"]) == 2
+    assert "n_hidden is given twice, by --set and by its own option" in said(capsys)
+    assert [path.name for path in own.parent.iterdir()] == ["bars"]
 
 
 def test_exact_on_a_large_model_and_a_damaged_record_are_refused_before_the_work(

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 import time
 import zipfile
 from pathlib import Path
@@ -146,6 +147,25 @@ def test_what_would_take_minutes_or_all_memory_is_refused_at_once() -> None:
         began = time.process_time()
         assert taken(name, content, Choices()) is None, name
         assert time.process_time() - began < 2, name
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+@pytest.mark.parametrize("name", ["a.csv", "a.npy", "a.idx", "a.zip", "folder"])
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_a_pipe_or_a_device_is_refused_and_not_waited_for(tmp_path: Path, name: str, kind: str) -> None:
+    path = tmp_path / name
+    inside = path / "a.png" if name == "folder" else path
+    inside.parent.mkdir(exist_ok=True)
+    if kind == "pipe":
+        os.mkfifo(inside)
+    else:
+        inside.symlink_to("/dev/zero")
+    with pytest.raises(DatasetError, match=r"a pipe or a device|no images in") as refused:
+        look.look(path)
+    assert one_sentence(str(refused.value))
+    if name == "a.zip":
+        with pytest.raises(ExchangeError, match="is not a file"):
+            open_bundle(path, tmp_path / "store", "new")
 
 
 PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
