@@ -34,8 +34,10 @@ class Tab:
         page: str = "",
         headers: Mapping[str, str] | None = None,
         origin: str | None = "",
+        patience: float = ANSWERS_WITHIN_S,
         **query: object,
     ) -> None:
+        self.patience = patience
         self.page, self.query = page, urlencode(query)
         self.components: dict[str, str] = {}
         self.sent: dict[str, bytes] = {}
@@ -95,8 +97,9 @@ class Tab:
         events = f"$$STREAMLIT_INTERNAL_KEY_{self.components[key]}__events"
         self.rerun(states={events: {"json_trigger_value": said}})
 
-    def read(self, seconds: float = ANSWERS_WITHIN_S) -> None:
-        """Takes messages until the script has ended."""
+    def read(self, seconds: float | None = None) -> None:
+        """Takes messages until the script has ended, for `patience` seconds at most unless told otherwise."""
+        seconds = self.patience if seconds is None else seconds
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             message = self.next(deadline - time.monotonic())

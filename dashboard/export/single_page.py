@@ -60,6 +60,7 @@ def single_page(reader: RunReader) -> tuple[bytes, str]:
         facts=_facts(reader, described, status, kept, missing),
         timeline=header,
         payloads=payloads,
+        said=cases.in_words if cases.table_of(described) is not None else str,
     )
     return file, words
 

@@ -3,14 +3,16 @@
 Prints how often each tab is shown a new state, the server's processor time and memory, and the trainers' memory; ends
 with exit code 1 where one of them is beyond what is promised. `make soak` runs it for half an hour.
 
-The tabs are websocket clients that do what Streamlit's page does, in processes of their own (tests/tab.py): they draw
-nothing, so that one machine can hold them all. Trains preset "default" on the bundled digits.
+The tabs are websocket clients that do what Streamlit's page does (tests/tab.py), threads of this process: they draw
+nothing, so that one machine can hold them all. What is measured begins when every tab has its page. Trains preset
+"default" on the bundled digits.
 """
 
 import os
 import statistics
 import sys
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -23,6 +25,7 @@ from tests.benchmarks.streaming import cpu_seconds
 from tests.live import App, until
 from tests.tab import Tab
 
+OPENS_WITHIN_S = 600.0  # all tabs at once ask for their first page, beside trainers on the same cores
 LEAST_REFRESHES, MOST_CORES, MOST_GROWTH_MB = 0.5, 1.0, 50.0
 
 
@@ -31,10 +34,15 @@ def megabytes(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def watch(port: int, run: str, seconds: float) -> tuple[float, float, int]:
-    """(refreshes a second, longest wait for one, bytes received) of a tab that watches for so long."""
-    with Tab(port, run=run) as tab:
+def watch(port: int, run: str, seconds: float, opened: threading.Barrier) -> tuple[float, float, int]:
+    """(refreshes a second, longest wait for one, bytes received) of a tab that watches for so long.
+
+    opened: where each tab waits until all have their pages.
+    """
+    with Tab(port, run=run, patience=OPENS_WITHIN_S) as tab:
+        opened.wait(OPENS_WITHIN_S)
         tab.refreshes.clear()
+        tab.received = 0
         tab.follow(seconds)
         gaps = [b - a for a, b in zip(tab.refreshes, tab.refreshes[1:], strict=False)]
         assert tab.errors == []
@@ -60,8 +68,10 @@ def watched(root: Path, names: list[str], n_tabs: int, seconds: float) -> None:
     for reader in readers.values():
         until(lambda reader=reader: reader.status()["state"] == "running", 60, "not running")
     with App(root / "app.log", {}) as app, ThreadPoolExecutor(n_tabs + 1) as pool:
-        tabs = [pool.submit(watch, app.port, names[n % len(names)], seconds) for n in range(n_tabs)]
-        time.sleep(min(20.0, seconds / 3))  # every tab has its page
+        opened = threading.Barrier(n_tabs + 1)
+        tabs = [pool.submit(watch, app.port, names[n % len(names)], seconds, opened) for n in range(n_tabs)]
+        opened.wait(OPENS_WITHIN_S)
+        time.sleep(min(20.0, seconds / 3))  # what the first refreshes need is in memory
         pids = {"server": app.process.pid} | {
             name: reader.status()["pid"] for name, reader in readers.items()
         }

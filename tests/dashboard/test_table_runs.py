@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dashboard.components import page
 from dashboard.components.blob import unpack
 from dashboard.figures import cases
 from rbm_core.cli import main
@@ -143,6 +144,23 @@ def test_no_text_of_a_tables_page_is_about_pictures(wine: str, page: str, query:
     texts = [text for element in app.main for text in told.findall(str(getattr(element, "proto", "")))]
     assert len(texts) > 20
     assert [t for t in texts if ABOUT_PICTURES.search(t) and not ELSEWHERE.search(t)] == []
+
+
+def test_the_single_page_of_a_table_speaks_of_rows() -> None:
+    texts = {
+        said: page.page(
+            name="wine",
+            summary="",
+            notice="",
+            facts={},
+            timeline={},
+            payloads={"curves": b"", "film": b""},
+            said=said,
+        ).decode()
+        for said in (str, cases.in_words)
+    }
+    assert "from the picture, then the picture from" in texts[str]
+    assert "from the row, then the row from" in texts[cases.in_words]
 
 
 def test_inspect_says_that_a_row_cannot_be_drawn(wine: str) -> None:

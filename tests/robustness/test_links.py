@@ -82,6 +82,28 @@ def test_snapshots_behind_a_link_are_neither_listed_nor_thinned_nor_overwritten(
     assert contents(foreign) == before
 
 
+def test_nothing_is_removed_through_a_folder_that_is_a_link(run: Path, foreign: Path) -> None:
+    (run / "snapshots").rmdir()
+    (run / "snapshots").symlink_to(foreign)
+    before = contents(foreign)
+    with pytest.raises(OSError, match="link"):
+        inside.remove(run / "snapshots" / "000000000.safetensors")
+    assert contents(foreign) == before
+
+
+@pytest.mark.parametrize("link", [True, False])
+def test_a_new_file_is_never_one_that_stood_there(run: Path, foreign: Path, link: bool) -> None:
+    if link:
+        (run / "new").symlink_to(foreign / "metrics.jsonl")
+    else:
+        (run / "new").write_text("kept")
+    before = contents(foreign)
+    with inside.parent_of(run / "new") as (name, at), pytest.raises(FileExistsError):
+        inside.open_new(name, at)
+    assert contents(foreign) == before
+    assert link or (run / "new").read_text() == "kept"
+
+
 def test_training_on_a_run_of_links_touches_nothing_and_says_so(
     runs_root: Path, fake: type[FakeTraining], foreign: Path
 ) -> None:

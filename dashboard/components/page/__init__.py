@@ -6,7 +6,7 @@ import html
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -42,10 +42,11 @@ def page(
     facts: Mapping[str, str],
     timeline: Mapping[str, Any],
     payloads: Mapping[str, bytes],
+    said: Callable[[str], str],
 ) -> bytes:
     """The file. summary, facts: texts for a person. notice: how the run ended, if not at its last update; else "".
     timeline: the time slider's header. payloads: by name, the blobs of "filters-<step>" and "fantasies-<step>" for each
-    of its steps, "curves", and perhaps "film".
+    of its steps, "curves", and perhaps "film". said: a text about pictures in the words for what the run learns.
     """
     used = {kind: module for kind, module in _PLAYERS.items() if kind != "film" or "film" in payloads}
     parts = {kind: components.parts(kind, *module.MODULES) for kind, module in used.items()}
@@ -64,7 +65,7 @@ def page(
         summary=html.escape(summary),
         notice=f'<p class="notice">{html.escape(notice)}</p>' if notice else "",
         style=_theme() + (_HERE / "page.css").read_text(),
-        film=(_HERE / "film.html").read_text() if "film" in payloads else "",
+        film=said((_HERE / "film.html").read_text()) if "film" in payloads else "",
         facts="".join(
             f"<dt>{html.escape(key)}</dt><dd>{html.escape(value)}</dd>" for key, value in facts.items()
         ),
