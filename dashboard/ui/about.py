@@ -20,7 +20,7 @@ def about(picture: str, text: str, *, formula: str = "", source: str = "") -> No
 
     One button and one text, the same at every refresh: a page that streams keeps it open, and sends it once.
     """
-    picture, text, formula = map(run_choice.said, (picture, text, formula))
+    picture, text, formula = run_choice.said(picture), run_choice.said(text), run_choice.said(formula)
     parts = [text]
     if formula:
         # Formulas beside one another fit a wide window; a narrow one would cut them off.
