@@ -19,6 +19,7 @@ from dashboard.views.learn import lessons
 from dashboard.views.learn.state import PLAYER, learn
 
 TRAININGS_KEPT = 16
+AHEAD_AFTER_S = 5.0
 PLAIN_LESSONS = 13  # the next one explains the score
 
 
@@ -78,10 +79,13 @@ def _trainings() -> Recent[figures.Blob]:
 
 @st.cache_resource(show_spinner=False)
 def make_ahead() -> None:
-    """Once a server, when Learn is first opened: the lessons' trainings are made in a thread, so that none is waited
-    for. Each takes up to half a second of processor time, although what is drawn in it by chance was computed before.
+    """Once a server, some seconds after Learn is first opened: the lessons' trainings are made in a thread, so that
+    none is waited for. Each takes up to half a second of processor time, although what is drawn in it by chance was
+    computed before; the first presses on the page are answered without it beside them.
     """
-    threading.Thread(target=_make_all, args=(_trainings(),), name="lessons", daemon=True).start()
+    timer = threading.Timer(AHEAD_AFTER_S, _make_all, args=(_trainings(),))
+    timer.daemon = True
+    timer.start()
 
 
 def _make_all(kept: Recent[figures.Blob]) -> None:
