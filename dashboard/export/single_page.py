@@ -101,7 +101,7 @@ def _curves(reader: RunReader, cursor: int, status: dict[str, Any], of: dict[str
         "rows": curve_rows.rows_of(reader.metrics(), 0),
         "estimates": curve_rows.estimates(reader.likelihood()),
     }
-    return pack(header, arrays)
+    return pack(cases.dressed(header, reader.config()), arrays)
 
 
 def _film(reader: RunReader, snapshot: Snapshot) -> tuple[bytes | None, str]:

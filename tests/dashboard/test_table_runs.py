@@ -12,7 +12,7 @@ from dashboard.components.blob import unpack
 from dashboard.figures import cases
 from rbm_core.cli import main
 from rbm_core.strips import strips
-from tests.dashboard.opened import open_page
+from tests.dashboard.opened import fed, open_page
 
 COLUMNS = ["alcohol", "malic_acid", "ash"]
 WINE: dict[str, Any] = {
@@ -144,6 +144,8 @@ def test_no_text_of_a_tables_page_is_about_pictures(wine: str, page: str, query:
     texts = [text for element in app.main for text in told.findall(str(getattr(element, "proto", "")))]
     assert len(texts) > 20
     assert [t for t in texts if ABOUT_PICTURES.search(t) and not ELSEWHERE.search(t)] == []
+    if page == "train":  # the player of the curves says its own texts in these words
+        assert fed(app, "curves")[0]["table"]["columns"] == COLUMNS
 
 
 def test_the_single_page_of_a_table_speaks_of_rows() -> None:

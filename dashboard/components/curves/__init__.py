@@ -2,5 +2,5 @@
 
 from dashboard import components
 
-MODULES = ("groups", "rows", "scales", "plot", "legend", "marks", "curves")
+MODULES = ("lib/table", "groups", "rows", "scales", "plot", "legend", "marks", "curves")
 mount = components.load("curves", *MODULES)

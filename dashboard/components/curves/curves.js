@@ -4,6 +4,7 @@ import { sharpen, spotOf, textScale } from "../lib/canvas.js";
 import { el } from "../lib/dom.js";
 import { clamp } from "../lib/numbers.js";
 import { saveButtons } from "../lib/save.js";
+import { inWords } from "../lib/table.js";
 import { onResize, show, View } from "../lib/view.js";
 import { AXES, GROUPS } from "./groups.js";
 import { Legend } from "./legend.js";
@@ -24,6 +25,7 @@ import { scaleX } from "./scales.js";
  * @property {number} steps_per_epoch
  * @property {boolean} alive
  * @property {string} [fantasies] what their free energy should do, and does now
+ * @property {import("../lib/table.js").Table} [table] of a run that learns one
  * @property {import("../lib/save.js").Source} of
  */
 /** @typedef {{ rows: Float64Array & { shape: number[] }, estimates: import("./rows.js").Estimates }} Arrays */
@@ -33,6 +35,8 @@ const AXIS_WORDS = "What runs from left to right: updates, passes over the data,
 /** The chart: rows, group, axis, zoom and pointer, and what changes them. Its parts are drawn by modules of their own. */
 export class Curves extends View {
   fantasies = "";
+  /** @type {import("../lib/table.js").Table | undefined} */
+  learned;
   rows = new Rows([]);
   /** @type {import("./rows.js").Estimates | undefined} */
   estimates;
@@ -156,6 +160,7 @@ export class Curves extends View {
     this.rows.put(header.from, arrays.rows);
     this.estimates = arrays.estimates;
     this.fantasies = header.fantasies ?? "";
+    this.learned = header.table;
     const { events, of, alive, steps_per_epoch: perEpoch, cursor } = header;
     Object.assign(this, { events, of, alive, perEpoch, cursor });
     if (!first || !header.view) return;
@@ -259,7 +264,8 @@ export class Curves extends View {
       tab.toggleAttribute("hidden", absent && key !== this.group);
     }
     // What the fantasies should do, and do, is said by the doctor's own rule: caption and doctor cannot disagree.
-    this.note.textContent = this.group === "energy" ? `${group.note} ${this.fantasies}`.trim() : group.note;
+    const note = this.group === "energy" ? `${group.note} ${this.fantasies}`.trim() : group.note;
+    this.note.textContent = inWords(note, this.learned);
     this.reset.hidden = !this.zoom;
     const keys =
       "Drag to zoom, double-click for the whole run, click to go to that moment; or the arrow keys to read values, Enter to go there.";
@@ -323,7 +329,8 @@ export class Curves extends View {
     let top = MARGIN.top + 12;
     this.frames = this.panels.map((panel) => {
       const bottom = top + (room * panel.share) / shares - 12;
-      drawPanel(frame, panel, this.legend.hidden, top, bottom);
+      const title = inWords(panel.title, this.learned);
+      drawPanel(frame, { ...panel, title }, this.legend.hidden, top, bottom);
       const place = { top, bottom };
       top = bottom + MARGIN.between + 12;
       return place;

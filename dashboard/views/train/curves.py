@@ -7,6 +7,7 @@ import streamlit as st
 from dashboard.components import curves
 from dashboard.components.blob import pack
 from dashboard.components.messages import heard
+from dashboard.figures import cases
 from dashboard.figures import curves as curve_rows
 from dashboard.ui import link
 from dashboard.ui.texts import sentence
@@ -47,7 +48,12 @@ def draw(run: Run, shown: Moment | None) -> None:
         "fantasies": health.caption(run),
     }
     arrays = {"rows": curve_rows.rows_of(metrics, start), "estimates": estimates}
-    curves.mount(key=KEY, data=pack(header, arrays), on_view_change=_chosen, on_need_change=_needed)
+    curves.mount(
+        key=KEY,
+        data=pack(cases.dressed(header, run.config), arrays),
+        on_view_change=_chosen,
+        on_need_change=_needed,
+    )
 
 
 def _rows_sent(version: str, n: int) -> int:
