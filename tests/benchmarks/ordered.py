@@ -26,8 +26,8 @@ from rbm_core.training import Training
 
 COMMON: dict[str, Any] = {"dataset": "mnist", "averaging": 0.05, "lr_schedule": "constant", "device": "cpu"}
 LAYERS: dict[str, dict[str, Any]] = {
-    "ordinary-500": {"n_hidden": 500, "learning_rate": 0.1},
     "ordered-1000": {"n_hidden": 1000, "learning_rate": 0.1, "ordered": True},
+    "ordinary-500": {"n_hidden": 500, "learning_rate": 0.1},
 }
 _EACH = 50  # updates between two looks at the clock
 
