@@ -87,9 +87,11 @@ def _healthy_ratio(both_bounds: bool, averaging: bool) -> str:
 
 
 def dead_units(record: Record) -> Finding | None:
-    """Of ordered units the last ones take part in few images by their order: being off is no fault of theirs."""
+    """Units that never fire; of ordered ones, the last of which are off in most images by their order, whether there is
+    room for more.
+    """
     if record.config.get("ordered"):
-        return None
+        return setup.room_to_grow(record)
     return _idle(record, "dead_units", "Dead units", "never fire")
 
 
@@ -579,7 +581,6 @@ RULES: tuple[Callable[[Record], Finding | None], ...] = (
     setup.chains,
     setup.sparsity,
     setup.first_weights,
-    setup.room_to_grow,
     setup.updates,
     beats_pixels,
     update_ratio,
