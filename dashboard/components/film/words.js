@@ -78,7 +78,7 @@ function writeFormulas(player) {
     row("<mi>σ</mi>", ...(film.heated ? heated(x) : [plain("("), x, plain(")")]));
   const labels = film.a.y_half !== undefined;
   $(".arrow.right math").innerHTML = sigma(toHidden(film.a.h_gain !== undefined, labels));
-  $(".arrow.right math").style.fontSize = labels ? "0.75em" : ""; // the longest formula, in the same room
+  $(".arrow.right math").style.fontSize = labels ? "0.7em" : ""; // the longest formula, in the same room
   $(".arrow.left math").innerHTML = film.real ? TO_PIXELS : sigma(TO_PIXELS);
   $(".law").textContent = film.real ? "E" : "p";
   for (const small of box.querySelectorAll(".arrow.up small, .arrow.down small")) {
