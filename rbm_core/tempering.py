@@ -24,11 +24,13 @@ from rbm_core.flips import FlippedRows, flip_sweeps, flipped_rows
 from rbm_core.rbm import RBM, ShapeError
 
 __all__ = [
+    "ACCEPTANCE",
     "SPREAD",
     "Exchange",
     "Ladder",
     "Path",
     "Replicas",
+    "acceptance",
     "climbed",
     "differences",
     "exchange",
@@ -47,6 +49,8 @@ Path = Callable[[float], RBM]
 Ladder = tuple[RBM, ...]
 """At least two RBMs with equal layers; the first mixes at once, the last is the model of interest."""
 
+ACCEPTANCE = 0.3
+"""How often neighbours on a ladder should exchange: rungs further apart hardly do, and more rungs are more work."""
 SPREAD = 1.4658
 """Neighbours whose free energies differ with this standard deviation s, in nats, exchange with probability
 erfc(s/2) = 0.3 where the difference is normal."""
@@ -164,7 +168,7 @@ def place_rungs(
         while True:
             upper = path(place)
             ahead = gibbs.sweep(upper, gibbs.from_images(upper, chain.v), rng, sweeps)
-            if _acceptance(model, upper, chain.v, ahead.v) >= _FEWEST or place - t < 1e-6:
+            if acceptance(model, upper, chain.v, ahead.v) >= _FEWEST or place - t < 1e-6:
                 break
             place = (t + place) / 2
         t, model, chain = place, upper, ahead
@@ -176,8 +180,11 @@ def place_rungs(
     return tuple(places)
 
 
-def _acceptance(lower: RBM, upper: RBM, v: Tensor, w: Tensor) -> float:
-    """The mean probability of an exchange between states v of `lower` and w of `upper`, each with another chain's."""
+def acceptance(lower: RBM, upper: RBM, v: Tensor, w: Tensor) -> float:
+    """The mean probability of an exchange between states v of `lower` and w of `upper`, each with another chain's.
+
+    v, w: (N, V). Another chain's, since w may have come from v.
+    """
     ahead, behind = (upper.free_energy(states) - lower.free_energy(states) for states in (v, w.roll(1, 0)))
     return float((behind - ahead).clamp(max=0).exp().mean())
 

@@ -11,6 +11,7 @@ rung is independent pixels, fresh states come up by exchanges (`rbm_core.temperi
 The same numbers come from a saved state as from a run that was never interrupted.
 """
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,8 +27,8 @@ __all__ = ["Rungs", "Temperatures", "Trajectory"]
 
 # A trajectory holds at most this many bytes of weights, and this many rungs.
 _MOST_BYTES, _FEWEST, _MOST = 32_000_000, 8, 64
-# Sweeps of a rung's chains when it is made.
-_SETTLE = 10
+# Sweeps of the chains that go ahead of the last rung, at each look.
+_AHEAD = 2
 # A trajectory is looked at after every update at first, later after each fiftieth of the step. Where the model moves by
 # a rung at each look, as the noise of a high learning rate lets it, that is still few rungs made.
 _LOOKS = 50
@@ -46,7 +47,6 @@ class Rungs(ABC):
         self._rng = rng
         self.v = [v]
         self.accepted = [float("nan")]
-        self._pair = 0
 
     def __len__(self) -> int:
         return len(self.v)
@@ -56,23 +56,21 @@ class Rungs(ABC):
         """The model at rung k, below this model."""
 
     def climb(self, model: RBM, particles: Tensor) -> tuple[Tensor, Tensor]:
-        """One exchange between two neighbouring rungs, the pair above the last one's, then one with the model.
+        """One exchange between each two neighbouring rungs, from the first pair up, and at last with the model.
 
-        So a state that is accepted again and again climbs a rung a call. Each rung that takes part makes a sweep
-        first. particles: (N, V), states of the model. Returns them after the exchange, and which are new, (N,) bool.
+        So a fresh state may climb the whole ladder in one call. Every rung makes a sweep first. particles: (N, V),
+        states of the model. Returns them after the exchange, and which are new, (N,) bool.
         """
-        if len(self) > 1:
-            k = self._pair = self._pair % (len(self) - 1)
-            self._pair += 1
-            lower, upper = self.rung(k, model), self.rung(k + 1, model)
-            v, w = self._swept(lower, k), self._swept(upper, k + 1)
-            self.v[k], self.v[k + 1], accepted = tempering.exchange(lower, upper, v, w, self._rng)
+        lower = self.rung(0, model)
+        self.v[0] = self._swept(lower, 0)
+        for k in range(len(self) - 1):
+            upper = self.rung(k + 1, model)
+            w = self._swept(upper, k + 1)
+            self.v[k], self.v[k + 1], accepted = tempering.exchange(lower, upper, self.v[k], w, self._rng)
             self._count(k, accepted)
-        last = len(self) - 1
-        below = self.rung(last, model)
-        v = self._swept(below, last)
-        self.v[last], particles, accepted = tempering.exchange(below, model, v, particles, self._rng)
-        self._count(last, accepted)
+            lower = upper
+        self.v[-1], particles, accepted = tempering.exchange(lower, model, self.v[-1], particles, self._rng)
+        self._count(len(self) - 1, accepted)
         return particles, accepted
 
     def _swept(self, rbm: RBM, k: int) -> Tensor:
@@ -87,7 +85,6 @@ class Rungs(ABC):
         """All that `load` needs to go on bit for bit: (tensors on the CPU, JSON-able rest)."""
         own, rest = self._own_state()
         return {"v": torch.stack(self.v).cpu(), **own}, {
-            "pair": self._pair,
             "accepted": [None if a != a else a for a in self.accepted],
             "rng": self._rng.state(),
             **rest,
@@ -97,7 +94,6 @@ class Rungs(ABC):
         """Goes on from what `state` gave."""
         device = self.v[0].device
         self.v = list(tensors["v"].to(device))
-        self._pair = int(meta["pair"])
         self.accepted = [float("nan") if a is None else float(a) for a in meta["accepted"]]
         self._rng.load(meta["rng"])
         self._load_own(tensors, meta)
@@ -111,8 +107,8 @@ class Rungs(ABC):
 
 @dataclass(frozen=True)
 class _Kept:
-    """A past model: the updates it had seen, its parameters, and the standard deviation in nats of its free energies
-    less those of the rung below, over states of that rung.
+    """A past model: the updates it had seen, its parameters, and how far it stood from the rung below: −log of the
+    probability of an exchange.
 
     W is in half precision where that can hold it: a run keeps up to 32 MB of them for as long as it trains. like: a
     model of the run, for what all of them have in common.
@@ -124,7 +120,7 @@ class _Kept:
     hbias: Tensor
     like: RBM
     log_var: Tensor | None
-    spread: float
+    gap: float
 
     @property
     def model(self) -> RBM:
@@ -132,16 +128,16 @@ class _Kept:
         return replace(self.like, W=self.W.float(), vbias=self.vbias, hbias=self.hbias, log_var=self.log_var)
 
 
-def _kept(step: int, model: RBM, spread: float) -> _Kept:
+def _kept(step: int, model: RBM, gap: float) -> _Kept:
     """A copy of the model, which goes on learning."""
     log_var = None if model.log_var is None else model.log_var.clone()
     W, vbias, hbias = (t.clone() for t in (_halved(model.W), model.vbias, model.hbias))
-    return _Kept(step, W, vbias, hbias, model, log_var, spread)
+    return _Kept(step, W, vbias, hbias, model, log_var, gap)
 
 
 class Trajectory(Rungs):
-    """Past models of the run, each kept when learning had moved so far that chains would exchange with the one before
-    in three of ten cases.
+    """Past models of the run, each kept when learning had moved so far that its chains exchange with those of the one
+    before in fewer than three of ten cases.
 
     base: a model without weights, the first rung. v: (N, V), independent states of it. At most 32 MB of weights, but
     never fewer than 8 rungs nor more than 64: beyond that the rung goes whose neighbours are closest.
@@ -151,9 +147,7 @@ class Trajectory(Rungs):
         super().__init__(rng, v)
         self._kept = [_kept(0, base, 0.0)]
         self._next_look = 0
-        self._judged: tuple[Tensor, Tensor] | None = (
-            None  # states of the last rung and their free energies there
-        )
+        self._ahead = v  # chains of the model under way: those of the next rung
         self.most = min(_MOST, max(_FEWEST, _MOST_BYTES // (2 * base.W.numel())))
 
     @property
@@ -168,33 +162,31 @@ class Trajectory(Rungs):
     def observe(self, model: RBM, step: int) -> bool:
         """Keeps this model as a rung if it is far enough from the last one; returns whether it did.
 
-        model: the one to show and judge, after `step` updates. Costs a matrix product when it is due, about
-        50 + 50 log(step/50) times in a run.
+        model: the one to show and judge, after `step` updates. Costs two sweeps and four free energies when it is due,
+        about 50 + 50 log(step/50) times in a run.
         """
         if step < self._next_look:
             return False
         self._next_look = step + max(1, step // _LOOKS)
-        v = self.v[-1]
-        if self._judged is None or self._judged[0] is not v:
-            self._judged = v, self._kept[-1].model.free_energy(v)
-        spread = float((model.free_energy(v) - self._judged[1]).std(correction=0))  # one chain has none
-        if not spread > tempering.SPREAD:  # also where a diverging model's spread is not a number
+        if len(self._ahead) < 2 or not bool(model.free_energy(self._ahead).isfinite().all()):
+            return False  # a single chain has none to compare with; a model that diverges has no chains
+        ahead = self._ahead = gibbs.sweep(model, gibbs.from_images(model, self._ahead), self._rng, _AHEAD).v
+        rate = tempering.acceptance(self._kept[-1].model, model, self.v[-1], ahead)
+        if rate >= tempering.ACCEPTANCE:
             return False
-        self._kept.append(_kept(step, model, spread))
-        rung = self._kept[-1].model
+        self._kept.append(_kept(step, model, -math.log(max(rate, 1e-12))))
         self.accepted.append(float("nan"))
-        chain = gibbs.sweep(rung, gibbs.from_images(rung, v), self._rng, _SETTLE)
-        self.v.append(chain.v)
+        self.v.append(ahead)
         if len(self) > self.most:
             self._drop_one()
         return True
 
     def _drop_one(self) -> None:
-        """Drops the inner rung whose two neighbours are closest, by the sum of both spreads."""
-        gaps = [kept.spread for kept in self._kept]
+        """Drops the inner rung whose two neighbours are closest, by the sum of both gaps."""
+        gaps = [kept.gap for kept in self._kept]
         k = min(range(1, len(gaps) - 1), key=lambda k: gaps[k] + gaps[k + 1])
         above = self._kept[k + 1]
-        self._kept[k + 1] = replace(above, spread=gaps[k] + gaps[k + 1])
+        self._kept[k + 1] = replace(above, gap=gaps[k] + gaps[k + 1])
         del self._kept[k], self.v[k], self.accepted[k]
 
     def parameters(self) -> dict[str, Tensor]:
@@ -211,15 +203,16 @@ class Trajectory(Rungs):
         return {name: t.cpu() for name, t in named.items()}
 
     def _own_state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        return self.parameters(), {
+        return {**self.parameters(), "ahead": self._ahead.cpu()}, {
             "steps": self.steps,
-            "spreads": [kept.spread for kept in self._kept],
+            "gaps": [kept.gap for kept in self._kept],
             "next_look": self._next_look,
         }
 
     def _load_own(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
         like, device = self._kept[0].like, self.v[0].device
         W, vbias, hbias = (tensors[name].to(device) for name in ("W", "vbias", "hbias"))
+        gaps = meta["gaps"] if "gaps" in meta else meta["spreads"]  # of runs stopped before 2026-11-28
         log_var = tensors["log_var"].to(device) if "log_var" in tensors else None
         self._kept = [
             _Kept(
@@ -229,11 +222,12 @@ class Trajectory(Rungs):
                 hbias[k].float().clone(),
                 like,
                 None if log_var is None else log_var[k].clone(),
-                float(spread),
+                float(gap),
             )
-            for k, (step, spread) in enumerate(zip(meta["steps"], meta["spreads"], strict=True))
+            for k, (step, gap) in enumerate(zip(meta["steps"], gaps, strict=True))
         ]
         self._next_look = int(meta["next_look"])
+        self._ahead = tensors["ahead"].to(device) if "ahead" in tensors else self.v[-1]
 
 
 def _halved(W: Tensor) -> Tensor:

@@ -25,9 +25,9 @@ from rbm_core.visible import UNITS
 __all__ = ["Streams", "TrainState", "check_memory", "chosen_precision", "n_chains"]
 
 
-# Updates between two exchanges with the rungs below. One costs as much as four to six updates at k = 1; the chains of
-# past models are at their laws however rarely they move.
-_CLIMB_EVERY = 8
+# Updates between two climbs of the ladder, each of which costs a sweep and an exchange a rung. After every eighth
+# update clusters of data were lost where learning is fast, after every fourth none; see docs/measurements.md.
+_CLIMB_EVERY = 4
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What chains on a ladder are worth, and what they cost: python -m tests.benchmarks.tempering [SEED …] [--seconds S]
 
 The first table learns three sets that fall into clusters, by each kind of negative chains with the same processor time
-of one thread (40 s unless given), the same constant rate and as few chains (20), and states exact likelihoods and the
+of one thread (40 s unless given), chains and constant rate, and states exact likelihoods and the
 share of clusters that the model draws at least half as often as the data do:
 
 - bars and stripes 4×4: 30 patterns, each a cluster; −log 30 = −3.40 nats is the best possible;
@@ -44,7 +44,7 @@ SAMPLES, ROUNDS = 10_000, 100
 @dataclass(frozen=True)
 class Clusters:
     """Data that fall into clusters: dataset; of(v) gives the cluster of each row of v (N, V), −1 for none; share is
-    how often each occurs; hidden units and the learning rate to learn them with.
+    how often each occurs; hidden units, learning rate and chains (as many as cases in a batch) to learn them with.
     """
 
     dataset: Dataset
@@ -52,6 +52,7 @@ class Clusters:
     share: np.ndarray
     n_hidden: int
     rate: float
+    n_chains: int
 
 
 def main() -> None:
@@ -92,7 +93,7 @@ def bars() -> Clusters:
         same = (v[:, None, :] == patterns).all(axis=2)
         return np.where(same.any(axis=1), same.argmax(axis=1), -1)
 
-    return Clusters(dataset, of, counts / counts.sum(), n_hidden=20, rate=0.1)
+    return Clusters(dataset, of, counts / counts.sum(), n_hidden=20, rate=0.02, n_chains=30)
 
 
 def zeros_and_ones() -> Clusters:
@@ -102,7 +103,7 @@ def zeros_and_ones() -> Clusters:
     for part in ("train", "test"):
         labels = getattr(mnist, f"{part}_labels")
         parts[part] = (getattr(mnist, part)[labels < 2] > 0.5).astype(np.float32), labels[labels < 2]
-    return _by_nearest_mean("zeros and ones", *parts["train"], *parts["test"], (28, 28), rate=0.1)
+    return _by_nearest_mean("zeros and ones", *parts["train"], *parts["test"], (28, 28))
 
 
 def genomes() -> Clusters:
@@ -122,9 +123,7 @@ def genomes() -> Clusters:
         copied[:, place] = np.where(change, rng.integers(3, size=4_000), copied[:, place - 1])
     v = founders[population[:, None], copied, np.arange(200)] ^ (rng.random((4_000, 200)) < 0.01)
     v = v.astype(np.float32)
-    return _by_nearest_mean(
-        "genomes", v[:3_000], population[:3_000], v[3_000:], population[3_000:], (1, 200), rate=0.1
-    )
+    return _by_nearest_mean("genomes", v[:3_000], population[:3_000], v[3_000:], population[3_000:], (1, 200))
 
 
 def _by_nearest_mean(
@@ -134,7 +133,6 @@ def _by_nearest_mean(
     test: np.ndarray,
     test_labels: np.ndarray,
     shape: tuple[int, int],
-    rate: float,
 ) -> Clusters:
     """Clusters that are classes: a sample belongs to the one whose mean is nearest."""
     classes = np.unique(labels)
@@ -145,7 +143,7 @@ def _by_nearest_mean(
 
     share = np.bincount(of(test), minlength=len(classes)) / len(test)
     dataset = Dataset(name, train, labels, test, test_labels, test, test_labels, shape, "made here")
-    return Clusters(dataset, of, share, n_hidden=16, rate=rate)
+    return Clusters(dataset, of, share, n_hidden=16, rate=0.02, n_chains=100)
 
 
 def learned(data: Clusters, algorithm: str, k: int, seed: int, seconds: float) -> tuple[float, float, int]:
@@ -155,8 +153,8 @@ def learned(data: Clusters, algorithm: str, k: int, seed: int, seconds: float) -
         n_hidden=data.n_hidden,
         algorithm=algorithm,
         k=k,
-        n_chains=20,
-        batch_size=30,
+        n_chains=data.n_chains,
+        batch_size=data.n_chains,
         updates=10**7,
         learning_rate=data.rate,
         lr_schedule="constant",

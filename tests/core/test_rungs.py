@@ -8,7 +8,10 @@ import torch
 
 from rbm_core import tempering
 from rbm_core.compute import Rng
+from rbm_core.config import make_config
 from rbm_core.datasets import load
+from rbm_core.datasets.dataset import Dataset
+from rbm_core.likelihood.exact import exact_samples
 from rbm_core.rbm import RBM
 from rbm_core.runs import SnapshotError
 from rbm_core.runs.past_models import PastModels, encode, past_models_file, read_past_models
@@ -98,6 +101,41 @@ def test_past_models_stand_where_neighbours_exchange_in_three_of_ten_cases() -> 
     # Three in ten for normal differences; from independent pixels to the first shapes they are far from normal.
     assert 0.2 < rate.mean() < 0.45, rate
     assert rate.min() > 0.02, rate
+
+
+def two_clusters(algorithm: str) -> tuple[Training, float]:
+    """A training on two clusters far apart, half of the data each; and the share of one of them in its model."""
+    centres, rng = torch.tensor([0.02, 0.98])[:, None].expand(2, 40), Rng(3, "clusters")
+    v = (rng.uniform((400, 40)) < centres.repeat(200, 1)).float().numpy()
+    dataset = Dataset("clusters", v, None, v, None, v, None, (5, 8), "made here")
+    config = make_config(
+        dataset="bars-and-stripes",  # not read
+        n_hidden=8,
+        algorithm=algorithm,
+        k=1,
+        n_chains=60,
+        batch_size=50,
+        updates=1500,
+        learning_rate=0.05,
+        lr_schedule="constant",
+        n_valid=0,
+        device="cpu",
+    )
+    training = Training(config, dataset)
+    for _ in range(1500):
+        training.update()
+    return training, float((exact_samples(training.rbm, 4000, rng).mean(1) > 0.5).float().mean())
+
+
+def test_chains_on_the_ladder_of_the_past_keep_a_cluster_that_persistent_chains_lose() -> None:
+    """Between clusters states of the next model are unlikely in the last one long before their energies spread."""
+    training, share = two_clusters("ptt")
+    made = training.state.trajectory
+    assert len(made) > 2
+    assert min(made.accepted) > 0.02, made.accepted
+    assert 0.2 < share < 0.8
+    _, lost = two_clusters("pcd")
+    assert not 0.05 < lost < 0.95
 
 
 def test_the_number_of_rungs_is_bounded_and_the_ends_stay(monkeypatch: pytest.MonkeyPatch) -> None:
