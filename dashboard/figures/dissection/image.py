@@ -151,7 +151,7 @@ def softplus_figure(terms: EnergyTerms, dark: bool, n: int = 40) -> go.Figure:
         else "hidden unit",
         tickangle=0,
     )
-    title = "(P·softplus(c) − softplus) · p(z ≥ j)" if terms.penalty else "−softplus"
+    title = "penalty − softplus" if terms.penalty else "−softplus"
     figure.update_yaxes(title_text=f"{title}, nats")
     return plotly_look.dress(
         figure, dark, 300, title_text="What each unit takes off the free energy", bargap=0.2
