@@ -109,11 +109,13 @@ def counted(n: int, what: str) -> str:
 
 def check_writable(file: Path) -> None:
     """Raises RunError, before any work, if the file could not be written after it."""
-    folder = file.parent
+    folder = file.absolute().parent
     if not folder.is_dir():
         raise RunError(f"cannot write {file}: there is no folder {folder}")
     if file.is_dir():
         raise RunError(f"cannot write {file}: it is a folder")
+    if file.exists() and not file.is_file():
+        raise RunError(f"cannot write {file}: it is a pipe or a device; name a file")
     if not os.access(file if file.exists() else folder, os.W_OK):
         raise RunError(f"cannot write {file}: no permission")
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rbm_core.cli.console import RunName, Runs, Step, app, examples, model_of, out
+from rbm_core.cli.console import RunName, Runs, Step, app, check_writable, examples, model_of, out
 from rbm_core.config import ConfigError
 from rbm_core.pixels import PixelScale
 from rbm_core.runs import store
@@ -62,8 +62,7 @@ def export(
         raise ConfigError(f"--subject must be {', '.join(SUBJECTS)}, got {subject!r}")
     if step is not None and ending in (".csv", ".zip", ".html", ".gif", ".webp"):
         raise ConfigError(f"--step would be ignored: a {ending} file is of the whole run")
-    if not out_file.absolute().parent.is_dir():
-        raise RunError(f"cannot write {out_file}: there is no folder {out_file.parent}")
+    check_writable(out_file)
     path = store.resolve(runs or store.runs_root(), run)
     if ending == ".zip":
         from rbm_core.exchange.bundle import write_bundle

@@ -46,6 +46,7 @@ _MOST_COLUMNS = 1 << 16  # of a table: 256 × 256 pixels; more take pandas longe
 _LARGEST = 1e30  # of an array's or a table's values: differences of larger ones are infinite in float32
 _MOST_PIXELS = 4_000_000_000  # of the pictures of one upload: half a minute of decoding
 _MOST_PICTURES = 500_000
+_MOST_ENTRIES = 2_000_000  # of a folder and those below it: half a minute of looking
 _T = TypeVar("_T")
 
 Grey = Literal["luminance", "red", "green", "blue"]
@@ -193,7 +194,11 @@ def _unzipped(name: str, data: bytes) -> bytes:
 
 def _picture_files(folder: Path) -> Iterator[Path]:
     """Picture files in the folder and below it, at any depth, but for what is hidden."""
-    for path in folder.rglob("*"):
+    for n, path in enumerate(folder.rglob("*")):
+        if n >= _MOST_ENTRIES:
+            raise DatasetError(
+                f"{folder} holds more than {_MOST_ENTRIES:,} files and folders; name the one that holds the pictures"
+            )
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if path.suffix.lower() in picture_files.SUFFIXES and not hidden and path.is_file():
             yield path

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rbm_core.datasets import DatasetError, load
+from rbm_core.datasets import DatasetError, load, look
 from tests.core.image_files import grey, save
 
 
@@ -109,4 +109,12 @@ def test_a_truncated_image_is_named(tmp_path: Path) -> None:
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no image")
     with pytest.raises(DatasetError, match=f"no images in {tmp_path}: it needs files that end in .png"):
+        load(str(tmp_path))
+
+
+def test_a_folder_is_not_walked_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(look, "_MOST_ENTRIES", 20)
+    for n in range(30):
+        (tmp_path / f"{n}.txt").touch()
+    with pytest.raises(DatasetError, match="holds more than 20 files and folders; name the one"):
         load(str(tmp_path))

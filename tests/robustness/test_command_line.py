@@ -62,6 +62,17 @@ def test_a_name_that_is_none_costs_one_line(
     assert said(capsys).startswith("Error: ")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+@pytest.mark.parametrize("ending", [".npz", ".csv", ".zip", ".html", ".png", ".gif"])
+def test_nothing_is_written_into_a_pipe_whose_reader_may_never_come(
+    own: Path, ending: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / f"out{ending}")
+    for command in ("export", "sample") if ending == ".png" else ("export",):
+        assert main([command, "bars", "--out", str(tmp_path / f"out{ending}")]) == 2
+        assert "it is a pipe or a device; name a file" in " ".join(said(capsys).split())
+
+
 @pytest.mark.parametrize("text", STRANGE)
 def test_a_place_that_is_none_costs_one_line_and_leaves_nothing(
     own: Path, text: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
