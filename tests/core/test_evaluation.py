@@ -245,7 +245,7 @@ def test_evaluating_holds_no_lock_of_the_run_and_changes_none_of_its_files(run: 
         ({"n_chains": 1}, "n_chains must be at least 2"),
         ({"estimator": "mixing", "n_chains": 0}, "n_chains must be at least 2 and at most 10,000, got 0"),
         ({"estimator": "mixing", "n_chains": 10**9}, "got 1,000,000,000"),
-        ({"estimator": "mixing", "sweeps_max": 0}, "sweeps must be at least 1, got 0"),
+        ({"estimator": "mixing", "sweeps_max": 0}, "sweeps must be 1 to 1,000,000,000, got 0"),
         ({"estimator": "pseudo", "seed": -1}, "seed must lie in 0 … 2.64 − 1, got -1"),
         ({"betas": 0}, "must lie in 1 … 10,000,000, got 0"),
         ({"betas": "fast"}, "got 'fast'"),
