@@ -261,7 +261,7 @@ class RunConfig(BaseModel):
         if not self.ordered:
             return
         wrong = {
-            "visible": (self.visible != "bernoulli", "bernoulli", self.visible),
+            "visible": (UNITS[self.visible].real, "bernoulli", self.visible),
             "labels": (self.labels, "false", "true"),
             "algorithm": (self.algorithm in ("pt", "ptt"), "pcd or cd", self.algorithm),
             "precision": (self.precision in ("differences", "bfloat16"), "auto or float32", self.precision),

@@ -130,7 +130,7 @@ def check(command: str, value: Any) -> None:
     elif command == "speed":
         if not isinstance(value, dict) or not _is_speed(value.get("updates_per_second", 0)):
             raise RunError(
-                'speed needs {"updates_per_second": a number from 0.001 to 1,000,000, or null for full speed}, '
+                'speed needs {"updates_per_second": a number from 0.0001 to 1,000,000, or null for full speed}, '
                 f"got {_brief(value)}"
             )
     elif value is not None:
@@ -139,7 +139,7 @@ def check(command: str, value: Any) -> None:
 
 def _is_speed(value: Any) -> bool:
     """Whether a trainer can be held to so many updates a second; None stands for full speed."""
-    return value is None or (_is_number(value) and 1e-3 <= value <= 1e6)
+    return value is None or (_is_number(value) and 1e-4 <= value <= 1e6)
 
 
 def _is_number(value: Any) -> bool:
