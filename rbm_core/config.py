@@ -4,6 +4,7 @@ Every field's description is the sentence a page shows beside its control.
 """
 
 import os
+from difflib import get_close_matches
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -20,6 +21,7 @@ __all__ = [
     "RunConfig",
     "forced_precision",
     "make_config",
+    "no_setting",
     "preset",
 ]
 
@@ -311,9 +313,7 @@ def _one_sentence(error: ValidationError) -> str:
         case "literal_error":
             return f"{name} must be {context['expected']}{got}"
         case "extra_forbidden":
-            return (
-                f"there is no setting {_brief(name)}; the settings are: {', '.join(RunConfig.model_fields)}"
-            )
+            return no_setting(name)
         case "value_error":
             return str(context["error"])
         case "finite_number":
@@ -321,6 +321,14 @@ def _one_sentence(error: ValidationError) -> str:
         case "string_pattern_mismatch":
             return f"{name} must be auto, cpu, cuda or cuda:N{got}"
     return f"{name}: {first['msg'][0].lower()}{first['msg'][1:]}{got}"
+
+
+def no_setting(name: str) -> str:
+    """Why there is no such setting, and which may have been meant, in one sentence."""
+    meant = get_close_matches(name, RunConfig.model_fields, n=3)
+    return f"there is no setting {_brief(name)}; " + (
+        f"did you mean {' or '.join(meant)}?" if meant else "'train --help' lists them all"
+    )
 
 
 def _brief(value: object) -> str:

@@ -8,7 +8,7 @@ import typer
 
 from rbm_core.cli.console import Runs, app, counted, err, examples
 from rbm_core.cli.train import settings_of
-from rbm_core.config import PRESETS, ConfigError, RunConfig
+from rbm_core.config import PRESETS, ConfigError, RunConfig, no_setting
 from rbm_core.runs import store
 from rbm_core.runs.files import RunError
 from rbm_core.runs.vocabulary import LIVE_STATES
@@ -85,9 +85,7 @@ def _grid(assignments: list[str]) -> dict[str, list[str]]:
         if name in grid:
             raise ConfigError(f"--grid {name} is given twice; write its values in one: --grid {name}=1,5")
         if name not in RunConfig.model_fields:
-            raise ConfigError(
-                f"there is no setting {name!r}; the settings are: {', '.join(RunConfig.model_fields)}"
-            )
+            raise ConfigError(no_setting(name))
         grid[name] = values
     return grid
 
