@@ -5,6 +5,7 @@ from playwright.sync_api import Page, expect
 # JavaScript that finds the player through the shadow root in which Streamlit mounts a component.
 PLAYER = """const host = [...document.querySelectorAll('*')].find((e) => e.shadowRoot?.querySelector('.film'));
 const player = host.shadowRoot.__view;"""
+VIEWS = 2  # mounted on the page: the player, and what follows the colours of the reader
 PIXELS = "(canvas) => canvas.toDataURL()"
 
 

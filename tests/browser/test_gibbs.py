@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from rbm_core.rbm import RBM
 from rbm_core.runs.reader import RunReader
-from tests.browser.gibbs_player import PIXELS, PLAYER, at_frame, painted, pictures
+from tests.browser.gibbs_player import PIXELS, PLAYER, VIEWS, at_frame, painted, pictures
 from tests.live import shoot
 
 
@@ -204,7 +204,7 @@ def test_plays_a_hundred_chains_by_the_clock_without_a_rerun(open_film: Callable
     shoot(page, "gibbs-hundred-chains")
     assert abs(seen["shown"] - seen["due"]) < 5 + 0.1 * seen["due"], seen
     assert seen["frame"] <= 12 * max(seen["copy"], 1), seen
-    assert page.evaluate("window.__rbmMounts") == 1, "the player was mounted again"
+    assert page.evaluate("window.__rbmMounts") == VIEWS, "the player was mounted again"
 
 
 def test_what_is_not_known_yet_leaves_no_stale_picture(open_film: Callable[..., Page]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.gibbs_player import PLAYER, at_frame, painted, pictures
+from tests.browser.gibbs_player import PLAYER, VIEWS, at_frame, painted, pictures
 from tests.live import App, settle, shoot
 
 
@@ -35,7 +35,7 @@ def test_new_film_keeps_player_and_place(open_film: Callable[..., Page]) -> None
     at_frame(page, 3)
     painted(page)
     assert pictures(page) != before, "the new seed shows the old film"
-    assert page.evaluate("window.__rbmMounts") == 1, "the player was mounted again"
+    assert page.evaluate("window.__rbmMounts") == VIEWS, "the player was mounted again"
 
 
 def test_every_picture_tells_its_formula_and_source(open_film: Callable[..., Page]) -> None:
@@ -102,7 +102,7 @@ def test_link_follows_the_player_and_leads_back_to_the_very_view(open_film: Call
     frame = page.locator(".film").get_attribute("data-frame")
     painted(page)
     there = pictures(page)
-    assert page.evaluate("window.__rbmMounts") == 1, "the player was mounted again"
+    assert page.evaluate("window.__rbmMounts") == VIEWS, "the player was mounted again"
     assert page.evaluate("history.length") == history, (
         "where the player rests is a step of the browser's history"
     )
@@ -168,4 +168,4 @@ def test_a_run_deleted_while_watched_leaves_the_page_alive(
     expect(page.get_by_text("There is no run 'doomed'")).to_be_visible()
     expect(page.locator(".caption")).to_contain_text("run small")
     at_frame(page, 1)
-    assert page.evaluate("window.__rbmMounts") == 1, "the player was mounted again"
+    assert page.evaluate("window.__rbmMounts") == VIEWS, "the player was mounted again"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.gibbs_player import VIEWS
 from tests.live import App, shoot
 from tests.small_run import train_small
 
@@ -41,4 +42,4 @@ def test_ladder_steps_plays_names_its_exchanges_and_fits(
                 arg=canvas,
             )
         shoot(page, "ladder-narrow")
-        assert page.evaluate("window.__rbmMounts") == 1, "the player was mounted again"
+        assert page.evaluate("window.__rbmMounts") == VIEWS, "the player was mounted again"
