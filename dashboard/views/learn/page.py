@@ -25,9 +25,11 @@ def main() -> None:
             tour.begin_from_link()
         page.opened = True
     number = tour.number()
-    tour.show(number)
+    words = st.container()
     if kind := lessons.LESSONS[number - 1].network:
         hide_others(PLAYER, NETWORK, kind)
+        with words:
+            tour.show(number)
         network.show(kind)
         page.settings.write_link()
         texts.about_networks()
@@ -37,6 +39,8 @@ def main() -> None:
     if player.is_plain(chosen):
         styles.use("learn_plain")
     hide_others(NETWORK, PLAYER, player.shown_as(chosen))
+    with words:
+        tour.show(number)
     picture = st.container()
     progress = st.container(key="learn.progress").empty()
     with picture:
@@ -47,7 +51,8 @@ def main() -> None:
 
 def hide_others(other: str, component: str, wanted: str) -> None:
     """Until the component shows what is wanted, nothing is seen of it: a lesson's words never stand over another
-    machine's picture. The component says on its element what it shows. `other` is what the lesson does not have.
+    machine's picture. Sent before the words, which come before the picture: a message of the picture may end the
+    page's run. The component says on its element what it shows. `other` is what the lesson does not have.
     """
     gone, here = (f".st-key-{key.replace('.', '-')}" for key in (other, component))
     shows = f"""{here} [data-testid="stBidiComponentIsolated"]:not([data-shows="{wanted}"])"""
