@@ -9,6 +9,17 @@ VIEWS = 2  # mounted on the page: the player, and what follows the colours of th
 PIXELS = "(canvas) => canvas.toDataURL()"
 
 
+def until_player(page: Page, holds: str) -> None:
+    """Wait until this holds of `player`, in JavaScript; a page that is drawn anew may lack it for a moment."""
+    page.wait_for_function(
+        f"""() => {{
+            const host = [...document.querySelectorAll('*')].find((e) => e.shadowRoot?.querySelector('.film'));
+            const player = host?.shadowRoot.__view;
+            return player?.film ? {holds} : false;
+        }}"""
+    )
+
+
 def at_frame(page: Page, frame: int) -> None:
     """Wait until the player shows this frame."""
     expect(page.locator(f".film[data-frame='{frame}']")).to_be_attached()

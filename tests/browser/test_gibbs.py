@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from rbm_core.rbm import RBM
 from rbm_core.runs.reader import RunReader
-from tests.browser.gibbs_player import PIXELS, PLAYER, VIEWS, at_frame, painted, pictures
+from tests.browser.gibbs_player import PIXELS, PLAYER, VIEWS, at_frame, painted, pictures, until_player
 from tests.live import shoot
 
 
@@ -209,7 +209,7 @@ def test_plays_a_hundred_chains_by_the_clock_without_a_rerun(open_film: Callable
 
 def test_what_is_not_known_yet_leaves_no_stale_picture(open_film: Callable[..., Page]) -> None:
     page = open_film("chains=2&sweeps=6")
-    page.wait_for_function(f"() => {{ {PLAYER} return player.film.map && player.film.nearest }}")
+    until_player(page, "player.film.map && player.film.nearest")
     empty = page.evaluate(
         f"""() => {{ {PLAYER}
         const ink = (selector) => player.$(selector).getContext("2d").getImageData(0, 0, 9999, 999).data.some((x) => x);

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.gibbs_player import PLAYER, VIEWS, at_frame, painted, pictures
+from tests.browser.gibbs_player import PLAYER, VIEWS, at_frame, painted, pictures, until_player
 from tests.live import App, settle, shoot
 
 
@@ -19,7 +19,7 @@ def test_map_and_nearest_images_come_to_a_visitor_of_other_pages(
     page = open_page(gibbs_app.url)
     page.get_by_role("link", name="Gibbs").click()
     page.wait_for_selector(".film[data-frame]")
-    page.wait_for_function(f"() => {{ {PLAYER} return player.film.map && player.film.nearest }}")
+    until_player(page, "player.film.map && player.film.nearest")
 
 
 def test_new_film_keeps_player_and_place(open_film: Callable[..., Page]) -> None:
@@ -31,7 +31,7 @@ def test_new_film_keeps_player_and_place(open_film: Callable[..., Page]) -> None
     page.get_by_role("button", name="Next").click()
     page.wait_for_url("**seed=8**")
     settle(page)
-    page.wait_for_function(f"() => {{ {PLAYER} return player.film.of.seed === 8 }}")
+    until_player(page, "player.film.of.seed === 8")
     at_frame(page, 3)
     painted(page)
     assert pictures(page) != before, "the new seed shows the old film"
@@ -84,7 +84,7 @@ def test_link_follows_the_player_and_leads_back_to_the_very_view(open_film: Call
     page = open_film("chains=9&sweeps=40&seed=5")
     history = page.evaluate("history.length")
     page.get_by_label("Play (space)").click()
-    page.wait_for_function(f"() => {{ {PLAYER} return player.frame > 12 }}")
+    until_player(page, "player.frame > 12")
     assert "frame=" not in page.url, "the link is written while the film plays"
     page.get_by_label("Pause (space)").click()
     page.wait_for_url("**frame=**")
@@ -130,7 +130,7 @@ def test_films_and_sheets_can_be_taken_away(open_film: Callable[..., Page], tmp_
 def test_every_figure_can_be_saved_as_picture_and_numbers(open_film: Callable[..., Page]) -> None:
     page = open_film("chains=4&sweeps=6&frame=5")
     page.wait_for_selector(".film.neared")
-    page.wait_for_function(f"() => {{ {PLAYER} return player.film.nearest !== null }}")
+    until_player(page, "player.film.nearest !== null")
     rows = {
         "chains": 4,
         "cycle": 784 + 64,

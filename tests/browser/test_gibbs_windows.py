@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.gibbs_player import PLAYER, at_frame
+from tests.browser.gibbs_player import PLAYER, at_frame, until_player
 from tests.live import settle, shoot
 
 
@@ -26,7 +26,7 @@ def test_player_fits_its_window(open_film: Callable[..., Page], scheme: str, wid
 
 def test_a_narrow_window_shows_the_grid_whole_and_the_pad_on_the_page(open_film: Callable[..., Page]) -> None:
     page = open_film("chains=25&sweeps=40", width=420, height=800)
-    page.wait_for_function(f"() => {{ {PLAYER} return player.box.classList.contains('narrow') }}")
+    until_player(page, "player.box.classList.contains('narrow')")
     grid, controls = page.locator(".grid").bounding_box(), page.locator(".controls").bounding_box()
     assert grid is not None
     assert controls is not None
@@ -61,7 +61,7 @@ def test_play_brings_the_pictures_into_sight_at_a_zoom_of_150_per_cent(
 def test_letters_in_the_pictures_grow_with_the_reader_s_text(open_film: Callable[..., Page]) -> None:
     """Map, curves and empty panels: every font asked for at 24 px is half as large again as at 16."""
     page = open_film("chains=2&sweeps=4")
-    page.wait_for_function(f"() => {{ {PLAYER} return player.film.map }}")
+    until_player(page, "player.film.map")
     sizes = page.evaluate(
         rf"""async () => {{ {PLAYER}
         const pen = CanvasRenderingContext2D.prototype, write = pen.fillText;

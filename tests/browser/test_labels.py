@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.gibbs_player import at_frame, painted, pictures
+from tests.browser.gibbs_player import at_frame, painted, pictures, until_player
 from tests.live import App, settle, shoot
 from tests.small_run import train_small
 
@@ -26,13 +26,8 @@ def app(labelled: Path, serve: Callable[[Path], App]) -> App:
 
 
 def held(page: Page, label: int) -> None:
-    """Wait until the player, which may be missing for a moment, shows chains with this label held."""
-    page.wait_for_function(
-        f"""() => {{
-            const host = [...document.querySelectorAll('*')].find((e) => e.shadowRoot?.querySelector('.film'));
-            return !!host?.shadowRoot.__view?.film?.of.more.endsWith('· label {label} held');
-        }}"""
-    )
+    """Wait until the player shows chains with this label held."""
+    until_player(page, f"player.film.of.more.endsWith('· label {label} held')")
 
 
 def test_draw_me_a_3(app: App, open_page: Callable[..., Page]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.gibbs_player import PLAYER
+from tests.browser.gibbs_player import until_player
 from tests.browser.train_page import canvas, link, open_train
 from tests.live import App, settle, until
 
@@ -35,12 +35,12 @@ def test_back_on_gibbs_takes_back_a_setting(open_film: Callable[..., Page]) -> N
     page = open_film("chains=4&sweeps=6")
     starts = page.locator(".st-key-gibbs-start")
     starts.get_by_role("radio", name="Images").click()
-    page.wait_for_function(f"() => {{ {PLAYER} return player.film.start[0] === 'digits' }}")
+    until_player(page, "player.film.start[0] === 'digits'")
     until(lambda: "start=digits" in link(page), 3, "the link does not hold the start")
     settle(page)
     page.go_back()
     expect(starts.get_by_role("radio", name="Noise", exact=True)).to_be_checked()
-    page.wait_for_function(f"() => {{ {PLAYER} return player.film.start[0] === 'noise' }}")
+    until_player(page, "player.film.start[0] === 'noise'")
     assert "start=" not in link(page)
 
 
@@ -51,5 +51,5 @@ def test_the_chains_settings_stay_in_sight_beside_a_pad(open_film: Callable[...,
     expect(chains).to_be_in_viewport()
     chains.fill("3")
     chains.press("Enter")
-    page.wait_for_function(f"() => {{ {PLAYER} return player.film.n_chains === 3 }}")
+    until_player(page, "player.film.n_chains === 3")
     expect(page.get_by_role("button", name="3 chains, 6 sweeps")).to_be_in_viewport()
