@@ -55,21 +55,22 @@ def gradient(
     precision = torch.ones_like(rbm.vbias) if rbm.inverse_var is None else rbm.inverse_var
     phases, reached = [], []
     for v in (v_data, v_model):
-        h = rbm.mean_h_from_v(v)
+        logits = rbm.logits_h_from_v(v)
+        h = rbm.mean_h(logits)
         W = ((v - mu) * precision).T @ (h - lam) / len(v)
         vbias = (v * precision).mean(0)
         log_var = None
         if rbm.log_var is not None:
             log_var = (((v - rbm.vbias) ** 2 / 2 - v * (h @ rbm.W.T)) * precision).mean(0)
         phases.append((W, vbias, h.mean(0), log_var))
-        reached.append(rbm.reached(rbm.logits_h_from_v(v)).mean(0))
+        reached.append(rbm.reached(logits).mean(0))
     (W_data, v_data_mean, h_data_mean, var_data), (W_model, v_model_mean, h_model_mean, var_model) = phases
     slope = penalty_slope(rbm, reached[0] - reached[1])
     W = W_data - W_model + torch.outer(mu, slope)
     return Gradient(
         W,
         v_data_mean - v_model_mean - W @ lam,
-        h_data_mean - h_model_mean - slope - W.T @ (mu),
+        h_data_mean - h_model_mean - slope - W.T @ mu,
         None if var_data is None or var_model is None else var_data - var_model,
     )
 

@@ -87,8 +87,8 @@ def _healthy_ratio(both_bounds: bool, averaging: bool) -> str:
 
 
 def dead_units(record: Record) -> Finding | None:
-    """Units that never fire; of ordered ones, the last of which are off in most images by their order, whether there is
-    room for more.
+    """Whether units never fire. In a layer of ordered units the last ones are off in most images because of their
+    order, so there the question is whether the layer has room for more.
     """
     if record.config.get("ordered"):
         return setup.room_to_grow(record)

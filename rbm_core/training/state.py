@@ -25,8 +25,8 @@ from rbm_core.visible import UNITS
 __all__ = ["Streams", "TrainState", "check_memory", "chosen_precision", "n_chains"]
 
 
-# Updates between two climbs of the ladder, each of which costs a sweep and an exchange a rung. After every eighth
-# update clusters of data were lost where learning is fast, after every fourth none; see docs/measurements.md.
+# Updates between two climbs of the ladder; a climb costs a sweep and an exchange for every rung. At a rate of 0.02 a
+# climb after every eighth update lost clusters of the data, one after every fourth lost none: docs/measurements.md.
 _CLIMB_EVERY = 4
 
 
