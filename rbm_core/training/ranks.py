@@ -10,7 +10,6 @@ until it tells them to end or is gone.
 """
 
 import os
-import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -24,6 +23,7 @@ from rbm_core.compute import DeviceError, resolve_device
 from rbm_core.config import ConfigError, RunConfig, make_config
 from rbm_core.runs.files import RunError, one_line
 from rbm_core.runs.vocabulary import SETTABLE
+from rbm_core.training.signals import ignore_signals
 
 if TYPE_CHECKING:
     from rbm_core.rbm import RBM
@@ -205,6 +205,7 @@ def _explained(ranks: Ranks) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
+        ignore_signals()  # torchrun now asks every rank to end; this one has to say first why it does
         raise RunError(
             f"a rank of the {ranks.size} has ended, so the others cannot go on; "
             "the run goes on from its last saved state, with any number of ranks"
@@ -234,9 +235,7 @@ def follow() -> None:
     """The whole life of a rank other than 0. Raises an error in one sentence where it cannot take part."""
     with connected() as ranks:
         # Rank 0 hears a request to end, saves the run with the help of all, and lets them go.
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), signal.SIG_IGN)
+        ignore_signals()
         if ranks.told()[0] == "begin":
             ranks.follow(_same_training(ranks))
 

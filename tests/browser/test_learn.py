@@ -442,6 +442,7 @@ def test_back_goes_back_a_lesson_whatever_was_played_in_between(open_learn: Call
     page.get_by_role("button", name="Next step").click()
     at_lesson(page, 2)
     guess(page, 2)
+    page.wait_for_url("**guess=2")  # the player now shows the answer, and would undo a tab chosen before
     page.get_by_role("tab", name="Distribution").click()
     wait_for(page, view="distribution")
     page.wait_for_url(lambda url: "guess=2" in url and "view=landscape" not in url)
