@@ -18,6 +18,7 @@ class Recent(Generic[T]):
         self._most = most
         self._size = size
         self._kept: OrderedDict[Hashable, T] = OrderedDict()
+        self._making: dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
 
     def find(self, key: Hashable) -> T | None:
@@ -28,13 +29,26 @@ class Recent(Generic[T]):
             return self._kept.get(key)
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The thing of this key; made, outside the lock, where it is not kept."""
-        if (kept := self.find(key)) is not None:
-            return kept
-        made = make()
+        """The thing of this key; made where it is not kept, by one reader while others that want the same wait."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+            making = self._making.setdefault(key, threading.Lock())
+        with making:
+            if (kept := self.find(key)) is not None:
+                return kept
+            try:
+                made = make()
+                self._keep(key, made)
+            finally:  # where it cannot be made the next that waits tries
+                with self._lock:
+                    self._making.pop(key, None)
+            return made
+
+    def _keep(self, key: Hashable, made: T) -> None:
         with self._lock:
             self._kept[key] = made
             self._kept.move_to_end(key)
             while len(self._kept) > 1 and sum(map(self._size, self._kept.values())) > self._most:
                 self._kept.popitem(last=False)
-        return made

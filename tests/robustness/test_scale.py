@@ -1,15 +1,20 @@
 """A long record and a full store cost bounded memory and time."""
 
+import ast
 import json
 import os
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from dashboard.recent import Recent
 from rbm_core.runs import RunReader, create_run, list_runs
 from rbm_core.runs.columns import MOST_ROWS, extremes
 from rbm_core.runs.recorder import Recorder
@@ -120,3 +125,61 @@ def test_what_the_server_frees_goes_back_to_the_system() -> None:
 
     assert left("no") > 100, "nothing is shown: the system hands it back by itself"
     assert left("yes") < 20
+
+
+LOADED = """
+import dashboard.data
+import scipy.cluster.hierarchy, scipy.io, scipy.linalg, scipy.sparse, scipy.special
+import plotly.graph_objects, rbm_core.spectrum
+from threadpoolctl import threadpool_info
+print({one["filepath"]: one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"})
+"""
+
+
+def test_every_blas_in_the_apps_process_has_one_thread() -> None:
+    """NumPy and SciPy bring one each: threads that wait for each other on busy cores hold up every tab."""
+    told = subprocess.run(
+        [sys.executable, "-c", LOADED], capture_output=True, text=True, cwd=REPO, check=True
+    )
+    threads = ast.literal_eval(told.stdout)
+    assert threads
+    assert set(threads.values()) == {1}, threads
+
+
+def test_what_many_tabs_want_at_once_is_made_once() -> None:
+    tabs, waiting, made = 20, threading.Barrier(20), []
+    recent: Recent[str] = Recent(3)
+
+    def make(key: int) -> str:
+        made.append(key)
+        time.sleep(0.05)  # the others come meanwhile
+        return f"picture {key}"
+
+    def look(tab: int) -> list[str]:
+        waiting.wait()
+        return [recent.get(key, partial(make, key)) for key in (0, 1, tab % 2, 2)]
+
+    with ThreadPoolExecutor(tabs) as pool:
+        for tab, seen in enumerate(pool.map(look, range(tabs))):
+            assert seen == [f"picture {key}" for key in (0, 1, tab % 2, 2)]
+    assert sorted(made) == [0, 1, 2]
+
+
+def test_what_one_tab_could_not_have_made_the_next_makes() -> None:
+    recent: Recent[str] = Recent(3)
+    begun, gone = threading.Event(), threading.Event()
+
+    def interrupted() -> str:
+        begun.set()
+        gone.wait(10)
+        raise KeyboardInterrupt
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(recent.get, "film", interrupted)
+        begun.wait(10)
+        second = pool.submit(recent.get, "film", lambda: "whole")
+        gone.set()
+        assert second.result(10) == "whole"
+        with pytest.raises(KeyboardInterrupt):
+            first.result(10)
+    assert recent.find("film") == "whole"
