@@ -85,10 +85,10 @@ def common_scale(values: np.ndarray) -> float:
     values (V, H): the columns at their end that are 0 belong to ordered units not yet in use, and do not count.
     """
     learned = np.flatnonzero(values.any(axis=0))
-    magnitudes = np.abs(values[:, : learned[-1] + 1] if len(learned) else values).ravel()
-    if len(magnitudes) > 50_000:
-        magnitudes = magnitudes[:: len(magnitudes) // 50_000]
-    scale = float(np.quantile(magnitudes, 0.995)) if len(magnitudes) else 0.0
+    some = (values[:, : learned[-1] + 1] if len(learned) else values).ravel()
+    if len(some) > 50_000:
+        some = some[:: len(some) // 50_000]
+    scale = float(np.quantile(np.abs(some), 0.995)) if len(some) else 0.0
     return scale if np.isfinite(scale) and scale > 0 else 1e-6
 
 
@@ -161,12 +161,13 @@ def filters(
     W = snapshot.W if base is None else snapshot.W - base.W
     total = W.shape[1]
     scale = common_scale(W)
-    largest = float(np.abs(W).max(initial=0.0))
+    largest = float(max(W.max(initial=0.0), -W.min(initial=0.0)))
     full = min(2.5 * scale, max(largest, scale))
     kept = W if total <= MOST_TILES else W[:, np.sort(order)]
     units = np.arange(total) if total <= MOST_TILES else np.sort(order)
-    quantised = np.clip(kept * (127.0 / full), -127, 127)
-    tiles = np.ascontiguousarray(np.rint(quantised, out=quantised).astype(np.int8).T)
+    quantised = kept * (127.0 / full)
+    np.rint(np.clip(quantised, -127, 127, out=quantised), out=quantised)
+    tiles = np.ascontiguousarray(quantised.astype(np.int8).T)
     facts = np.stack([units, norms(kept), snapshot.hbias[units], snapshot.mean_hidden[units]], axis=1)
     place = {int(unit): index for index, unit in enumerate(units)}
     shown = "All" if len(units) == total else f"{len(units):,} of"
@@ -197,9 +198,9 @@ def _grown(in_use: int, places: int) -> str:
     return f"{in_use:,} hidden units in use; the layer grows into its {places - in_use:,} empty places"
 
 
-def mean_visible(snapshot: Snapshot) -> np.ndarray:
-    """E[v|h] of the particles' hidden states, (N, V) float32; for Bernoulli units it is p(v=1|h)."""
-    logits = snapshot.particles_h.astype(np.float32) @ snapshot.W.T + snapshot.vbias
+def mean_visible(snapshot: Snapshot, most: int) -> np.ndarray:
+    """E[v|h] of the first particles' hidden states, (most, V) float32; for Bernoulli units it is p(v=1|h)."""
+    logits = snapshot.particles_h[:most].astype(np.float32) @ snapshot.W.T + snapshot.vbias
     return units_of(snapshot.meta).mean(logits)
 
 
@@ -210,7 +211,7 @@ def particles(
 
     probe: the run's own, which says how Gaussian units stand for grey values.
     """
-    means, drawn = mean_visible(snapshot)[:most], snapshot.particles_v[:most]
+    means, drawn = mean_visible(snapshot, most), snapshot.particles_v[:most]
     header = {
         "kind": "particles",
         "shape": shape,
@@ -258,7 +259,7 @@ def timelapse_frame(
     particles. columns: the names of a table's columns, whose rows are drawn as strips.
     """
     if subject == "fantasies":
-        means = _pixels(mean_visible(snapshot)[:100], snapshot, probe)
+        means = _pixels(mean_visible(snapshot, 100), snapshot, probe)
         shades = _shades(means)
         return _tiled(shades.reshape(-1, *shape)) if columns is None else strips(shades, columns)
     # In 31 shades: with more, most of the file would be noise about zero, which shows nothing.

@@ -10,16 +10,17 @@ from dashboard.figures import cases
 from dashboard.ui import link
 from dashboard.ui.page_state import state_of
 from dashboard.ui.texts import plain, sentence
-from rbm_core.runs import RunError
+from rbm_core.runs import RunError, RunReader
 
 PICKER = "app.run"
 
 
 @dataclass
 class _Choice:
-    """opened: whether the run was just made of a file, until a page has said so."""
+    """reader: of the run, once it was asked. opened: whether the run was just made of a file, until a page said so."""
 
     run: str | None = None
+    reader: RunReader | None = None
     picker: bool = False
     opened: bool = False
 
@@ -35,7 +36,8 @@ def table() -> dict[str, Any] | None:
     if choice.run is None or not choice.picker:
         return None
     try:
-        return cases.table_of(data.reader(choice.run).config())
+        choice.reader = choice.reader or data.reader(choice.run)  # a refresh asks twenty times
+        return cases.table_of(choice.reader.config())
     except RunError:
         return None
 
@@ -55,7 +57,8 @@ def said(text: str) -> str:
 
 def choose(run: str | None) -> None:
     """From now on the pages show this run."""
-    state_of(_Choice).run = run
+    choice = state_of(_Choice)
+    choice.run, choice.reader = run, None
 
 
 def lead_to(run: str, *, opened: bool = False) -> None:

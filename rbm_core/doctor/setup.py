@@ -63,7 +63,7 @@ def images_differ(record: Record) -> Finding | None:
     images = record.images()
     if images is None:
         return None
-    alike = len(np.unique(images, axis=0))
+    alike = len({image.tobytes() for image in images})  # np.unique sorts them: 6 ms
     return Finding(
         "Images differ",
         alike > len(images) / 2 or alike >= _FEWEST_KINDS,

@@ -13,7 +13,8 @@ from streamlit.testing.v1 import AppTest
 from dashboard.ui import pages
 from rbm_core.config import PRESETS
 from rbm_core.runs import RunReader, create_run
-from tests.dashboard.opened import as_read, open_page
+from rbm_core.runs import store as runs_store
+from tests.dashboard.opened import abouts, as_read, open_page
 from tests.live import REPO
 from tests.small_run import train_small
 
@@ -152,3 +153,18 @@ def test_showing_a_run_does_not_load_the_engine(store: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_the_words_of_a_page_do_not_look_for_its_run_again_and_again(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refresh says some twenty texts in the words for what the run learns."""
+    looked_for, resolve = [], runs_store.resolve
+
+    def counted(root: Path, name: str) -> Path:
+        looked_for.append(name)
+        return resolve(root, name)
+
+    monkeypatch.setattr(runs_store, "resolve", counted)
+    assert len(abouts(open_page(run="small-run"))) >= 6
+    assert len(looked_for) < 12
