@@ -9,7 +9,8 @@ from dataclasses import replace
 from rbm_core.doctor.finding import Finding, Remedy
 from rbm_core.doctor.record import Record, record_of
 from rbm_core.doctor.report import TOO_EARLY, headline, report, threshold, waiting
-from rbm_core.doctor.rules import FANTASIES, RULES, SOURCES, fantasies
+from rbm_core.doctor.rules import RULES, SOURCES
+from rbm_core.doctor.sampling import FANTASIES, fantasies
 
 __all__ = [
     "FANTASIES",

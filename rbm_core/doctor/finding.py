@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Finding", "Remedy"]
+__all__ = ["GUIDE", "Finding", "Remedy"]
+
+GUIDE = "Hinton 2010"
+"""The source of most rules: A Practical Guide to Training Restricted Boltzmann Machines."""
 
 _COUNTS = {
     "n_chains": "chains",

@@ -6,7 +6,7 @@ They name causes, where the other rules name what follows; so they stand before 
 import numpy as np
 
 from rbm_core.config import MOST_PENALTY
-from rbm_core.doctor.finding import Finding, Remedy
+from rbm_core.doctor.finding import GUIDE, Finding, Remedy
 from rbm_core.doctor.record import Record
 from rbm_core.runs.files import rounded
 from rbm_core.runs.vocabulary import DEAD
@@ -23,7 +23,6 @@ __all__ = [
     "updates",
 ]
 
-_GUIDE = "Hinton 2010"
 _FEWEST_CHAINS = 10
 _FEWEST_KINDS = 4
 _FEWEST_UPDATES = 100
@@ -53,7 +52,7 @@ def ended_well(record: Record) -> Finding | None:
         (record.message.rstrip(".") or "training diverged") if ill else "training has not diverged",
         "free energies of data and fantasies no further apart than 2,000 nats and 20 a pixel",
         "Start again from an early snapshot with a smaller learning rate.",
-        f"{_GUIDE}, § 7",
+        f"{GUIDE}, § 7",
         remedies=slower,
     )
 
@@ -93,7 +92,7 @@ def likelihood_exists(record: Record) -> Finding | None:
         else "pixels are 0 or 1, as the units are",
         "pixels of 0 and 1 under persistent chains; grey ones can only be judged by their pictures",
         "Draw the pixels as coins whose odds are the grey values (binarisation stochastic).",
-        f"{_GUIDE}, § 13.1; Salakhutdinov & Murray 2008",
+        f"{GUIDE}, § 13.1; Salakhutdinov & Murray 2008",
         remedies=(Remedy({"binarisation": "stochastic"}),),
     )
 
@@ -129,7 +128,7 @@ def sparsity(record: Record) -> Finding | None:
         else "hidden units are not pushed to a target",
         "between 1 % and 50 %, usually 1 % to 10 %: a unit that is hardly ever or nearly always on says little",
         "Start afresh with a sparsity target of 0.1, or without a sparsity cost.",
-        f"{_GUIDE}, § 11",
+        f"{GUIDE}, § 11",
         remedies=(Remedy({"sparsity_target": 0.1}), Remedy({"sparsity_cost": 0.0})),
     )
 
@@ -146,7 +145,7 @@ def first_weights(record: Record) -> Finding | None:
         f"the first random weights give a hidden unit an input of about ±{spread:.2g} nats",
         f"less than {_SURE:g}, best below 1: at {_SURE:g} a unit is on or off in 99 of 100 draws, and hardly learns",
         "Start afresh with a weight spread of 0.01.",
-        f"{_GUIDE}, § 8",
+        f"{GUIDE}, § 8",
         remedies=(Remedy({"weight_std": 0.01}),),
     )
 
@@ -186,6 +185,6 @@ def updates(record: Record) -> Finding | None:
         f"{batch:,} an update",
         f"{_FEWEST_UPDATES} or more; a thousand show strokes",
         "Train for more updates, or with fewer images in each.",
-        f"{_GUIDE}, § 4",
+        f"{GUIDE}, § 4",
         remedies=(more, smaller) if 10 * batch > n_train else (more,),
     )

@@ -12,7 +12,7 @@ from PIL import Image
 from rbm_core import datasets, doctor
 from rbm_core.config import PRESETS, make_config
 from rbm_core.config import preset as make_preset
-from rbm_core.doctor import Record, rules
+from rbm_core.doctor import Record, learning
 from rbm_core.runs import Probe, RunReader, Snapshot, store
 from rbm_core.runs.snapshot import snapshot_file
 from rbm_core.training import process as training_process
@@ -180,7 +180,7 @@ def test_averaged_weights_may_take_long_steps_at_a_constant_rate() -> None:
 def test_what_is_called_healthy_holds_for_what_is_found_well() -> None:
     def said(ratio: float, **config: Any) -> str:
         falling = {"learning_rate": np.linspace(0.1, 0, N), "update_ratio": np.full(N, ratio)}
-        found = rules.update_ratio(record(config={"lr_schedule": "linear", **config}, **falling))
+        found = learning.update_ratio(record(config={"lr_schedule": "linear", **config}, **falling))
         assert found is not None
         assert found.well
         return found.healthy

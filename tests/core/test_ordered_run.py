@@ -8,8 +8,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from rbm_core.cli import main
+from rbm_core.doctor.learning import dead_units
 from rbm_core.doctor.record import record_of
-from rbm_core.doctor.rules import dead_units
 from rbm_core.doctor.setup import first_weights, room_to_grow
 from rbm_core.rbm import RBM
 from rbm_core.runs.reader import RunReader

@@ -12,6 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.figures import likelihood as figures
+from dashboard.figures.likelihood_words import WORDS
 from dashboard.processes import evaluators
 from dashboard.ui import pages
 from dashboard.ui.texts import plain
@@ -320,7 +321,7 @@ def test_every_figure_has_a_title_units_its_formula_and_source_and_its_own_file(
     assert len(set(files)) == len(plots)
     assert all(one.startswith(f"small-step-{row['step']}-{row['estimator']}-seed-0-") for one in files)
     for figure, _, alt in plots:
-        assert figure["layout"]["title"]["text"] in {one.title for one in figures.WORDS.values()}
+        assert figure["layout"]["title"]["text"] in {one.title for one in WORDS.values()}
         assert figure["layout"]["yaxis"]["title"]["text"]
         assert alt
 

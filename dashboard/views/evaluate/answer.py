@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard import data
 from dashboard.figures import likelihood as figures
+from dashboard.figures.likelihood_words import WORDS
 from dashboard.figures.numbers import minus
 from dashboard.ui import run_choice, tables
 from dashboard.ui.about import about
@@ -214,6 +215,6 @@ def scale(reader: RunReader, row: Mapping[str, Any], units: VisibleUnits) -> Non
     figure = figures.scale(
         coins, pixels, (f"this run,<br>step {row['step']:,}", float(row["test_nats"])), comparable, is_dark()
     )
-    words = figures.WORDS["scale"]
+    words = WORDS["scale"]
     chart(figure, "evaluate-scale", words.caption, file_name(reader.name, file_words(dict(row)), "scale"))
     about(words.picture, words.text, formula=words.formula, source=words.source)

@@ -8,6 +8,7 @@ import streamlit as st
 from dashboard import data
 from dashboard.figures import animation, samples
 from dashboard.figures import likelihood as figures
+from dashboard.figures.likelihood_words import WORDS
 from dashboard.processes import evaluators
 from dashboard.ui.about import about
 from dashboard.ui.charts import chart, file_name, is_dark
@@ -34,7 +35,7 @@ def draw(run: str, one: dict[str, Any], k: int, key: str) -> None:
     curves = {run: one, **beside}
     measured = {name: of["curve"] for name, of in curves.items() if has_moments(of)}
     if measured:
-        words = figures.WORDS["moments"]
+        words = WORDS["moments"]
         with st.container(border=True):
             drawn = figures.moments(measured, one.get("moments_of_data"), k, is_dark())
             chart(drawn, f"{key}-moments", words.caption, file_name(run, texts.file_words(one), "moments"))
@@ -101,7 +102,7 @@ def sampled(run: str, one: dict[str, Any], k: int, beside: dict[str, dict[str, A
                 "Chains begin at noise and make Gibbs sweeps with the finished model. Training only ever looks as far "
                 "as its own chains run; what comes after is the model's own, and only it counts for the likelihood.",
                 formula=r"h^{(t)} \sim p(h \mid v^{(t)}), \qquad v^{(t+1)} \sim p(v \mid h^{(t)})",
-                source=figures.WORDS["mixing"].source,
+                source=WORDS["mixing"].source,
             )
             save_sheets(run, one, list(sheets.values()), ", ".join(texts.sweeps(t, k) for t in sheets))
 

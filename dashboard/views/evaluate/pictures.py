@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboard import data
 from dashboard.figures import likelihood as figures
+from dashboard.figures.likelihood_words import WORDS
 from dashboard.ui.about import about
 from dashboard.ui.charts import chart, file_name, is_dark
 from dashboard.views.evaluate import equilibrium, texts
@@ -18,7 +19,7 @@ def draw(run: str, config: dict[str, Any], one: dict[str, Any], key: str) -> Non
     drawn = [*along(run, one), *figures.available(one, config.get("k"), is_dark()).items()]
     for first in range(0, len(drawn), 2):
         for column, (what, figure) in zip(st.columns(2), drawn[first : first + 2], strict=False):
-            words = figures.WORDS[what]
+            words = WORDS[what]
             with column.container(border=True):
                 chart(figure, f"{key}-{what}", words.caption, file_name(run, texts.file_words(one), what))
                 st.caption(words.caption)
