@@ -8,6 +8,7 @@ import pytest
 
 from dashboard.components.blob import pack, unpack
 from dashboard.figures import curves, moment, palette, spectrum
+from dashboard.figures.comparison.moments import strongest_filters
 from dashboard.ui import link
 from rbm_core.pixels import PixelScale
 from rbm_core.runs import Probe, Snapshot
@@ -139,6 +140,19 @@ def test_orders_put_the_asked_unit_first() -> None:
     assert moment.order_of_units("activity", replace(shown, mean_hidden=busy), None)[0] == 2
     assert moment.order_of_units("change", shown, replace(shown, W=moved))[0] == 5
     assert moment.order_of_units("index", shown, None).tolist() == list(range(H))
+
+
+def test_the_strongest_filters_of_a_large_layer_are_all_drawn() -> None:
+    """A tile is left empty where its unit is not in use yet: never in a layer without an order."""
+    rng = np.random.default_rng(0)
+    n = 60
+    large = snapshot(
+        W=rng.normal(size=(W_, n)).astype(np.float32), hbias=np.zeros(n), mean_hidden=np.full(n, 0.5)
+    )
+    header, arrays = strongest_filters(large, SHAPE, scale=1.0, n=10)
+    assert sorted(arrays["units"]) == sorted(moment.order_of_units("norm", large, None)[:10])
+    assert max(arrays["units"]) >= 10
+    assert all(unit < header["in_use"] for unit in arrays["units"])
 
 
 def test_similar_units_stand_side_by_side() -> None:

@@ -36,6 +36,7 @@ def strongest_filters(snapshot: Snapshot, shape: tuple[int, int], scale: float, 
     total = snapshot.W.shape[1]
     header |= {
         "scale": scale,
+        "in_use": snapshot.in_use,  # counts the run's units, whose numbers the tiles keep
         "note": f"{_how_many(len(order), total)} filters, largest norm first, on one scale for all runs.",
     }
     return header, {**arrays, "units": order.astype(np.int32)}
