@@ -49,7 +49,7 @@ def sweep(
     root = runs or store.runs_root()
     fixed: dict[str, Any] = settings_of(set_ or [])
     if dataset is not None:
-        fixed["dataset"] = datasets.brought_in(dataset) if datasets.is_file(dataset) else dataset
+        fixed["dataset"] = datasets.brought_in(dataset, say=err.say) if datasets.is_file(dataset) else dataset
     values = _grid(grid)
     tag = store.check_name(name or _tag(preset_name, fixed, values))
     wanted = sweeps.points(preset_name, fixed, values, tag)

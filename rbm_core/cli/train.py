@@ -30,10 +30,17 @@ def train(
     preset_name: Annotated[
         str | None,
         typer.Option(
-            "--preset", help="; ".join(f"{n}: {PRESET_NOTES[n]}" for n in PRESETS) + " Default: default."
+            "--preset", help=" ".join(f"{n}: {PRESET_NOTES[n]}" for n in PRESETS) + " Default: default."
         ),
     ] = None,
     dataset: Annotated[str | None, typer.Option(help=RunConfig.model_fields["dataset"].description)] = None,
+    label_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Of a table given as --dataset: the column that names each row's class; default the one called label, "
+            "class or target."
+        ),
+    ] = None,
     n_hidden: Annotated[int | None, typer.Option(help=RunConfig.model_fields["n_hidden"].description)] = None,
     epochs: Annotated[int | None, typer.Option(help=RunConfig.model_fields["epochs"].description)] = None,
     k: Annotated[int | None, typer.Option(help=RunConfig.model_fields["k"].description)] = None,
@@ -102,11 +109,18 @@ def train(
     if resume is not None:
         path = store.resolve(root, resume)
         _check_ranks(make_config(**RunReader(path).config()["config"]))
-        others = {"--name": name, "--preset": preset_name, "--from": from_}
+        others = {
+            "--name": name,
+            "--preset": preset_name,
+            "--from": from_,
+            "--label-column": label_column,
+        }
         _extend(path, changes, [option for option, value in others.items() if value is not None])
         store.resumable(path)
     else:
         origin = None if from_ is None else _origin(root, from_, changes)
+        if "dataset" in changes or label_column is not None:
+            changes["dataset"] = _known(changes.get("dataset", ""), label_column)
         path = _new_run(root, name, preset_name or "default", changes, download, origin)
     _train(path, download, updates_per_second, tensorboard)
 
@@ -138,6 +152,19 @@ def _origin(root: Path, name: str, changes: dict[str, Any]) -> dict[str, Any]:
     return {"run": name, "step": steps[-1]}
 
 
+def _known(dataset: str, label_column: str | None) -> str:
+    """The name of these data; a file is kept under one first, and what was understood of it is said."""
+    from rbm_core import datasets
+
+    if datasets.is_file(dataset):
+        return datasets.brought_in(dataset, labels=label_column, say=err.say)
+    if label_column is not None:
+        raise ConfigError("--label-column names a column of a table, and --dataset names no file; give both")
+    if Path(dataset).expanduser().is_dir():
+        err.say(datasets.describe(dataset))
+    return dataset
+
+
 def _new_run(
     root: Path,
     name: str | None,
@@ -149,8 +176,6 @@ def _new_run(
     """Makes the run's folder, once it is known that its device and data can be had."""
     from rbm_core import datasets
 
-    if datasets.is_file(changes.get("dataset", "")):
-        changes = {**changes, "dataset": datasets.brought_in(changes["dataset"])}
     config = preset(preset_name, **changes)
     _check_ranks(config)
     if config.device.startswith("cuda"):
@@ -164,6 +189,10 @@ def _new_run(
             data = datasets.load(config.dataset, n_valid=config.n_valid, download=False)
             if config.labels:
                 data.check_labels()
+            if data.ranges is not None and config.visible == "bernoulli":
+                err.say(
+                    "Note: units of 0 and 1 take these real values as odds; --set visible=gaussian learns the values"
+                )
     return store.create_run(
         root, name or store.new_name(config, preset_name, root), config, preset=preset_name, origin=origin
     )
@@ -244,8 +273,9 @@ class _TrainingBar:
             )
             return
         gap = row.get("free_energy_gap")
-        left = duration((n_steps - step) / rate) if rate else "–"
-        numbers = f"{rate:,.0f} steps/s · gap {gap:+.2f} nats · {left} left" if gap is not None else ""
+        left = duration((n_steps - step) / rate) if rate else ""
+        pace = [f"{rate:,.0f} steps/s", f"{left} left"] if rate else []  # none once the run has ended
+        numbers = " · ".join([f"gap {gap:+.2f} nats", *pace]) if gap is not None else ""
         epoch = min(int(status.get("epoch", 0)) + 1, status.get("n_epochs", 1))
         self._progress.update(
             self._task,

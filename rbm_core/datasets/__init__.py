@@ -6,6 +6,7 @@ No torch here: torchvision, which knows where the MNIST family is published, is 
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from rbm_core.datasets import published, small
@@ -91,15 +92,28 @@ def load(
     return split(name, own.cases(look.look(_existing(name))), n_valid)
 
 
-def brought_in(path: str | Path, *, root: str | Path | None = None) -> str:
+def brought_in(
+    path: str | Path,
+    *,
+    labels: str | None = None,
+    say: Callable[[str], None] | None = None,
+    root: str | Path | None = None,
+) -> str:
     """Keeps what a file of one's own holds below the data folder; returns the name by which `load` finds it.
 
-    Raises DatasetError in one sentence for a file that cannot be used.
+    labels: the column of a table with the classes; None: the one called label, class or target. say: gets what was
+    understood of the file, in sentences. Raises DatasetError in one sentence for a file that cannot be used.
     """
     from rbm_core.datasets import look, own
 
-    found = look.look(_existing(str(path)))
-    return own.keep(found.title, own.cases(found), data_dir(root))
+    choices = look.Choices(labels=labels)
+    found = look.look(_existing(str(path)), choices)
+    if labels is not None and found.columns is None:
+        raise DatasetError(f"{Path(path).name} is no table, so it has no column {labels!r}")
+    made = own.cases(found, choices)
+    if say is not None:
+        say(f"{Path(path).name}: {own.said(found, choices)}")
+    return own.keep(found.title, made, data_dir(root))
 
 
 def is_file(name: str) -> bool:

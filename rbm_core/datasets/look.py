@@ -78,7 +78,8 @@ class Found:
 
     values: (N, height, width[, channels]) pictures of one size, (N, V) rows of numbers, or None where pictures are yet
     to be decoded: `picture` then gives each. classes: a name a case, where folders or labels name them. columns: names
-    of a table's columns. sizes: how many pictures there are of each (width, height).
+    of a table's columns. row_names: whether its first column numbered or named the rows, and was left out. sizes: how
+    many pictures there are of each (width, height).
     """
 
     title: str
@@ -87,6 +88,7 @@ class Found:
     picture: Callable[[int], bytes | Path] | None = None
     classes: tuple[str, ...] | None = None
     columns: tuple[str, ...] | None = None
+    row_names: bool = False
     sizes: Counter[tuple[int, int]] | None = None
     names: tuple[str, ...] = ()
 
@@ -364,7 +366,11 @@ def _finite(name: str, values: np.ndarray, columns: tuple[str, ...] | None) -> N
 
 
 def _table(name: str, data: bytes, choices: Choices) -> Found:
-    """A table with or without a line of column names, separated by commas, semicolons or tabs."""
+    """A table with or without a line of column names, separated by commas, semicolons or tabs.
+
+    Where commas do not separate, they may stand for decimal points, as spreadsheets write in much of Europe. A first
+    column without a name, as pandas and R write, numbers or names the rows.
+    """
     try:
         # A letter may be cut in two there; what is no UTF-8 at all pandas refuses.
         first = data[:65536].decode("utf-8-sig", "replace").splitlines()[:1]
@@ -375,15 +381,11 @@ def _table(name: str, data: bytes, choices: Choices) -> Found:
             raise DatasetError(
                 f"{name} has {wide + 1:,} columns, and at most {_MOST_COLUMNS:,} are read; save it as .npy"
             )
-        header = 0 if any(_number(cell) is None for cell in cells) else None
-        frame = pd.read_csv(
-            io.BytesIO(data),
-            sep=separator,
-            header=header,
-            encoding="utf-8-sig",
-            low_memory=False,
-            comment="#",
-        )
+        numbers = [cell.replace(",", ".") for cell in cells]
+        header = 0 if any(_number(cell) is None for cell in numbers) else None
+        frame = _frame(data, separator, ".", header)
+        if separator != "," and _words(frame):
+            frame = min(frame, _frame(data, separator, ",", header), key=_words)
     except DatasetError:
         raise
     except UnicodeDecodeError as error:
@@ -395,13 +397,14 @@ def _table(name: str, data: bytes, choices: Choices) -> Found:
         if header == 0
         else [f"column {k + 1}" for k in range(frame.shape[1])]
     )
-    kept = list(range(len(columns)))  # by place: two columns may have one name
+    row_names = header == 0 and len(columns) > 1 and not cells[0].strip(' "')
+    kept = list(range(int(row_names), len(columns)))  # by place: two columns may have one name
     classes = None
     label = choices.labels or next((c for c in columns if c.lower() in _LABELS), None)
     if choices.labels and choices.labels not in columns:
         raise DatasetError(f"{name} has no column {choices.labels!r}; it has {', '.join(columns[:20])}")
     if label is not None:
-        kept.remove(columns.index(label))
+        kept = [k for k in kept if k != columns.index(label)]
         classes = tuple(str(value) for value in frame.iloc[:, columns.index(label)].tolist())
     if not kept or frame.empty:
         raise DatasetError(f"{name} holds no values; it needs a case a line")
@@ -415,7 +418,31 @@ def _table(name: str, data: bytes, choices: Choices) -> Found:
     values = frame.iloc[:, kept].to_numpy(np.float64)
     names = tuple(columns[k] for k in kept)
     _finite(name, values, names)
-    return Found(PurePosixPath(name).stem, len(values), values=values, classes=classes, columns=names)
+    return Found(
+        PurePosixPath(name).stem,
+        len(values),
+        values=values,
+        classes=classes,
+        columns=names,
+        row_names=row_names,
+    )
+
+
+def _frame(data: bytes, separator: str, decimal: str, header: int | None) -> pd.DataFrame:
+    return pd.read_csv(
+        io.BytesIO(data),
+        sep=separator,
+        decimal=decimal,
+        header=header,
+        encoding="utf-8-sig",
+        low_memory=False,
+        comment="#",
+    )
+
+
+def _words(frame: pd.DataFrame) -> int:
+    """How many of its columns hold more than numbers."""
+    return sum(dtype.kind not in "biuf" for dtype in frame.dtypes)
 
 
 def _number(cell: str) -> float | None:

@@ -190,6 +190,8 @@ def said(found: Found, choices: Choices = AS_FOUND) -> str:
     n = f"{found.n:,}"
     if found.values is not None and found.values.ndim == 2 and is_table(found, choices):
         text = f"A table: {n} rows of {found.values.shape[1]:,} columns."
+        if found.row_names:
+            text += " The first column has no name and names the rows: it is left out."
         if found.values.min() < 0 or found.values.max() > 1:
             text += (
                 " Its values go beyond 0 and 1: each column is scaled between its lowest and highest value."

@@ -29,6 +29,10 @@ _HIDDEN = {
 _LABELS = {"labelw": "label_W", "labelbias": "label_bias"}
 _PAIRS = (("a", "b"), ("b", "c"))  # Hinton's letters for the biases, and those of this project
 _HIDDEN_FIRST = {"components"}  # scikit-learn's weights are (hidden, visible)
+_OF_UNITS = {
+    "logvar",
+    *(re.sub(r"[^a-z0-9]", "", name) for name in PixelScale.ARRAYS),
+}  # rows that are no biases
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,12 @@ def understood(arrays: Named, n_visible: int | None = None) -> Parameters:
     w_name = _weights_of(arrays, names)
     notes: list[str] = []
     W = arrays[w_name]
-    biases = _biases_of({n: _row(a) for n, a in arrays.items() if n != w_name and _is_row(a)}, names)
+    rows = {n: _row(a) for n, a in arrays.items() if n != w_name and _is_row(a)}
+    biases = _biases_of(rows, names)
+    if names[w_name] == "weight" and "hidden" not in biases:
+        # torch's Linear, from visible to hidden units: its weight is (hidden, visible), its bias that of its outputs.
+        if of_outputs := [rows[n] for n in rows if names[n] == "bias" and len(rows[n]) == W.shape[0]]:
+            biases["hidden"] = of_outputs[0]
     layouts = [] if names[w_name] in _HIDDEN_FIRST else [W]
     layouts += [W.T] if names[w_name] in _HIDDEN_FIRST or W.shape[0] != W.shape[1] else []
     fitting = [layout for layout in layouts if _fits(layout.shape, biases, n_visible)]
@@ -122,6 +131,7 @@ def understood(arrays: Named, n_visible: int | None = None) -> Parameters:
         notes.append(f"{w_name} {W.shape} was taken for the weights, the only array that can be them")
     if found is not W:
         notes.append(f"{w_name} {W.shape} was read as (hidden, visible)")
+    notes += _taken_by_length(rows, names, biases, found.shape)
     visible_bias, hidden_bias = (biases.get(side) for side in ("visible", "hidden"))
     for side, bias, n in zip(("visible", "hidden"), (visible_bias, hidden_bias), found.shape, strict=True):
         if bias is None:
@@ -203,6 +213,20 @@ def _biases_of(rows: Named, names: Mapping[str, str]) -> dict[str, np.ndarray]:
         if not sides and visible in by_key and hidden in by_key:
             sides = {"visible": by_key[visible], "hidden": by_key[hidden]}
     return sides
+
+
+def _taken_by_length(
+    rows: Named, names: Mapping[str, str], biases: dict[str, np.ndarray], shape: tuple[int, ...]
+) -> list[str]:
+    """Adds the biases that no name gave, where one row alone has their length; returns what that assumes."""
+    notes = []
+    for side, n in zip(("visible", "hidden"), shape, strict=True):
+        known = _VISIBLE | _HIDDEN | _OF_UNITS
+        like = [name for name, row in rows.items() if len(row) == n and names[name] not in known]
+        if side not in biases and len(like) == 1 and shape[0] != shape[1]:
+            biases[side] = rows[like[0]]
+            notes.append(f"{like[0]} {biases[side].shape} was taken for the {side} biases, by its length")
+    return notes
 
 
 def _is_row(array: np.ndarray) -> bool:

@@ -118,6 +118,19 @@ def test_what_is_missing_or_turned_is_said() -> None:
         "foo (16, 6) was taken for the weights, the only array that can be them"
     )
     assert understood({"W": W.T}, n_visible=16).W.shape == (16, 6)
+    by_length = understood({"foo": W.T, "first": B, "second": C}, n_visible=16)
+    np.testing.assert_array_equal(by_length.vbias, B)
+    np.testing.assert_array_equal(by_length.hbias, C)
+    assert by_length.notes[2:] == (
+        "first (16,) was taken for the visible biases, by its length",
+        "second (6,) was taken for the hidden biases, by its length",
+    )
+    two = understood({"W": W, "first": B, "velocity": B, "log_var": B})
+    assert two.notes[0] == "no visible biases were found, so the 16 of them are 0"
+    linear = understood({"fc.weight": W.T, "fc.bias": C, "b_out": B})
+    np.testing.assert_array_equal(linear.W, W)
+    np.testing.assert_array_equal(linear.hbias, C)
+    np.testing.assert_array_equal(linear.vbias, B)
     assert understood({"weight": W, "optimizer.step": np.array(3)}).W.shape == (16, 6)
 
 

@@ -136,6 +136,31 @@ def test_a_table_keeps_its_names_and_says_what_0_and_1_stand_for(tmp_path: Path,
     assert "3 rows of 2 columns" in own.said(seen)
 
 
+@pytest.mark.parametrize("names", ["height;age;class\n", ""])
+def test_commas_stand_for_decimal_points_where_they_do_not_separate(tmp_path: Path, names: str) -> None:
+    content = names + "1,5;30;1\n-2,25;40,5;0\n2;8e1;1\n"
+    label = "class" if names else "column 3"
+    made = own.cases(found(tmp_path, "a.csv", content.encode(), Choices(labels=label)))
+    assert made.ranges is not None
+    assert made.ranges.tolist() == [[-2.25, 30], [2, 80]]
+    points = own.cases(found(tmp_path, "b.csv", b"a;note\n1.5;x,y 1,2\n2.5;z\n", Choices(labels="note")))
+    assert points.ranges is not None
+    assert points.ranges.tolist() == [[1.5], [2.5]], "a comma in a word changes no number"
+
+
+@pytest.mark.parametrize("row_names", [("0", "1", "2"), ("anna", "ben", "cleo")])
+@pytest.mark.parametrize("corner", ["", '""'])
+def test_a_first_column_without_a_name_names_the_rows_and_is_not_learned(
+    tmp_path: Path, row_names: tuple[str, ...], corner: str
+) -> None:
+    lines = zip((corner, *row_names), TABLE.splitlines(), strict=True)
+    seen = found(tmp_path, "a.csv", "\n".join(map(",".join, lines)).encode())
+    made, plain = own.cases(seen), own.cases(found(tmp_path, "b.csv", TABLE.encode()))
+    assert made.columns == plain.columns
+    np.testing.assert_array_equal(made.images, plain.images)
+    assert "names the rows: it is left out" in own.said(seen)
+
+
 def test_a_table_of_0_and_1_is_taken_as_it_is(tmp_path: Path) -> None:
     made = own.cases(found(tmp_path, "a.csv", b"x,y\n0,1\n1,1\n"))
     assert made.ranges is None
@@ -426,6 +451,41 @@ def test_the_deviation_of_a_column_with_an_outlier_is_its_own() -> None:
     unit = (column - column.min()) / (column.max() - column.min())
     assert PixelScale.of(unit).std[0] == np.float32(0.1)
     assert PixelScale.of(unit, columns=True).std[0] == pytest.approx(unit.std(), rel=1e-5)
+
+
+def test_train_says_what_it_understood_and_takes_the_column_of_classes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = (f"{1 + k % 7},{k % 5},{('red', 'white')[k % 2]}" for k in range(40))
+    (tmp_path / "wine.csv").write_text("alcohol,ash,kind\n" + "\n".join(rows))
+    train = [
+        "train",
+        "--preset",
+        "quick",
+        "--n-hidden",
+        "4",
+        "--epochs",
+        "1",
+        "--runs",
+        str(tmp_path / "runs"),
+    ]
+    wine = ["--dataset", str(tmp_path / "wine.csv"), "--label-column", "kind"]
+
+    def said(*more: str) -> str:
+        code = cli.main([*train, *more])
+        assert code == (0 if "--name" in more else 2)
+        return " ".join(capsys.readouterr().err.split())
+
+    words = said(*wine, "--set", "labels=true", "--name", "wine")
+    assert "wine.csv: A table: 40 rows of 2 columns." in words
+    assert "2 classes" in words
+    assert "--set visible=gaussian learns the values" in words
+    assert RunReader(tmp_path / "runs" / "wine").config()["data"]["classes"] == ["red", "white"]
+    assert "no column 'sort'" in said(*wine[:2], "--label-column", "sort")
+    for other in (["--dataset", "digits-8"], ["--from", "wine"], []):
+        assert "--dataset names no file; give both" in said(*other, *wine[2:])
+    np.save(tmp_path / "a.npy", np.zeros((20, 3)))
+    assert "a.npy is no table" in said("--dataset", str(tmp_path / "a.npy"), *wine[2:])
 
 
 def test_a_file_that_is_refused_leaves_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
