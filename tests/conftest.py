@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.live import CHROMIUM, CHROMIUM_FLAGS, PATIENCE_MS, REPO, App, settle, shoot
+from tests.live import CHROMIUM, CHROMIUM_FLAGS, PATIENCE_MS, REPO, App, painted, settle, shoot
 
 # Before torch loads: spinning threads of a trainer and of the tests would starve each other on two cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -117,13 +117,30 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def open_page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
+def new_context(chromium: Browser) -> Iterator[Callable[..., BrowserContext]]:
+    """new_context(**options) -> a context of the browser that waits as patiently as a busy machine asks for."""
+    contexts: list[BrowserContext] = []
+
+    def new_context(**options: object) -> BrowserContext:
+        contexts.append(chromium.new_context(**options))
+        contexts[-1].set_default_timeout(PATIENCE_MS)
+        return contexts[-1]
+
+    yield new_context
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def open_page(
+    new_context: Callable[..., BrowserContext], request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Page]]:
     """open_page(url, width=1280, height=800, scheme="light", zoom=1.0) -> Page, settled, in a context of its own.
 
     Uncaught script errors and requests to other machines fail the test: the app is whole without a network.
     A failed test leaves a screenshot of each of its pages.
     """
-    contexts: list[BrowserContext] = []
+    pages: list[Page] = []
     errors: list[str] = []
     strangers: list[str] = []
 
@@ -135,23 +152,21 @@ def open_page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Cal
         url: str, width: int = 1280, height: int = 800, scheme: str = "light", zoom: float = 1.0
     ) -> Page:
         window = {"width": width, "height": height}
-        context = chromium.new_context(viewport=window, color_scheme=scheme, device_scale_factor=zoom)
-        context.set_default_timeout(PATIENCE_MS)
-        contexts.append(context)
-        page = context.new_page()
+        page = new_context(viewport=window, color_scheme=scheme, device_scale_factor=zoom).new_page()
+        pages.append(page)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("request", lambda asked: watch(asked.url))
         page.goto(url)
         settle(page)
+        painted(page)
         return page
 
     yield open_page
     failed = request.node.stash.get(_FAILED, False)
-    for n, context in enumerate(contexts):
-        if failed:
-            for page in context.pages:
-                shoot(page, f"failed-{request.node.name}-{n}")
-        context.close()
+    for n, page in enumerate(pages):
+        if failed and not page.is_closed():
+            shoot(page, f"failed-{request.node.name}-{n}")
+        page.close()
     assert errors == [], "uncaught errors in the page"
     assert strangers == [], "requests to other machines"
 

@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Page
+from playwright.sync_api import FloatRect, Locator, Page
 
 REPO = Path(__file__).parent.parent
 ARTIFACTS = REPO / "tests" / "artifacts"
@@ -104,7 +104,10 @@ def until(condition: Callable[[], bool], seconds: float, what: str) -> float:
 
 
 def settle(page: Page, timeout: float = PATIENCE_MS) -> None:
-    """Wait (ms at most) until the page is connected and its script at rest; fails if the script raised."""
+    """Wait (ms at most) until the page is connected and its script at rest; fails if the script raised.
+
+    A press that has not reached the app yet leaves the script at rest: first wait for something that it changes.
+    """
     page.wait_for_selector(
         '[data-testid="stApp"][data-test-connection-state="CONNECTED"][data-test-script-state="notRunning"]',
         timeout=timeout,
@@ -113,6 +116,38 @@ def settle(page: Page, timeout: float = PATIENCE_MS) -> None:
     assert raised.count() == 0, (
         f"the page raised (the app's log has the traceback): {raised.first.inner_text()}"
     )
+
+
+def painted(page: Page) -> None:
+    """Wait until the browser has painted the frame that is due, in the page's own letters."""
+    page.evaluate(
+        "() => document.fonts.ready.then(() => new Promise((done) =>"
+        " requestAnimationFrame(() => requestAnimationFrame(() => done()))))"
+    )
+
+
+def box_of(place: Locator) -> FloatRect:
+    """Where the element is in the window, in css pixels."""
+    box = place.bounding_box()
+    assert box is not None, f"{place} is not in the page"
+    return box
+
+
+def click_at(place: Locator, across: float, down: float) -> None:
+    """Click on the element, at these shares of its width and height, once it stands still."""
+    box = box_of(place)
+    place.click(position={"x": across * box["width"], "y": down * box["height"]})
+
+
+def drag(place: Locator, start: tuple[float, float], *through: tuple[float, float]) -> None:
+    """Press the mouse on the element once it stands still, and let it go at the last point: px from its corner."""
+    mouse = place.page.mouse
+    place.hover(position={"x": start[0], "y": start[1]})
+    box = box_of(place)
+    mouse.down()
+    for x, y in through:
+        mouse.move(box["x"] + x, box["y"] + y, steps=6)
+    mouse.up()
 
 
 def shoot(page: Page, name: str, full_page: bool = False) -> Path:

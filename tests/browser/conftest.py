@@ -25,9 +25,10 @@ def gibbs_app(gibbs_run: Path, tmp_path_factory: pytest.TempPathFactory, chromiu
     """One app for all tests of the Gibbs page, its sampler awake and its map at hand, which takes many seconds."""
     with App(tmp_path_factory.mktemp("app") / "app.log", {"RBM_RUNS_DIR": str(gibbs_run.parent)}) as app:
         with chromium.new_context() as context:
+            context.set_default_timeout(PATIENCE_MS)
             page = context.new_page()
             page.goto(f"{app.url}/gibbs?chains=2&sweeps=2")
-            page.wait_for_selector(".film.mapped", timeout=PATIENCE_MS)
+            page.wait_for_selector(".film.mapped")
         yield app
 
 

@@ -25,13 +25,6 @@ def at_frame(page: Page, frame: int) -> None:
     expect(page.locator(f".film[data-frame='{frame}']")).to_be_attached()
 
 
-def painted(page: Page) -> None:
-    """Wait until the browser has painted the frame that is due."""
-    page.evaluate(
-        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
-    )
-
-
 def pictures(page: Page) -> list[str]:
     """What every canvas of the stage shows."""
     return [canvas.evaluate(PIXELS) for canvas in page.locator(".stage canvas").all()]

@@ -31,6 +31,7 @@ def test_runs_are_compared_at_equal_step_and_deleted_by_a_second_word_only(
     expect(page).to_have_url(re.compile("axis=epoch"))
     expect(chart.locator(".xtitle", has_text="Epochs")).to_be_visible()
 
+    settle(page)  # the slider is drawn anew with the page
     slider = page.get_by_role("slider", name="Step")
     slider.focus()
     page.keyboard.press("Home")

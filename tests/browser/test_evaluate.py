@@ -10,14 +10,14 @@ from playwright.sync_api import Page, expect
 from dashboard.processes import evaluators, trainers
 from rbm_core.config import make_config
 from rbm_core.runs import RunReader, control
-from tests.live import App, settle, shoot, until
+from tests.live import SLOWER, App, settle, shoot, until
 
 RUN = "still-training"
 
 
 @pytest.fixture
 def training(runs_root: Path) -> Iterator[RunReader]:
-    """A small model whose trainer would go on for hours, past its first snapshots."""
+    """A small model past its first snapshots, whose trainer goes on for hours and leaves the processor to others."""
     config = make_config(
         dataset="mnist-5k",
         n_hidden=30,
@@ -30,6 +30,7 @@ def training(runs_root: Path) -> Iterator[RunReader]:
     trainers.start(config, RUN)
     reader = RunReader(runs_root / RUN)
     until(lambda: len(reader.snapshot_steps()) > 5, 240, "snapshots")
+    control.send(reader.path, "speed", {"updates_per_second": 20})
     yield reader
     control.send(reader.path, "stop")
     until(lambda: reader.status()["state"] == "stopped", 240, "the trainer stopped")
@@ -62,7 +63,7 @@ def test_a_run_in_training_is_evaluated_interrupted_and_resumed_while_it_goes_on
     page.get_by_role("button", name="Go on").click()
     expect(said).to_have_count(0)
     expect(page.get_by_role("button", name="Interrupt")).to_be_visible()
-    expect(page.get_by_role("button", name="Interrupt")).to_have_count(0, timeout=600_000)
+    expect(page.get_by_role("button", name="Interrupt")).to_have_count(0, timeout=1000 * SLOWER * 120)
     expect(page.get_by_test_id("stMetric").filter(has_text="Test log-likelihood")).to_be_visible()
     settle(page)
     (ended,) = evaluators.of_run(RUN)

@@ -24,23 +24,21 @@ def test_a_model_is_opened_and_its_run_taken_away(
 
     upload.set_input_files(tmp_path / "broken.npz")
     sidebar.get_by_role("button", name="Open it").click()
-    expect(sidebar.get_by_text("Cannot read broken.npz: it is damaged")).to_be_visible(timeout=60_000)
+    expect(sidebar.get_by_text("Cannot read broken.npz: it is damaged")).to_be_visible()
     assert not [path for path in runs_root.iterdir() if not path.name.startswith(".")]
 
     upload.set_input_files(tmp_path / "their model.npz")
     expect(sidebar.locator("input[value='their-model']")).to_be_visible()
     sidebar.get_by_role("button", name="Open it").click()
-    expect(page.get_by_text("16 visible").or_(page.get_by_text("their-model")).first).to_be_visible(
-        timeout=60_000
-    )
+    expect(page.get_by_text("16 visible").or_(page.get_by_text("their-model")).first).to_be_visible()
     expect(page.get_by_text("their-model is open: this page shows it now.")).to_be_visible()
     expect(page.get_by_text("● imported")).to_be_visible()
-    assert page.evaluate("new URLSearchParams(location.search).get('run')") == "their-model"
+    page.wait_for_function("new URLSearchParams(location.search).get('run') === 'their-model'")
     until(lambda: (runs_root / "their-model" / "status.json").exists(), 20, "no run is made")
     assert RunReader(runs_root / "their-model").status()["message"].startswith("Imported from their")
     np.testing.assert_array_equal(RunReader(runs_root / "their-model").snapshot(0).W, W)
 
-    with page.expect_download(timeout=60_000) as taken:
+    with page.expect_download() as taken:
         sidebar.get_by_role("button", name="Whole run (bundle)").click()
     taken.value.save_as(tmp_path / "taken.zip")
     upload.set_input_files(tmp_path / "taken.zip")

@@ -1,16 +1,17 @@
 """What a page shows without scrolling, at every window; and the timelapse that a first visit plays by itself."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from rbm_core.evaluation import evaluate
 from rbm_core.runs import RunReader, store
 from tests.browser.train_page import TIMELINE, link, shown_step
-from tests.live import PATIENCE_MS, REPO, App, settle, shoot, until
+from tests.live import REPO, App, box_of, settle, shoot, until
 from tests.small_run import train_small
 
 RUN = "small-run"
@@ -44,8 +45,7 @@ def app(runs: Path, serve: Callable[[Path], App]) -> App:
 
 def bounds(page: Page, selector: str) -> tuple[float, float]:
     """Top and bottom of the first such element, in css pixels of the window."""
-    box = page.locator(selector).first.bounding_box()
-    assert box is not None, f"{selector} is not there"
+    box = box_of(page.locator(selector).first)
     return box["y"], box["y"] + box["height"]
 
 
@@ -89,30 +89,30 @@ def both_and_the_slider(page: Page, width: int, height: int, where: str) -> None
 
 
 @pytest.fixture
-def visit(chromium: Browser, app: App) -> Iterator[Callable[[str], Page]]:
+def visit(new_context: Callable[..., BrowserContext], app: App) -> Callable[[str], Page]:
     """visit(motion) -> the app's front page in a new browser tab of one who wants this motion."""
-    contexts: list[BrowserContext] = []
 
     def visit(motion: str) -> Page:
-        context = chromium.new_context(viewport={"width": 1280, "height": 800}, reduced_motion=motion)
-        context.set_default_timeout(PATIENCE_MS)
-        contexts.append(context)
-        page = context.new_page()
+        window = {"width": 1280, "height": 800}
+        page = new_context(viewport=window, reduced_motion=motion).new_page()
         page.add_init_script(FOLLOW_FRAMES)
         page.goto(f"{app.url}/?run={store.LANDING_RUN}")
         page.wait_for_selector(".st-key-train-histograms canvas")
         return page
 
-    yield visit
-    for context in contexts:
-        context.close()
+    return visit
 
 
-# Writes down when the mosaics are handed which frame; null gives the page's own moment back.
+# Writes down when the mosaics are handed which frame, and what the reader sees of the one before it: the name of the
+# play button, whether it is pressed, and what stands above the filters. A null frame gives the page's own moment back.
 FOLLOW_FRAMES = """
 window.__frames = [];
-window.addEventListener('rbm-frame', ({ detail }) =>
-    window.__frames.push([performance.now(), detail && detail.filters.header.title]));
+const inside = (key, selector) => document.querySelector(`.st-key-train-${key} [data-testid=stBidiComponentIsolated]`)
+    ?.shadowRoot.querySelector(selector);
+window.__pause = () => inside('timeline', '[aria-label="Pause the timelapse"]');
+window.addEventListener('rbm-frame', ({ detail }) => window.__frames.push([
+    performance.now(), detail && detail.filters.header.title,
+    window.__pause()?.getAttribute('aria-pressed'), inside('filters', '.title')?.innerText]));
 """
 
 
@@ -120,15 +120,14 @@ def test_a_first_visit_plays_the_training_in_ten_seconds_and_rests(
     visit: Callable[[str], Page], runs: Path
 ) -> None:
     page = visit("no-preference")
-    until(lambda: page.evaluate("window.__frames.length") > 3, 20, "nothing plays")
-    play = page.locator(".st-key-train-timeline").get_by_label("Pause the timelapse")
-    expect(play).to_have_attribute("aria-pressed", "true")
-    expect(page.locator(".st-key-train-filters .title").first).to_contain_text("at step")
-    until(lambda: page.evaluate("window.__frames.at(-1)[1]") is None, 20, "the timelapse does not end")
+    page.wait_for_function("window.__frames.length > 3 && window.__frames.at(-1)[1] === null")
     frames = page.evaluate("window.__frames")
     assert frames[0][1] == "Filters at step 0"
-    took = (frames[-1][0] - frames[0][0]) / 1000
-    assert 9.5 <= took < 13, "it plays by the browser's clock, whatever the machine has to do"
+    assert frames[-1][2] == "true", "the play button does not say that it plays"
+    assert "at step" in frames[-1][3]
+    at = np.array([frame[0] for frame in frames]) / 1000
+    # A busy browser is late with the last frame as it is with others.
+    assert 9.5 <= at[-1] - at[0] < 11 + 2 * np.diff(at).max(), "it does not play by the browser's clock"
     expect(page.locator(".st-key-train-timeline").get_by_label("Play the training")).to_be_visible()
     last = RunReader(runs / store.LANDING_RUN).snapshot_steps()[-1]
     assert shown_step(page) == last == page.evaluate(f"{TIMELINE}.step")
@@ -136,15 +135,21 @@ def test_a_first_visit_plays_the_training_in_ten_seconds_and_rests(
     expect(page.locator(".st-key-train-filters .title").first).to_have_text("Filters")
     page.reload()
     page.wait_for_selector(".st-key-train-histograms canvas")
-    settle(page)
-    assert page.evaluate(f"{TIMELINE}.landing.decided")
-    assert page.evaluate("window.__frames") == [], "a tab plays it once"
+    page.wait_for_function(f"{TIMELINE}.landing.decided")
+    assert page.evaluate(f"{TIMELINE}.landing.asking") == 0, "a tab plays it once"
+    assert page.evaluate("window.__frames") == []
 
 
 def test_a_pause_while_it_plays_stays_at_that_moment(visit: Callable[[str], Page], runs: Path) -> None:
     page = visit("no-preference")
-    until(lambda: page.evaluate("window.__frames.length") > 3, 20, "nothing plays")
-    page.locator(".st-key-train-timeline").get_by_label("Pause the timelapse").click()
+    # In the page itself: a busy machine may take longer to a click from here than the timelapse takes.
+    page.wait_for_function(
+        """() => {
+            const button = window.__frames.length > 3 && window.__pause();
+            if (button) button.click();
+            return Boolean(button);
+        }"""
+    )
     steps = RunReader(runs / store.LANDING_RUN).snapshot_steps()
     until(lambda: shown_step(page) < steps[-1], 5, "the page does not show the moment of the pause")
     step = shown_step(page)
@@ -155,7 +160,7 @@ def test_a_pause_while_it_plays_stays_at_that_moment(visit: Callable[[str], Page
 
 def test_a_first_visit_is_still_where_reduced_motion_is_asked_for(visit: Callable[[str], Page]) -> None:
     page = visit("reduce")
-    until(lambda: page.evaluate(f"{TIMELINE}.landing.decided"), 10, "the slider has heard nothing")
+    page.wait_for_function(f"{TIMELINE}.landing.decided")
     assert page.evaluate(f"{TIMELINE}.landing.asking") == 0
     assert page.evaluate("window.__frames") == []
     expect(page.locator(".st-key-train-timeline").get_by_label("Play the training")).to_be_visible()

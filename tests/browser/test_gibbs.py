@@ -10,8 +10,8 @@ from playwright.sync_api import Page, expect
 
 from rbm_core.rbm import RBM
 from rbm_core.runs.reader import RunReader
-from tests.browser.gibbs_player import PIXELS, PLAYER, VIEWS, at_frame, painted, pictures, until_player
-from tests.live import shoot
+from tests.browser.gibbs_player import PIXELS, PLAYER, VIEWS, at_frame, pictures, until_player
+from tests.live import box_of, click_at, drag, painted, shoot
 
 
 def test_stepping_forward_and_back_returns_to_the_same_pictures(open_film: Callable[..., Page]) -> None:
@@ -43,11 +43,11 @@ def test_lit_half_step_is_the_one_just_made(open_film: Callable[..., Page]) -> N
 
 
 def test_keyboard_reaches_every_frame(open_film: Callable[..., Page]) -> None:
-    page = open_film("chains=4&sweeps=10")
+    page = open_film("chains=4&sweeps=200")
     for key, frame in (
-        ("End", 20),
-        ("ArrowLeft", 19),
-        ("Shift+ArrowLeft", 17),
+        ("End", 400),
+        ("ArrowLeft", 399),
+        ("Shift+ArrowLeft", 397),
         ("Home", 0),
         ("ArrowRight", 1),
     ):
@@ -63,22 +63,16 @@ def test_dragging_shows_any_frame(open_film: Callable[..., Page]) -> None:
     page = open_film("chains=4&sweeps=10")
     page.locator(".scrub").fill("7")
     at_frame(page, 7)
-    page.locator(".curve.energy canvas").scroll_into_view_if_needed()
-    box = page.locator(".curve.energy canvas").bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 80)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] - 3, box["y"] + 80, steps=4)
-    page.mouse.up()
+    curve = page.locator(".curve.energy canvas")
+    wide = box_of(curve)["width"]
+    drag(curve, (0.3 * wide, 80), (wide - 3, 80))
     at_frame(page, 20)
 
 
 def test_clicking_a_cell_of_the_grid_enlarges_that_chain(open_film: Callable[..., Page]) -> None:
     page = open_film("chains=9&sweeps=10&start=digits")
     before = page.locator(".panel.v canvas").evaluate(PIXELS)
-    box = page.locator(".grid").bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5)
+    click_at(page.locator(".grid"), 0.5, 0.5)
     expect(page.locator(".film[data-chain='4']")).to_be_attached()
     assert page.locator(".panel.v canvas").evaluate(PIXELS) != before, (
         "the large chain is still the first one"

@@ -7,30 +7,22 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.gibbs_player import PLAYER, at_frame
-from tests.live import settle, shoot, until
+from tests.live import box_of, drag, settle, shoot, until
 
 
 def test_a_stroke_on_the_pad_starts_the_chains_from_it(open_film: Callable[..., Page]) -> None:
     page = open_film("chains=4&sweeps=10&start=drawing")
     expect(page.locator(".sentence")).to_contain_text("nothing is drawn yet")
-    box = page.locator(".pad canvas").bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + 60, box["y"] + 40)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 180, box["y"] + 45, steps=6)
-    page.mouse.move(box["x"] + 110, box["y"] + 200, steps=6)
-    page.mouse.up()
+    pad = page.locator(".pad canvas")
+    drag(pad, (60, 40), (180, 45), (110, 200))
     expect(page.locator(".sentence")).to_contain_text("your drawing")
     shoot(page, "gibbs-drawing")
     on = page.evaluate(f"() => {{ {PLAYER} return player.film.v(0, 0).reduce((a, b) => a + b) }}")
     assert 20 < on < 200, f"{on} pixels of the start are on"
     page.keyboard.press("End")
     at_frame(page, 20)
-    low = box["y"] + 0.8 * box["height"]
-    page.mouse.move(box["x"] + 60, low)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 180, low, steps=6)
-    page.mouse.up()
+    low = 0.8 * box_of(pad)["height"]
+    drag(pad, (60, low), (180, low))
     at_frame(page, 0)  # one more stroke: another start, which is to be seen
     page.get_by_role("button", name="clear").click()
     expect(page.locator(".sentence")).to_contain_text("nothing is drawn yet")

@@ -8,8 +8,8 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.gibbs_player import PLAYER, VIEWS, at_frame, painted, pictures, until_player
-from tests.live import App, settle, shoot
+from tests.browser.gibbs_player import PLAYER, VIEWS, at_frame, pictures, until_player
+from tests.live import App, click_at, painted, settle, shoot
 
 
 def test_map_and_nearest_images_come_to_a_visitor_of_other_pages(
@@ -47,6 +47,7 @@ def test_every_picture_tells_its_formula_and_source(open_film: Callable[..., Pag
         expect(words).to_contain_text("Source:")
         expect(page.locator(".katex-error")).to_have_count(0)
         page.keyboard.press("Escape")
+        expect(words).to_have_count(0)
 
 
 def test_what_if_forks_at_the_frame_shown(open_film: Callable[..., Page]) -> None:
@@ -81,7 +82,7 @@ def test_keys_of_the_player_work_after_a_button_of_the_page_was_pressed(
 
 def test_link_follows_the_player_and_leads_back_to_the_very_view(open_film: Callable[..., Page]) -> None:
     """Written where the player is left, not while it plays; opened elsewhere the link shows the same pictures."""
-    page = open_film("chains=9&sweeps=40&seed=5")
+    page = open_film("chains=9&sweeps=400&seed=5")  # long: it does not come to its end while it is looked at
     history = page.evaluate("history.length")
     page.get_by_label("Play (space)").click()
     until_player(page, "player.frame > 12")
@@ -93,9 +94,7 @@ def test_link_follows_the_player_and_leads_back_to_the_very_view(open_film: Call
     page.get_by_role("button", name="one chain").click()
     page.locator(".grid").wait_for(state="hidden")
     page.get_by_role("button", name="both").click()
-    box = page.locator(".grid").bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5)
+    click_at(page.locator(".grid"), 0.5, 0.5)
     page.wait_for_url("**chain=5**")
     settle(page)
     page.mouse.move(2, 2)

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.gibbs_player import PLAYER, at_frame, until_player
-from tests.live import settle, shoot
+from tests.live import box_of, drag, settle, shoot
 
 
 @pytest.mark.parametrize(
@@ -19,29 +19,21 @@ def test_player_fits_its_window(open_film: Callable[..., Page], scheme: str, wid
     shoot(page, f"gibbs-{scheme}-{width}")
     sizes = page.evaluate(f"() => {{ {PLAYER} return [player.box.scrollWidth, player.box.clientWidth] }}")
     assert sizes[0] <= sizes[1], "the player is wider than its place"
-    play = page.get_by_label("Play (space)").bounding_box()
-    assert play is not None
+    play = box_of(page.get_by_label("Play (space)"))
     assert play["y"] + play["height"] <= height, "the play button lies below the window"
 
 
 def test_a_narrow_window_shows_the_grid_whole_and_the_pad_on_the_page(open_film: Callable[..., Page]) -> None:
     page = open_film("chains=25&sweeps=40", width=420, height=800)
     until_player(page, "player.box.classList.contains('narrow')")
-    grid, controls = page.locator(".grid").bounding_box(), page.locator(".controls").bounding_box()
-    assert grid is not None
-    assert controls is not None
+    grid, controls = box_of(page.locator(".grid")), box_of(page.locator(".controls"))
     assert grid["width"] > 250, "the grid is too small to see"
     assert grid["y"] + grid["height"] <= controls["y"], "the controls lie over the grid"
     page.get_by_text("Drawing", exact=True).click()
     pad = page.locator(".pad canvas")
     expect(pad).to_be_in_viewport()
     settle(page)
-    box = pad.bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + 60, box["y"] + 40)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 100, box["y"] + 150, steps=6)
-    page.mouse.up()
+    drag(pad, (60, 40), (100, 150))
     expect(page.locator(".sentence")).to_contain_text("your drawing")
     shoot(page, "gibbs-narrow-drawing")
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from rbm_core.runs import RunReader
 from tests.browser.train_page import open_train
-from tests.live import App, settle, shoot
+from tests.live import App, painted, settle, shoot, until
 from tests.small_run import train_small
 
 RUN = "small-run"
@@ -48,7 +48,7 @@ def test_a_unit_a_pixel_and_an_image_open_by_a_click(
     canvas(page, "units").click(position={"x": 10, "y": 10})
     linked(page, "unit", "0")
     expect(page.get_by_text("Unit 0: its filter")).to_be_visible()
-    assert pixels(page, "history") != before
+    until(lambda: pixels(page, "history") != before, 5, "the film of the unit stays")
     shoot(page, "inspect-unit", full_page=True)
 
     # The pixel under the pointer is named before the click, and opened by it.
@@ -70,10 +70,12 @@ def test_a_unit_a_pixel_and_an_image_open_by_a_click(
     canvas(page, "images").click(position={"x": 60, "y": 10})
     linked(page, "image", "1")
     expect(page.get_by_text("What the units add up to")).to_be_visible()
-    whole = canvas(page, "build-up", 1).evaluate("(canvas) => canvas.toDataURL()")
+    painted(page)
+    sums = lambda: canvas(page, "build-up", 1).evaluate("(canvas) => canvas.toDataURL()")  # noqa: E731
+    whole = sums()
     page.get_by_role("slider", name="Add the units one by one").fill("0")
     expect(page.get_by_text("biases alone, no unit yet")).to_be_visible()
-    assert canvas(page, "build-up", 1).evaluate("(canvas) => canvas.toDataURL()") != whole
+    until(lambda: sums() != whole, 5, "the picture does not follow the units that are added")
     page.get_by_role("button", name="Add the units one by one").click()
     expect(page.get_by_text(re.compile("^64 of 64 units"))).to_be_visible()
     shoot(page, "inspect-image", full_page=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.gibbs_player import at_frame, painted, pictures, until_player
-from tests.live import App, settle, shoot
+from tests.browser.gibbs_player import at_frame, pictures, until_player
+from tests.live import App, painted, settle, shoot
 from tests.small_run import train_small
 
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 from dashboard.figures import plotly_look
 from rbm_core.evaluation import evaluate
 from rbm_core.runs import RunReader
-from tests.live import App, settle, shoot, until
+from tests.live import App, painted, settle, shoot, until
 from tests.small_run import train_small
 
 RUN = "small-run"
@@ -119,8 +119,8 @@ def test_every_about_opens_by_the_keyboard_and_its_formula_is_rendered(
         page.keyboard.press("Enter")
         body = page.get_by_test_id("stPopoverBody")
         expect(body.locator(".katex-display")).to_have_count(1)
+        expect(body).to_contain_text("Source: ")
         assert body.locator(".katex-error").count() == 0, buttons.nth(n).inner_text()
-        assert "Source: " in body.inner_text()
         page.keyboard.press("Escape")
         expect(body).to_have_count(0)
 
@@ -138,7 +138,7 @@ def test_nothing_makes_a_narrow_or_a_zoomed_window_scroll_sideways(
     else:
         expect(page.locator("canvas:visible").first).to_be_visible()
     settle(page)
-    page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+    painted(page)
     wide = page.get_by_test_id("stMain").evaluate("(e) => [e.scrollWidth, e.clientWidth]")
     assert wide[0] <= wide[1]
     shoot(page, f"{name}-{window}", full_page=True)

@@ -1,10 +1,11 @@
 """A run as one HTML file: opened from the disk, without network and without the app, its players play."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import BrowserContext
 
 from rbm_core.cli import main
 from rbm_core.training import process as training_process
@@ -25,10 +26,12 @@ def inside(player: str, selector: str) -> str:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_plays_from_the_disk_without_network(file: Path, chromium: Browser, scheme: str) -> None:
+def test_the_page_plays_from_the_disk_without_network(
+    file: Path, new_context: Callable[..., BrowserContext], scheme: str
+) -> None:
     # The page's own policy forbids the evaluation of texts, by which these tests look into it.
-    context = chromium.new_context(color_scheme=scheme, offline=True, bypass_csp=True)
-    page, wrong = context.new_page(), []
+    page = new_context(color_scheme=scheme, offline=True, bypass_csp=True).new_page()
+    wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda message: wrong.append(message.text))
     page.on("request", lambda asked: wrong.append(asked.url) if asked.url.startswith("http") else None)
@@ -58,11 +61,10 @@ def test_the_page_plays_from_the_disk_without_network(file: Path, chromium: Brow
     page.evaluate(inside("film", "[data-do=play]") + ".click()")
     page.wait_for_function(f"/sweep [3-9]/.test({where})")
     assert wrong == []
-    context.close()
 
 
 def test_what_strangers_wrote_into_a_run_stays_text(
-    runs_root: Path, tmp_path: Path, chromium: Browser
+    runs_root: Path, tmp_path: Path, new_context: Callable[..., BrowserContext]
 ) -> None:
     path = make_run(runs_root, "mine", epochs=2)
     assert training_process.run(path) == "finished"
@@ -73,10 +75,9 @@ def test_what_strangers_wrote_into_a_run_stays_text(
     value = '{"time": 1, "step": 3, "command": "set", "value": {"name": "' + evil + '", "value": 1}}\n'
     events.write_text(events.read_text() + value)
     assert main(["export", "mine", "--out", str(tmp_path / "mine.html")]) == 0
-    page = chromium.new_page()
+    page = new_context().new_page()
     page.goto((tmp_path / "mine.html").as_uri())
     page.wait_for_selector("html[data-ready]")
     assert page.title() == "mine · RBM Observatory"
     assert page.locator("img").count() == 0
     assert "</script><script>" in page.locator("dl").inner_text()
-    page.close()

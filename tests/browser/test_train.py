@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from rbm_core.runs import RunReader
 from tests.browser.train_page import canvas, link, open_train, pixels, refresh, shown_step, slide
-from tests.live import App, shoot, until
+from tests.live import App, drag, painted, settle, shoot, until
 from tests.small_run import train_small
 
 RUN = "small-run"
@@ -44,6 +44,7 @@ def test_the_slider_moves_every_picture_and_the_link(finished: Callable[..., Pag
     shoot(page, "train-past")
     page.reload()
     page.wait_for_selector(".st-key-train-histograms canvas")
+    settle(page)
     until(lambda: shown_step(page) == step, 10, "a reload loses the moment")
     canvas(page, "timeline").focus()
     page.keyboard.press("ArrowRight")
@@ -70,11 +71,12 @@ def test_the_spectrum_is_that_of_the_weights_and_follows_the_slider_and_the_mode
         sigma = np.linalg.svd(reader.snapshot(step).W, compute_uv=False)[: len(row)]
         np.testing.assert_allclose(row, sigma, rtol=1e-4, atol=1e-5)
     cloud = box.locator(".cloud canvas")
-    before = cloud.evaluate("(canvas) => canvas.toDataURL()")
+    picture = lambda: cloud.evaluate("(canvas) => canvas.toDataURL()")  # noqa: E731
+    before = picture()
     page.get_by_label("Mode that is drawn up").select_option("5")
     expect(box).to_have_attribute("data-modes", "1,5")
     until(lambda: "mode2=5" in link(page), 6, "the link does not hold the mode")
-    assert cloud.evaluate("(canvas) => canvas.toDataURL()") != before
+    until(lambda: picture() != before, 5, "the cloud does not follow the mode")
     slide(page, 0.3)
     until(lambda: shown_step(page) < steps[-1], 5, "the slider moves nothing")
     expect(box).to_have_attribute("data-at", str(shown_step(page)))
@@ -107,16 +109,11 @@ def test_the_timelapse_runs_through_every_snapshot_to_the_end(
 def test_zoom_legend_and_tab_survive_refreshes(finished: Callable[..., Page]) -> None:
     page = finished()
     canvas(page, "curves").evaluate("(chart) => chart.scrollIntoView({ block: 'center' })")
-    box = canvas(page, "curves").bounding_box()
-    assert box is not None
-    y = box["y"] + 90
-    page.mouse.move(box["x"] + 150, y)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 300, y, steps=4)
-    page.mouse.up()
+    drag(canvas(page, "curves"), (150, 90), (300, 90))
     page.locator(".st-key-train-curves .key", has_text="validation").first.click()
     page.mouse.move(5, 5)
     expect(page.locator(".st-key-train-curves").get_by_role("button", name="whole run")).to_be_visible()
+    painted(page)
     zoomed = pixels(page, "curves")
     refresh(page, 2)
     assert pixels(page, "curves") == zoomed, "a refresh changes a zoomed chart"
@@ -169,7 +166,7 @@ def test_a_refresh_at_rest_sends_no_picture_again(finished: Callable[..., Page])
     )
 
 
-# A view that has missed its payload, and whose question for it is lost on the way.
+# A view that has missed its payload, and whose question for it is lost on the way; whether it is whole then.
 LOSE = """(key) => {
     const view = document.querySelector(`.st-key-train-${key} [data-testid=stBidiComponentIsolated]`).shadowRoot.__view;
     const ask = view.ask, was = view.version;
@@ -178,18 +175,17 @@ LOSE = """(key) => {
     view.version = 'missed';
     view.receive({ header: { same: true, version: was, from: 1, columns: [] }, arrays: {} });
     view.ask = ask;
+    window.__whole = (key, view) => view.version !== 'missed' && (key !== 'curves' || view.rows.n > 0);
+    return window.__whole(key, view);
 }"""
-WHOLE = """(key) => {
-    const view = document.querySelector(`.st-key-train-${key} [data-testid=stBidiComponentIsolated]`).shadowRoot.__view;
-    return view.version !== 'missed' && (key !== 'curves' || view.rows.n > 0);
-}"""
+WHOLE = """(key) => window.__whole(key,
+    document.querySelector(`.st-key-train-${key} [data-testid=stBidiComponentIsolated]`).shadowRoot.__view)"""
 
 
 def test_a_picture_whose_question_is_lost_asks_again(finished: Callable[..., Page]) -> None:
     page = finished()
     for key in ("filters", "histograms", "curves"):
-        page.evaluate(LOSE, key)
-        assert not page.evaluate(WHOLE, key)
+        assert not page.evaluate(LOSE, key)
     for key in ("filters", "histograms", "curves"):
         until(lambda key=key: page.evaluate(WHOLE, key), 30, f"{key} never gets its payload")
 

@@ -5,6 +5,7 @@ is left in tests/artifacts/train-streamed.txt.
 """
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,7 +28,7 @@ from tests.browser.train_page import (
     shown_step,
     slide,
 )
-from tests.live import ARTIFACTS, App, settle, shoot, until
+from tests.live import ARTIFACTS, App, drag, painted, settle, shoot, until
 
 SECONDS = float(os.environ.get("RBM_STREAM_SECONDS", "0"))
 ROUNDS = 4
@@ -113,10 +114,8 @@ def test_a_run_started_in_the_page_learns_pauses_steps_resumes_and_stops(
     until(lambda: pixels(page, "curves") != curve, 5, "the curves do not move")
     until(lambda: pixels(page, "filters") != filters, 5, "the filters do not move")
     refresh(page, 2)
-    named = page.locator(".st-key-train-curves .key").all_inner_texts()
-    assert any("training" in text and any(c.isdigit() for c in text) for text in named), (
-        "the curves have no legend"
-    )
+    legend = page.locator(".st-key-train-curves .key").filter(has_text="training")
+    expect(legend.filter(has_text=re.compile(r"\d")).first).to_be_visible()  # with its newest value
     shoot(page, "train-live")
     assert page.evaluate("window.__rbmMounts") == mounted, "a component was remounted while data streamed in"
     assert page.evaluate("window.__unrest().shift") < 0.02, "the page jumps while data stream in"
@@ -181,12 +180,7 @@ def place(page: Page) -> tuple[Any, ...]:
 
 
 def zoom_in(page: Page) -> None:
-    box = canvas(page, "curves").bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + 150, box["y"] + 90)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 330, box["y"] + 90, steps=4)
-    page.mouse.up()
+    drag(canvas(page, "curves"), (150, 90), (330, 90))
     page.mouse.move(5, 5)
 
 
@@ -240,6 +234,7 @@ def follow(page: Page, begun: float) -> None:
 
 def look_back(page: Page, reader: RunReader, begun: float) -> None:
     """The page stays at the first step for ROUNDS of new data and the rest of SECONDS."""
+    painted(page)
     filters, rounds = pixels(page, "filters"), 0
     while rounds < ROUNDS or time.monotonic() - begun < SECONDS:
         rows = len(reader.metrics()["step"])

@@ -43,11 +43,11 @@ def marked(page: Page) -> Locator:
     return page.locator("[data-asked]:visible")
 
 
-# Withholds from the time slider which presses the app has heard, until window.__answer().
+# Withholds from the page which presses the app has heard, until window.__answer().
 WITHHOLD = f"""() => {{
-    const view = {TIMELINE}, receive = view.receive.bind(view), before = view.h.heard;
-    view.receive = (blob) => receive({{ ...blob, header: {{ ...blob.header, heard: before }} }});
-    window.__answer = () => {{ view.receive = receive; }};
+    const {{ presses }} = {TIMELINE};
+    presses.answer = () => {{}};
+    window.__answer = () => {{ delete presses.answer; }};
 }}"""
 
 

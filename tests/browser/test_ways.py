@@ -7,18 +7,17 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.gibbs_player import until_player
 from tests.browser.train_page import canvas, link, open_train
-from tests.live import App, settle, until
+from tests.live import App, click_at, settle, until
 
 
 def test_a_fantasy_that_is_clicked_goes_on_in_gibbs(gibbs_app: App, open_page: Callable[..., Page]) -> None:
     page = open_train(open_page, gibbs_app, "run=small")
-    box = canvas(page, "particles").bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + 0.45 * box["width"], box["y"] + 0.45 * box["height"])
+    click_at(canvas(page, "particles"), 0.45, 0.45)
     page.wait_for_selector(".film[data-frame='0']")
+    until(lambda: "chain=" in link(page), 5, "the link names no chain but the first")
     settle(page)
     chain = re.search(r"chain=(\d+)", link(page))
-    assert chain is not None, f"the link names no chain but the first: {link(page)}"
+    assert chain is not None
     assert "/gibbs?" in link(page)
     assert "start=particles" in link(page)
     expect(page.locator(f".film[data-chain='{int(chain[1]) - 1}']")).to_be_attached()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page
 
-from tests.live import App, settle
+from tests.live import App, box_of, painted, settle
 
 TIMELINE = (
     "document.querySelector('.st-key-train-timeline [data-testid=stBidiComponentIsolated]').shadowRoot.__view"
@@ -16,6 +16,7 @@ def open_train(open_page: Callable[..., Page], app: App, query: str = "", **wind
     page = open_page(f"{app.url}/?{query}", **window)
     page.wait_for_selector(".st-key-train-histograms canvas")
     settle(page)
+    painted(page)
     return page
 
 
@@ -43,9 +44,8 @@ def shown_step(page: Page) -> int:
 
 def slide(page: Page, share: float) -> None:
     """Click on the time slider, at this share of its width."""
-    box = canvas(page, "timeline").bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + 12 + share * (box["width"] - 24), box["y"] + 18)
+    width = box_of(canvas(page, "timeline"))["width"]
+    canvas(page, "timeline").click(position={"x": 12 + share * (width - 24), "y": 18})
 
 
 def refresh(page: Page, n: int = 1) -> None:
