@@ -15,6 +15,7 @@ from rbm_core.runs import (
 )
 from rbm_core.runs.recorder import Recorder
 from tests.core.run_record import moment, running
+from tests.live import until
 
 
 def test_the_lock_says_who_lives_not_the_status(run: Path) -> None:
@@ -50,10 +51,7 @@ def test_lock_of_a_killed_process_is_free(run: Path) -> None:
     assert RunReader(run).status()["state"] == "running"
     holder.kill()
     # Not waited for: a zombie still has its pid, but no lock.
-    end = time.monotonic() + 5
-    while RunReader(run).status()["state"] == "running" and time.monotonic() < end:
-        time.sleep(0.01)
-    assert RunReader(run).status()["state"] == "interrupted"
+    until(lambda: RunReader(run).status()["state"] == "interrupted", 5, "its lock is not free")
     holder.wait()
     holder.stdout.close()
 

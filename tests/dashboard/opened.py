@@ -11,12 +11,12 @@ from streamlit.util import calc_hash
 from dashboard.components.blob import unpack
 from dashboard.ui import page_state
 from dashboard.ui.page_state import State
-from tests.live import REPO
+from tests.live import PATIENCE_MS, REPO
 
 
 def open_page(page: str = "", **query: str) -> AppTest:
     """The page as the app shows it for a link with this query; without a name, the one that the app begins with."""
-    app = AppTest.from_file(str(REPO / "dashboard" / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(REPO / "dashboard" / "app.py"), default_timeout=PATIENCE_MS / 1000)
     for name, value in query.items():
         app.query_params[name] = value
     # switch_page knows a page by its file's name until the app has run once, and every page's file is page.py.

@@ -15,7 +15,7 @@ from rbm_core.config import PRESETS
 from rbm_core.runs import RunReader, create_run
 from rbm_core.runs import store as runs_store
 from tests.dashboard.opened import abouts, as_read, open_page
-from tests.live import REPO
+from tests.live import PATIENCE_MS, REPO
 from tests.small_run import train_small
 
 # Learn trains its own tiny machines and Compare shows every run, so neither speaks of the chosen one.
@@ -144,13 +144,11 @@ def test_showing_a_run_does_not_load_the_engine(store: Path) -> None:
     script = (
         "import sys\n"
         "from streamlit.testing.v1 import AppTest\n"
-        "app = AppTest.from_file('dashboard/app.py', default_timeout=60).run()\n"
+        f"app = AppTest.from_file('dashboard/app.py', default_timeout={PATIENCE_MS / 1000}).run()\n"
         "assert not app.exception, app.exception\n"
         "print(sorted({'torch', 'torchvision', 'sklearn'} & set(sys.modules)))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=REPO, capture_output=True, text=True, timeout=60
-    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=REPO, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().splitlines()[-1] == "[]"
 
