@@ -49,13 +49,30 @@ def number_of(title: str) -> int:
     return next(n for n, lesson in enumerate(lessons.LESSONS, start=1) if lesson.title == title)
 
 
+# When the command was given that the player or the network obeyed last: s, by the app's clock.
+OBEYED = """Math.max(0, ...[...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')]
+    .map((host) => Number(host.shadowRoot?.__view?.nonce) || 0))"""
+
+
+def press(page: Page, button: Locator) -> None:
+    """Presses a button of the tour and waits until its command is obeyed, which would undo what is chosen before."""
+    before = page.evaluate(OBEYED)
+    button.click()
+    page.wait_for_function(f"(before) => {OBEYED} > before", arg=before)
+
+
 def show_me(page: Page) -> None:
     """Asks to see what the lesson shows, without a guess."""
-    page.get_by_role("button", name="just show me").click()
+    press(page, page.get_by_role("button", name="just show me"))
 
 
 def guess(page: Page, option: int) -> None:
-    page.locator(f".st-key-learn-option{option} button").click()
+    press(page, page.locator(f".st-key-learn-option{option} button"))
+
+
+def turn(page: Page, name: str = "Next step") -> None:
+    """Goes to another lesson."""
+    press(page, page.get_by_role("button", name=name))
 
 
 OF = f"of {len(lessons.LESSONS)}"
@@ -217,7 +234,7 @@ def test_a_lesson_pressed_once_is_not_played_again(open_learn: Callable[..., Pag
     page = open_learn(f"lesson={WALK}")
     show_me(page)
     wait_for(page, machine="3x3", view="landscape", at=600)
-    page.get_by_role("button", name="Next step").click()
+    turn(page)
     wait_for(page, method="cd1", view="update", at=300)
     page.get_by_role("tab", name="Distribution").click()
     page.get_by_role("radio", name="CD-10").click()
@@ -330,7 +347,7 @@ def test_every_lessons_button_and_what_it_moves_are_seen_together(open_learn: Ca
         expect(button).to_contain_text(lesson.press)
         if lesson.network:
             check_network_fits(page, lesson)
-            page.get_by_role("button", name="Next step").click()
+            turn(page)
             continue
         wait_for(page, machine=lesson.machine, method=lesson.method, view=lesson.command["view"])
         if lesson.command.get("stages"):  # the last of the stages that it plays
@@ -346,7 +363,7 @@ def test_every_lessons_button_and_what_it_moves_are_seen_together(open_learn: Ca
         hidden = [name for name, top, bottom in drawn if top < 0 or bottom > 800]
         assert hidden == [], f"lesson {number}"
         shoot(page, f"learn-lesson-{number}")
-        page.get_by_role("button", name="Next step" if number < len(lessons.LESSONS) else "Restart").click()
+        turn(page, "Next step" if number < len(lessons.LESSONS) else "Restart")
     strange = page.evaluate("window.__strange")  # the browser draws words and picture a few frames apart
     assert max(strange.values(), default=0) <= 5, strange
 
@@ -416,7 +433,7 @@ def test_the_first_lessons_do_without_words_that_later_ones_explain(open_learn: 
         settle(page)
         expect(words.locator("visible=true")).to_have_count(0)
         expect(methods).not_to_be_visible()
-    page.get_by_role("button", name="Next step").click()
+    turn(page)
     expect(methods).to_be_visible()
     expect(page.locator(".drive .numbers").first).to_contain_text("log-likelihood")
 
@@ -449,19 +466,19 @@ def test_back_goes_back_a_lesson_whatever_was_played_in_between(open_learn: Call
     guess(page, 1)
     wait_for(page, at=400, playing="false")
     page.wait_for_url("**update=400&guess=1")
-    page.get_by_role("button", name="Next step").click()
+    turn(page)
     at_lesson(page, 2)
     guess(page, 2)
     page.wait_for_url("**guess=2")  # the player now shows the answer, and would undo a tab chosen before
     page.get_by_role("tab", name="Distribution").click()
     wait_for(page, view="distribution")
     page.wait_for_url(lambda url: "guess=2" in url and "view=landscape" not in url)
-    page.get_by_role("button", name="Next step").click()
+    turn(page)
     at_lesson(page, 3)
     page.wait_for_selector(".network[data-drawn]")
     guess(page, 3)
     page.wait_for_url("**lesson=3**guess=3")
-    page.get_by_role("button", name="Next step").click()
+    turn(page)
     at_lesson(page, 4)
     back(page, "?lesson=3&guess=3")
     at_lesson(page, 3)
