@@ -21,12 +21,12 @@ from tests.robustness.damage import one_sentence
 
 @pytest.mark.slow
 def test_a_sampler_killed_in_every_film_costs_a_sentence_and_the_next_film_is_whole() -> None:
-    big = request(
+    big = request(  # many seconds of work, so that no kill comes too late
         n_chains=100,
         betas=np.ones(2000),
-        W=np.zeros((784, 64), np.float32),
+        W=np.zeros((784, 500), np.float32),
         vbias=np.zeros(784, np.float32),
-        hbias=np.zeros(64, np.float32),
+        hbias=np.zeros(500, np.float32),
     )
     helper, killed = Sampler(), set()
     listeners = {thread for thread in threading.enumerate() if thread.name == "sampler"}  # of other samplers

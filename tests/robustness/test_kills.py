@@ -168,7 +168,7 @@ def test_killed_inside_a_write_nothing_is_lost(runs_root: Path, killer: Killer, 
 
 @pytest.mark.slow
 def test_killed_at_random_moments_nothing_is_lost(runs_root: Path, killer: Killer) -> None:
-    settings = {"epochs": 3000 if SOAK else 600}
+    settings = {"epochs": 3000 if SOAK else 300}
     run, moments = make_run(runs_root, "torn", **settings), random.Random(7)
     kills = torn(run, killer, RANDOM_KILLS, lambda n: ("none", 1, moments.uniform(0.05, 1.5)))
     assert kills >= 1

@@ -21,7 +21,7 @@ from rbm_core import picture_files
 from rbm_core.picture_files import PictureError
 
 CASES = 10_000 if os.environ.get("RBM_SOAK") else 400
-AT_MOST_S = 2.0
+AT_MOST_S = 2.0  # of processor time: others may have the cores
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM")
 
 
@@ -108,11 +108,11 @@ def whole_png(content: bytes) -> bytes:
 def test_a_mutated_file_is_read_or_costs_one_sentence(content: bytes, mend: bool) -> None:
     if mend and content.startswith(b"\x89PNG"):
         content = whole_png(content)
-    began = time.monotonic()
+    began = time.process_time()
     for read in (picture_files.size, picture_files.grey, drawings.picture_from_file):
         with suppress(PictureError, drawings.DrawingError):
             read(content)
-    assert time.monotonic() - began < 3 * AT_MOST_S
+    assert time.process_time() - began < 3 * AT_MOST_S
 
 
 @pytest.mark.parametrize("format", ["PNG", "WEBP", "GIF", "BMP", "TIFF"])
@@ -120,10 +120,10 @@ def test_a_large_upload_is_refused_by_its_head(format: str) -> None:
     file = io.BytesIO()
     # method: WebP's encoder, not its reader, would take seconds
     Image.new("L", (6300, 6300)).save(file, format, **({"method": 0} if format == "WEBP" else {}))
-    content, began = file.getvalue(), time.monotonic()
+    content, began = file.getvalue(), time.process_time()
     with pytest.raises(drawings.DrawingError, match="6,300 × 6,300 pixels"):
         drawings.picture_from_file(content)
-    assert time.monotonic() - began < AT_MOST_S / 4, "its pixels were decoded first"
+    assert time.process_time() - began < AT_MOST_S / 4, "its pixels were decoded first"
 
 
 def test_the_size_of_a_picture_is_read_from_its_head(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,9 +147,9 @@ def test_a_photograph_of_a_telephone_is_read_at_once() -> None:
     picture = Image.new("L", (8160, 6120), 255)
     picture.paste(0, (2000, 2000, 4000, 3000))
     picture.save(file, "JPEG")
-    began = time.monotonic()
+    began = time.process_time()
     assert drawings.picture_from_file(file.getvalue()).max() == 1
-    assert time.monotonic() - began < AT_MOST_S
+    assert time.process_time() - began < AT_MOST_S
 
 
 def test_the_largest_upload_that_is_read_takes_less_than_the_limit() -> None:
@@ -157,18 +157,18 @@ def test_the_largest_upload_that_is_read_takes_less_than_the_limit() -> None:
     picture = Image.new("RGBA", (3000, 2999), "white")
     picture.paste("black", (500, 500, 1500, 1000))
     picture.save(file, "PNG")
-    began = time.monotonic()
+    began = time.process_time()
     drawings.picture_from_file(file.getvalue())
-    assert time.monotonic() - began < AT_MOST_S
+    assert time.process_time() - began < AT_MOST_S
 
 
 def test_of_an_animation_the_first_frame_is_read_and_no_other() -> None:
     frames = [Image.new("L", (50, 50), n % 256) for n in range(1, 1500)]
     file = io.BytesIO()
     frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
-    began = time.monotonic()
+    began = time.process_time()
     assert picture_files.grey(file.getvalue()).max() == 1
-    assert time.monotonic() - began < AT_MOST_S / 4
+    assert time.process_time() - began < AT_MOST_S / 4
 
 
 def test_text_chunks_that_swell_are_refused() -> None:
