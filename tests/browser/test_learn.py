@@ -40,6 +40,7 @@ def open_learn(app: App, open_page: Callable[..., Page]) -> Callable[..., Page]:
         page = open_page(f"{app.url}/learn?{query}", **window)
         page.wait_for_selector(".learn[data-drawn]")
         settle(page)
+        painted(page)
         return page
 
     return open_it

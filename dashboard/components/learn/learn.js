@@ -108,6 +108,8 @@ export class Learn extends View {
   /** The nonce of the command obeyed last. */
   nonce = "";
   drawn = 0;
+  /** The room that the view was painted for, in units. */
+  fitted = 0;
   waiting = 0;
   telling = 0;
 
@@ -137,10 +139,16 @@ export class Learn extends View {
     find(this.box, ".bar").append(this.saves(() => this.looks[this.view]));
     this.listen();
     this.observer = onResize(this, this.box);
+    // What stands above may come after the picture: the page's letters, a lesson's words.
+    this.above = new ResizeObserver(() => {
+      if (this.drawn && Math.abs(this.room - this.fitted) > 1) this.draw();
+    });
+    this.above.observe(document.querySelector("[data-testid=stMainBlockContainer]") ?? document.body);
   }
   close() {
     this.playing = this.landscape.walking = this.update.running = false;
     this.observer.disconnect();
+    this.above.disconnect();
   }
   /** KL(data ‖ model) in nats after each update, by the method of each training shown so far. */
   get curves() {
@@ -416,6 +424,7 @@ export class Learn extends View {
       hop: this.landscape.hop,
     });
     this.transport.paint();
+    this.fitted = this.room;
     this.looks[this.view].paint();
     this.shows(`${h.machine}-${h.method}`);
     box.dataset.drawn = String(++this.drawn);
