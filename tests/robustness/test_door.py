@@ -16,7 +16,7 @@ from starlette.datastructures import Headers
 from websockets.exceptions import InvalidStatus
 
 from dashboard.door import LEAST_TOKEN, is_foreign, token_wanted
-from tests.live import App, settle
+from tests.live import SLOWER, App, settle, until
 from tests.small_run import train_small
 from tests.tab import Tab
 
@@ -138,8 +138,10 @@ def test_without_the_token_no_websocket_is_opened_and_with_it_the_page_comes(loc
 @pytest.mark.slow
 def test_a_new_token_is_printed_at_the_start(store: Path, tmp_path: Path) -> None:
     with App(tmp_path / "log", {"RBM_RUNS_DIR": str(store)}, "--", "--token") as app:
-        printed = re.search(rf"http://127.0.0.1:{app.port}(/\?token=\S+)", app.output())
-        assert printed, app.output()
+        address = re.compile(rf"http://127.0.0.1:{app.port}(/\?token=\S+)\n")
+        until(lambda: address.search(app.output()) is not None, 5, "no token is printed")
+        printed = address.search(app.output())
+        assert printed
         assert asked(app, printed[1])[0] == 303
         assert asked(app, "/")[0] == 401
 
@@ -147,7 +149,7 @@ def test_a_new_token_is_printed_at_the_start(store: Path, tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_a_wrong_argument_ends_the_start_with_one_sentence(tmp_path: Path) -> None:
     app = App(tmp_path / "log", {}, "--", "--tokn")
-    assert app.process.wait(60) != 0
+    assert app.process.wait(SLOWER * 60) != 0
     assert "Not started: the app does not know '--tokn'" in app.output()
     assert "Traceback" not in app.output()
 
