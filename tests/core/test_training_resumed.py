@@ -41,7 +41,7 @@ def assert_same_run(path: Path, reference: Path) -> None:
 
 
 class Process:
-    """A real trainer process, which saves its state every 0.1 s and rests 1 ms an update."""
+    """A real trainer process, which saves its state every 0.1 s and rests 2 ms an update, so that a signal finds it."""
 
     program = """
         import sys, time
@@ -49,7 +49,7 @@ class Process:
         from rbm_core.training import process as training_process, report
         training_process.SAVE_S = report.SHOW_S = 0.1
         update = training.Training.update
-        training.Training.update = lambda self: (update(self), time.sleep(0.001))[0]
+        training.Training.update = lambda self: (update(self), time.sleep(0.002))[0]
         sys.exit(training_process.main())
     """
 
