@@ -129,7 +129,7 @@ def look_at(files: list[tuple[str, bytes]], choices: Choices = AS_FOUND) -> Foun
         others = [path.name for path in paths if path.suffix.lower() not in picture_files.SUFFIXES]
         if others:
             raise DatasetError(
-                f"{others[0]} is no picture: several files at once must all be pictures, or make a zip of them"
+                f"{others[0]} is no picture: several files at once must all be pictures; remove the others"
             )
         found = _pictures("pictures", paths, lambda k: files[k][1])
     pixels = sum(width * height * n for (width, height), n in (found.sizes or {}).items())

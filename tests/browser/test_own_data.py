@@ -79,6 +79,12 @@ def test_dropped_pictures_are_shown_kept_and_learned(
     expect(dialog).to_be_hidden()
     expect(page.get_by_test_id("stSidebar").get_by_text("60 pictures, 28 × 28")).to_be_visible()
     expect(start).to_be_enabled()
+    # What is dropped the next time is not added to what was dropped before, and nothing is lost by looking.
+    page.get_by_test_id("stSidebar").get_by_role("button", name="Choose other files").click()
+    expect(dialog.get_by_text("before anything is learned")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(start).to_be_enabled()
     start.click()
     runs = tmp_path / "runs"
 

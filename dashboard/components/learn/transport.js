@@ -77,7 +77,7 @@ export class Transport {
     const kl = h.best - a.log_likelihood[at];
     const [now, total] = [at, h.n_updates].map((n) => n.toLocaleString("en-US"));
     this.where.textContent = `update ${now} of ${total}`;
-    this.title.textContent = h.plain ? "distance from machine to data, nats" : "KL(data ‖ machine), nats";
+    this.title.textContent = h.plain ? "distance from machine to data; best: 0" : "KL(data ‖ machine), nats";
     this.numbers.replaceChildren(...this.numberWords(kl));
     this.paintKeys();
     this.paintCurves();
@@ -94,7 +94,7 @@ export class Transport {
     if (h.plain) {
       const words =
         "How far the machine's probabilities are from the data's; zero is perfect. Later lessons call it KL.";
-      return [pair("distance", `${distance} nats`, words)];
+      return [pair("distance", distance, words)];
     }
     return [
       pair(

@@ -46,6 +46,7 @@ def offer() -> str | None:
         width="stretch",
         help="Pictures, a .zip of them, a .npy or .npz array, a .csv table or an idx file.",
     ):
+        state().opened += 1
         _dialog()
     if kept is None:
         return None
@@ -62,7 +63,7 @@ def _dialog() -> None:
         type=[ending.lstrip(".") for ending in look.SUFFIXES],
         accept_multiple_files=True,
         max_upload_size=MOST_MB,
-        key=key("files"),
+        key=key(f"files_{state().opened}"),  # what was dropped there before is not among them
         help=f"Any number of pictures, a .zip of them (its folders become classes), a .npy or .npz array, a .csv "
         f"table, or an idx file; at most {MOST_MB} MB. They are kept on the machine that runs this app, in "
         f"{plain(datasets.data_dir())}, and go nowhere else.",

@@ -27,7 +27,7 @@ class NewRun:
 
     proposal: what the form was last filled in with by a button of the page. looked: what files of one's own were last
     found to hold. seen: what was last made of them, by which choices. kept: the name of the data that were brought in
-    last, and what they are.
+    last, and what they are. opened: how often the place to drop files was opened.
     """
 
     folded: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -36,6 +36,7 @@ class NewRun:
     looked: tuple[Any, Any] = (None, None)
     seen: tuple[Any, Any] = (None, None)
     kept: tuple[str, str] | None = None
+    opened: int = 0
 
     def proposed(self, run: str | None) -> Proposal | None:
         """The proposal, if it is one for this run."""

@@ -51,8 +51,8 @@ def headline(
             else "Nobody has asked yet. Press **Evaluate** for an answer"
         )
         st.markdown(
-            f"{begun}: the log-likelihood of the test data, in nats per image (higher is better), with an error bar "
-            "and a verdict whether to believe it."
+            f"{begun}: the log-likelihood of the test data, in nats per image, with an error bar and a verdict whether "
+            "to believe it. Higher is better: one nat more is 2.7 times (e) as likely."
         )
         return False
     left, right = st.columns([1, 2], vertical_alignment="center")
@@ -125,8 +125,9 @@ def _number(row: Mapping[str, Any]) -> None:
         run_choice.said("Test log-likelihood, nats per image"),
         _with_error(row),
         help=run_choice.said(
-            "The mean of log p(v) over all test images: higher, that is nearer to zero, is better. ± is one standard "
-            f"error: {of_z:.2f} of the estimate of log Z and {of_sample:.2f} of the test images being a sample."
+            "The mean of log p(v) over all test images: higher, that is nearer to zero, is better; one nat more is 2.7 "
+            f"times (e) as likely. ± is one standard error: {of_z:.2f} of the estimate of log Z and {of_sample:.2f} of "
+            "the test images being a sample."
         ),
     )
 
