@@ -14,6 +14,7 @@ from rbm_core.runs.json_input import DamagedError
 __all__ = ["Lines", "Tail"]
 
 _BLOCK = 4 << 20  # bytes read at once
+_KNOWN_AGAIN = 256  # bytes: the end of a row, whose numbers no other has
 _MOST_BYTES = 32 << 20  # of a file whose rows are all kept; 10,000 evaluations have a tenth of this
 
 
@@ -31,6 +32,7 @@ class Tail:
         """Reads from the beginning at the next look."""
         self._stamp: tuple[int, int, int] | None = None
         self._offset = 0  # after the last newline read
+        self._before = b""  # the bytes that stand before it
         self._error: RunError | None = None
         self.n_read = self.size = 0
 
@@ -52,14 +54,25 @@ class Tail:
             if self._error is not None:
                 raise self._error.with_traceback(None)
             return False, False
-        # Appending makes a file longer; whatever else happened to it, it is another file now. One that was damaged is
-        # read anew, since it is not known how much of it was taken.
-        replaced = before is not None and (stamp[0] != before[0] or stamp[1] <= before[1])
+        # Appending makes a file longer and leaves what was read; whatever else happened to it, it is another file now.
+        # One that was damaged is read anew, since it is not known how much of it was taken.
+        replaced = before is not None and (
+            stamp[0] != before[0] or stamp[1] <= before[1] or not self._goes_on()
+        )
         void = replaced or self._error is not None
         if void:
             self.forget()
         self._stamp, self._error, self.size = stamp, None, found.st_size
         return void, True
+
+    def _goes_on(self) -> bool:
+        """Whether what was read last still stands there: a file made anew may have the number of the one removed."""
+        try:
+            with os.fdopen(inside.open_to_read(self.path), "rb") as file:
+                file.seek(self._offset - len(self._before))
+                return file.read(len(self._before)) == self._before
+        except OSError:
+            return True  # reading it says why
 
     def blocks(self) -> Iterator[list[bytes]]:
         """The new whole lines, some 4 MB at a time. A block counts as read when the next one is asked for."""
@@ -75,6 +88,7 @@ class Tail:
                         lines = whole.split(b"\n")
                         yield lines
                         self._offset += len(whole) + 1
+                        self._before = whole[-_KNOWN_AGAIN:] + newline
                         self.n_read += len(lines)
         except FileNotFoundError:
             self.forget()

@@ -88,6 +88,33 @@ def test_replaced_metrics_file_is_read_anew(run: Path) -> None:
     assert read.metrics() == {}
 
 
+@pytest.mark.parametrize("longer", [1, 3, 400])
+@pytest.mark.parametrize("name", ["metrics.jsonl", "events.jsonl", "likelihood.jsonl"])
+def test_a_record_made_anew_is_read_anew_also_where_it_is_longer_and_has_the_number_of_the_old_one(
+    run: Path, name: str, longer: int
+) -> None:
+    """As a run has that is deleted and trained again, or a file that a copy is written over."""
+    read, file = RunReader(run), run / name
+    look = {
+        "metrics.jsonl": lambda: [{"step": step} for step in read.metrics()["step"]],
+        "events.jsonl": read.events,
+        "likelihood.jsonl": read.likelihood,
+    }[name]
+
+    def rows(first: int, n: int) -> str:
+        row = '{{"step": {}, "time": {}, "command": "pause", "estimator": "exact"}}\n'
+        return "".join(row.format(step, first + step) for step in range(first, first + n))
+
+    for first, n in ((0, 5), (1000, 5 + longer), (7, 6 + longer), (0, 800)):
+        inode = file.stat().st_ino if file.exists() else None
+        file.write_text(rows(first, n))
+        assert inode in (None, file.stat().st_ino)
+        assert [row["step"] for row in look()] == list(range(first, first + n))
+        with file.open("a") as more:
+            more.write(rows(first + n, 1))
+        assert [row["step"] for row in look()] == list(range(first, first + n + 1))
+
+
 def test_leftovers_of_a_killed_writer_are_ignored_then_cleaned(run: Path) -> None:
     record, read = Recorder(run), RunReader(run)
     record.write_snapshot(moment(0))
