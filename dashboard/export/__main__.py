@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dashboard.figures import animation, moment
 from dashboard.processes import timelapse
+from rbm_core.exchange.outside import replacing
 from rbm_core.runs import RunError, RunReader
 
 __all__ = ["main"]
@@ -32,7 +33,8 @@ def _written(reader: RunReader, file: Path, subject: str, step: int | None) -> s
             order = moment.order_of_units("index", reader.snapshot(steps[-1]), None)
             content = timelapse.make(reader, steps, subject, ending[1:], order, lambda _: None)
             words = f"{_named(subject)} through {len(steps)} snapshots"
-    file.write_bytes(content)
+    with replacing(file) as aside:
+        aside.write_bytes(content)
     return f"{words}, run {reader.name}, {len(content) / 1e6:.1f} MB"
 
 

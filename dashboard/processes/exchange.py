@@ -5,6 +5,8 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from dashboard.processes.trainers import REPO
@@ -21,7 +23,7 @@ def imported(content: bytes, file_name: str, run: str, dataset: str | None) -> N
 
     Raises RunError with the sentence why there is none.
     """
-    with tempfile.TemporaryDirectory(prefix="rbm-import-") as folder:
+    with _workplace("import") as folder:
         # Whatever the upload is called, it lies in this folder, under a name without anything that a path could obey.
         file = Path(folder) / (re.sub(r"[^A-Za-z0-9._-]+", "-", file_name).lstrip(".-")[-80:] or "file")
         file.write_bytes(content)
@@ -31,10 +33,21 @@ def imported(content: bytes, file_name: str, run: str, dataset: str | None) -> N
 
 def exported(run: str, ending: str) -> bytes:
     """The file of this ending that `export` writes of the run. Raises RunError with the sentence why there is none."""
-    with tempfile.TemporaryDirectory(prefix="rbm-export-") as folder:
+    with _workplace("export") as folder:
         file = Path(folder) / f"{run}{ending}"
         _called("export", run, "--out", str(file), "--runs", str(runs_root()))
         return file.read_bytes()
+
+
+@contextmanager
+def _workplace(what: str) -> Iterator[str]:
+    """A folder for one file on its way. Raises RunError in one sentence where it finds no room."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=f"rbm-{what}-") as folder:
+            yield folder
+    except OSError as error:
+        where = error.filename or tempfile.gettempdir()
+        raise RunError(f"{what} found no place for its file: {where}: {error.strerror or error}") from error
 
 
 def _called(*arguments: str) -> None:

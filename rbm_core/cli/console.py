@@ -116,7 +116,7 @@ def check_writable(file: Path) -> None:
         raise RunError(f"cannot write {file}: it is a folder")
     if file.exists() and not file.is_file():
         raise RunError(f"cannot write {file}: it is a pipe or a device; name a file")
-    if not os.access(file if file.exists() else folder, os.W_OK):
+    if not (os.access(folder, os.W_OK) and (not file.exists() or os.access(file, os.W_OK))):
         raise RunError(f"cannot write {file}: no permission")
 
 

@@ -65,6 +65,7 @@ def sample(
 
     from rbm_core import gibbs
     from rbm_core.compute import Rng
+    from rbm_core.exchange.outside import replacing
     from rbm_core.labels import given_label
     from rbm_core.pixels import as_bytes, grey_values
     from rbm_core.strips import strips
@@ -80,10 +81,8 @@ def sample(
     pixels = as_bytes(grey_values(shown, probe.scale if probe else None))
     columns = (reader.config().get("data") or {}).get("columns")
     picture = strips(pixels, columns) if columns else _tiled(pixels.reshape(chains, *shape))
-    try:
-        Image.fromarray(picture).save(out_file, format="PNG")
-    except OSError as error:
-        raise RunError(f"cannot write {out_file}: {error.strerror or error}") from None
+    with replacing(out_file) as aside:
+        Image.fromarray(picture).save(aside, format="PNG")
     out.say(
         f"{out_file}: {counted(chains, 'chain')} after {counted(sweeps, 'sweep')}, run {run}, "
         f"step {snapshot.step:,}, seed {seed}" + ("" if label is None else f", label {label} held")

@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 from rbm_core.exchange.arrays import ExchangeError
+from rbm_core.exchange.outside import replacing
 from rbm_core.runs import store
 from rbm_core.runs.files import RunError, explain, one_line, read_object, write_json
 from rbm_core.runs.reader import RunReader
@@ -44,15 +45,12 @@ def write_bundle(run: Path, target: Path) -> int:
         for file in [*run.iterdir(), *(run / "snapshots").glob("*")]
         if file.is_file() and _FILES.fullmatch(file.relative_to(run).as_posix())
     )
-    aside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    try:
-        with zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-            for name in names:
-                archive.write(run / name, f"{run.name}/{name}")
-        os.replace(aside, target)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise RunError(f"cannot write {target}: {error.strerror or error}") from error
+    with (
+        replacing(target) as aside,
+        zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive,
+    ):
+        for name in names:
+            archive.write(run / name, f"{run.name}/{name}")
     return len(names)
 
 
@@ -74,8 +72,10 @@ def open_bundle(file: Path, root: Path, name: str) -> Path:
                 _unpack(archive, member, aside / inner, file.name)
         _check(aside, file.name, name)
         os.rename(aside, path)
-    except (ExchangeError, RunError):
+    except ExchangeError:
         raise
+    except RunError as error:
+        raise RunError(str(error).replace(aside.name, name)) from error
     except Exception as error:  # zipfile passes on whatever struct, zlib, bz2 and lzma make of damage
         if isinstance(error, OSError) and error.filename is not None and Path(error.filename) == file:
             raise ExchangeError(f"cannot read {file}: {error.strerror}") from error

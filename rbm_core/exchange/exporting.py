@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rbm_core.exchange.outside import replacing
 from rbm_core.pixels import PixelScale
 from rbm_core.rbm import RBM
 from rbm_core.runs.files import RunError
@@ -15,11 +16,9 @@ __all__ = ["metrics_csv", "onnx_models", "parameters", "write"]
 
 
 def write(target: Path, content: bytes) -> None:
-    """Writes the file. Raises RunError in one sentence if it cannot be written."""
-    try:
-        target.write_bytes(content)
-    except OSError as error:
-        raise RunError(f"cannot write {target}: {error.strerror or error}") from None
+    """Writes the file whole, or leaves what was there. Raises RunError in one sentence if it cannot be written."""
+    with replacing(target) as aside:
+        aside.write_bytes(content)
 
 
 def parameters(rbm: RBM, scale: PixelScale | None) -> dict[str, np.ndarray]:

@@ -194,9 +194,9 @@ def create_run(
     except OSError as error:
         shutil.rmtree(aside, ignore_errors=True)
         raise RunError(explain(error, path)) from error
-    except RunError:
+    except RunError as error:
         shutil.rmtree(aside, ignore_errors=True)
-        raise
+        raise RunError(str(error).replace(aside.name, name)) from error
     return path
 
 

@@ -2,12 +2,16 @@
 
 import errno
 import os
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dashboard.processes import exchange
+from rbm_core.cli import main
 from rbm_core.evaluation import evaluate
 from rbm_core.runs import RunError, RunReader, control, create_run, files
 from rbm_core.runs import notes as run_notes
@@ -20,6 +24,7 @@ from tests.core.training_runs import make_run
 from tests.robustness.after import fingerprint, nothing_half_written, same_end
 from tests.robustness.damage import one_sentence
 
+SOAK = bool(os.environ.get("RBM_SOAK"))
 needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
 
 
@@ -170,3 +175,82 @@ def test_a_command_that_finds_no_room_is_refused_and_those_before_it_are_kept(
     disk.free()
     assert [command["command"] for command in control.take(run)] == ["pause"]
     lock.release()
+
+
+@contextmanager
+def no_file_larger_than(n_bytes: int) -> Iterator[None]:
+    """The system itself refuses to write more, to this process and those that it starts."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+OUTSIDE = {
+    ending: ["export", "trained", "--out", f"file{ending}"]
+    for ending in (
+        ".npz",
+        ".safetensors",
+        ".csv",
+        ".zip",
+        ".png",
+        *((".html", ".gif", ".webp") if SOAK else ()),
+    )
+} | {"sample": ["sample", "trained", "--chains", "2", "--sweeps", "1", "--out", "file.png"]}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_bytes", [0, 60] if SOAK else [60])
+@pytest.mark.parametrize("case", OUTSIDE)
+def test_a_file_that_finds_no_room_leaves_what_stood_in_its_place(
+    trained: Path,
+    case: str,
+    n_bytes: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    wish = [*OUTSIDE[case], "--runs", str(trained.parent)]
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    file = Path(wish[wish.index("--out") + 1])
+    file.write_bytes(b"of last week")
+    with no_file_larger_than(n_bytes):
+        assert main(wish) == 2
+    said = capsys.readouterr().err.strip()
+    assert one_sentence(said)
+    assert f"cannot write {file}" in said or f"cannot write {folder / file}" in said
+    assert os.listdir(folder) == [file.name], "something half-written is left"
+    assert file.read_bytes() == b"of last week"
+    assert main(wish) == 0
+    assert file.read_bytes() != b"of last week"
+    assert os.listdir(folder) == [file.name]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_bytes", [0, 300, 2000] if SOAK else [300])
+@pytest.mark.parametrize("ending", [".npz", ".zip"])
+def test_a_model_that_finds_no_room_becomes_no_run(
+    trained: Path, tmp_path: Path, ending: str, n_bytes: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, root = tmp_path / f"model{ending}", trained.parent
+    assert main(["export", "trained", "--out", str(file), "--runs", str(root)]) == 0
+    wish = ["import", str(file), "--name", "new", "--runs", str(root)]
+    capsys.readouterr()
+    with no_file_larger_than(n_bytes):
+        assert main(wish) == 2
+    said = capsys.readouterr().err.strip()
+    assert one_sentence(said)
+    assert "'new'" in said
+    assert os.listdir(root) == ["trained"], "a half-made run is left"
+    assert main(wish) == 0
+
+
+def test_an_upload_that_finds_no_room_costs_a_sentence(runs_root: Path) -> None:
+    with no_file_larger_than(100), pytest.raises(RunError, match="found no place") as refused:
+        exchange.imported(b"x" * 1000, "model.npz", "new", None)
+    assert one_sentence(str(refused.value))
+    assert os.listdir(runs_root) == []
