@@ -389,6 +389,11 @@ def test_letters_and_lines_grow_with_the_text_of_the_page(open_learn: Callable[.
         wide = box_of(time)["width"]
         time.click(position={"x": 66 + update / 2000 * (wide - 78), "y": 30})
         page.wait_for_function(f"() => Math.abs(({VIEW}).at - {update}) < 12")
+    room = page.evaluate(f"({VIEW}).fitted")
+    page.add_style_tag(content=".st-key-learn-tour { padding-bottom: 90px !important; }")
+    page.wait_for_function(
+        f"(room) => ({VIEW}).fitted < room - 20", arg=room
+    )  # words that come late leave less room
     shoot(page, "learn-gradients-24px")
 
 
