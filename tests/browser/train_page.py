@@ -38,7 +38,8 @@ def link(page: Page) -> str:
 
 
 def shown_step(page: Page) -> int:
-    text = page.locator("[data-testid=stCaptionContainer]", has_text="Shown below").inner_text()
+    # The last: while the page is drawn anew, the words of before may stand beside it for a moment.
+    text = page.locator("[data-testid=stCaptionContainer]", has_text="Shown below").last.inner_text()
     return int(text.split("step ")[1].split(" ")[0].replace(",", ""))
 
 
