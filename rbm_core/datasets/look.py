@@ -413,7 +413,7 @@ def _table(name: str, data: bytes, choices: Choices) -> Found:
             example = next((str(v) for v in frame.iloc[:, k] if _number(str(v)) is None), "")
             raise DatasetError(
                 f"column {columns[k]!r} of {name} holds {example[:40]!r}, which is no number; name it as the column "
-                "of labels, or drop it"
+                "of classes, or drop it"
             )
     values = frame.iloc[:, kept].to_numpy(np.float64)
     names = tuple(columns[k] for k in kept)
