@@ -25,6 +25,7 @@ export function shownLayer({ film, frame, chain }, layer) {
   return layer === "pv" && frame < 2 ? null : film.show(layer, frame, chain);
 }
 
+const SMALLEST = 7; // css pixels of height of words in a low picture
 const FILTER = "its filter: red excites, blue inhibits";
 
 /**
@@ -101,16 +102,24 @@ export class Cycle {
     return values.every((x) => x === 0 || x === 1) ? `${sum} of ${values.length} on` : "";
   }
   /**
-   * Words in the middle of a picture, in as many lines as they need.
+   * Words in the middle of a picture, in as many lines as they need, and smaller where these are higher than it.
    * @param {CanvasRenderingContext2D} c
    * @param {HTMLCanvasElement} canvas
    * @param {string} words
    */
   hint(c, canvas, words) {
-    const size = 0.7 * this.player.rem * pixelRatio();
-    c.font = `${size}px ${this.player.look.font}`;
+    let size = 0.7 * this.player.rem * pixelRatio();
+    /** @param {number} high */
+    const wrappedAt = (high) => {
+      c.font = `${high}px ${this.player.look.font}`;
+      return wrapped(c, words, canvas.width - high);
+    };
     c.textAlign = "center";
-    const lines = wrapped(c, words, canvas.width - size);
+    let lines = wrappedAt(size);
+    while (lines.length * 1.3 * size > canvas.height && size > SMALLEST * pixelRatio()) {
+      size *= 0.9;
+      lines = wrappedAt(size);
+    }
     for (const [k, line] of lines.entries()) {
       c.fillText(line, canvas.width / 2, canvas.height / 2 + (k - (lines.length - 1) / 2) * 1.3 * size);
     }
