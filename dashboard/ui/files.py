@@ -13,7 +13,8 @@ from rbm_core import datasets
 from rbm_core.runs import RunError
 from rbm_core.runs.vocabulary import LIVE_STATES
 
-_OPENED = ("npz", "safetensors", "pt", "pth", "mat", "h5", "hdf5", "zip")
+_OPENED = ("npz", "npy", "safetensors", "pt", "pth", "bin", "ckpt", "mat", "h5", "hdf5", "zip")
+_REFUSED = ("pkl", "pickle", "joblib")  # let in, so that the sentence with the way out is read
 _MOST_MB = 200
 _LIKELY = "the first with as many pixels"
 TAKEN = {
@@ -38,7 +39,7 @@ def sidebar() -> None:
 def _open() -> None:
     upload = st.file_uploader(
         "A model, or a bundle of a run",
-        type=list(_OPENED),
+        type=[*_OPENED, *_REFUSED],
         max_upload_size=_MOST_MB,
         key="files.upload",
         help="Weights and biases of another program (NumPy, safetensors, torch, MATLAB, rbms' HDF5) under any usual "

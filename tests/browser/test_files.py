@@ -16,15 +16,21 @@ def test_a_model_is_opened_and_its_run_taken_away(
     W = np.random.default_rng(0).normal(size=(16, 6)).astype(np.float32)
     np.savez(tmp_path / "their model.npz", W=W)
     (tmp_path / "broken.npz").write_bytes(b"noise" * 100)
+    (tmp_path / "fitted.joblib").write_bytes(b"noise" * 100)
     app = start_app(RBM_RUNS_DIR=str(runs_root))
     page = open_page(app.url)
     sidebar = page.get_by_test_id("stSidebar")
     sidebar.get_by_text("Open or take away").click()
     upload = sidebar.get_by_test_id("stFileUploaderDropzoneInput").first
 
-    upload.set_input_files(tmp_path / "broken.npz")
-    sidebar.get_by_role("button", name="Open it").click()
-    expect(sidebar.get_by_text("Cannot read broken.npz: it is damaged")).to_be_visible()
+    for file, words in (
+        ("broken.npz", "Cannot read broken.npz: it is damaged"),
+        ("fitted.joblib", "save the arrays: np.savez("),
+    ):
+        upload.set_input_files(tmp_path / file)
+        expect(sidebar.locator(f"input[value='{Path(file).stem}']")).to_be_visible()
+        sidebar.get_by_role("button", name="Open it").click()
+        expect(sidebar.get_by_text(words)).to_be_visible()
     assert not [path for path in runs_root.iterdir() if not path.name.startswith(".")]
 
     upload.set_input_files(tmp_path / "their model.npz")

@@ -60,7 +60,7 @@ def _history_header(
     return {
         "key": f"unit {unit}",
         "title": f"Unit {unit}: its filter",
-        "note": "Red pixels switch the unit on, blue ones off; the paper's colour is no influence. The norm is the "
+        "note": "Red pixels switch the unit on, blue ones off; the page's own colour is no influence. The norm is the "
         "length of all its weights, the bias the input it starts from.",
         "shape": shape,
         "signed": True,
