@@ -1,4 +1,4 @@
-"""What watching a run costs: python -m tests.benchmarks.streaming
+"""What watching a run costs: python -m tests.benchmarks.streaming, or, what a press costs, the same with `presses`.
 
 Prints the time from Start to the first live point, from the page's address to its first pictures, the trainer's
 steps/s with and without an open page, and the server's CPU time. Needs Chromium. Trains on the full MNIST where
@@ -6,18 +6,23 @@ RBM_DATA_DIR holds it, else on the bundled digits. About two minutes on two core
 """
 
 import os
+import shutil
 import statistics
+import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from dashboard.processes import trainers
 from rbm_core.config import preset
 from rbm_core.datasets import available
 from rbm_core.runs.reader import RunReader
-from tests.live import CHROMIUM, CHROMIUM_FLAGS, App, settle
+from tests.benchmarks import presses
+from tests.live import CHROMIUM, CHROMIUM_FLAGS, REPO, App, settle
 
 SLICE_S, SLICES = 12.0, 4
 
@@ -37,6 +42,8 @@ def rate(reader: RunReader, seconds: float) -> float:
 
 def main() -> None:
     root = Path(tempfile.mkdtemp(prefix="rbm-streaming-"))
+    for shipped in ("mnist-default", "mnist-timelapse"):  # which the presses are made on
+        shutil.copytree(REPO / "checkpoints" / shipped, root / shipped)
     os.environ["RBM_RUNS_DIR"] = str(root)
     dataset = "mnist" if available("mnist") else "mnist-5k"
     config = preset("default", dataset=dataset, epochs=100_000)
@@ -50,34 +57,49 @@ def main() -> None:
     time.sleep(5)
 
     app = App(root / "app.log", {})
-    app.wait_until_it_answers()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
-        paints = []
-        for _ in range(3):
-            page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
-            begun = time.perf_counter()
-            page.goto(f"{app.url}/?run={name}")
-            page.wait_for_selector("canvas", state="visible")
-            settle(page)
-            paints.append(time.perf_counter() - begun)
-            page.close()
-        print(f"page asked to first pictures: {paints[0]:.1f} s cold, {min(paints[1:]):.1f} s again")
+    try:
+        app.wait_until_it_answers()
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+            new_page = partial(browser.new_page, viewport={"width": 1280, "height": 800})
+            first_pictures(new_page, f"{app.url}/?run={name}")
+            if "presses" in sys.argv[1:]:
+                presses.measure(new_page(), app.url)
+            else:
+                watching(new_page, f"{app.url}/?run={name}", reader, app)
+            browser.close()
+    finally:
+        app.end()
+        trainers.send(name, "stop")
 
-        alone, with_browser, server_share = [], [], []
-        for _ in range(SLICES):
-            alone.append(rate(reader, SLICE_S))
-            page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
-            page.goto(f"{app.url}/?run={name}")
-            settle(page)
-            before = cpu_seconds(app.process.pid)
-            with_browser.append(rate(reader, SLICE_S))
-            server_share.append((cpu_seconds(app.process.pid) - before) / SLICE_S)
-            page.close()
-            time.sleep(2)
-        browser.close()
-    app.end()
-    trainers.send(name, "stop")
+
+def first_pictures(new_page: Callable[[], Page], url: str) -> None:
+    """Prints the time from the page's address to its first pictures, by a browser that has never been there."""
+    paints = []
+    for _ in range(3):
+        page = new_page()
+        begun = time.perf_counter()
+        page.goto(url)
+        page.wait_for_selector("canvas", state="visible")
+        settle(page)
+        paints.append(time.perf_counter() - begun)
+        page.close()
+    print(f"page asked to first pictures: {paints[0]:.1f} s cold, {min(paints[1:]):.1f} s again", flush=True)
+
+
+def watching(new_page: Callable[[], Page], url: str, reader: RunReader, app: App) -> None:
+    """Prints the trainer's pace with and without an open page, and the server's processor time."""
+    alone, with_browser, server_share = [], [], []
+    for _ in range(SLICES):
+        alone.append(rate(reader, SLICE_S))
+        page = new_page()
+        page.goto(url)
+        settle(page)
+        before = cpu_seconds(app.process.pid)
+        with_browser.append(rate(reader, SLICE_S))
+        server_share.append((cpu_seconds(app.process.pid) - before) / SLICE_S)
+        page.close()
+        time.sleep(2)
     base = statistics.median(alone)
     print(f"trainer alone: {base:,.0f} steps/s ({min(alone):,.0f} – {max(alone):,.0f})")
     watched = statistics.median(with_browser)
