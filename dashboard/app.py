@@ -20,8 +20,10 @@ from dashboard.ui.texts import plain  # noqa: E402
 
 @st.cache_resource(show_spinner=False)
 def wake_sampler() -> None:
-    """Once, when the first page has had time to be painted: the Gibbs page then finds its chains' process awake."""
-    timer = threading.Timer(2.0, sampler.SHARED.wake)
+    """Once, when the first page is painted, which takes 5 s beside a trainer on two AVX2 cores: the Gibbs page then
+    finds its chains' process awake. That loads torch, with as much of a core as it gets.
+    """
+    timer = threading.Timer(6.0, sampler.SHARED.wake)
     timer.daemon = True
     timer.start()
 

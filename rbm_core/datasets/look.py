@@ -13,14 +13,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
-import pandas as pd
 
 from rbm_core import picture_files
 from rbm_core.datasets.dataset import DatasetError
 from rbm_core.datasets.published import idx_array
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "AS_FOUND",
@@ -428,7 +430,9 @@ def _table(name: str, data: bytes, choices: Choices) -> Found:
     )
 
 
-def _frame(data: bytes, separator: str, decimal: str, header: int | None) -> pd.DataFrame:
+def _frame(data: bytes, separator: str, decimal: str, header: int | None) -> "pd.DataFrame":
+    import pandas as pd  # takes half a second to load, which the app's first page has not got
+
     return pd.read_csv(
         io.BytesIO(data),
         sep=separator,
@@ -440,7 +444,7 @@ def _frame(data: bytes, separator: str, decimal: str, header: int | None) -> pd.
     )
 
 
-def _words(frame: pd.DataFrame) -> int:
+def _words(frame: "pd.DataFrame") -> int:
     """How many of its columns hold more than numbers."""
     return sum(dtype.kind not in "biuf" for dtype in frame.dtypes)
 

@@ -140,13 +140,13 @@ def test_no_view_reaches_past_its_door() -> None:
 
 
 @pytest.mark.slow
-def test_showing_a_run_does_not_load_the_engine(store: Path) -> None:
+def test_showing_a_run_loads_neither_the_engine_nor_pandas(store: Path) -> None:
     script = (
         "import sys\n"
         "from streamlit.testing.v1 import AppTest\n"
         f"app = AppTest.from_file('dashboard/app.py', default_timeout={PATIENCE_MS / 1000}).run()\n"
         "assert not app.exception, app.exception\n"
-        "print(sorted({'torch', 'torchvision', 'sklearn'} & set(sys.modules)))\n"
+        "print(sorted({'torch', 'torchvision', 'sklearn', 'pandas'} & set(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=REPO, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
