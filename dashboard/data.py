@@ -114,10 +114,11 @@ def _training_images(dataset: str, n_valid: int) -> tuple[Images, str] | None:
         whole = datasets.load(dataset, n_valid=n_valid)
     except (ValueError, OSError):
         return None
-    grey = pixels.as_bytes(whole.train[:_MOST_IMAGES])
+    first_ones = whole.train_kept[:_MOST_IMAGES]
+    grey = first_ones.copy() if whole.in_bytes else pixels.as_bytes(first_ones)
     labels = None if whole.train_labels is None else whole.train_labels[:_MOST_IMAGES].copy()
-    first = f"the first {len(grey):,} of " if len(grey) < len(whole.train) else ""
-    source = f"{first}{len(whole.train):,} training images of {whole.name}"
+    first = f"the first {len(grey):,} of " if len(grey) < len(whole.train_kept) else ""
+    source = f"{first}{len(whole.train_kept):,} training images of {whole.name}"
     return Images(grey, labels, source), whole.fingerprint
 
 

@@ -34,14 +34,19 @@ class PixelScale:
 
     @classmethod
     def of(cls, images: np.ndarray, *, columns: bool = False) -> "PixelScale":
-        """The pixels' means and standard deviations, the latter at least 0.1. images: (N, V) in [0, 1].
+        """The pixels' means and standard deviations, the latter at least 0.1. images: (N, V), bytes or in [0, 1].
 
         columns: of a table, each scaled to [0, 1] by its own range; deviations are then at least 0.001.
         """
-        mean, squares = images.mean(0, dtype=np.float64), np.zeros(images.shape[1])
-        # The bits of images.std(0), without its copy of all images in float64.
+        total, squares = np.zeros(images.shape[1]), np.zeros(images.shape[1])
+        # The bits of images.mean(0) and images.std(0) in float64, without a copy of all images.
         for first in range(0, len(images), _AT_ONCE):
-            deviations = np.square(images[first : first + _AT_ONCE] - mean)
+            some = from_bytes(images[first : first + _AT_ONCE]).astype(np.float64)
+            some[0] += total
+            total = some.sum(0)
+        mean = total / len(images)
+        for first in range(0, len(images), _AT_ONCE):
+            deviations = np.square(from_bytes(images[first : first + _AT_ONCE]) - mean)
             deviations[0] += squares
             squares = deviations.sum(0)
         std = np.maximum(np.sqrt(squares / len(images)), _LEAST_STD_OF_A_COLUMN if columns else _LEAST_STD)
@@ -95,7 +100,8 @@ def cut(x: np.ndarray) -> np.ndarray:
 
 
 def prepared(x: np.ndarray, fields: Mapping[str, Any], scale: PixelScale | None) -> np.ndarray:
-    """Grey values x (N, V) as training keeps them, by the fields "visible" and "binarisation" of a RunConfig.
+    """Grey values x (N, V) as training keeps them, by the fields "visible" and "binarisation" of a RunConfig. x: bytes,
+    which are kept as they are where they are probabilities already, or real numbers.
 
     float32: states of the visible units (standardised, or grey where nothing is binarised). uint8: 255 times the
     probability that the unit is 1, from which states are drawn at every use; {0, 255} where grey values are cut.
@@ -103,9 +109,11 @@ def prepared(x: np.ndarray, fields: Mapping[str, Any], scale: PixelScale | None)
     units = units_of(fields)
     if units.standardised:
         assert scale is not None
-        return scale.standardised(x)
+        return scale.standardised(from_bytes(x))
     if units.real or fields["binarisation"] == "none":
-        return np.ascontiguousarray(x, np.float32)
+        return np.ascontiguousarray(from_bytes(x), np.float32)
+    if x.dtype == np.uint8 and fields["binarisation"] == "stochastic":
+        return np.ascontiguousarray(x)
     odds = np.empty(x.shape, np.uint8)
     for some in (slice(first, first + _AT_ONCE) for first in range(0, len(x), _AT_ONCE)):
         odds[some] = as_bytes(cut(x[some]) if fields["binarisation"] == "threshold" else x[some])

@@ -2,9 +2,12 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+
+from rbm_core.pixels import from_bytes
 
 __all__ = ["MOST_LABELS", "Cases", "Dataset", "DatasetError", "assembled", "fingerprint", "shuffled", "split"]
 
@@ -22,29 +25,50 @@ class DatasetError(ValueError):
 class Dataset:
     """Three parts of one kind of image. Raises DatasetError if an image is not finite or leaves [0, 1].
 
-    train, valid, test: (N, V) float32, V = height × width; labels (N,) int64, or None where there are none.
+    train, valid, test: (N, V) in [0, 1], V = height × width; labels (N,) int64, or None where there are none. The
+    fields `train_kept` and the like are what was given: those numbers, or with `in_bytes` 255 times them as uint8, a
+    quarter of the memory. Getting it is most of what loading takes, so `train` and the like are made when asked for.
     fingerprint: the first 16 hex digits of the sha256 of all images and labels as they were found, before any
     split, so two runs with the same fingerprint and n_valid saw the same data. columns, ranges, classes: as of Cases.
     """
 
     name: str
-    train: np.ndarray
+    train_kept: np.ndarray
     train_labels: np.ndarray | None
-    valid: np.ndarray
+    valid_kept: np.ndarray
     valid_labels: np.ndarray | None
-    test: np.ndarray
+    test_kept: np.ndarray
     test_labels: np.ndarray | None
     image_shape: tuple[int, int]
     fingerprint: str
     columns: tuple[str, ...] | None = None
     ranges: np.ndarray | None = None
     classes: tuple[str, ...] | None = None
+    in_bytes: bool = False
+
+    @cached_property
+    def train(self) -> np.ndarray:
+        """The training cases in [0, 1]."""
+        return self._in_unit_range(self.train_kept)
+
+    @cached_property
+    def valid(self) -> np.ndarray:
+        """The validation cases in [0, 1]."""
+        return self._in_unit_range(self.valid_kept)
+
+    @cached_property
+    def test(self) -> np.ndarray:
+        """The test cases in [0, 1]."""
+        return self._in_unit_range(self.test_kept)
+
+    def _in_unit_range(self, kept: np.ndarray) -> np.ndarray:
+        return from_bytes(kept) if self.in_bytes else kept
 
     def __post_init__(self) -> None:
         n_pixels = self.image_shape[0] * self.image_shape[1]
         for part in ("train", "valid", "test"):
             images, labels, what = (
-                getattr(self, part),
+                getattr(self, f"{part}_kept"),
                 getattr(self, f"{part}_labels"),
                 f"{part} of {self.name!r}",
             )
@@ -55,6 +79,10 @@ class Dataset:
                 raise DatasetError(f"{what} must be (N, {n_pixels}) with N at least 1, got {images.shape}")
             if labels is not None and labels.shape != (len(images),):
                 raise DatasetError(f"{what} needs one label an image, ({len(images)},), got {labels.shape}")
+            if self.in_bytes:
+                continue
+            if images.dtype == np.uint8:  # zeros and ones: a byte stands for 1/255 elsewhere
+                object.__setattr__(self, f"{part}_kept", images.astype(np.float32))
             low, high = float(images.min()), float(images.max())
             if not (low >= 0 and high <= 1):  # also refuses NaN, which min and max pass on
                 raise DatasetError(
@@ -143,28 +171,24 @@ def assembled(name: str, train: Cases, test: Cases, n_valid: int, fingerprint: s
     valid = train.take(np.s_[n_train:]) if n_valid else test
     train = train.take(np.s_[:n_train])
     height, width = train.images.shape[1:]
+    in_bytes = all(part.images.dtype == np.uint8 for part in (train, valid, test))
+    flat = [part.images.reshape(len(part.images), -1) for part in (train, valid, test)]
+    if not in_bytes:
+        flat = [from_bytes(images).astype(np.float32) for images in flat]
     return Dataset(
         name,
-        _unit_range(train.images),
+        flat[0],
         train.labels,
-        _unit_range(valid.images),
+        flat[1],
         valid.labels,
-        _unit_range(test.images),
+        flat[2],
         test.labels,
         (height, width),
         fingerprint,
         train.columns,
         train.ranges,
         train.classes,
-    )
-
-
-def _unit_range(images: np.ndarray) -> np.ndarray:
-    flat = images.reshape(len(images), -1)
-    return (
-        np.divide(flat, np.float32(255), dtype=np.float32)
-        if flat.dtype == np.uint8
-        else flat.astype(np.float32)
+        in_bytes,
     )
 
 
@@ -173,7 +197,7 @@ def fingerprint(*parts: Cases) -> str:
     digest = hashlib.sha256()
     for part in parts:
         digest.update(repr(part.images.shape).encode())
-        digest.update(part.images.tobytes())
+        digest.update(np.ascontiguousarray(part.images).data)
         if part.labels is not None:
             digest.update(part.labels.astype("<i8").tobytes())
     return digest.hexdigest()[:16]

@@ -25,8 +25,8 @@ class Batches:
 
     def __init__(self, config: RunConfig, dataset: Dataset, device: torch.device) -> None:
         self.config, self.device, self.size = config, device, config.batch_size
-        self.scale = pixels.PixelScale.of(dataset.train, columns=dataset.ranges is not None)
-        self.images = self.prepared(dataset.train)
+        self.scale = pixels.PixelScale.of(dataset.train_kept, columns=dataset.ranges is not None)
+        self.images = self.prepared(dataset.train_kept)
         self.tossed = self.images.dtype == torch.uint8
         self.n = len(self.images)
         self.n_labels = dataset.n_labels if config.labels else 0
@@ -39,7 +39,7 @@ class Batches:
         )  # of one epoch: its number, rows
 
     def prepared(self, images: np.ndarray) -> Tensor:
-        """Images (N, V) in [0, 1] as training keeps them: uint8 probabilities, or float32 states."""
+        """Images (N, V), bytes or in [0, 1], as training keeps them: uint8 probabilities, or float32 states."""
         fields = {"visible": self.config.visible, "binarisation": self.config.binarisation}
         return torch.from_numpy(pixels.prepared(images, fields, self.scale)).to(self.device)
 

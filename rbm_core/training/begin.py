@@ -159,9 +159,9 @@ def _facts(training: "Training", dataset: "Dataset") -> dict[str, Any]:
         "data": {
             "name": dataset.name,
             "fingerprint": dataset.fingerprint,
-            "n_train": len(dataset.train),
-            "n_valid": len(dataset.valid),
-            "n_test": len(dataset.test),
+            "n_train": len(dataset.train_kept),
+            "n_valid": len(dataset.valid_kept),
+            "n_test": len(dataset.test_kept),
             "image_shape": list(dataset.image_shape),
             **({} if dataset.columns is None else {"columns": list(dataset.columns)}),
             **({} if dataset.ranges is None else {"ranges": dataset.ranges.tolist()}),

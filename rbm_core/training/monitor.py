@@ -74,14 +74,14 @@ class Monitor:
         self._every = config.log_every * max(1, math.ceil(n_steps / (config.log_every * _MOST_ROWS)))
         self._every_epochs = max(1, math.ceil(n_steps / (batches.per_epoch * _MOST_ROWS)))
         rng = Rng(config.seed, "monitor", state.device)
-        self.probe_images = dataset.valid[:PROBED]
+        self.probe_images = pixels.from_bytes(dataset.valid_kept[:PROBED])
         labels = dataset.valid_labels
         self.probe_labels = None if labels is None else labels[:PROBED]
         # One stream for all four, in this order: another order would be another run's curves.
         self.train = self._states(batches.images[:MONITORED], dataset.train_labels, rng)
-        self.valid = self._states(batches.prepared(dataset.valid[:MONITORED]), dataset.valid_labels, rng)
+        self.valid = self._states(batches.prepared(dataset.valid_kept[:MONITORED]), dataset.valid_labels, rng)
         self.probe = self._states(batches.prepared(self.probe_images), dataset.valid_labels, rng)
-        self.test = self._states(batches.prepared(dataset.test[:MONITORED]), dataset.test_labels, rng)
+        self.test = self._states(batches.prepared(dataset.test_kept[:MONITORED]), dataset.test_labels, rng)
         self.online = self._online_log_z(snapshot_steps)
 
     def _states(self, prepared: Tensor, labels: np.ndarray | None, rng: Rng) -> Tensor:
@@ -184,7 +184,7 @@ class Monitor:
         """Mean F(v) − F(v after k sweeps from v) over all validation cases."""
         losses, rbm, rng = [], self.state.model, self.state.streams.measure
         labels = self.dataset.valid_labels
-        prepared = self.batches.prepared(self.dataset.valid)
+        prepared = self.batches.prepared(self.dataset.valid_kept)
         for start in range(0, len(prepared), _CHUNK):
             chunk = slice(start, start + _CHUNK)
             v = self._states(prepared[chunk], None if labels is None else labels[chunk], rng)

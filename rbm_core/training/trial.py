@@ -35,8 +35,8 @@ def main(arguments: list[str]) -> None:
         root,
         {
             "config": config.model_dump(),
-            "n_train": data.train.shape[0],
-            "n_visible": data.train.shape[1],
+            "n_train": data.train_kept.shape[0],
+            "n_visible": data.train_kept.shape[1],
             "seconds_per_update": seconds / n,
         },
     )

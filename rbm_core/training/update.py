@@ -72,7 +72,7 @@ class Training:
     ) -> None:
         self.config, self.ranks = config, ranks
         self.device = device if isinstance(device, torch.device) else resolve_device(device or config.device)
-        check_memory(config, dataset.train.shape[1], self.device, ranks.here if ranks else 1)
+        check_memory(config, dataset.train_kept.shape[1], self.device, ranks.here if ranks else 1)
         self.batches = batches or Batches(config, dataset, self.device)
         self.steps_per_epoch = self.batches.per_epoch
         self.n_steps = config.n_updates(self.steps_per_epoch)

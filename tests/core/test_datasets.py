@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 from rbm_core import datasets
+from rbm_core.config import make_config
 from rbm_core.datasets import Dataset, DatasetError, load
+from rbm_core.pixels import PixelScale, prepared
+from rbm_core.training import Training
 from tests.core.image_files import grey, rows, save
 
 
@@ -105,3 +108,33 @@ def test_a_dataset_refuses_other_shapes() -> None:
         dataset(np.zeros((0, 4), np.float32))
     with pytest.raises(DatasetError, match=r"needs one label an image, \(3,\), got \(2,\)"):
         dataset(np.zeros((3, 4), np.float32), np.zeros(2, np.int64))
+
+
+def test_a_run_makes_no_copy_of_its_images_in_floats() -> None:
+    """The memory for it took most of the time from Start to the first update."""
+    data = load("digits-8")
+    assert data.in_bytes
+    training = Training(make_config(dataset=data.name, n_hidden=4, n_valid=100, device="cpu"), data)
+    training.update()
+    training.metrics()
+    assert not {"train", "valid", "test"} & set(vars(data)), "made when first asked for, and then kept"
+    assert data.train.dtype == np.float32
+    assert np.array_equal(data.train, np.divide(data.train_kept, np.float32(255), dtype=np.float32))
+
+
+@pytest.mark.parametrize("n", [3, 1000, 2001])
+@pytest.mark.parametrize("visible", ["bernoulli", "gaussian"])
+@pytest.mark.parametrize("binarisation", ["stochastic", "threshold", "none"])
+def test_bytes_and_numbers_in_the_unit_range_give_one_run(n: int, visible: str, binarisation: str) -> None:
+    images = np.random.default_rng(n).integers(0, 256, (n, 5)).astype(np.uint8)
+    grey, fields = images / np.float32(255), {"visible": visible, "binarisation": binarisation}
+    scale, same = PixelScale.of(images), PixelScale.of(grey)
+    assert np.array_equal(scale.mean, grey.mean(0, dtype=np.float64).astype(np.float32))
+    assert np.array_equal(scale.std, same.std)
+    assert np.array_equal(prepared(images, fields, scale), prepared(grey, fields, same))
+
+
+def test_a_dataset_made_of_zeros_and_ones_in_bytes_is_not_nearly_black() -> None:
+    ones = dataset(np.ones((3, 4), np.uint8))
+    assert ones.train_kept.dtype == np.float32
+    assert ones.train.min() == 1
