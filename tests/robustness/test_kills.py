@@ -11,6 +11,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -124,11 +125,17 @@ def check_after_kill(run: Path) -> None:
     read_object(run / "status.json")
 
 
-def resumed_equals(run: Path, root: Path, **changes: object) -> None:
-    """The finished run ends as one of the same settings that nobody killed."""
-    calm = make_run(root, "calm", **changes)
-    assert training_process.run(calm) == "finished"
-    same_end(run, calm)
+@pytest.fixture(scope="module")
+def unharmed(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """unharmed(**settings) -> a finished run of these settings that nobody killed, trained once for all tests."""
+
+    @cache
+    def trained(**settings: int) -> Path:
+        run = make_run(tmp_path_factory.mktemp("unharmed"), "calm", **settings)
+        assert training_process.run(run) == "finished"
+        return run
+
+    return trained
 
 
 def torn(
@@ -156,20 +163,24 @@ def torn(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
-def test_killed_inside_a_write_nothing_is_lost(runs_root: Path, killer: Killer, place: str) -> None:
+def test_killed_inside_a_write_nothing_is_lost(
+    runs_root: Path, killer: Killer, unharmed: Callable[..., Path], place: str
+) -> None:
     settings = {"epochs": 150, "max_snapshots": 8}
     run = make_run(runs_root, "torn", **settings)
     kills = torn(
         run, killer, 8 if SOAK else 1, lambda n: (place, (1 if place == "remove" else 3) + 4 * n, None)
     )
     assert kills >= 1, "no trainer arrived at the place"
-    resumed_equals(run, runs_root, **settings)
+    same_end(run, unharmed(**settings))
 
 
 @pytest.mark.slow
-def test_killed_at_random_moments_nothing_is_lost(runs_root: Path, killer: Killer) -> None:
+def test_killed_at_random_moments_nothing_is_lost(
+    runs_root: Path, killer: Killer, unharmed: Callable[..., Path]
+) -> None:
     settings = {"epochs": 3000 if SOAK else 300}
     run, moments = make_run(runs_root, "torn", **settings), random.Random(7)
     kills = torn(run, killer, RANDOM_KILLS, lambda n: ("none", 1, moments.uniform(0.05, 1.5)))
     assert kills >= 1
-    resumed_equals(run, runs_root, **settings)
+    same_end(run, unharmed(**settings))
