@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.proto.ClientState_pb2 import ClientState, ContextInfo
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.util import calc_hash
 from websockets.sync.client import ClientConnection, connect
@@ -21,6 +21,7 @@ from dashboard.components.blob import unpack
 from tests.live import PATIENCE_MS
 
 ANSWERS_WITHIN_S = PATIENCE_MS / 1000
+_SURROUNDINGS = ContextInfo(timezone="UTC", locale="en-US", url="http://127.0.0.1/", color_scheme="light")
 
 
 class Tab:
@@ -40,6 +41,7 @@ class Tab:
     ) -> None:
         self.patience = patience
         self.page, self.query = page, urlencode(query)
+        self.page_hash = calc_hash(page) if page else ""  # until the app names the page that it shows
         self.components: dict[str, str] = {}
         self.sent: dict[str, bytes] = {}
         self.auto: dict[str, float] = {}
@@ -80,9 +82,10 @@ class Tab:
             self.auto.clear()  # the page names its fragments anew
         wish = ClientState(
             query_string=self.query,
-            page_script_hash=calc_hash(self.page) if self.page else "",
+            page_script_hash=self.page_hash,
             fragment_id=fragment,
             is_auto_rerun=by_clock,
+            context_info=_SURROUNDINGS,
         )
         for name, value in (states or {}).items():
             wish.widget_states.widgets.add(id=name, **value)
@@ -118,7 +121,9 @@ class Tab:
         self.received += len(content)
         message = ForwardMsg.FromString(content)
         kind = message.WhichOneof("type")
-        if kind == "auto_rerun":
+        if kind == "new_session":
+            self.page_hash = message.new_session.page_script_hash
+        elif kind == "auto_rerun":
             self.auto[message.auto_rerun.fragment_id] = message.auto_rerun.interval
         elif kind == "stop_auto_rerun":
             self.auto.clear()

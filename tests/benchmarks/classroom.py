@@ -1,11 +1,12 @@
 """Fifty tabs on one live run: python -m tests.benchmarks.classroom [tabs] [seconds] [runs]
 
-Prints how often each tab is shown a new state, the server's processor time and memory, and the trainers' memory; ends
-with exit code 1 where one of them is beyond what is promised. `make soak` runs it for half an hour.
+Prints how often each tab is shown a new state, the processor time of server and tabs, the server's and the trainers'
+memory, and the trainers' updates a second; ends with exit code 1 where one of them is beyond what is promised. `make
+soak` runs it for half an hour.
 
-The tabs are websocket clients that do what Streamlit's page does (tests/tab.py), threads of this process: they draw
-nothing, so that one machine can hold them all. What is measured begins when every tab has its page. Trains preset
-"default" on the bundled digits.
+The tabs are websocket clients that ask and are answered as Streamlit's page in a browser (tests/tab.py); they are
+threads of this process and draw nothing, since a class has computers of its own for that. What is measured begins when
+every tab has its page. Trains preset "default" on the bundled digits.
 """
 
 import os
@@ -76,10 +77,17 @@ def watched(root: Path, names: list[str], n_tabs: int, seconds: float) -> None:
             name: reader.status()["pid"] for name, reader in readers.items()
         }
         begun, used, slices = time.perf_counter(), cpu_seconds(app.process.pid), []
+        tabs_used, steps = time.process_time(), [reader.status()["step"] for reader in readers.values()]
         while not all(tab.done() for tab in tabs):
             slices.append({name: megabytes(pid) for name, pid in pids.items()})
             time.sleep(5)
-        share = (cpu_seconds(app.process.pid) - used) / (time.perf_counter() - begun)
+        passed = time.perf_counter() - begun
+        share = (cpu_seconds(app.process.pid) - used) / passed
+        tabs_share = (time.process_time() - tabs_used) / passed
+        paces = [
+            (reader.status()["step"] - step) / passed
+            for reader, step in zip(readers.values(), steps, strict=True)
+        ]
         found = [tab.result() for tab in tabs]
         assert "Traceback" not in app.output(), app.output()[-2000:]
     rates, gaps, received = zip(*found, strict=True)
@@ -87,7 +95,11 @@ def watched(root: Path, names: list[str], n_tabs: int, seconds: float) -> None:
     print(
         f"refreshes/s: least {min(rates):.2f}, median {statistics.median(rates):.2f}; longest wait {max(gaps):.1f} s"
     )
-    print(f"server: {share:.2f} of a core, {sum(received) / seconds / 1e6:.1f} MB/s to all tabs")
+    print(
+        f"server: {share:.2f} of a core, {share / sum(rates) * 1e3:.0f} ms a refresh; "
+        f"{sum(received) / seconds / 1e6:.1f} MB/s to all tabs, which take {tabs_share:.2f} of a core"
+    )
+    print(f"updates/s: {', '.join(f'{pace:.0f}' for pace in paces)}")
     growth = {name: slices[-1][name] - slices[0][name] for name in pids}
     for name in pids:
         print(f"{name}: {slices[0][name]:.0f} MB at first, {slices[-1][name]:.0f} MB at the end")

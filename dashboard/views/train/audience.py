@@ -12,7 +12,7 @@ from dashboard.recent import Recent
 # (tabs, seconds between two refreshes while no more tabs than that watch): a refresh costs about 20 ms of one core, and
 # the server is to stay within a core.
 PERIODS_S = ((10, 0.5), (22, 1.0))
-SLOWEST_S = 1.5
+SLOWEST_S = 1.7
 _GONE_AFTER_S = 8.0
 _BLOB_BYTES_KEPT = 48_000_000
 
