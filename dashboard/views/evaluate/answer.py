@@ -51,8 +51,10 @@ def headline(
             else "Nobody has asked yet. Press **Evaluate** for an answer"
         )
         st.markdown(
-            f"{begun}: the log-likelihood of the test data, in nats per image, with an error bar and a verdict whether "
-            "to believe it. Higher is better: one nat more is 2.7 times (e) as likely."
+            run_choice.said(
+                f"{begun}: the log-likelihood of the test data, in nats per image, with an error bar and a verdict "
+                "whether to believe it. Higher is better: one nat more is 2.7 times (e) as likely."
+            )
         )
         return False
     left, right = st.columns([1, 2], vertical_alignment="center")
