@@ -78,6 +78,7 @@ def dead_units(record: Record) -> Finding | None:
 
 
 def saturated_units(record: Record) -> Finding | None:
+    """Whether units are on in all images."""
     return _idle(record, "saturated_units", "Saturated units", "are always on")
 
 
