@@ -198,7 +198,7 @@ class _Trainer:
                 self._save(training)
 
     def _stopped(self, training: "Training") -> tuple[str, str]:
-        self._check(self._unsound(training))
+        self._check(training.diverged())
         self._save(training)
         self._keep(training)
         self.recorder.drop_live()
@@ -231,9 +231,12 @@ class _Trainer:
     # What is written
 
     def _show(self, training: "Training") -> None:
-        """Replaces status.json, and live.safetensors where an update was made since."""
+        """Replaces status.json, and live.safetensors where an update was made since.
+
+        It comes by the clock, so it looks only for what never heals: how long a run takes does not decide how it ends.
+        """
         if training.step != self.shown_step:
-            self._check(self._unsound(training))
+            self._check(training.diverged())
             self.recorder.write_live(self._moment(training))
             self.shown_step = training.step
         self.report.note(training)

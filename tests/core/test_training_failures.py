@@ -34,6 +34,25 @@ def test_diverged_run_keeps_only_what_was_good(
     assert not (path / "resume.safetensors").exists() or final_state(path)[1]["step"] < bad_from
 
 
+def test_how_a_run_ends_does_not_depend_on_when_it_is_shown(
+    runs_root: Path, fake: type[FakeTraining], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two rows data and particles may stand far apart for a moment; a slow machine shows that moment."""
+    monkeypatch.setattr("rbm_core.training.report.SHOW_S", 0.0)
+    monkeypatch.setattr("rbm_core.training.process.POLL_S", 0.0)
+    seen: list[int] = []
+
+    def apart_for_a_moment(training: FakeTraining, info: int | None = None) -> str | None:
+        seen.append(training.step)
+        return "data and fantasy particles are far apart" if info == 33 else None
+
+    monkeypatch.setattr(fake, "diverged", apart_for_a_moment)
+    path = make_run(runs_root, "shown", epochs=10, log_every=50, max_snapshots=4)
+    assert training_process.run(path) == "finished"
+    assert 33 in seen
+    assert 33 not in RunReader(path).snapshot_steps()
+
+
 def test_unforeseen_failure_is_a_sentence_with_the_traceback_in_the_log(
     runs_root: Path, fake: type[FakeTraining], capsys: pytest.CaptureFixture[str]
 ) -> None:
