@@ -139,6 +139,9 @@ export class Learn extends View {
     find(this.box, ".bar").append(this.saves(() => this.looks[this.view]));
     this.listen();
     this.observer = onResize(this, this.box);
+    // After Back the address is another lesson's: where the reader was is not written into it.
+    this.leave = () => clearTimeout(this.telling);
+    addEventListener("popstate", this.leave);
     // What stands above may come after the picture: the page's letters, a lesson's words.
     this.above = new ResizeObserver(() => {
       if (this.drawn && Math.abs(this.room - this.fitted) > 1) this.draw();
@@ -149,6 +152,7 @@ export class Learn extends View {
     this.playing = this.landscape.walking = this.update.running = false;
     this.observer.disconnect();
     this.above.disconnect();
+    removeEventListener("popstate", this.leave);
   }
   /** KL(data ‖ model) in nats after each update, by the method of each training shown so far. */
   get curves() {
