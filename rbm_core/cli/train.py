@@ -12,6 +12,7 @@ from rbm_core.config import OF_THE_MODEL, PRESET_NOTES, PRESETS, ConfigError, Ru
 from rbm_core.runs import control, store
 from rbm_core.runs.files import LOG_FILE, RunError
 from rbm_core.runs.reader import RunReader
+from rbm_core.visible import UNITS
 
 
 @app.command(
@@ -189,7 +190,7 @@ def _new_run(
             data = datasets.load(config.dataset, n_valid=config.n_valid, download=False)
             if config.labels:
                 data.check_labels()
-            if data.ranges is not None and config.visible == "bernoulli":
+            if data.ranges is not None and not UNITS[config.visible].real:
                 err.say(
                     "Note: units of 0 and 1 take these real values as odds; --set visible=gaussian learns the values"
                 )

@@ -62,8 +62,8 @@ def _small_digits() -> Dataset:
     def smaller(x: np.ndarray) -> np.ndarray:
         return x.reshape(len(x), 14, 2, 14, 2).mean((2, 4)).reshape(len(x), 196)
 
-    parts = {name: smaller(getattr(whole, name)) for name in ("train", "valid", "test")}
-    return replace(whole, **parts, image_shape=(14, 14))
+    parts = {f"{name}_kept": smaller(getattr(whole, name)) for name in ("train", "valid", "test")}
+    return replace(whole, **parts, in_bytes=False, image_shape=(14, 14))
 
 
 def _digits(n_hidden: int, epochs: int, seed: int) -> Callable[[], Case]:
