@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import rbm_core
+from tests.sources import parsed
 
 REPO = Path(__file__).parent.parent
 ROOMS = ("rbm_core", "dashboard")
@@ -28,7 +29,7 @@ def imports_of(module: str, source: str, is_package: bool = False) -> set[str]:
     `__import__("a.b")` count where the name is written out.
     """
     found: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.Call):
@@ -207,7 +208,7 @@ def test_no_page_reads_another(page: str) -> None:
 def literal_session_keys(source: str) -> list[str]:
     """Every key of st.session_state that is written out where it is used, not named by a constant."""
     found = []
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         state: ast.expr | None = None
         key: ast.expr | None = None
         if isinstance(node, ast.Subscript):

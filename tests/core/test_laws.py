@@ -11,6 +11,7 @@ import torch
 from rbm_core.compute import Rng
 from rbm_core.laws import LAWS
 from rbm_core.visible import UNITS, Visible, units_of
+from tests.sources import parsed
 
 V = 6
 NAMES = list(UNITS)
@@ -77,7 +78,7 @@ def test_a_record_that_names_no_law_is_read_as_one_of_bernoulli_units(record: di
 def asks_for_a_name(source: str) -> list[int]:
     """The lines that compare something called "visible" with the name of a law."""
     lines = []
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         if isinstance(node, ast.Compare):
             names = {one.value for one in ast.walk(node) if isinstance(one, ast.Constant)}
             if names & set(NAMES) and "visible" in ast.unparse(node):

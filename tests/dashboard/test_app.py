@@ -17,6 +17,7 @@ from rbm_core.runs import store as runs_store
 from tests.dashboard.opened import abouts, as_read, open_page
 from tests.live import PATIENCE_MS, REPO
 from tests.small_run import train_small
+from tests.sources import parsed
 
 # Learn trains its own tiny machines and Compare shows every run, so neither speaks of the chosen one.
 OF_NO_RUN = {"learn", "compare"}
@@ -133,7 +134,7 @@ def test_choosing_another_run_shows_it_and_the_link_says_so(store: Path) -> None
 def test_no_view_reaches_past_its_door() -> None:
     """Views draw: they neither open files nor load the engine."""
     for path in (REPO / "dashboard" / "views").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(parsed(path.read_text())):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             assert not {"torch", "safetensors", "os"} & {name.split(".")[0] for name in names}, path.name

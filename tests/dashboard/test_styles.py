@@ -8,13 +8,14 @@ import pytest
 
 from dashboard.ui import link, pages, styles
 from tests.live import REPO
+from tests.sources import parsed
 
 SHEETS = sorted(path.stem for path in (REPO / "dashboard" / "styles").glob("*.css"))
 
 
 def written_out() -> set[str]:
     """Every text in the code of the app, with what Streamlit's class names cannot hold replaced by a hyphen."""
-    trees = (ast.parse(path.read_text()) for path in Path(REPO / "dashboard").rglob("*.py"))
+    trees = (parsed(path.read_text()) for path in Path(REPO / "dashboard").rglob("*.py"))
     constants = (node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant))
     return {re.sub(r"[^\w-]", "-", text) for text in constants if isinstance(text, str)}
 

@@ -9,6 +9,8 @@ from further away, which then stands in the test's list.
 import ast
 from collections.abc import Iterable, Iterator
 
+from tests.sources import parsed
+
 # What Streamlit 1.67 renders as Markdown: how many positional arguments of a method, and its named ones. `help` is
 # Markdown in every method. The options of a selectbox, a select_slider and a table are plain text.
 RENDERED: dict[str, tuple[int, tuple[str, ...]]] = {
@@ -62,7 +64,7 @@ class Module:
     """One module's source, whose expressions can be followed to where they come from."""
 
     def __init__(self, source: str, ours: Iterable[str] = ()) -> None:
-        self.tree = ast.parse(source)
+        self.tree = parsed(source)
         self.ours = {*OURS, *DOORS, *ours}
         self.parents = {child: node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)}
         self.functions = {one.name: one for one in ast.walk(self.tree) if isinstance(one, ast.FunctionDef)}

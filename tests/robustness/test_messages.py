@@ -17,6 +17,7 @@ from dashboard.components import messages
 from dashboard.ui import link
 from tests.live import REPO, App
 from tests.small_run import train_small
+from tests.sources import parsed
 from tests.tab import Tab, json_values
 
 THIN = 1 if os.environ.get("RBM_SOAK") else 5  # every fifth value, others for each message
@@ -99,7 +100,7 @@ MOUNTED = {"FILTERS", "PAD", "PLAYER", "SHELF", "SPECTRUM", "TIMELAPSE", "TIMELI
 
 def past_the_door(source: str) -> set[str]:
     """The names of components whose keys the source looks up in session state."""
-    nodes = list(ast.walk(ast.parse(source)))
+    nodes = list(ast.walk(parsed(source)))
     calls = [node for node in nodes if isinstance(node, ast.Call)]
     mounted = MOUNTED | {ast.unparse(call.args[0]) for call in calls if ast.unparse(call.func) == "heard"}
     looked_up = [
