@@ -80,7 +80,12 @@ def images(run: runs_reader.RunReader) -> Images | None:
     """
     config = run.config()
     fields, recorded = config["config"], config.get("data") or {}
-    found = _training_images(str(fields.get("dataset", "")), int(fields.get("n_valid") or 0))
+    name = str(fields.get("dataset", ""))
+    try:
+        known = datasets.available(name)  # asked each time: what is missing may be fetched
+        found = _training_images(name, int(fields.get("n_valid") or 0)) if known else None
+    except OSError:  # which may pass
+        found = None
     if found is not None and found[1] == recorded.get("fingerprint"):
         return found[0]
     probe = run.probe()
@@ -112,7 +117,7 @@ def _training_images(dataset: str, n_valid: int) -> tuple[Images, str] | None:
     """(the first training images, the data's fingerprint), or None where this machine does not have them."""
     try:
         whole = datasets.load(dataset, n_valid=n_valid)
-    except (ValueError, OSError):
+    except ValueError:
         return None
     first_ones = whole.train_kept[:_MOST_IMAGES]
     grey = first_ones.copy() if whole.in_bytes else pixels.as_bytes(first_ones)

@@ -22,6 +22,8 @@ from rbm_core.runs.files import LOG_FILE, explain, hold_lock, last_line, lock_fo
 from rbm_core.runs.recorder import Recorder
 
 REPO = Path(__file__).resolve().parents[2]
+# Tabs that press Start at the same moment are counted one after another: each sees the run of the one before.
+_one_at_a_time = threading.Lock()
 
 
 def start(
@@ -40,10 +42,11 @@ def start(
     speed. Raises RunError in one sentence if the run cannot be made; the run's status
     reports a later error.
     """
-    capacity.check(config)
     root = store.runs_root()
-    name = store.new_name(config, preset, root) if name is None else name
-    path = store.create_run(root, name, config, preset=preset, origin=origin)
+    with _one_at_a_time:
+        capacity.check(config)
+        name = store.new_name(config, preset, root) if name is None else name
+        path = store.create_run(root, name, config, preset=preset, origin=origin)
     if updates_per_second is not None:
         control.send(path, "speed", {"updates_per_second": updates_per_second}, by="page")
     _launch(path, download)
@@ -57,18 +60,19 @@ def resume(name: str) -> None:
     """
     path = store.resolve(store.runs_root(), name)
     status = store.resumable(path)
-    if (config := _config_of(path)) is not None:
-        capacity.check(config)
-    lock = hold_lock(path, timeout=0.2)
-    if lock is None:
-        raise RunError(f"run {name!r} is already being trained")
-    try:
-        control.drop(path)
-        Recorder(path).write_status(
-            {**status, "state": "starting", "heartbeat": time.time(), "message": "Starting."}
-        )
-    finally:
-        lock.release()
+    with _one_at_a_time:
+        if (config := _config_of(path)) is not None:
+            capacity.check(config)
+        lock = hold_lock(path, timeout=0.2)
+        if lock is None:
+            raise RunError(f"run {name!r} is already being trained")
+        try:
+            control.drop(path)
+            Recorder(path).write_status(
+                {**status, "state": "starting", "heartbeat": time.time(), "message": "Starting."}
+            )
+        finally:
+            lock.release()
     _launch(path, download=False)
 
 

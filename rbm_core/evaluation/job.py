@@ -13,12 +13,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rbm_core.runs import inside
 from rbm_core.runs.evaluation_record import read_evaluation
 from rbm_core.runs.files import (
-    FileLock,
+    Lock,
     RunError,
     SnapshotError,
+    explain,
     hold_lock,
+    read_bytes,
     read_tensors,
     tensor_bytes,
     write_bytes,
@@ -53,7 +56,7 @@ class Job:
     def __init__(
         self,
         folder: Path,
-        lock: FileLock,
+        lock: Lock,
         *,
         on_progress: OnProgress | None = None,
         should_stop: Callable[[], bool] | None = None,
@@ -80,9 +83,10 @@ class Job:
     ) -> "Job":
         """The job of this folder, which is made if need be. Raises RunError if another process works on it."""
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            for one in (folder.parent, folder):
+                inside.make_folder(one, folder.parents[2])
         except OSError as error:
-            raise RunError(f"{folder} cannot be made: {error.strerror or error}") from error
+            raise RunError(explain(error, folder.parent)) from error
         lock = hold_lock(folder)
         if lock is None:
             raise RunError(
@@ -93,15 +97,17 @@ class Job:
 
     def close(self) -> None:
         """Releases the lock, and drops the kept snapshot unless the job was interrupted."""
-        if self.progress["state"] != "interrupted":
-            self._snapshot_file.unlink(missing_ok=True)
-        self._lock.release()
+        try:
+            if self.progress["state"] != "interrupted":
+                inside.remove(self._snapshot_file)
+        finally:
+            self._lock.release()
 
     def keep_snapshot(self, file: Path) -> None:
         """Copies the run's snapshot: a run that goes on training may delete it before the job is resumed."""
         if not self._snapshot_file.exists():
             with suppress(FileNotFoundError):
-                write_bytes(self._snapshot_file, file.read_bytes())
+                write_bytes(self._snapshot_file, read_bytes(file))
 
     @property
     def seconds(self) -> float:
@@ -161,7 +167,7 @@ class Job:
         self.progress |= {"state": state, "message": message}
         self.show("Done." if state == "finished" else None, force=True)
         if state == "finished":
-            self._state_file.unlink(missing_ok=True)
+            inside.remove(self._state_file)
 
 
 def kept_snapshot(folder: Path) -> Snapshot | None:

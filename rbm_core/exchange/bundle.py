@@ -13,8 +13,8 @@ from pathlib import Path
 
 from rbm_core.exchange.arrays import ExchangeError
 from rbm_core.exchange.outside import replacing
-from rbm_core.runs import store
-from rbm_core.runs.files import RunError, explain, one_line, read_object, write_json
+from rbm_core.runs import inside, store
+from rbm_core.runs.files import RunError, explain, one_line, read_object, unreadable, write_json
 from rbm_core.runs.reader import RunReader
 from rbm_core.runs.snapshot import read_snapshot
 from rbm_core.runs.vocabulary import LIVE_STATES
@@ -33,25 +33,42 @@ _BLOCK = 1 << 20
 def write_bundle(run: Path, target: Path) -> int:
     """Writes the run's record into one zip file and returns the number of files in it.
 
-    Raises RunError if the run is being trained or the file cannot be written.
+    Raises RunError if the run is being trained, a link leads out of the store or the file cannot be written.
     """
     reader = RunReader(run)
     if reader.status()["state"] in LIVE_STATES:
         raise RunError(
             f"run {run.name!r} is being trained; stop it before it is bundled, so that it is whole"
         )
-    names = sorted(
-        str(file.relative_to(run).as_posix())
-        for file in [*run.iterdir(), *(run / "snapshots").glob("*")]
-        if file.is_file() and _FILES.fullmatch(file.relative_to(run).as_posix())
-    )
+    snapshots = _names(run / "snapshots", run.parent)
+    there = [*_names(run, run.parent), *(f"snapshots/{name}" for name in snapshots)]
+    names = sorted(name for name in there if _FILES.fullmatch(name))
     with (
         replacing(target) as aside,
         zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive,
     ):
         for name in names:
-            archive.write(run / name, f"{run.name}/{name}")
+            _pack(archive, run / name, f"{run.name}/{name}")
     return len(names)
+
+
+def _names(folder: Path, store: Path) -> list[str]:
+    try:
+        return inside.names(folder, store)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise RunError(unreadable(error, folder)) from error
+
+
+def _pack(archive: zipfile.ZipFile, file: Path, name: str) -> None:
+    """Adds a file of a run, read as everything of a run is: what a link shows from elsewhere is not given away."""
+    try:
+        handle = inside.open_to_read(file)
+    except OSError as error:
+        raise RunError(unreadable(error, file)) from error
+    with os.fdopen(handle, "rb") as source, archive.open(name, "w", force_zip64=True) as packed:
+        shutil.copyfileobj(source, packed, _BLOCK)
 
 
 def open_bundle(file: Path, root: Path, name: str) -> Path:
@@ -61,7 +78,7 @@ def open_bundle(file: Path, root: Path, name: str) -> Path:
     """
     path = root / store.check_name(name)
     if store.is_taken(root, name):
-        raise RunError(f"there is already a run {name!r} in {store.shown(root)}; choose another name")
+        raise RunError(store.taken(root, name))
     if file.exists() and not file.is_file():
         raise ExchangeError(f"{file} is not a file")
     aside = root / f".new-{name}-{secrets.token_hex(4)}"
@@ -71,7 +88,7 @@ def open_bundle(file: Path, root: Path, name: str) -> Path:
             for inner, member in _wanted(archive, file.name).items():
                 _unpack(archive, member, aside / inner, file.name)
         _check(aside, file.name, name)
-        os.rename(aside, path)
+        store.put_in_place(aside, path)
     except ExchangeError:
         raise
     except RunError as error:

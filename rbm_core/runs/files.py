@@ -15,8 +15,9 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -35,9 +36,6 @@ SCHEMA = 1
 MOST_TENSOR_BYTES = 4 << 30  # of a file of tensors: 65,536 hidden units on 16,384 pixels
 RUN_LOCK = "run.lock"
 LOG_FILE = "trainer.log"  # what the trainer's process prints, and the tracebacks behind its sentences
-# Two writes within one tick of the file system's clock (4 ms on Linux) can leave the same time stamp, so
-# what was read this soon after a change is read again.
-_SETTLED_NS = 50_000_000
 _NAMES = {*RunConfig.model_fields, "vbias", "hbias"}  # which begin sentences as they are written
 
 T = TypeVar("T")
@@ -291,8 +289,8 @@ def read_bytes(path: Path) -> bytes:
         raise
     except OSError as error:
         raise SnapshotError(unreadable(error, path)) from error
-    except MemoryError:
-        raise SnapshotError(f"{of_run(path)} is larger than the memory of this machine") from None
+    except MemoryError as error:
+        raise SnapshotError(f"{of_run(path)} is larger than the memory of this machine") from error
 
 
 def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -307,54 +305,16 @@ def read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         raise SnapshotError(f"{of_run(path)} is damaged: {error}") from error
 
 
-# --- reading again only what changed ---
-
-
-class Cached(Generic[T]):
-    """What a file or folder holds, parsed again only after it changed. Its owner guards it against threads.
-
-    `get` costs one stat while nothing changes, returns None where there is no file, and raises the RunError that
-    parsing raised until the file changes.
-    """
-
-    def __init__(self, path: Path, parse: Callable[[Path], T]) -> None:
-        self.path, self._parse = path, parse
-        self._stamp: tuple[int, int, int] | None = None
-        self._settled = False
-        self._value: T | None = None
-        self._error: RunError | None = None
-
-    def get(self) -> T | None:
-        """What the file holds now, read again only where it has changed; None where there is none."""
-        try:
-            found = os.stat(self.path)
-        except (FileNotFoundError, NotADirectoryError):
-            self._stamp = None
-            return None
-        except OSError as error:
-            raise RunError(unreadable(error, self.path)) from error
-        stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
-        if stamp != self._stamp or not self._settled:
-            self._settled = abs(time.time_ns() - found.st_mtime_ns) > _SETTLED_NS
-            self._value = self._error = None
-            self._stamp = stamp
-            try:
-                self._value = self._parse(self.path)
-            except FileNotFoundError:
-                self._stamp = None
-                return None
-            except RunError as error:
-                self._error = error
-        if self._error is not None:
-            raise self._error.with_traceback(None)
-        return self._value
-
-
 # --- locks ---
+
+_KEPT_BY_ANOTHER = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES)
 
 
 def lock_is_held(run: Path) -> bool:
-    """Whether a living process holds the run's lock. Needs only permission to read; creates nothing."""
+    """Whether a living process holds the run's lock. Needs only permission to read; creates nothing.
+
+    Raises RunError where this process has no descriptor left to look with: a living trainer must not look dead.
+    """
     path = run / RUN_LOCK
     if sys.platform == "win32":
         if not path.exists():
@@ -366,19 +326,40 @@ def lock_is_held(run: Path) -> bool:
             return True
     try:
         handle = inside.open_to_read(path)
-    except OSError:
+    except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+            raise RunError(unreadable(error, path)) from error
         return False
     try:
         # Shared, so that two readers at the same time do not take each other for a trainer.
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
         return False
     except OSError as error:
-        return error.errno in (errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES)
+        return error.errno in _KEPT_BY_ANOTHER
     finally:
         os.close(handle)
 
 
-def hold_lock(run: Path, timeout: float = 2.0) -> FileLock | None:
+class Lock:
+    """A lock that this process holds until it is released, or until the process ends in any way."""
+
+    def __init__(self, let_go: Callable[[], None]) -> None:
+        self._let_go: Callable[[], None] | None = let_go
+
+    @classmethod
+    def inherited(cls, handle: int) -> "Lock":
+        """The run's lock as a child process got it from `lock_for_child`."""
+        os.set_inheritable(handle, False)
+        return cls(partial(os.close, handle))
+
+    def release(self) -> None:
+        """Lets the lock go; a second time it does nothing."""
+        let_go, self._let_go = self._let_go, None
+        if let_go is not None:
+            let_go()
+
+
+def hold_lock(run: Path, timeout: float = 2.0) -> Lock | None:
     """The run's lock, held until released or until the process ends in any way; None if another holds it.
 
     timeout: seconds to wait. It is not zero because `lock_is_held`, called by readers, holds the lock for some
@@ -387,18 +368,44 @@ def hold_lock(run: Path, timeout: float = 2.0) -> FileLock | None:
     return locked(run / RUN_LOCK, timeout, poll_interval=0.02)
 
 
-def locked(path: Path, timeout: float, poll_interval: float) -> FileLock | None:
-    """A lock on the lock file, held until released; None if another process keeps it. RunError if it cannot be made."""
-    lock = FileLock(path)
+def locked(path: Path, timeout: float, poll_interval: float) -> Lock | None:
+    """A lock on the lock file, held until released; None if another process keeps it. RunError if it cannot be made.
+
+    The folder is never made anew: a run may be renamed or removed while a command waits for its lock.
+    """
+    if sys.platform == "win32":
+        lock = FileLock(path)
+        try:
+            with inside.parent_of(path):
+                inside.refuse_shared(path)
+            lock.acquire(timeout=timeout, poll_interval=poll_interval)
+        except Timeout:
+            return None
+        except OSError as error:
+            raise RunError(explain(error, path)) from error
+        return Lock(lock.release)
+    handle = _flocked(path, timeout, poll_interval)
+    return None if handle is None else Lock(partial(os.close, handle))
+
+
+def _flocked(path: Path, timeout: float, poll_interval: float) -> int | None:
+    """A descriptor that holds the lock on the file; None if another process keeps it."""
     try:
-        with inside.parent_of(path):
-            inside.refuse_shared(path)  # opening it cuts it to nothing
-        lock.acquire(timeout=timeout, poll_interval=poll_interval)
-    except Timeout:
-        return None
+        handle = inside.open_to_append(path)
     except OSError as error:
         raise RunError(explain(error, path)) from error
-    return lock
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return handle
+        except OSError as error:
+            if error.errno not in _KEPT_BY_ANOTHER or time.monotonic() >= end:
+                os.close(handle)
+                if error.errno not in _KEPT_BY_ANOTHER:
+                    raise RunError(explain(error, path)) from error
+                return None
+        time.sleep(poll_interval)
 
 
 def lock_for_child(run: Path) -> int | None:
@@ -407,31 +414,10 @@ def lock_for_child(run: Path) -> int | None:
     None where locks are not inherited (Windows): the child then takes it itself. Raises RunError if another process
     holds it.
     """
-    path = run / RUN_LOCK
     if sys.platform == "win32":
         return None
-    try:
-        handle = inside.open_to_append(path)
-    except OSError as error:
-        raise RunError(explain(error, path)) from error
-    for _ in range(100):  # a reader that asks who lives holds it for some microseconds
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            time.sleep(0.002)
-        else:
-            return handle
-    os.close(handle)
-    raise RunError(f"run {run.name!r} is already being trained")
-
-
-class InheritedLock:
-    """The run's lock as a child process got it from `lock_for_child`."""
-
-    def __init__(self, handle: int) -> None:
-        self._handle = handle
-        os.set_inheritable(handle, False)
-
-    def release(self) -> None:
-        """Lets the lock go."""
-        os.close(self._handle)
+    # A reader that asks who lives holds it for some microseconds.
+    handle = _flocked(run / RUN_LOCK, 0.2, poll_interval=0.002)
+    if handle is None:
+        raise RunError(f"run {run.name!r} is already being trained")
+    return handle

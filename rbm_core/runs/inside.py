@@ -15,6 +15,7 @@ from pathlib import Path
 
 __all__ = [
     "LinkError",
+    "make_folder",
     "names",
     "open_new",
     "open_to_append",
@@ -162,6 +163,15 @@ def refuse_shared(path: Path) -> None:
     with suppress(FileNotFoundError):
         if os.stat(path).st_nlink > 1:
             raise LinkError(errno.EMLINK, "is one file with another (a hard link), and both would be written")
+
+
+def make_folder(folder: Path, store: Path) -> None:
+    """Makes the folder below the store where there is none; the one that it stands in is there already.
+
+    Raises OSError: LinkError if a link leads to it.
+    """
+    with suppress(FileExistsError), parent_of(folder, store) as (name, at):
+        os.mkdir(name, dir_fd=at)
 
 
 def remove(path: Path) -> None:

@@ -34,6 +34,7 @@ class Tail:
         self._offset = 0  # after the last newline read
         self._before = b""  # the bytes that stand before it
         self._error: RunError | None = None
+        self._unread = False  # whether the reading that the last look began did not come to its end
         self.n_read = self.size = 0
 
     def look(self) -> tuple[bool, bool]:
@@ -53,7 +54,7 @@ class Tail:
         if stamp == before:
             if self._error is not None:
                 raise self._error.with_traceback(None)
-            return False, False
+            return False, self._unread
         # Appending makes a file longer and leaves what was read; whatever else happened to it, it is another file now.
         # One that was damaged is read anew, since it is not known how much of it was taken.
         replaced = before is not None and (
@@ -62,7 +63,7 @@ class Tail:
         void = replaced or self._error is not None
         if void:
             self.forget()
-        self._stamp, self._error, self.size = stamp, None, found.st_size
+        self._stamp, self._error, self._unread, self.size = stamp, None, True, found.st_size
         return void, True
 
     def _goes_on(self) -> bool:
@@ -90,8 +91,9 @@ class Tail:
                         self._offset += len(whole) + 1
                         self._before = whole[-_KNOWN_AGAIN:] + newline
                         self.n_read += len(lines)
+                self._unread = False
         except FileNotFoundError:
-            self.forget()
+            pass  # the next look finds what has become of it
         except OSError as error:
             raise RunError(unreadable(error, self.path)) from error
 

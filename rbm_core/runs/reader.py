@@ -16,10 +16,10 @@ import numpy as np
 
 from rbm_core.pixels import PixelScale
 from rbm_core.runs import inside, json_input, layout
+from rbm_core.runs.cached import Cached
 from rbm_core.runs.columns import Columns, latest
 from rbm_core.runs.files import (
     SCHEMA,
-    Cached,
     RunError,
     SnapshotError,
     lock_is_held,

@@ -1,5 +1,6 @@
 """The run store: its folder, the names of runs, the list of runs, and how a run is made, renamed and deleted."""
 
+import errno
 import os
 import re
 import secrets
@@ -97,6 +98,21 @@ def is_taken(root: Path, name: str) -> bool:
     return (Path(root) / name).exists() or name in _shipped(root)
 
 
+def taken(root: Path, name: str) -> str:
+    """The words for a name that a new run cannot have."""
+    return f"there is already a run {name!r} in {shown(root)}; choose another name"
+
+
+def put_in_place(folder: Path, path: Path) -> None:
+    """Gives a whole folder its name in the store. Raises RunError where another process took the name meanwhile."""
+    try:
+        os.rename(folder, path)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR) and os.path.lexists(path):
+            raise RunError(taken(path.parent, path.name)) from error
+        raise
+
+
 def shown(root: Path) -> str:
     """The folder as a person reads it: relative to the working directory where it lies below it."""
     try:
@@ -167,7 +183,7 @@ def create_run(
     root, fields = Path(root), _fields(config)
     path = root / check_name(name)
     if is_taken(root, name):
-        raise RunError(f"there is already a run {name!r} in {shown(root)}; choose another name, or resume it")
+        raise RunError(f"{taken(root, name)}, or resume it")
     source = _origin_file(root, origin, fields) if origin is not None else None
     now = time.time()
     described = {
@@ -190,7 +206,7 @@ def create_run(
         write_json(aside / "status.json", {"state": "starting", "heartbeat": now, "message": "starting"})
         if source is not None:
             write_bytes(aside / "origin.safetensors", read_bytes(source))
-        os.rename(aside, path)
+        put_in_place(aside, path)
     except OSError as error:
         shutil.rmtree(aside, ignore_errors=True)
         raise RunError(explain(error, path)) from error
@@ -273,7 +289,7 @@ def rename_run(root: Path, name: str, new: str) -> Path:
     root, path = Path(root), resolve(root, name)
     target = root / check_name(new)
     if is_taken(root, new) and not _same_folder(path, target):
-        raise RunError(f"there is already a run {new!r} in {shown(root)}; choose another name")
+        raise RunError(taken(root, new))
     _take_away(path, target, "renamed")
     try:
         described = read_object(target / "config.json")
@@ -292,8 +308,12 @@ def delete_run(root: Path, name: str) -> None:
     path = resolve(root, name)
     aside = path.with_name(f".deleted-{name}-{secrets.token_hex(4)}")
     _take_away(path, aside, "deleted")
+    for one in path.parent.glob(".deleted-*"):  # the others are of processes that were killed meanwhile
+        shutil.rmtree(one, ignore_errors=True)
     try:
-        shutil.rmtree(aside)
+        shutil.rmtree(aside)  # says why it is still there
+    except FileNotFoundError:
+        pass
     except OSError as error:
         raise RunError(
             f"run {name!r} is gone from the list, but {aside} could not be removed: {error.strerror or error}"
@@ -314,7 +334,7 @@ def _take_away(path: Path, target: Path, done: str) -> None:
     try:
         if os.name == "nt":  # Windows does not rename a folder that holds an open file
             lock.release()
-        os.rename(path, target)
+        put_in_place(path, target)
     except OSError as error:
         raise RunError(explain(error, path / "config.json")) from error
     finally:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rbm_core.runs import control
-from rbm_core.runs.files import InheritedLock, RunError, hold_lock, one_line, sentence
+from rbm_core.runs.files import Lock, RunError, hold_lock, one_line, sentence
 from rbm_core.runs.past_models import PastModels
 from rbm_core.runs.reader import RunReader
 from rbm_core.runs.recorder import Recorder, check_resume
@@ -40,7 +40,7 @@ def run(
     *,
     download: bool = False,
     updates_per_second: float | None = None,
-    lock: InheritedLock | None = None,
+    lock: Lock | None = None,
     ranks: "Ranks | None" = None,
 ) -> str:
     """Trains the run in this folder until it ends; returns the state it ends in: finished, stopped (by
@@ -381,7 +381,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--lock", type=int, help="the run's lock, as a descriptor")
     asked = parser.parse_args(arguments)
     try:
-        lock = None if asked.lock is None else InheritedLock(asked.lock)
+        lock = None if asked.lock is None else Lock.inherited(asked.lock)
         state = run(asked.path, download=asked.download, lock=lock)
         message = RunReader(asked.path).status()["message"]
     except RunError as error:

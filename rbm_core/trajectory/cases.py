@@ -105,7 +105,11 @@ def binarised(images: np.ndarray, binarisation: str, rng: Rng) -> np.ndarray:
 
 def _data_of(meta: dict[str, Any], n_visible: int) -> _DataSet | None:
     """The run's data set if this computer has exactly the same data, else None."""
-    data = _loaded(meta["dataset"], meta["n_valid"])
+    try:
+        known = datasets.available(meta["dataset"])  # asked each time: what is missing may be fetched
+        data = _loaded(meta["dataset"], meta["n_valid"]) if known else None
+    except OSError:  # which may pass
+        data = None
     if data is None or data.test.images.shape[1] != n_visible:
         return None
     return data if meta["fingerprint"] in ("", data.fingerprint) else None
@@ -115,7 +119,7 @@ def _data_of(meta: dict[str, Any], n_visible: int) -> _DataSet | None:
 def _loaded(name: str, n_valid: int) -> _DataSet | None:
     try:
         data = datasets.load(name, n_valid=n_valid)
-    except (ValueError, OSError):
+    except ValueError:
         return None
     # Copies, so that the data set itself can be freed.
     some = slice(0, MAPPED)

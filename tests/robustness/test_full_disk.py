@@ -123,6 +123,14 @@ OTHER_WRITERS: dict[str, tuple[str, Callable[[Path], object]]] = {
         "samples.safetensors",
         lambda run: evaluate(run, estimator="mixing", sweeps_max=20, n_chains=4),
     ),
+    "an evaluation's saved state": (
+        "state.safetensors",
+        lambda run: evaluate(run, estimator="bracket", betas=200, n_chains=4),
+    ),
+    "the snapshot that an evaluation keeps": (
+        "snapshot.safetensors",
+        lambda run: evaluate(run, estimator="bracket", betas=200, n_chains=4),
+    ),
     "notes": ("notes.json", lambda run: run_notes.write_notes(run, run_notes.Notes((), "after"))),
     "a new run": ("config.json", lambda run: create_run(run.parent, "new", CONFIG)),
     "a new run's start": (
@@ -138,8 +146,9 @@ OTHER_WRITERS: dict[str, tuple[str, Callable[[Path], object]]] = {
 @needs_proc
 @pytest.mark.parametrize("case", OTHER_WRITERS)
 def test_a_disk_that_fills_up_under_another_writer_costs_a_sentence_and_changes_nothing(
-    trained: Path, disk: Disk, case: str
+    trained: Path, disk: Disk, case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("rbm_core.evaluation.job.SAVE_S", 0.0)
     name, write = OTHER_WRITERS[case]
     before = fingerprint(trained)
     disk.full(name)

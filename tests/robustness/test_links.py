@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rbm_core.evaluation import evaluate
+from rbm_core.exchange.bundle import write_bundle
 from rbm_core.runs import RunError, RunReader, control, inside, resolve, store
 from rbm_core.runs import notes as run_notes
 from rbm_core.runs.recorder import Recorder
@@ -89,6 +91,42 @@ def test_nothing_is_removed_through_a_folder_that_is_a_link(run: Path, foreign: 
     with pytest.raises(OSError, match="link"):
         inside.remove(run / "snapshots" / "000000000.safetensors")
     assert contents(foreign) == before
+
+
+def test_an_evaluation_makes_and_removes_nothing_behind_a_link(trained: Path, foreign: Path) -> None:
+    before = contents(foreign)
+    (trained / "evaluations").symlink_to(foreign)
+    with pytest.raises(RunError, match="evaluations of run 'trained' is a link") as refusal:
+        evaluate(trained, estimator="exact")
+    assert one_sentence(str(refusal.value))
+    assert contents(foreign) == before
+    (trained / "evaluations").unlink()
+    evaluate(trained, estimator="exact")
+    (folder,) = (trained / "evaluations").iterdir()
+    shutil.rmtree(folder)
+    for name in ("state.safetensors", "snapshot.safetensors", "progress.json"):
+        (foreign / name).write_text("kept")
+    before = contents(foreign)
+    folder.symlink_to(foreign)
+    with pytest.raises(RunError, match="is a link") as refusal:
+        evaluate(trained, estimator="exact")
+    assert one_sentence(str(refusal.value))
+    assert contents(foreign) == before
+
+
+@pytest.mark.parametrize(
+    "name", ["notes.json", "likelihood.jsonl", "snapshots", "snapshots/000000000.safetensors"]
+)
+def test_what_a_link_shows_from_elsewhere_is_not_given_away_in_a_bundle(
+    trained: Path, foreign: Path, tmp_path: Path, name: str
+) -> None:
+    place = trained / name
+    shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
+    place.symlink_to(foreign if name == "snapshots" else foreign / Path(name).name)
+    with pytest.raises(RunError, match=r"is a link to .*, outside the folder of runs") as refusal:
+        write_bundle(trained, tmp_path / "bundle.zip")
+    assert one_sentence(str(refusal.value))
+    assert not (tmp_path / "bundle.zip").exists()
 
 
 @pytest.mark.parametrize("link", [True, False])
