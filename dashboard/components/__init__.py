@@ -55,17 +55,20 @@ def feed(
     version: str,
     build: Callable[[], bytes],
     note: Mapping[str, Any] | None = None,
+    *,
+    rests: bool = False,
     **callbacks: Any,
 ) -> Any:
     """Mount a component with a payload that is sent only when its version is new to this browser tab.
 
     `build()` makes the whole payload, whose header must carry the same version. Otherwise a few bytes say "same"; a
     view that was mounted afresh, or missed a message, answers "need" and gets the whole. `note` is added to
-    the header of "same", for values that change while the payload stays the same.
+    the header of "same", for values that change while the payload stays the same. `rests`: what the tab has is good
+    enough, of whichever version.
     """
     sent = st.session_state.setdefault(_SENT, {})
-    if sent.get(key) == version:
-        data = pack({**(note or {}), "same": True, "version": version})
+    if sent.get(key) == version or (rests and key in sent):
+        data = pack({**(note or {}), "same": True, "version": sent[key]})
     else:
         data = build()
         sent[key] = version

@@ -65,6 +65,7 @@ class LearnMoment(TypedDict):
 
 SHAPES: dict[str, Any] = {
     "at": At,  # the time slider
+    "away": Annotated[list[Word], Field(max_length=16)],  # the names of the pictures out of sight
     "press": Annotated[dict[Word, Word], Field(max_length=64)],  # the name of the last press of each button
     "export": Export,
     "view": View,  # the curves

@@ -2,5 +2,5 @@
 
 from dashboard import components
 
-MODULES = ("presses", "saving", "landing", "timeline")
+MODULES = ("presses", "saving", "landing", "sight", "timeline")
 mount = components.load("timeline", *MODULES)

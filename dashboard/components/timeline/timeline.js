@@ -8,6 +8,7 @@ import { onResize, show, View } from "../lib/view.js";
 import { Landing } from "./landing.js";
 import { Presses } from "./presses.js";
 import { Saving } from "./saving.js";
+import { Sight } from "./sight.js";
 
 /** @typedef {{ step: number, label: string }} RunEvent something that happened in the run */
 /**
@@ -90,6 +91,7 @@ class Timeline extends View {
     root.append(this.bar, silence);
     this.presses = new Presses(this, silence);
     this.landing = new Landing(this);
+    this.sight = new Sight(this);
     this.observer = onResize(this, root);
     this.stop = new AbortController();
     this.listen();
@@ -99,6 +101,7 @@ class Timeline extends View {
     this.presses.close();
     this.saving.close();
     this.landing.end();
+    this.sight.close();
     this.stop.abort();
     clearTimeout(this.timer);
     clearTimeout(this.lost);
@@ -114,6 +117,7 @@ class Timeline extends View {
     this.presses.refreshed(header.heard);
     this.saving.receive(header.export, arrays.export);
     this.landing.receive(header.plays, arrays.frames);
+    this.sight.follow(header.moving && header.follows);
     if (this.asked !== undefined) {
       // Until the newest wish is answered, the page shows an older one.
       if (header.answers !== this.asked) return;

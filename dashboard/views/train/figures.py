@@ -15,7 +15,7 @@ from dashboard.figures import moment as pictures
 from dashboard.figures.cases import dressed
 from dashboard.ui import fantasy, link
 from dashboard.ui.texts import sentence
-from dashboard.views.train import audience, state
+from dashboard.views.train import audience, sight, state
 from dashboard.views.train.moment import Moment, source
 from dashboard.views.train.recorded import Run
 from rbm_core.runs import SnapshotError
@@ -74,6 +74,7 @@ def filters(run: Run, steps: list[int], shown: Moment, order: state.Order) -> No
         FILTERS,
         version,
         partial(audience.drawn_once, FILTERS, version, build),
+        rests=sight.rests(run, FILTERS),
         on_sort_change=_sort_chosen,
         on_base_change=_base_chosen,
         on_open_change=_unit_opened,
@@ -110,7 +111,8 @@ def particles(run: Run, shown: Moment) -> None:
     step = None if state.watched().step == "live" else shown.step
     opened = fantasy.opener(PARTICLES, run.name, step)
     drawn = partial(audience.drawn_once, PARTICLES, version, build)
-    components.feed(mosaic.mount, PARTICLES, version, drawn, on_open_change=opened)
+    rests = sight.rests(run, PARTICLES)
+    components.feed(mosaic.mount, PARTICLES, version, drawn, rests=rests, on_open_change=opened)
 
 
 def activity(run: Run, shown: Moment, order: state.Order) -> None:
@@ -121,9 +123,8 @@ def activity(run: Run, shown: Moment, order: state.Order) -> None:
         header, arrays = pictures.activity(shown.snapshot, order.units, labels)
         return pack({**header, "version": version, "of": source(run, shown)}, arrays)
 
-    components.feed(
-        activity_component.mount, ACTIVITY, version, partial(audience.drawn_once, ACTIVITY, version, build)
-    )
+    drawn = partial(audience.drawn_once, ACTIVITY, version, build)
+    components.feed(activity_component.mount, ACTIVITY, version, drawn, rests=sight.rests(run, ACTIVITY))
 
 
 def histograms(run: Run, shown: Moment) -> None:
@@ -131,9 +132,6 @@ def histograms(run: Run, shown: Moment) -> None:
         header, arrays = pictures.histograms(shown.snapshot)
         return pack({**header, "version": shown.key, "of": source(run, shown)}, arrays)
 
-    components.feed(
-        histograms_component.mount,
-        HISTOGRAMS,
-        shown.key,
-        partial(audience.drawn_once, HISTOGRAMS, shown.key, build),
-    )
+    drawn = partial(audience.drawn_once, HISTOGRAMS, shown.key, build)
+    rests = sight.rests(run, HISTOGRAMS)
+    components.feed(histograms_component.mount, HISTOGRAMS, shown.key, drawn, rests=rests)

@@ -1,8 +1,10 @@
 """Train: start a run, watch it learn, and scrub through what it has learned."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import components
 from dashboard.figures import curves as curve_rows
@@ -33,6 +35,25 @@ PURPOSE = (
 REST_PERIOD_S = 2.0
 
 
+@dataclass(frozen=True)
+class Places:
+    """Where the pictures below the first screen stand, between the words about them.
+
+    They are laid out when the page is run as a whole, and a refresh fills them: sixteen elements that never change
+    were a tenth of what it cost.
+    """
+
+    curves: DeltaGenerator
+    activity: DeltaGenerator
+    spectrum: DeltaGenerator
+    histograms: DeltaGenerator
+
+    def leave_out(self, *, curves: bool = False) -> None:
+        """No picture for now, and no curves either. Streamlit lets a refresh write only where the page's own run did."""
+        for place in (*([self.curves] if curves else []), self.activity, self.spectrum, self.histograms):
+            place.empty()
+
+
 def main() -> None:
     styles.use("train")
     components.feed_afresh()
@@ -51,7 +72,9 @@ def main() -> None:
     watched.curves_sent = None  # the chart is mounted anew and has no rows yet
     watched.alive = recorded.alive(name)
     watched.period = audience.period() if watched.alive else REST_PERIOD_S
-    st.fragment(run_every=watched.period)(watch)(name)
+    first_screen, places = st.container(), below()
+    with first_screen:
+        st.fragment(run_every=watched.period)(watch)(name, places)
 
 
 def first_visit() -> None:
@@ -67,7 +90,25 @@ def newcomers() -> None:
     st.page_link(pages.script("learn"), label="New to this? Start with Learn", icon=":material/school:")
 
 
-def watch(name: str) -> None:
+def below() -> Places:
+    """Lays out what stands under the first screen, with the words about each picture; see Places."""
+    left, right = st.container(key="stack-about").columns(2, gap="medium")
+    with left:
+        about("the filters", **pictures.ABOUT["filters"])
+    with right:
+        about("the fantasies", **pictures.ABOUT["particles"])
+    left, right = st.container(key="stack-now").columns([5, 3], gap="medium")
+    with right:
+        activity = st.container()
+        about("the hidden units", **pictures.ABOUT["activity"])
+    spectrum = st.container()
+    about("the spectrum", **spectrum_figure.ABOUT)
+    histograms = st.container()
+    about("the histograms", **pictures.ABOUT["histograms"])
+    return Places(left, activity, spectrum, histograms)
+
+
+def watch(name: str, places: Places) -> None:
     """One refresh of everything that follows the run. A file that cannot be read costs a sentence; the rest stays."""
     fantasy.follow()
     if state.watched().unit_to_inspect is not None:
@@ -76,6 +117,7 @@ def watch(name: str) -> None:
         run = recorded.read(name)
     except RunError as error:
         st.error(f"{sentence(error)} Choose another run in the sidebar.")
+        places.leave_out(curves=True)
         return
     if run.alive != state.watched().alive or (run.alive and audience.period() != state.watched().period):
         st.rerun()  # The period of the refresh changes only when the whole page is run.
@@ -97,9 +139,7 @@ def watch(name: str) -> None:
     draw_first_screen(run, steps, shown, order)
     slider.draw(run, steps, shown)
     health.draw(run)
-    if shown is not None:
-        about_first_screen()
-    draw_below(run, steps, shown, order)
+    draw_below(run, steps, shown, order, places)
 
 
 def draw_first_screen(
@@ -117,30 +157,22 @@ def draw_first_screen(
         figures.particles(run, shown)
 
 
-def about_first_screen() -> None:
-    """Below the slider, each under its picture."""
-    left, right = st.container(key="stack-about").columns(2, gap="medium")
-    with left:
-        about("the filters", **pictures.ABOUT["filters"])
-    with right:
-        about("the fantasies", **pictures.ABOUT["particles"])
-
-
-def draw_below(run: recorded.Run, steps: list[int], shown: moment.Moment | None, order: Order | None) -> None:
-    left, right = st.container(key="stack-now").columns([5, 3], gap="medium")
-    with left:
+def draw_below(
+    run: recorded.Run, steps: list[int], shown: moment.Moment | None, order: Order | None, places: Places
+) -> None:
+    with places.curves:
         curves.draw(run, shown)
         told = curve_rows.ABOUT | (curve_rows.ABOUT_ORDERED if run.settings.get("ordered") else {})
         about("these curves", **told[link.field("curves")])
     if shown is None or order is None:
+        places.leave_out()
         return
-    with right:
+    with places.activity:
         figures.activity(run, shown, order)
-        about("the hidden units", **pictures.ABOUT["activity"])
-    spectrum.draw(run, steps, shown)
-    about("the spectrum", **spectrum_figure.ABOUT)
-    figures.histograms(run, shown)
-    about("the histograms", **pictures.ABOUT["histograms"])
+    with places.spectrum:
+        spectrum.draw(run, steps, shown)
+    with places.histograms:
+        figures.histograms(run, shown)
 
 
 def inspect(name: str) -> None:

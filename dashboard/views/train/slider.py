@@ -47,6 +47,7 @@ def draw(run: Run, steps: list[int], shown: Moment | None) -> None:
         on_export_change=export.wished,
         on_frames_change=landing.wished,
         on_wake_change=lambda: None,  # the question itself makes a refresh
+        on_away_change=lambda: None,  # as what comes into sight does; sight.py reads it
         on_press_change=lambda: None,  # the pressed button's own callback reads it
     )
 

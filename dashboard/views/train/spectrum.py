@@ -15,7 +15,7 @@ from dashboard.figures import spectrum as figures
 from dashboard.figures.cases import dressed
 from dashboard.recent import Recent
 from dashboard.ui import link
-from dashboard.views.train import audience, state
+from dashboard.views.train import audience, sight, state
 from dashboard.views.train.moment import Moment, source
 from dashboard.views.train.recorded import Run
 from rbm_core.pixels import visible_states
@@ -61,23 +61,26 @@ def draw(run: Run, steps: list[int], shown: Moment) -> None:
     """The singular values of every moment worked out so far, and the projections at the one shown."""
     if run.alive and state.watched().step == "live":
         shown = lately(run, shown)
-    now = _shown().get((run.reader, shown.key), lambda: modes(shown.snapshot.W))
-    by_step = {shown.step: now.values} | _earlier(run, [step for step in steps if step != shown.step])
+    earlier = _earlier(run, [step for step in steps if step != shown.step])
     chosen = (link.field("mode"), link.field("mode2"))
-    version = f"{shown.key} {chosen} {len(by_step)}"
+    version = f"{shown.key} {chosen} {len(earlier)}"
 
     def build() -> bytes:
+        now = _shown().get((run.reader, shown.key), lambda: modes(shown.snapshot.W))
         shape = run.image_shape(shown.snapshot.W.shape[0])
         probe = run.probe
         seen = np.zeros((0, len(now.left)))
         if probe is not None:
             seen = visible_states(probe.v[:MOST_POINTS], run.settings, probe.scale)
         fantasies = shown.snapshot.particles_v[:MOST_POINTS].astype(np.float32)
-        header, arrays = figures.spectrum(by_step, shown.step, now, chosen, seen, fantasies, shape)
+        header, arrays = figures.spectrum(
+            {shown.step: now.values} | earlier, shown.step, now, chosen, seen, fantasies, shape
+        )
         return pack(dressed({**header, "version": version, "of": source(run, shown)}, run.config), arrays)
 
     drawn = partial(audience.drawn_once, SPECTRUM, version, build)
-    components.feed(component.mount, SPECTRUM, version, drawn, on_modes_change=_chosen)
+    rests = sight.rests(run, SPECTRUM)
+    components.feed(component.mount, SPECTRUM, version, drawn, rests=rests, on_modes_change=_chosen)
 
 
 def lately(run: Run, shown: Moment) -> Moment:

@@ -90,6 +90,8 @@ class Watched:
     )
     unit_to_inspect: int | None = None
 
+    made_at: dict[str, float] = field(default_factory=dict)  # time.monotonic() of pictures made out of sight
+
     curves_sent: tuple[str, int] | None = None  # version of the rows that the tab has, and their number
     examination: Examination | None = None
 
