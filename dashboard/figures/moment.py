@@ -88,8 +88,15 @@ def common_scale(values: np.ndarray) -> float:
     some = (values[:, : learned[-1] + 1] if len(learned) else values).ravel()
     if len(some) > 50_000:
         some = some[:: len(some) // 50_000]
-    scale = float(np.quantile(np.abs(some), 0.995)) if len(some) else 0.0
+    scale = _quantile(np.abs(some), 0.995) if len(some) else 0.0
     return scale if np.isfinite(scale) and scale > 0 else 1e-6
+
+
+def _quantile(values: np.ndarray, share: float) -> float:
+    """As np.quantile, which takes three times as long for 50,000 numbers: a live page wants one twice a second."""
+    ordered, place = np.sort(values), share * (len(values) - 1)
+    below, above = ordered[int(place)], ordered[min(int(place) + 1, len(values) - 1)]
+    return float(below) + (place - int(place)) * (float(above) - float(below))
 
 
 def order_of_units(sort: str, snapshot: Snapshot, earlier: Snapshot | None) -> np.ndarray:
@@ -241,7 +248,8 @@ def _pixels(v: np.ndarray, snapshot: Snapshot, probe: Probe | None) -> np.ndarra
 
 
 def _shades(x: np.ndarray) -> np.ndarray:
-    return np.rint(x * 255).astype(np.uint8)
+    """Bytes of values in [0, 1]. Bytes that are 0 and 1 already would be rounded as float16, which is slow."""
+    return x * np.uint8(255) if x.dtype == np.uint8 else np.rint(x * 255).astype(np.uint8)
 
 
 def timelapse_frame(

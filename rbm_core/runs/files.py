@@ -276,9 +276,18 @@ def tensors_from(data: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     for name, array in arrays.items():
         if array.dtype.kind not in "iufb":
             raise ValueError(f"{name} holds {array.dtype}, which are no real numbers")
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
+        if array.dtype.kind == "f" and not _all_finite(array):
             raise ValueError(f"{name} holds values that are not finite")
     return arrays, meta
+
+
+def _all_finite(array: np.ndarray) -> bool:
+    """Half precision by its bits: np.isfinite widens each number first, ten times the work, and a live page reads the
+    weights twice a second.
+    """
+    if array.dtype != np.float16:
+        return bool(np.isfinite(array).all())
+    return not array.size or int((array.view(np.uint16) & 0x7FFF).max()) < 0x7C00
 
 
 def read_bytes(path: Path) -> bytes:

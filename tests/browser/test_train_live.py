@@ -18,6 +18,7 @@ from dashboard.processes import trainers
 from rbm_core.config import preset
 from rbm_core.runs import RunError, RunReader, control, list_runs
 from tests.browser.train_page import (
+    TIMELINE,
     badge,
     canvas,
     link,
@@ -70,6 +71,7 @@ WATCH = """() => {
 
 FILTERS_STEP = """() => document.querySelector('.st-key-train-filters [data-testid=stBidiComponentIsolated]')
     .shadowRoot.__view.h.of.step"""
+HISTOGRAMS_STEP = FILTERS_STEP.replace("filters", "histograms")
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +121,15 @@ def test_a_run_started_in_the_page_learns_pauses_steps_resumes_and_stops(
     shoot(page, "train-live")
     assert page.evaluate("window.__rbmMounts") == mounted, "a component was remounted while data streamed in"
     assert page.evaluate("window.__unrest().shift") < 0.02, "the page jumps while data stream in"
+
+    out_of_sight = lambda: page.evaluate(f"{TIMELINE}.sight.told") or ""  # noqa: E731
+    until(lambda: "histograms" in out_of_sight(), 5, "the app does not hear what nobody sees")
+    assert "filters" not in out_of_sight()
+    page.locator(".st-key-train-histograms").scroll_into_view_if_needed()
+    until(lambda: "histograms" not in out_of_sight(), 2, "the app does not hear what comes into sight")
+    step = shown_step(page)
+    until(lambda: page.evaluate(HISTOGRAMS_STEP) >= step, 2, "what came into sight is of another moment")
+    page.locator(".st-key-train-filters").scroll_into_view_if_needed()
 
     press(page, "Pause")
     until(lambda: "paus" in badge(page), 6, "no answer to Pause")

@@ -203,7 +203,7 @@ def test_particles_show_the_probabilities_of_their_own_hidden_states() -> None:
     header, arrays = moment.particles(shown, SHAPE)
     expected = 1 / (1 + np.exp(-(shown.particles_h @ shown.W.T.astype(np.float64) + shown.vbias)))
     assert np.abs(arrays["tiles"] / 255 - expected).max() <= 0.5 / 255 + 1e-6
-    assert np.array_equal(arrays["bits"] > 0, shown.particles_v > 0)
+    assert np.array_equal(arrays["bits"], shown.particles_v * 255)
     assert header["unit"] == "p(v=1 | h)"
 
 
@@ -298,3 +298,9 @@ def test_shape_of_an_image_is_recorded_or_square_or_a_row() -> None:
     assert moment.image_shape(784, None) == (28, 28)
     assert moment.image_shape(12, [3, 4]) == (3, 4)
     assert moment.image_shape(12, [5, 5]) == (1, 12)
+
+
+@pytest.mark.parametrize("n", [1, 2, 199, 400, 50_001])
+def test_the_colours_end_at_the_quantile_of_all_weights(n: int) -> None:
+    W = np.random.default_rng(n).normal(size=(n, 1)).astype(np.float32)
+    assert moment.common_scale(W) == pytest.approx(np.quantile(np.abs(W), 0.995), rel=1e-6)

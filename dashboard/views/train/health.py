@@ -13,7 +13,8 @@ from dashboard.views.train.recorded import Run
 from rbm_core import doctor
 from rbm_core.runs import RunError, RunReader
 
-PERIOD_S = 4.0
+# What it looks for builds up over hundreds of updates, and an examination takes 12 ms of processor time.
+PERIOD_S = 8.0
 _living: WeakKeyDictionary[RunReader, state.Examination] = WeakKeyDictionary()  # the last one of each run
 HELP = f"{len(doctor.RULES)} checks of this run, each with its evidence, its threshold, what to try, and the source."
 

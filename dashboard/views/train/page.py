@@ -49,7 +49,7 @@ class Places:
     histograms: DeltaGenerator
 
     def leave_out(self, *, curves: bool = False) -> None:
-        """No picture for now, and no curves either. Streamlit lets a refresh write only where the page's own run did."""
+        """No picture for now. Streamlit lets a refresh write only where the page, run as a whole, has written."""
         for place in (*([self.curves] if curves else []), self.activity, self.spectrum, self.histograms):
             place.empty()
 

@@ -23,7 +23,6 @@ from rbm_core.runs import RunError, RunReader, SnapshotError
 from rbm_core.spectrum import Modes, modes
 
 SPECTRUM = "train.spectrum"
-MOMENTS_KEPT = 4096  # their singular values alone, 12 numbers each
 SHOWN_KEPT = 32  # the moments that tabs look at; the modes of one of 784 × 500 are 120 kB
 MOST_POINTS = 500
 # While a trainer works the modes of the newest state are worked out no more often: each time takes 12 ms of processor
@@ -32,8 +31,12 @@ LIVE_EVERY_S = 3.0
 
 
 @cache
-def _kept() -> Recent[np.ndarray]:
-    return Recent(MOMENTS_KEPT)
+def _known() -> WeakKeyDictionary[RunReader, dict[int, np.ndarray]]:
+    """Of each run, the singular values at the moments worked out so far, 12 numbers each, as many as it has snapshots.
+
+    A run deleted and made again under its name has another reader.
+    """
+    return WeakKeyDictionary()
 
 
 @cache
@@ -94,30 +97,21 @@ def lately(run: Run, shown: Moment) -> Moment:
 
 def _earlier(run: Run, steps: list[int]) -> dict[int, np.ndarray]:
     """The singular values at those of these steps that are worked out; the thread works the others out."""
-    # A run deleted and made again under its name has another reader.
-    found = {step: kept for step in steps if (kept := _kept().find(_key(run, step))) is not None}
-    missing = [step for step in steps if step not in found]
+    known = _known().setdefault(run.reader, {})
+    missing = [step for step in steps if step not in known]
     under_way = _under_way()
     if missing and (run.reader not in under_way or under_way[run.reader].done()):
-        under_way[run.reader] = _worker().submit(_work_out, run, missing)
-    return found
+        under_way[run.reader] = _worker().submit(_work_out, run.reader, missing, known)
+    return {step: known[step] for step in steps if step in known}
 
 
-def _key(run: Run, step: int) -> tuple[RunReader, str]:
-    return run.reader, f"{run.name} {step}"
-
-
-def _work_out(run: Run, steps: list[int]) -> None:
+def _work_out(reader: RunReader, steps: list[int], known: dict[int, np.ndarray]) -> None:
     for step in steps:
         try:
-            W = run.reader.snapshot(step).W  # once, and not kept: nobody asked to see this moment
+            W = reader.snapshot(step).W  # once, and not kept: nobody asked to see this moment
         except (SnapshotError, RunError):
             continue  # the page says so where it shows this moment
-        _kept().get(_key(run, step), partial(_values, W))
-
-
-def _values(W: np.ndarray) -> np.ndarray:
-    return modes(W).values
+        known[step] = modes(W).values
 
 
 def _chosen() -> None:
