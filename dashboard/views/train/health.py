@@ -20,10 +20,11 @@ HELP = f"{len(doctor.RULES)} checks of this run, each with its evidence, its thr
 
 
 def draw(run: Run) -> None:
-    findings = examine(run)
+    examined = _examination(run)
+    findings = [] if examined is None else examined.findings
     with st.container(horizontal=True, vertical_alignment="center", key="train.doctor"):
         with st.popover("Doctor", icon=":material/stethoscope:", type="tertiary", help=HELP):
-            report(run.name, findings)
+            report(run.name, examined)
         st.markdown(summary(findings, str(run.status["message"])), width="content")
         first = next((remedy for finding in findings for remedy in finding.remedies), None)
         if first is not None:
@@ -47,20 +48,21 @@ def summary(findings: list[doctor.Finding], told: str) -> str:
     return f":grey-badge[{said}]"
 
 
-def report(run: str, findings: list[doctor.Finding]) -> None:
+def report(run: str, examined: state.Examination | None) -> None:
     """Every finding with what it is held to; where something can be done better, the advice and its buttons."""
-    if not findings:
+    if examined is None or not examined.findings:
         st.markdown(doctor.TOO_EARLY)
         return
-    open_ones = [finding for finding in findings if not finding.well or finding.hint]
-    for place, finding in enumerate(open_ones):
+    told = list(zip(examined.findings, examined.words, strict=True))
+    open_ones = [one for one in told if not one[0].well or one[0].hint]
+    for place, (finding, words) in enumerate(open_ones):
         mark = ":orange[●]" if not finding.well else ":blue[○]"
-        st.markdown(f"- {mark} {_words(finding)}. **{run_choice.said(plain(finding.advice))}**")
+        st.markdown(f"- {mark} {words}. **{run_choice.said(plain(finding.advice))}**")
         if finding.remedies:
             with st.container(horizontal=True, gap="small"):
                 for number, remedy in enumerate(finding.remedies):
                     offer(run, remedy, f"{place}_{number}")
-    rest = [f"- :green[✓] {_words(finding)}" for finding in findings if finding not in open_ones]
+    rest = [f"- :green[✓] {words}" for finding, words in told if finding.well and not finding.hint]
     st.markdown("\n".join([*rest, "", f":small[{plain(doctor.SOURCES)}]"]))
 
 
@@ -83,12 +85,6 @@ def offer(run: str, remedy: doctor.Remedy, place: str) -> None:
         st.rerun()  # the form is not part of what refreshes
 
 
-def examine(run: Run) -> list[doctor.Finding]:
-    """The findings of the last PERIOD_S, else new ones; none where the record cannot be read."""
-    examined = _examination(run)
-    return [] if examined is None else examined.findings
-
-
 def caption(run: Run) -> str:
     """What the curve of the fantasies should do, and what the same examination found it doing."""
     examined = _examination(run)
@@ -104,7 +100,9 @@ def _examination(run: Run) -> state.Examination | None:
     if found is None or now - found.at >= PERIOD_S:
         try:
             record = doctor.record_of(run.reader, snapshot=lambda step: data.snapshot(run.name, step))
-            found = state.Examination(now, doctor.examine(record), doctor.caption(record))
+            findings = doctor.examine(record)
+            words = [_words(finding) for finding in findings]
+            found = state.Examination(now, findings, words, doctor.caption(record))
         except RunError:
             return None
         _living[run.reader] = found

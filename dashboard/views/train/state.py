@@ -50,10 +50,14 @@ class Order:
 
 @dataclass(frozen=True)
 class Examination:
-    """What the doctor found at `at` (time.monotonic()). caption: the same of the fantasies, for their curve."""
+    """What the doctor found at `at` (time.monotonic()), and each finding in words for the page.
+
+    caption: the same of the fantasies, for their curve.
+    """
 
     at: float
     findings: list[doctor.Finding]
+    words: list[str]
     caption: str
 
 
