@@ -49,6 +49,7 @@ class Tab:
         self.received = 0
         self.shown_runs: set[str] = set()  # the runs whose pictures were sent
         self.errors: list[str] = []
+        self.session = ""
         self._open = ExitStack()
         connection = connect(
             f"ws://127.0.0.1:{port}/_stcore/stream",
@@ -123,6 +124,7 @@ class Tab:
         kind = message.WhichOneof("type")
         if kind == "new_session":
             self.page_hash = message.new_session.page_script_hash
+            self.session = message.new_session.initialize.session_id
         elif kind == "auto_rerun":
             self.auto[message.auto_rerun.fragment_id] = message.auto_rerun.interval
         elif kind == "stop_auto_rerun":

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from streamlit import config
 
+from dashboard.ui import files
+from dashboard.ui.new_run import bring_in
 from tests.live import REPO
 
 SETTINGS = tomllib.loads((REPO / ".streamlit" / "config.toml").read_text())
@@ -38,7 +40,7 @@ def test_only_this_machine_reaches_the_app_and_nothing_is_reported() -> None:
     assert set(server["allowedHosts"]) == {"localhost", "127.0.0.1"}
     assert server["enableCORS"]
     assert server["enableXsrfProtection"]
-    assert server["maxUploadSize"] <= 10  # MB
+    assert server["maxUploadSize"] == bring_in.MOST_MB == files.MOST_MB, "what a page promises is taken"
     assert not SETTINGS["browser"]["gatherUsageStats"]
 
 

@@ -24,8 +24,12 @@ from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import config
+from streamlit.runtime import get_instance
+from streamlit.runtime.stats import CACHE_MEMORY_FAMILY, CacheStat
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
+_UPLOADS = "/_stcore/upload_file/"
+MOST_UPLOADED = 1 << 30  # bytes that are held for all tabs; a tab's go with it
 HEALTH = "/_stcore/health"  # says "ok" and nothing else: whoever keeps the app alive may ask
 LEAST_TOKEN = 12  # characters
 _FORM = Template((Path(__file__).parent / "door.html").read_text())
@@ -66,6 +70,12 @@ def is_foreign(headers: Headers) -> bool:
     # A picture or a script that another page shows has no Origin, but browsers say where it is shown.
     other = headers.get("sec-fetch-site") in ("cross-site", "same-site")
     return other and headers.get("sec-fetch-mode") != "navigate"
+
+
+def uploaded() -> int:
+    """The bytes of all files that tabs have sent and that the server still holds."""
+    stats = get_instance().uploaded_file_mgr.get_stats([CACHE_MEMORY_FAMILY])
+    return sum(one.byte_length for one in stats.get(CACHE_MEMORY_FAMILY, ()) if isinstance(one, CacheStat))
 
 
 def is_health(scope: Scope) -> bool:
@@ -114,7 +124,11 @@ class Door:
             )
         if is_foreign(headers):
             return PlainTextResponse("Another page's request is not answered.", 403)
-        return None if self.token is None else self.login(HTTPConnection(scope))
+        if self.token is not None and (form := self.login(HTTPConnection(scope))):
+            return form
+        if scope.get("method") == "PUT" and _UPLOADS in scope["path"] and uploaded() > MOST_UPLOADED:
+            return PlainTextResponse("The tabs of this app hold as many files as it has room for.", 413)
+        return None
 
     def login(self, visit: HTTPConnection) -> Response | None:
         """The form for the token; or the way on, with a cookie, for who brings it; None for who has the cookie."""

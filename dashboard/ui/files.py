@@ -15,7 +15,7 @@ from rbm_core.runs.vocabulary import LIVE_STATES
 
 _OPENED = ("npz", "npy", "safetensors", "pt", "pth", "bin", "ckpt", "mat", "h5", "hdf5", "zip")
 _REFUSED = ("pkl", "pickle", "joblib")  # let in, so that the sentence with the way out is read
-_MOST_MB = 200
+MOST_MB = 200
 _LIKELY = "the first with as many pixels"
 TAKEN = {
     ".html": (
@@ -40,10 +40,10 @@ def _open() -> None:
     upload = st.file_uploader(
         "A model, or a bundle of a run",
         type=[*_OPENED, *_REFUSED],
-        max_upload_size=_MOST_MB,
+        max_upload_size=MOST_MB,
         key="files.upload",
         help="Weights and biases of another program (NumPy, safetensors, torch, MATLAB, rbms' HDF5) under any usual "
-        f"names, or a .zip that *Whole run* made; at most {_MOST_MB} MB. No file is unpickled.",
+        f"names, or a .zip that *Whole run* made; at most {MOST_MB} MB. No file is unpickled.",
     )
     if upload is None:
         return

@@ -4,6 +4,8 @@ goes on.
 
 import json
 import os
+import random
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,9 @@ from rbm_core.runs import RunError, control
 from rbm_core.runs.json_input import DamagedError, parse
 from rbm_core.runs.vocabulary import COMMANDS, SETTABLE
 from rbm_core.training import process as training_process
+from rbm_core.training import report
 from tests.core.training_runs import FakeTraining, Watcher, make_run
+from tests.robustness.after import nothing_half_written, same_end
 from tests.robustness.damage import DEEP, json_values, one_sentence
 
 BAD: dict[str, Any] = {
@@ -100,6 +104,44 @@ def test_a_lock_that_another_process_keeps_holds_no_training_up(
     put(path, {"command": "stop", "time": 9e9})
     with FileLock(path / "control.lock"):
         assert training_process.run(path) == "finished"
+
+
+MANY = 60 if os.environ.get("RBM_SOAK") else 2  # sequences of commands
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(MANY))
+def test_whatever_is_commanded_at_whatever_moment_the_run_ends_as_one_that_nobody_commanded(
+    runs_root: Path, calm: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while it starts, is paused, and ends; a run that was stopped is trained on."""
+    monkeypatch.setattr(report, "SHOW_S", 0.01)
+    monkeypatch.setattr(training_process, "POLL_S", 0.002)
+    run, draw, seen = make_run(runs_root, "commanded"), random.Random(seed), []
+
+    def wish() -> tuple[Any, ...]:
+        return draw.choice(
+            [
+                *(("pause",), ("resume",), ("stop",), ("snapshot",)),
+                ("step", {"n": draw.choice([1, 7, 60, 10**9])}),
+                ("speed", {"updates_per_second": draw.choice([1000.0, 1e6, None])}),
+            ]
+        )
+
+    def tell(status: dict[str, Any], row: dict[str, Any]) -> None:
+        seen.append(status["state"])
+        go_on = [("speed", {"updates_per_second": None}), ("resume",)]
+        for command in [wish() for _ in range(draw.choice([0, 1, 1, 3]))] if len(seen) < 40 else go_on:
+            with suppress(RunError):  # it has just ended
+                control.send(run, *command)
+
+    for _ in range(100):
+        if (state := training_process.run(run, tell)) == "finished":
+            break
+        assert state == "stopped"
+    assert len(seen) >= 5, "hardly a moment was commanded at"
+    nothing_half_written(run)
+    same_end(run, calm)
 
 
 def test_more_commands_than_anybody_gives_are_cut_off(run: Path) -> None:

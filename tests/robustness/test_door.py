@@ -16,7 +16,7 @@ from starlette.datastructures import Headers
 from websockets.exceptions import InvalidStatus
 
 from dashboard.door import LEAST_TOKEN, is_foreign, token_wanted
-from tests.live import SLOWER, App, settle, until
+from tests.live import REPO, SLOWER, App, settle, until
 from tests.small_run import train_small
 from tests.tab import Tab
 
@@ -125,6 +125,24 @@ def test_without_the_token_nothing_is_answered(locked: App, path: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "path",
+    [
+        "//evil.example/",
+        "/%2Fevil.example/",
+        "///evil.example",
+        "/\\evil.example/",
+        "/%5Cevil.example/",
+        "/x//y",
+    ],
+)
+def test_who_brings_the_token_is_led_on_within_the_app(locked: App, path: str) -> None:
+    status, headers, _ = asked(locked, f"{path}?token={TOKEN}")
+    assert status == 303
+    assert re.match(r"/(?![/\\])", headers["location"]), headers["location"]
+
+
+@pytest.mark.slow
 def test_without_the_token_no_websocket_is_opened_and_with_it_the_page_comes(locked: App) -> None:
     with pytest.raises(InvalidStatus, match="403"):
         Tab(locked.port)
@@ -170,6 +188,58 @@ def test_the_form_takes_the_token_once_and_the_page_opens(
     assert page.url == f"{locked.url}/?run=small&step=0"
     page.goto(f"{locked.url}/inspect")
     settle(page)
+
+
+# --- what tabs send ---
+
+TIGHT = """import sys
+sys.path.insert(0, {repo!r})
+from dashboard import door
+door.MOST_UPLOADED = 30_000_000
+"""
+
+
+def sent(app: App, session: str, name: str, n_bytes: int) -> int:
+    """The status of the answer to a tab's file of so many bytes."""
+    _, headers, _ = asked(app, "/_stcore/health")
+    cookie = headers["set-cookie"].partition(";")[0]
+    boundary = "----of-the-test"
+    body = (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}.npy"\r\n'
+        "Content-Type: application/octet-stream\r\n\r\n"
+    ).encode() + bytes(n_bytes) + f"\r\n--{boundary}--\r\n".encode()  # fmt: skip
+    with closing(http.client.HTTPConnection("127.0.0.1", app.port, timeout=60)) as line:
+        line.request(
+            "PUT",
+            f"/_stcore/upload_file/{session}/{name}",
+            body,
+            {
+                "Content-Type": f"multipart/form-data; boundary={boundary}",
+                "Cookie": cookie,
+                "X-Xsrftoken": cookie.partition("=")[2],
+            },
+        )
+        answer = line.getresponse()
+        answer.read()
+        return answer.status
+
+
+@pytest.mark.slow
+def test_files_as_large_as_a_page_promises_are_taken_and_a_hundred_of_them_fill_no_memory(
+    store: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(TIGHT.format(repo=str(REPO)))
+    env = {"RBM_RUNS_DIR": str(store), "PYTHONPATH": str(tmp_path)}
+    with App(tmp_path / "log", env) as app, Tab(app.port, run="small") as tab:
+        assert sent(app, tab.session, "large", 12_000_000) == 204
+        ends = [sent(app, tab.session, f"file-{n}", 2_000_000) for n in range(100)]
+        taken = ends.count(204)
+        assert 9 <= taken <= 10
+        assert ends == [204] * taken + [413] * (100 - taken)
+        assert sent(app, "no-session", "file", 1000) in (400, 413)
+        tab.rerun()
+        assert tab.errors == []
+        assert "Traceback" not in app.output()
 
 
 # --- other pages ---

@@ -26,6 +26,7 @@ def choose(shape: tuple[int, int], place: Any) -> str:
     uploaded = place.file_uploader(
         "Or a picture of yours",
         type="image",
+        max_upload_size=5,  # MB
         key="gibbs.upload",
         help=f"Dark strokes on light paper or the reverse. {laid_out}",
         on_change=_forget_upload,
