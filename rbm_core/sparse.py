@@ -54,7 +54,8 @@ class SparsePhases:
             np.zeros(total),
         )
         self._means = learning.Means(*(np.zeros(n, np.float32) for n in (V, V, H, H)))
-        self._centring = self._centred_at(None, None)
+        sizes = (V, H, V, H, V, (self._blocks, H))
+        self._centring = learning.Centring(*(np.zeros(size, np.float32) for size in sizes))
         self._gradient = Gradient(*(torch.zeros_like(t) for t in (model.W, model.vbias, model.hbias)))
         self._free_energies = (0.0, 0.0)
         self._computed = False  # whether it is that of the last step
@@ -96,25 +97,22 @@ class SparsePhases:
             self._statistics,
         )
         self._free_energies = learning.phase_means(
-            self.v_batch.numpy(), self.v_chains.numpy(), model.vbias.numpy(), self._statistics, self._means
+            self.v_batch.numpy(),
+            self.v_chains.numpy(),
+            model.vbias.numpy(),
+            self._statistics,
+            self._means,
+            self._centring,
         )
         self._computed = False
 
-    def _centred_at(self, v_offset: Tensor | None, h_offset: Tensor | None) -> learning.Centring:
-        V, H = self.model.W.shape
-        means = self._means
-        return learning.Centring(
-            np.zeros(V, np.float32) if v_offset is None else v_offset.numpy().copy(),
-            np.zeros(H, np.float32) if h_offset is None else h_offset.numpy().copy(),
-            means.v_data - means.v_model,
-            means.h_data - means.h_model,
-            np.zeros(V, np.float32),
-            np.zeros((self._blocks, H), np.float32),
-        )
+    def _centre_at(self, v_offset: Tensor | None, h_offset: Tensor | None) -> None:
+        for kept, offset in ((self._centring.v_offset, v_offset), (self._centring.h_offset, h_offset)):
+            kept[:] = 0.0 if offset is None else offset.numpy()
 
     def gradient(self, v_offset: Tensor | None = None, h_offset: Tensor | None = None) -> Gradient:
         """The gradient of what `run` left behind, centred if offsets are given."""
-        self._centring = self._centred_at(v_offset, h_offset)
+        self._centre_at(v_offset, h_offset)
         self._computed, self._step = False, (0.0, 0.0)
         return self.grad
 
@@ -134,9 +132,9 @@ class SparsePhases:
                 self._centring,
                 W.numpy(),
             )
-            vbias, hbias = self._bias_gradients()
-            self._gradient.vbias.copy_(vbias)
-            self._gradient.hbias.copy_(hbias)
+            self._gradient.vbias.zero_()
+            self._gradient.hbias.zero_()
+            self._step_biases(1.0, self._gradient.vbias, self._gradient.hbias)
             self._computed = True
             rate, decay = self._step
             if decay:
@@ -144,12 +142,9 @@ class SparsePhases:
                 W.sub_(before, alpha=decay)
         return self._gradient
 
-    def _bias_gradients(self) -> tuple[Tensor, Tensor]:
-        c = self._centring
-        return (
-            torch.from_numpy(c.v_difference - c.grad_h_offset),
-            torch.from_numpy(c.h_difference - c.v_offset_grad.sum(0)),
-        )
+    def _step_biases(self, rate: float, vbias: Tensor, hbias: Tensor) -> None:
+        """Moves the biases along their gradients, which the pass over the weights has left behind."""
+        learning.step_biases(self._centring, np.float32(rate), vbias.numpy(), hbias.numpy())
 
     def ascend(
         self,
@@ -165,7 +160,7 @@ class SparsePhases:
 
         average: (V, H), W's running average, which moves towards it by `share`.
         """
-        self._centring = self._centred_at(v_offset, h_offset)
+        self._centre_at(v_offset, h_offset)
         self._computed, self._step = False, (rate, weight_decay)
         on_all_threads(
             learning.ascend,
@@ -180,9 +175,7 @@ class SparsePhases:
             self.model.W.numpy() if average is None else average.numpy(),
             np.float32(0.0 if average is None else share),
         )
-        vbias, hbias = self._bias_gradients()
-        self.model.vbias.add_(vbias, alpha=rate)
-        self.model.hbias.add_(hbias, alpha=rate)
+        self._step_biases(rate, self.model.vbias, self.model.hbias)
 
     def free_energies(self) -> tuple[float, float]:
         """Mean F over the batch and over the particles, of the parameters that `run` ran with, in nats."""

@@ -120,15 +120,20 @@ class Means(NamedTuple):
     h_model: np.ndarray
 
 
-@njit(fastmath=_FAST, **INNER)
-def _add_up(rows, share, totals):
-    """totals = share · Σ rows, in the order of the rows."""
-    totals[:] = float32(0.0)
-    for b in range(rows.shape[0]):
-        for i in range(totals.shape[0]):
-            totals[i] += float32(rows[b, i])
-    for i in range(totals.shape[0]):
-        totals[i] *= share
+@inner
+def _mean_of_bytes(rows, means):
+    """means = the mean of rows of 0/1 bytes, which are counted in bytes while a byte can hold the count."""
+    n, counts = rows.shape[0], np.empty(means.shape[0], np.uint8)
+    means[:] = float32(0.0)
+    for first in range(0, n, 255):
+        counts[:] = 0
+        for b in range(first, min(first + 255, n)):
+            for i in range(counts.shape[0]):
+                counts[i] += rows[b, i]
+        for i in range(counts.shape[0]):
+            means[i] += float32(counts[i])
+    for i in range(means.shape[0]):
+        means[i] *= float32(1.0) / float32(n)
 
 
 @njit(fastmath=_FAST, **INNER)
@@ -152,13 +157,19 @@ def _free_energy(vbias, v_mean, softplus):
 
 
 @njit(cache=True, nogil=True)
-def phase_means(v_batch, v, vbias, statistics, means):
-    """Fills `means` from the states (B, V) and (N, V), uint8, and the statistics; returns the phases' mean F."""
+def phase_means(v_batch, v, vbias, statistics, means, centring):
+    """Fills `means` from the states (B, V) and (N, V), uint8, and the statistics, and with them the differences in
+    `centring`; returns the phases' mean F.
+    """
     batch, chains = v_batch.shape[0], v.shape[0]
-    _add_up(v_batch, float32(1.0) / float32(batch), means.v_data)
-    _add_up(v, float32(1.0) / float32(chains), means.v_model)
+    _mean_of_bytes(v_batch, means.v_data)
+    _mean_of_bytes(v, means.v_model)
     _add_up_rows(statistics.h, 0, batch, means.h_data)
     _add_up_rows(statistics.h, batch, batch + chains, means.h_model)
+    for i in range(vbias.shape[0]):
+        centring.v_difference[i] = means.v_data[i] - means.v_model[i]
+    for j in range(means.h_data.shape[0]):
+        centring.h_difference[j] = means.h_data[j] - means.h_model[j]
     data = _free_energy(vbias, means.v_data, statistics.softplus[:batch])
     return data, _free_energy(vbias, means.v_model, statistics.softplus[batch:])
 
@@ -265,3 +276,16 @@ def ascend(queue, pieces, batch, statistics, centring, W, panels, rate, decay, a
             put_row(row, i, own)
         for panel in range(2 * block, min(2 * block + 2, transposed.shape[0])):
             put_transposed(x[32 * panel - first :], panel, transposed)
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def step_biases(centring, rate, vbias, hbias):
+    """vbias += rate (Δ⟨v⟩ − ∇W λ) and hbias += rate (Δ⟨h⟩ − ∇Wᵀ μ), from what the pass over W left in `centring`."""
+    for i in range(vbias.shape[0]):
+        vbias[i] += rate * (centring.v_difference[i] - centring.grad_h_offset[i])
+    total = np.zeros(hbias.shape[0], np.float32)
+    for block in range(centring.v_offset_grad.shape[0]):
+        for j in range(total.shape[0]):
+            total[j] += centring.v_offset_grad[block, j]
+    for j in range(hbias.shape[0]):
+        hbias[j] += rate * (centring.h_difference[j] - total[j])

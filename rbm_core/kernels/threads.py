@@ -6,29 +6,25 @@ depend on which thread takes it.
 """
 
 import os
+import platform
+import queue
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
 from llvmlite import ir
-from numba import types
+from numba import njit, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 __all__ = ["group_size", "next_piece", "on_all_threads"]
 
 MOST_TOGETHER = 64  # chains of a group: the sums of so many stay in the second cache
 
-_pool: ThreadPoolExecutor | None = None
-
-
-def _forget_pool() -> None:
-    global _pool
-    _pool = None
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_pool)  # threads do not survive a fork
+# How often a thread without work looks for some before it sleeps: about 0.1 ms. An update calls two kernels with less
+# than that between them, and a thread that sleeps begins 40 µs late and is waited for as long again.
+_LOOKS = 4000
 
 
 @intrinsic
@@ -49,15 +45,114 @@ def group_size(n: int) -> int:
     return -(-n // (rounds * threads))
 
 
+@intrinsic
+def _count(typing_context, counter):
+    """A counter (1,) int64 that another thread raises, as it is now."""
+
+    def codegen(context, builder, signature, args):
+        array = context.make_array(signature.args[0])(context, builder, args[0])
+        if platform.machine() in ("x86_64", "AMD64"):  # leaves a core to its other thread meanwhile
+            pause = ir.FunctionType(ir.VoidType(), [])
+            builder.call(cgutils.get_or_insert_function(builder.module, pause, "llvm.x86.sse2.pause"), [])
+        return builder.load_atomic(array.data, "acquire", 8)
+
+    return types.int64(counter), codegen
+
+
+@njit(cache=True, nogil=True)
+def _look(counter, count):
+    """Returns when the counter has reached this count, or after so many looks."""
+    for _ in range(_LOOKS):
+        if _count(counter) >= count:
+            return
+
+
+class _Call:
+    """A kernel call that a helper is given. Whoever takes it makes it, or leaves it out."""
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        self._untaken = [call]
+        self.end: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+
+    def take(self) -> Callable[[], object] | None:
+        """The call, once: to the first who asks."""
+        try:
+            return self._untaken.pop()
+        except IndexError:
+            return None
+
+
+class _Helper(threading.Thread):
+    """A thread that makes kernel calls for another one.
+
+    The counters of calls given and done are there to be looked at for a moment, before either side sleeps.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(name="rbm-kernel", daemon=True)
+        self._calls: queue.SimpleQueue[_Call] = queue.SimpleQueue()
+        self._given, self._done = np.zeros(1, np.int64), np.zeros(1, np.int64)
+        self.start()
+
+    def begin(self, call: Callable[[], object]) -> _Call:
+        given = _Call(call)
+        self._calls.put(given)
+        self._given[0] += 1
+        return given
+
+    def finish(self, given: _Call) -> None:
+        """Waits for the call, unless it has not begun: then it is left out. Raises what it raised."""
+        if given.take() is None:
+            _look(self._done, self._given[0])
+            if error := given.end.get():
+                raise error
+
+    def run(self) -> None:
+        while True:
+            _look(self._given, self._done[0] + 1)
+            given, error = self._calls.get(), None
+            if call := given.take():
+                try:
+                    call()
+                except BaseException as raised:
+                    error = raised
+            self._done[0] += 1
+            given.end.put(error)
+
+
+_crew: list[_Helper] = []
+_crew_is_used = threading.Lock()
+
+
+def _forget_crew() -> None:
+    global _crew_is_used
+    _crew.clear()
+    _crew_is_used = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_crew)  # threads do not survive a fork
+
+
 def on_all_threads(kernel: Callable[..., object], pieces: int, *arguments: object) -> None:
-    """kernel(queue, pieces, *arguments) on up to torch.get_num_threads() threads, this one among them."""
-    global _pool
-    queue = np.zeros(1, np.int64)
+    """kernel(queue, pieces, *arguments) on up to torch.get_num_threads() threads, this one among them.
+
+    On this one alone while another thread of the process has the others at work.
+    """
+    taken = np.zeros(1, np.int64)
+
+    def call() -> None:
+        kernel(taken, pieces, *arguments)
+
     helpers = min(torch.get_num_threads(), pieces) - 1
-    if helpers > 0 and _pool is None:
-        _pool = ThreadPoolExecutor(max(8, os.cpu_count() or 1), thread_name_prefix="rbm-kernel")
-    running = [_pool.submit(kernel, queue, pieces, *arguments) for _ in range(helpers)] if _pool else []
-    kernel(queue, pieces, *arguments)
-    for helper in running:
-        if not helper.cancel():  # one that has not begun finds nothing left to do
-            helper.result()
+    if helpers <= 0 or not _crew_is_used.acquire(blocking=False):
+        return call()
+    try:
+        _crew.extend(_Helper() for _ in range(helpers - len(_crew)))
+        at_work = [(helper, helper.begin(call)) for helper in _crew[:helpers]]
+        call()
+        for helper, given in at_work:
+            helper.finish(given)
+    finally:
+        _crew_is_used.release()
+    return None

@@ -141,9 +141,13 @@ class Training:
     def _note(self, free_energies: tuple[Tensor, Tensor] | tuple[float, float]) -> None:
         """Keeps what the curves and the check for divergence need of an update."""
         data, model = free_energies
-        self.state.energies[0] = data
-        self.state.energies[1] = model
-        self.state.loss_total += data - model
+        if isinstance(data, float):  # from sums by rows, on the CPU; by tensors this would take 70 µs
+            self.state.energies.numpy()[:] = data, model
+            self.state.loss_total.numpy()[...] += data - model
+        else:
+            self.state.energies[0] = data
+            self.state.energies[1] = model
+            self.state.loss_total += data - model
 
     def _captured(self) -> Callable[[], object]:
         state = self.state
