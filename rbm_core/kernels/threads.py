@@ -85,7 +85,8 @@ class _Call:
 class _Helper(threading.Thread):
     """A thread that makes kernel calls for another one.
 
-    The counters of calls given and done are there to be looked at for a moment, before either side sleeps.
+    What is said goes through queues; the counters of calls given and done are there to be looked at for a moment,
+    before either side sleeps.
     """
 
     def __init__(self) -> None:
@@ -121,38 +122,21 @@ class _Helper(threading.Thread):
 
 
 _crew: list[_Helper] = []
-_crew_is_used = threading.Lock()
-
-
-def _forget_crew() -> None:
-    global _crew_is_used
-    _crew.clear()
-    _crew_is_used = threading.Lock()
-
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_crew)  # threads do not survive a fork
+    os.register_at_fork(after_in_child=_crew.clear)  # threads do not survive a fork
 
 
 def on_all_threads(kernel: Callable[..., object], pieces: int, *arguments: object) -> None:
-    """kernel(queue, pieces, *arguments) on up to torch.get_num_threads() threads, this one among them.
-
-    On this one alone while another thread of the process has the others at work.
-    """
+    """kernel(queue, pieces, *arguments) on up to torch.get_num_threads() threads, this one among them."""
     taken = np.zeros(1, np.int64)
 
     def call() -> None:
         kernel(taken, pieces, *arguments)
 
     helpers = min(torch.get_num_threads(), pieces) - 1
-    if helpers <= 0 or not _crew_is_used.acquire(blocking=False):
-        return call()
-    try:
-        _crew.extend(_Helper() for _ in range(helpers - len(_crew)))
-        at_work = [(helper, helper.begin(call)) for helper in _crew[:helpers]]
-        call()
-        for helper, given in at_work:
-            helper.finish(given)
-    finally:
-        _crew_is_used.release()
-    return None
+    _crew.extend(_Helper() for _ in range(helpers - len(_crew)))
+    given = [(helper, helper.begin(call)) for helper in _crew[: max(helpers, 0)]]
+    call()
+    for helper, its_call in given:
+        helper.finish(its_call)
