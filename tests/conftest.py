@@ -137,6 +137,7 @@ def open_page(
 ) -> Iterator[Callable[..., Page]]:
     """open_page(url, width=1280, height=800, scheme="light", zoom=1.0) -> Page, settled, in a context of its own.
 
+    `prepare` is called with the page before it opens.
     Uncaught script errors and requests to other machines fail the test: the app is whole without a network.
     A failed test leaves a screenshot of each of its pages.
     """
@@ -149,13 +150,19 @@ def open_page(
             strangers.append(url)
 
     def open_page(
-        url: str, width: int = 1280, height: int = 800, scheme: str = "light", zoom: float = 1.0
+        url: str,
+        width: int = 1280,
+        height: int = 800,
+        scheme: str = "light",
+        zoom: float = 1.0,
+        prepare: Callable[[Page], object] = lambda page: None,
     ) -> Page:
         window = {"width": width, "height": height}
         page = new_context(viewport=window, color_scheme=scheme, device_scale_factor=zoom).new_page()
         pages.append(page)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("request", lambda asked: watch(asked.url))
+        prepare(page)
         page.goto(url)
         settle(page)
         painted(page)

@@ -25,6 +25,14 @@ class At(TypedDict):
     nonce: Word
 
 
+class Press(TypedDict):
+    """A press of one of the Train page's buttons: the run that it commands, its command, and the press's own name."""
+
+    run: Word
+    command: Word
+    name: Word
+
+
 class View(TypedDict):
     """The group of curves shown, and their axis."""
 
@@ -66,7 +74,8 @@ class LearnMoment(TypedDict):
 SHAPES: dict[str, Any] = {
     "at": At,  # the time slider
     "away": Annotated[list[Word], Field(max_length=16)],  # the names of the pictures out of sight
-    "press": Annotated[dict[Word, Word], Field(max_length=64)],  # the name of the last press of each button
+    # Those that the app has not answered, oldest first.
+    "press": Annotated[list[Press], Field(max_length=16)],
     "export": Export,
     "view": View,  # the curves
     "open": Whole,  # the unit, pixel or image that was clicked

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from streamlit.proto.ClientState_pb2 import ClientState
 
+from tests.browser.line import Line
 from tests.browser.train_page import TIMELINE, open_train, refresh
 from tests.live import ARTIFACTS, App, shoot, until
 from tests.small_run import train_small
@@ -36,6 +38,12 @@ def page(trainer: StandIn, app: App, open_page: Callable[..., Page]) -> Iterator
 
 def button(page: Page, name: str) -> Locator:
     return page.locator(".st-key-train-controls").get_by_role("button", name=name)
+
+
+def pump(page: Page) -> bool:
+    """Lets the page's messages through, which the test's own thread carries; True."""
+    page.wait_for_timeout(1)
+    return True
 
 
 def marked(page: Page) -> Locator:
@@ -87,6 +95,43 @@ def test_one_press_is_obeyed_once_where_the_page_s_timer_falls_into_it(page: Pag
         assert trainer.obeyed == ["step"] * n
 
 
+def overtaken(question: ClientState) -> list[ClientState]:
+    """A press, between a refresh that is still at work and a wish for the whole page, as a new connection sends it."""
+    refresh, whole = ClientState(), ClientState()
+    for other in (refresh, whole):
+        other.CopyFrom(question)
+        other.widget_states.Clear()
+    whole.fragment_id = ""
+    return [refresh, question, whole]
+
+
+@pytest.mark.parametrize("carried", [overtaken, lambda question: []], ids=["overtaken", "dropped"])
+def test_a_press_that_is_lost_on_its_way_is_named_again_and_obeyed_once(
+    trainer: StandIn,
+    app: App,
+    open_page: Callable[..., Page],
+    carried: Callable[[ClientState], list[ClientState]],
+) -> None:
+    trainer.hold()
+    line = Line()
+    page = open_train(open_page, app, f"run={RUN}", prepare=line.lay)
+    lost: list[ClientState] = []
+
+    def lose(question: ClientState) -> list[ClientState]:
+        if lost or question.is_auto_rerun:
+            return [question]
+        lost.append(question)
+        return carried(question)
+
+    line.carries = lose
+    button(page, "1 step").click()
+    until(lambda: pump(page) and trainer.obeyed == ["step"], 20, "the press was lost")
+    assert lost
+    expect(marked(page)).to_have_count(0)
+    refresh(page, 4)
+    assert trainer.obeyed == ["step"]
+
+
 # When the next click was, when a button first said that it was pressed, and when the step shown changed: ms apart.
 TIME_PRESS = """() => {
     const shown = () => document.querySelector('.st-key-train-head').innerText, before = shown();
@@ -131,6 +176,7 @@ def test_a_press_that_does_not_reach_the_app_is_said_to_be_lost(page: Page) -> N
     button(page, "1 step").evaluate(
         "(b) => b.addEventListener('click', (event) => event.stopImmediatePropagation(), true)"
     )
+    page.evaluate(f"{TIMELINE}.presses.tell = () => {{}}")
     button(page, "1 step").click()
     expect(page.get_by_text("“1 step” did not reach the app: press it again.")).to_be_visible()
     expect(marked(page)).to_have_count(0)

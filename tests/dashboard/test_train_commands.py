@@ -1,12 +1,16 @@
 """Train's first line: the buttons that the run's state allows, what they send, and how far the run is."""
 
+import contextlib
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+from streamlit.runtime.scriptrunner import RerunData, RerunException
 from streamlit.testing.v1 import AppTest
 
+from dashboard.views.train import commands, state
 from rbm_core.runs import control
 from tests.dashboard.opened import as_read, fed, open_page
 from tests.dashboard.small_train import RUN, live, text
@@ -61,6 +65,36 @@ def test_every_press_is_answered(run: Path) -> None:
     assert fed(app, "timeline")[0]["heard"] == []
     app.button(key="train.do_pause_").click().run()
     assert len(fed(app, "timeline")[0]["heard"]) == 1
+    lock.release()
+
+
+def test_a_press_whose_callback_is_cut_short_is_obeyed_when_it_is_named_again(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Streamlit ends a callback at its next look into the session's state where a run of the whole page waits."""
+    lock = live(run, state="paused")
+    page = state.Train(state.Watched(RUN))
+    press = {"run": RUN, "command": "step_10", "name": "1 0.5"}
+    looks: list[object] = []
+
+    def look(what: object) -> Any:
+        looks.append(what)
+        if len(looks) == ends_at:
+            raise RerunException(RerunData())
+        return what
+
+    monkeypatch.setattr(state, "page", lambda: look(page))
+    monkeypatch.setattr(state, "watched", lambda: look(page.watched))
+    monkeypatch.setattr(state, "said", lambda _: look([press]))
+    obeyed = 0
+    for ends_at in range(1, 8):
+        looks.clear()
+        with contextlib.suppress(RerunException):
+            commands.obey_named()
+        obeyed += len(control.take(run))
+        assert obeyed == (press["name"] in page.presses)
+        assert obeyed or len(looks) == ends_at, "nothing ended the callback, and it obeyed nothing"
+    assert obeyed == 1
     lock.release()
 
 

@@ -37,7 +37,8 @@ def test_what_is_heard_has_its_shape(name: str, message: Any) -> None:
     found = messages.taken(name, message)
     if found is None:
         return
-    for value in found.values() if isinstance(found, dict) else found if isinstance(found, list) else [found]:
+    parts = found if isinstance(found, list) else [found]
+    for value in [one for part in parts for one in (part.values() if isinstance(part, dict) else [part])]:
         assert isinstance(value, str | int | float | bool)
         assert not isinstance(value, str) or len(value) <= 30_000
         assert not isinstance(value, float) or math.isfinite(value)
@@ -73,7 +74,8 @@ def test_what_a_link_says_is_within_the_fields_bounds_and_can_be_said_again(key:
     ("name", "message"),
     [
         ("at", {"step": 7, "nonce": "7#1", "playing": True}), ("at", {"step": "live", "nonce": "live#2"}),
-        ("press", {"pause_": "1 0.5"}), ("export", {"subject": "filters", "format": "gif", "number": 1795495450000}),
+        ("press", [{"run": "a", "command": "pause_", "name": "1 0.5"}]),
+        ("export", {"subject": "filters", "format": "gif", "number": 1795495450000}),
         ("export", {"take": 1795495450000}), ("view", {"group": "energy", "axis": "step"}), ("open", 3),
         ("moment", 5), ("moment", {"view": "update", "at": 3, "guess": 2, "film": "pair exact"}),
         ("moment", {"guess": 1}), ("done", 1795495450.5),

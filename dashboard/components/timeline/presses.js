@@ -1,15 +1,18 @@
-// Whether the page's buttons and refreshes arrive: a press is marked until the app has heard it, and silence is said.
+// Whether the page's buttons and refreshes arrive: a press is named to the app and marked until the app has heard it, and
+// silence is said.
 
 const KEYED = "st-key-train-do_"; // then the command: the class that Streamlit makes of a button's key
 const BUTTONS = `.st-key-train-controls [class*='${KEYED}'] button`;
 const ASK_AFTER = 10000; // ms without a refresh
 const SAY_AFTER = 30000;
+const NAME_AGAIN = 1500; // ms
+const MOST = 16; // presses that one message names
 const LOST_AFTER = { refreshes: 6, ms: 6000 };
 const SAY_LOST_FOR = 8000;
 
 /**
- * command: the button's, such as "step_10"; name: the press's own; refreshes: since the press.
- * @typedef {{ command: string, name: string, words: string, at: number, refreshes: number }} Press
+ * run: the one shown; command: the button's, such as "step_10"; name: the press's own; refreshes: since the press.
+ * @typedef {{ run: string, command: string, name: string, words: string, at: number, refreshes: number }} Press
  */
 
 /** @param {Element} button */
@@ -29,14 +32,14 @@ export class Presses {
     this.words = words;
     /** @type {Press[]} those that the app has not answered yet, oldest first */
     this.open = [];
-    /** @type {Record<string, string>} the name of each command's last press */
-    this.names = {};
+    this.named = 0; // when they were last named to the app
     /** @type {Set<Element>} buttons that may carry a mark */
     this.marked = new Set();
     this.lost = "";
     this.woken = 0;
     this.last = performance.now();
-    this.ready = false;
+    /** @type {string | undefined} the run that the page shows */
+    this.run = undefined;
     this.stop = new AbortController();
     const press = (/** @type {Event} */ event) =>
       this.press(/** @type {Element} */ (event.target).closest?.(BUTTONS));
@@ -52,26 +55,36 @@ export class Presses {
 
   /**
    * A button of the page was pressed: it is marked at once, and until the app names the press among those it heard.
-   * Each press has a name of its own: Streamlit sends a press twice where its timer falls between click and sending.
+   * Each press has a name of its own, by which the app obeys it once: Streamlit sends a press twice where its timer falls
+   * between click and sending, and may lose one on the way.
    * @param {Element | null} button
    */
   press(button) {
-    if (!(button instanceof HTMLElement) || !this.ready) return;
+    if (!(button instanceof HTMLElement) || this.run === undefined) return;
     const command = commandOf(button);
     const name = `${Date.now()} ${Math.random()}`;
-    this.names[command] = name;
-    this.view.say("press", { ...this.names });
     // biome-ignore lint/performance/useDomNodeTextContent: the words as the reader sees them
     const words = button.innerText.trim();
-    this.open.push({ command, name, words, at: performance.now(), refreshes: 0 });
+    this.open.push({ run: this.run, command, name, words, at: performance.now(), refreshes: 0 });
+    this.tell();
     this.mark();
+  }
+  /** Names the open presses to the app. */
+  tell() {
+    this.named = performance.now();
+    const open = this.open.slice(-MOST);
+    this.view.ask(
+      "press",
+      open.map(({ run, command, name }) => ({ run, command, name })),
+    );
   }
   /**
    * A refresh came.
+   * @param {string} run the one that it shows
    * @param {string[]} heard the names of the last presses that reached the app
    */
-  refreshed(heard) {
-    this.ready = true;
+  refreshed(run, heard) {
+    this.run = run;
     this.last = performance.now();
     this.answer(new Set(heard));
     if (!this.words.hidden) this.listen();
@@ -87,6 +100,7 @@ export class Presses {
     const answered = this.open.length - open.length + lost.length;
     this.open = open.filter((press) => !lost.includes(press));
     this.mark();
+    if (this.open.length && performance.now() - this.named > NAME_AGAIN) this.tell();
     if (!answered) return;
     this.lost = lost.map(({ words }) => `“${words}” did not reach the app: press it again.`).join(" ");
     if (lost.length) {

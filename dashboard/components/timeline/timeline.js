@@ -13,6 +13,7 @@ import { Sight } from "./sight.js";
 /** @typedef {{ step: number, label: string }} RunEvent something that happened in the run */
 /**
  * @typedef {object} Header
+ * @property {string} run its name
  * @property {number[]} steps of the snapshots
  * @property {number} newest step of the newest state
  * @property {number} n_steps planned
@@ -114,7 +115,7 @@ class Timeline extends View {
   /** @param {{ header: Header, arrays: { export?: Uint8Array<ArrayBuffer>, frames?: Uint8Array } }} blob */
   receive({ header, arrays }) {
     this.h = header;
-    this.presses.refreshed(header.heard);
+    this.presses.refreshed(header.run, header.heard);
     this.saving.receive(header.export, arrays.export);
     this.landing.receive(header.plays, arrays.frames);
     this.sight.follow(header.moving && header.follows);

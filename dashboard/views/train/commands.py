@@ -23,41 +23,50 @@ UNDERWAY_FOR_S = 20.0
 # An idle trainer obeys within 0.1 s: a press and its effect are then shown by one refresh.
 ANSWER_WITHIN_S = 0.3
 COMPLAINT_FOR_S = 8.0  # long enough to be read on a page that refreshes twice a second
-PRESSES_KEPT = 16  # more presses than anyone makes between two refreshes
+PRESSES_KEPT = 32  # more than the browser names in one message
 
 
 def key_of(command: str, value: dict[str, Any] | None) -> str:
-    """The key of the command's button; the time slider's view finds the buttons by it."""
-    return f"train.do_{_button(command, value)}"
-
-
-def _button(command: str, value: dict[str, Any] | None) -> str:
-    """The browser's name for the command's button."""
-    return f"{command}_{value['n'] if value else ''}"
+    """The key of the command's button; the time slider's view reads the command from it."""
+    return f"train.do_{command}_{value['n'] if value else ''}"
 
 
 def pressed(name: str, command: str, value: Any) -> None:
-    """A button was pressed. Streamlit may send one press twice: the browser names each, and a name is obeyed once."""
+    """A button was pressed, by Streamlit's own word for it; where the browser names presses, those are obeyed."""
+    if state.said("press"):
+        obey_named()
+    else:
+        send(name, command, value, press="")
+
+
+def obey_named() -> None:
+    """Obeys the presses that the browser names, oldest first, each once.
+
+    Streamlit's own word for a press is no count of presses. It comes twice where the page's timer falls between a
+    click and its sending, and not at all where a run of the whole page is asked for before the run for the press has
+    begun, or while the tab has lost its connection. The time slider's view names a press until it is answered.
+    """
     page = state.page()
-    press = (state.said("press") or {}).get(_button(command, value))
-    if press is None or press not in page.presses:
-        page.presses = [*page.presses, press][-PRESSES_KEPT:]
-        send(name, command, value)
+    for press in state.said("press") or []:
+        if press["name"] not in page.presses:
+            command, _, n = press["command"].partition("_")
+            send(press["run"], command, {"n": int(n)} if n.isdecimal() else None, press=press["name"])
 
 
-def send(name: str, command: str, value: Any) -> None:
-    """Passes the command on; a command that cannot be obeyed costs a sentence on the page."""
-    watched = state.watched()
+def send(name: str, command: str, value: Any, press: str | None = None) -> None:
+    """Passes the command on; a command that cannot be obeyed costs a sentence on the page.
+
+    press: the name of the press that commands it, to be answered for. Streamlit may end this call at any look into the
+    session's state: none stands between obeying a press and keeping its name.
+    """
+    page, watched, before = state.page(), state.watched(), None
     try:
-        before = data.reader(name).status()
-        if command == "restart":
-            trainers.resume(name)
-            if limit := before.get("updates_per_second"):
-                trainers.send(name, "speed", {"updates_per_second": limit})
-        else:
-            trainers.send(name, command, value)
+        before = _pass_on(name, command, value)
     except ValueError as error:
-        complain(error)
+        watched.complaint = _complaint_of(error)
+    if press is not None:
+        page.presses = [*page.presses, press][-PRESSES_KEPT:]
+    if before is None or name != watched.run:  # refused, or pressed before the page changed to another run
         return
     if command == "step" and watched.step != "live":
         watched.step = "live"
@@ -69,6 +78,18 @@ def send(name: str, command: str, value: Any) -> None:
         _wait(name, lambda status: status["step"] > before["step"])
     elif command == "speed":
         _wait(name, lambda status: status.get("updates_per_second") == value["updates_per_second"])
+
+
+def _pass_on(name: str, command: str, value: Any) -> dict[str, Any]:
+    """Passes the command on, or raises ValueError in one sentence; returns the run's status before it."""
+    before = data.reader(name).status()
+    if command == "restart":
+        trainers.resume(name)
+        if limit := before.get("updates_per_second"):
+            trainers.send(name, "speed", {"updates_per_second": limit})
+    else:
+        trainers.send(name, command, value)
+    return before
 
 
 def _wait(name: str, done: Callable[[dict[str, Any]], bool]) -> None:
@@ -97,7 +118,11 @@ def underway(run_state: str) -> str | None:
 
 def complain(error: object) -> None:
     """Shows for COMPLAINT_FOR_S what could not be done."""
-    state.watched().complaint = state.Complaint(sentence(error), time.monotonic())
+    state.watched().complaint = _complaint_of(error)
+
+
+def _complaint_of(error: object) -> state.Complaint:
+    return state.Complaint(sentence(error), time.monotonic())
 
 
 def show_complaint() -> None:

@@ -13,7 +13,7 @@ from dashboard.components.blob import pack
 from dashboard.figures import curves as curve_rows
 from dashboard.ui import link
 from dashboard.ui.texts import unbroken_duration
-from dashboard.views.train import export, landing, moment, state
+from dashboard.views.train import commands, export, landing, moment, state
 from dashboard.views.train.moment import Moment
 from dashboard.views.train.recorded import Run
 from rbm_core.runs.files import rounded
@@ -24,6 +24,7 @@ AT_REST_AFTER_S = 0.4
 def draw(run: Run, steps: list[int], shown: Moment | None) -> None:
     watched = state.watched()
     header: dict[str, Any] = {
+        "run": run.name,
         "steps": steps,
         "newest": max([run.status["step"], *steps[-1:], shown.step if shown else 0]),
         "n_steps": run.status["n_steps"],
@@ -48,7 +49,7 @@ def draw(run: Run, steps: list[int], shown: Moment | None) -> None:
         on_frames_change=landing.wished,
         on_wake_change=lambda: None,  # the question itself makes a refresh
         on_away_change=lambda: None,  # as what comes into sight does; sight.py reads it
-        on_press_change=lambda: None,  # the pressed button's own callback reads it
+        on_press_change=commands.obey_named,
     )
 
 

@@ -111,10 +111,10 @@ class Watched:
 
 @dataclass
 class Train:
-    """The page's state. presses: the browser's names of the last presses obeyed, oldest first."""
+    """The page's state. presses: the browser's names of the last presses obeyed, oldest first; "" has none."""
 
     watched: Watched = field(default_factory=Watched)
-    presses: list[str | None] = field(default_factory=list)
+    presses: list[str] = field(default_factory=list)
 
 
 def page() -> Train:
