@@ -39,10 +39,13 @@ def column(values: Sequence[Any]) -> pd.Series:
 
 
 def words(value: Any) -> str:
-    """A value as a cell writes it: `0.05`, `1e-05`, `−3`, `yes`, `linear`."""
+    """A value as a cell writes it: `0.05`, `1e−05`, `−3`, `11,000`, `yes`, `linear`."""
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else "no"
-    return minus(f"{value:g}") if isinstance(value, (float, np.floating)) else str(value)
+    if not isinstance(value, (int, float, np.number)):
+        return str(value)
+    whole = math.isfinite(value) and int(value) == value and abs(int(value)) <= _LARGEST
+    return minus(f"{int(value):,}" if whole else f"{float(value):g}")
 
 
 def missing(value: Any) -> bool:

@@ -37,6 +37,26 @@ def test_any_column_is_of_one_type(seed: int) -> None:
     ], "a value was lost or made up"
 
 
+def test_a_number_is_written_as_people_read_it() -> None:
+    values = [
+        11000,
+        11000.0,
+        np.int64(1_234_567),
+        -20_000,
+        0.05,
+        1e-05,
+        5.0,
+        0.0,
+        2.5e20,
+        True,
+        "linear",
+        None,
+    ]
+    assert [tables.words(value) for value in values] == [
+        "11,000", "11,000", "1,234,567", "−20,000", "0.05", "1e−05", "5", "0", "2.5e+20", "yes", "linear", "None"
+    ]  # fmt: skip
+
+
 def test_a_setting_that_was_changed_makes_its_column_one_of_words() -> None:
     made = tables.frame([{"learning_rate": 0.2}, {"learning_rate": "0.2 → 100"}, {"learning_rate": None}, {}])
     assert made["learning_rate"].tolist() == ["0.2", "0.2 → 100", None, None]

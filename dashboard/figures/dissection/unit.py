@@ -81,7 +81,7 @@ def _history_header(
         "curves": [
             {"name": "Norm ‖Wⱼ‖", "unit": "", "colour": "blue"},
             {"name": "Bias cⱼ", "unit": "", "colour": "orange"},
-            {"name": "On for", "unit": "% of images", "colour": "green"},
+            {"name": "Switched on by", "unit": "% of images", "colour": "green"},
         ],
         "ends": [f"step {steps[0]:,}", f"step {steps[-1]:,} (log scale)"],
     }

@@ -1,5 +1,6 @@
 """The table of all runs, searched, sorted and ticked."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -33,7 +34,9 @@ def choose_runs(every: list[Record]) -> list[str]:
     apart, shared = records.differing(shown)
     draw(shown, apart, ticked, readable)
     if len(shown) > 1:
-        same = ", ".join(f"{label(name)} {value}" for name, value in shared.items() if name != "seed")
+        same = ", ".join(
+            f"{label(name)} {tables.words(value)}" for name, value in shared.items() if name != "seed"
+        )
         words_apart = ", ".join(map(label, apart)) if apart else "none"
         st.caption(
             f"Settings in which these runs differ (**{plain(words_apart)}**) have a column each. Coloured: what "
@@ -138,7 +141,7 @@ def styled(shown: list[Record], apart: list[str]) -> Any:
     frame = tables.frame(rows).drop(columns=silent)
     numbers = [name for name in frame if pd.api.types.is_numeric_dtype(frame[name])]
     written: dict[str, Any] = {name: plain_number(n) for name, n in DIGITS.items() if name in numbers}
-    style = frame.style.format(written | {name: setting_words for name in apart if name in numbers})
+    style = frame.style.format(written | {name: words_for(name) for name in apart if name in numbers})
     if not apart:
         return style
     usual = {name: records.usual(shown, name) for name in apart}
@@ -170,8 +173,15 @@ def cells(one: Record, apart: list[str]) -> dict[str, Any]:
     }
 
 
-def setting_words(value: Any) -> str:
-    return "–" if tables.missing(value) else tables.words(value)
+def words_for(setting: str) -> Callable[[Any], str]:
+    """How a cell writes the setting: a seed is a name, which nobody types with commas."""
+
+    def words(value: Any) -> str:
+        if tables.missing(value):
+            return "–"
+        return str(int(value)) if setting == "seed" else tables.words(value)
+
+    return words
 
 
 def heads(apart: list[str]) -> dict[str, Any]:

@@ -84,7 +84,11 @@ def head(opened: Opened, unit: int, norms: np.ndarray) -> None:
                     significant(bias),
                     run_choice.said("cⱼ, the logit it starts from on a blank picture."),
                 ),
-                ("On for", f"{on:.1f} %", "Mean of p(h=1|v) over the run's training subset."),
+                (
+                    "Switched on by",
+                    run_choice.said(f"{on:.1f} % of images"),
+                    run_choice.said("The mean of p(h=1|v) over the training images that the run follows."),
+                ),
             ]
         )
 
