@@ -14,7 +14,7 @@ if str(HERE.parent) not in sys.path:  # the packages are used in place, without 
 import streamlit as st  # noqa: E402
 
 from dashboard.processes import sampler  # noqa: E402
-from dashboard.ui import charts, link, pages, run_choice, styles  # noqa: E402
+from dashboard.ui import link, pages, run_choice, styles, tab  # noqa: E402
 from dashboard.ui.texts import plain  # noqa: E402
 
 
@@ -44,7 +44,7 @@ def main() -> None:
     ]
     styles.use("shared")
     page = st.navigation(there)
-    charts.follow_scheme()
+    tab.attend()
     notices = st.container()  # always there: a message that came and went would move the page in the tree
     run_choice.offer(picker=page.url_path != "learn", notices=notices)  # Learn trains models of its own
     try:

@@ -9,8 +9,6 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.components import scheme
-from dashboard.components.blob import pack
 from dashboard.figures import plotly_look
 from dashboard.ui import run_choice
 from dashboard.ui.page_state import state_of
@@ -26,15 +24,6 @@ class _Charts:
 def is_dark() -> bool:
     """Whether the reader's page is dark."""
     return st.context.theme.type == "dark"
-
-
-def follow_scheme() -> None:
-    """Has the page drawn anew when the reader's colour scheme changes: Plotly's charts and tables carry their colours.
-
-    The canvas players take theirs in the browser.
-    """
-    with st.sidebar:  # where it stands beside no figure
-        scheme.mount(key="charts.scheme", data=pack({"dark": is_dark()}, {}), on_dark_change=lambda: None)
 
 
 def choose_format() -> None:

@@ -1,8 +1,8 @@
 """What a press costs: the part of tests.benchmarks.streaming that `python -m tests.benchmarks.streaming presses` runs.
 
 For each press the time from pointer down to the first visible sign, and to the thing itself, in ms of the browser's
-clock, read at every frame that it draws. A sign is the bar that runs along the top of the page while its script runs,
-or what the control itself changes.
+clock, read at every frame that it draws. A sign is the bar that runs along the top of the page until the app has
+answered, or what the control itself changes.
 """
 
 import statistics
@@ -18,8 +18,7 @@ _WATCH = """
 window.look = (css, root = document) => root.querySelector(css)
     ?? [...root.querySelectorAll("*")].filter((el) => el.shadowRoot)
         .reduce((found, el) => found ?? look(css, el.shadowRoot), null);
-window.busy = () => getComputedStyle(look("[data-testid=stApp]"), "::before").opacity === "1"
-    && look("[data-testid=stApp]").dataset.testScriptState !== "notRunning";
+window.busy = () => getComputedStyle(look("[data-testid=stApp]"), "::before").animationName === "busy-runs";
 window.watch = (sign, thing) => {
     const before = { sign: sign(), thing: thing() };
     window.press = {};

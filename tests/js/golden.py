@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from dashboard.components.blob import DTYPES, pack
 from dashboard.figures import palette
@@ -176,6 +179,40 @@ def colours() -> bytes:
     return pack({"stops": scales}, {name: palette.colour_table(stops) for name, stops in scales.items()})
 
 
+def wire() -> bytes:
+    """Messages of a page and of the app: whether each asks for a run, and what it says about one."""
+    state = ClientState(query_string="run=a", page_script_hash="f" * 32, fragment_id="g", page_name="é" * 100)
+    state.widget_states.widgets.add(id="w", trigger_value=True)
+    by_clock = ClientState(is_auto_rerun=True)
+    by_clock.MergeFrom(state)
+    asking = {
+        "press": (BackMsg(rerun_script=state), True),
+        "nothing set": (BackMsg(rerun_script=ClientState()), True),
+        "by clock": (BackMsg(rerun_script=by_clock), False),
+        "stop": (BackMsg(stop_script=True), False),
+    }
+    begins = ForwardMsg(hash="h" * 32)
+    begins.new_session.name = "a" * 300
+    at_rest = ForwardMsg()
+    at_rest.session_status_changed.script_is_running = False
+    said = {
+        "begins": (begins, "begins"),
+        "finished": (ForwardMsg(script_finished=ForwardMsg.FINISHED_SUCCESSFULLY), "ends"),
+        "fragment finished": (
+            ForwardMsg(script_finished=ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY),
+            "ends",
+        ),
+        "begins again": (ForwardMsg(script_finished=ForwardMsg.FINISHED_EARLY_FOR_RERUN), None),
+        "at rest": (at_rest, None),
+    }
+    header = {
+        "asks": {name: expected for name, (_, expected) in asking.items()},
+        "runs": {name: expected for name, (_, expected) in said.items()},
+    }
+    messages = {name: message.SerializeToString() for name, (message, _) in (asking | said).items()}
+    return pack(header, {name: np.frombuffer(message, np.uint8) for name, message in messages.items()})
+
+
 BLOBS = {
     "every-type": every_type,
     "film": lambda: film(gaussian=False),
@@ -185,6 +222,7 @@ BLOBS = {
     "tiny": lambda: tiny(1.0),
     "tiny-large": lambda: tiny(40.0),
     "colours": colours,
+    "wire": wire,
 }
 
 if __name__ == "__main__":

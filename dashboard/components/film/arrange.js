@@ -1,9 +1,9 @@
 // Fits the player into its window.
 
-import { pixelRatio, textScale } from "../lib/canvas.js";
+import { context, pixelRatio, textScale } from "../lib/canvas.js";
 import { el, find, findCanvas } from "../lib/dom.js";
 import { clamp } from "../lib/numbers.js";
-import { nameCanvas } from "../lib/table.js";
+import { nameBand, nameCanvas } from "../lib/table.js";
 import { LAYERS } from "./cycle.js";
 import { gridOf, gridRoom, panelSide } from "./layout.js";
 import { whereText } from "./narration.js";
@@ -51,23 +51,27 @@ export function arrange(player) {
  * @param {{ wide: number, high: number }} room
  */
 function arrangeGrid(player, room) {
-  const { film, grid, rem, layer, box } = player;
+  const { film, grid, rem, layer, box, ink } = player;
   const count = { per: film.per, groups: film.groups.length };
   const label = film.groups.length > 1 ? GROUP_NAME * rem : 0;
   const plan = (/** @type {import("./trajectory.js").Layer} */ shown) => {
     const [rows, w] = film.shape(shown);
-    const h = film.tableOf(shown) ? Math.max(2, Math.round(w / 8)) : rows;
-    const plan = gridOf({ h, w }, count, room, label);
-    const scale = Math.min(room.wide / plan.width, room.high / plan.height);
-    return { plan, wide: scale * plan.width, high: scale * plan.height };
+    const table = film.tableOf(shown);
+    const h = table ? Math.max(2, Math.round(w / 8)) : rows;
+    const names = table ? nameBand(context(grid.canvas), table, `11px ${ink.font}`) : 0; // below the strips
+    const free = { wide: room.wide, high: room.high - names };
+    const plan = gridOf({ h, w }, count, free, label);
+    const scale = Math.min(free.wide / plan.width, free.high / plan.height);
+    return { plan, names, wide: scale * plan.width, high: scale * plan.height };
   };
   const plans = [plan("v"), plan("h")];
   const chosen = plan(layer);
   grid.plan = chosen.plan;
   fitCanvas(grid.canvas, chosen.plan.height, chosen.plan.width, Math.max(chosen.wide, chosen.high), false);
-  const most = (/** @type {"wide" | "high"} */ side) =>
-    `${Math.ceil(Math.max(...plans.map((p) => p[side])))}px`;
-  Object.assign(find(box, ".cells").style, { width: most("wide"), minHeight: most("high") });
+  const most = (/** @type {(p: typeof chosen) => number} */ side) =>
+    `${Math.ceil(Math.max(...plans.map(side)))}px`;
+  const [width, minHeight] = [most((p) => p.wide), most((p) => p.high + p.names)];
+  Object.assign(find(box, ".cells").style, { width, minHeight });
   grid.placeNames();
   const wide = (grid.canvas.clientWidth * chosen.plan.w) / chosen.plan.width;
   const step = (wide * (chosen.plan.w + chosen.plan.gap)) / chosen.plan.w;

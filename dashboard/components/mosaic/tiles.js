@@ -60,7 +60,7 @@ export function squareGrid(n, [th, tw], width, ratio, sight) {
 }
 
 const CELL = { narrow: 9, wide: 44 }; // css pixels of a column of a strip
-const STRIP = { low: 5, readable: 9, high: 20 }; // css pixels of height of a strip
+const STRIP = { low: 3, readable: 9, high: 20 }; // css pixels of height of a strip
 const APART = 18; // css pixels between two blocks of strips
 
 /**

@@ -1,15 +1,22 @@
-// Tells the page when the reader's colours are no longer those that its charts were drawn in.
+// What stands beside no figure: the sign of every press, and telling the page when the reader's colours are no longer
+// those that its charts were drawn in.
 
 import { show, View } from "../lib/view.js";
+import { giveSigns } from "./sign.js";
 
 /** @typedef {{ dark: boolean }} Header what the page was drawn for */
 
-class Scheme extends View {
+class Tab extends View {
   /** @type {boolean | undefined} what the page was drawn for */
   drawn;
   /** @type {boolean | undefined} what it was asked to be drawn for: asked once, whatever it answers */
   asked;
 
+  /** @param {HTMLElement} root */
+  constructor(root) {
+    super(root);
+    giveSigns();
+  }
   /** @param {{ header: Header }} blob */
   receive({ header }) {
     this.drawn = header.dark;
@@ -24,4 +31,4 @@ class Scheme extends View {
 }
 
 /** @param {import("../lib/view.js").Mounted} component */
-export default (component) => show(component, Scheme);
+export default (component) => show(component, Tab);
