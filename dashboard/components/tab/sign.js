@@ -33,7 +33,9 @@ class Sign {
   /** @param {Event} event */
   press(event) {
     const isControl = (/** @type {EventTarget} */ one) => one instanceof Element && one.matches(CONTROLS);
-    this.pressed = /** @type {Element | undefined} */ (event.composedPath().find(isControl)) ?? null;
+    const control = /** @type {Element | undefined} */ (event.composedPath().find(isControl)) ?? null;
+    if (event.type === "keydown" && !control) return; // it scrolls the page
+    this.pressed = control;
     this.at = performance.now();
   }
   /**
