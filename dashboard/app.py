@@ -61,8 +61,12 @@ else:
     from starlette.middleware import Middleware
     from streamlit.starlette import App
 
-    from dashboard import door, memory
+    from dashboard import assets, door, memory
 
     memory.give_back_what_is_freed()
     TOKEN = door.token_or_exit()
-    app = App(__file__, middleware=[Middleware(door.Door, token=TOKEN)], lifespan=door.opening(TOKEN))
+    app = App(
+        __file__,
+        middleware=[Middleware(door.Door, token=TOKEN), Middleware(assets.Assets)],
+        lifespan=door.opening(TOKEN),
+    )

@@ -28,6 +28,8 @@ from streamlit.runtime import get_instance
 from streamlit.runtime.stats import CACHE_MEMORY_FAMILY, CacheStat
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
+from dashboard import sockets
+
 _UPLOADS = "/_stcore/upload_file/"
 MOST_UPLOADED = 1 << 30  # bytes that are held for all tabs; a tab's go with it
 HEALTH = "/_stcore/health"  # says "ok" and nothing else: whoever keeps the app alive may ask
@@ -175,6 +177,7 @@ def opening(token: str | None) -> Any:
 
     @asynccontextmanager
     async def lifespan(_app: object) -> AsyncIterator[None]:
+        sockets.send_at_once()
         address, port = config.get_option("server.address") or "localhost", config.get_option("server.port")
         scheme = "https" if config.get_option("server.sslCertFile") else "http"
         base = config.get_option("server.baseUrlPath").strip("/")

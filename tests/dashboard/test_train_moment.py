@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dashboard.ui import new_run
+from dashboard.views.train import figures
 from rbm_core.runs import RunReader
 from tests.dashboard.opened import fed, open_page
 from tests.dashboard.small_train import RUN, live, text
@@ -104,3 +106,15 @@ def test_resuming_leaves_the_moment_alone_and_a_single_step_says_that_it_moves_i
     assert fed(app, "timeline")[0]["follows"]
     assert "follows the newest" in app.toast[0].value
     lock.release()
+
+
+@pytest.mark.parametrize("open_", [False, True])
+def test_pictures_go_out_before_a_closed_form_and_after_an_open_one(
+    run: Path, monkeypatch: pytest.MonkeyPatch, open_: bool
+) -> None:
+    drawn: list[str] = []
+    monkeypatch.setattr(figures, "filters", lambda *_: drawn.append("filters"))
+    monkeypatch.setattr(new_run, "sidebar", lambda _: drawn.append("form"))
+    monkeypatch.setattr(new_run, "is_open", lambda: open_)
+    assert not open_page(run=RUN).exception
+    assert drawn == (["form", "filters"] if open_ else ["filters", "form"])

@@ -1,8 +1,11 @@
 """The app's door: other pages' requests are refused, port included; with a token nothing is readable without it."""
 
+import asyncio
 import http.client
 import re
+import socket
 import socketserver
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -11,21 +14,25 @@ from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+import streamlit
 from playwright.sync_api import BrowserContext
 from starlette.datastructures import Headers
+from streamlit import config
 from websockets.exceptions import InvalidStatus
 
-from dashboard.door import LEAST_TOKEN, is_foreign, token_wanted
+from dashboard.assets import Assets
+from dashboard.door import LEAST_TOKEN, is_foreign, opening, token_wanted
 from tests.live import REPO, SLOWER, App, settle, until
 from tests.small_run import train_small
 from tests.tab import Tab
 
 TOKEN = "a-token-for-the-class"
+ASSET = min(path for path in Assets(None).files if path.endswith(".js"))  # type: ignore[arg-type]
 ROUTES = (
     "/", "/gibbs", "/static/index.html", "/media/0123456789abcdef.png", "/component/x/y.js", "/_stcore/host-config",
     "/_stcore/upload_file/a/b", "/_stcore/bidi-components/x/y.js", "/_stcore/metrics", "/app/static/x",
     "/_stcore/script-health-check", "/?token=wrong", "//evil.example/?token=wrong", "/_stcore/health/x",
-    "/x/_stcore/health", "/media/_stcore/health", "/_stcore/health/",
+    "/x/_stcore/health", "/media/_stcore/health", "/_stcore/health/", ASSET,
 )  # fmt: skip
 
 
@@ -240,6 +247,45 @@ def test_files_as_large_as_a_page_promises_are_taken_and_a_hundred_of_them_fill_
         tab.rerun()
         assert tab.errors == []
         assert "Traceback" not in app.output()
+
+
+# --- Streamlit's own files ---
+
+
+@pytest.mark.slow
+def test_a_file_of_streamlit_is_answered_whole_and_kept_by_the_browser(open_: App) -> None:
+    content = (Path(streamlit.__file__).parent / "static" / ASSET.lstrip("/")).read_text()
+    status, headers, body = asked(open_, ASSET)
+    assert (status, body) == (200, content)
+    assert "immutable" in headers["cache-control"]
+    assert "javascript" in headers["content-type"]
+    assert "frame-ancestors" in headers["content-security-policy"]
+    assert asked(open_, ASSET, Range="bytes=0-9")[::2] == (206, content[:10])
+    assert asked(open_, ASSET, "HEAD")[::2] == (200, "")
+    assert asked(open_, "/static/js/no-such.js")[2].startswith("<!--"), "Streamlit's own answer"
+    assert asked(open_, "/static/js/../../../app.py")[0] == 400
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a connection may inherit nothing")
+def test_an_answers_second_part_does_not_wait_until_the_first_has_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(config, "get_option", lambda name: name == "server.headless" or "")
+
+    async def open_the_app() -> None:
+        async with opening(None)(object()):
+            pass
+
+    with (
+        socket.socket() as listening,
+        socket.socket() as browser,
+    ):  # as Streamlit makes it, naming no protocol
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        asyncio.run(open_the_app())
+        browser.connect(listening.getsockname())
+        with listening.accept()[0] as connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 # --- other pages ---

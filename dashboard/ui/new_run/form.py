@@ -35,6 +35,11 @@ def propose(run: str, changes: Mapping[str, Any], step: int | None) -> None:
     )
 
 
+def is_open() -> bool:
+    """Whether the form is open, as it is where there is no run yet."""
+    return bool(st.session_state.get(OPEN, run_choice.chosen() is None))
+
+
 def sidebar(step: AtStep) -> None:
     """Draws the form; a press of Start leaves the new run chosen and reruns the page.
 

@@ -58,11 +58,23 @@ def main() -> None:
     styles.use("train")
     components.feed_afresh()
     name = run_choice.chosen()
-    new_run.sidebar(lambda: state.watched().step)
-    files.sidebar()
+    asked = new_run.is_open()
+    if asked:  # the reader is at its fields, which are to answer first
+        sidebar()
     if name is None:
         first_visit()
-        return
+    else:
+        show(name)
+    if not asked:  # what a page is opened for goes out before its closed forms
+        sidebar()
+
+
+def sidebar() -> None:
+    new_run.sidebar(lambda: state.watched().step)
+    files.sidebar()
+
+
+def show(name: str) -> None:
     if state.watched().run != name or link.gone_back():
         state.page().watched = state.Watched(name, step=link.field("step"), sort=link.field("sort"))
     with st.container(horizontal=True, vertical_alignment="center", key="train.purpose"):
