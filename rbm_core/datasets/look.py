@@ -143,7 +143,7 @@ def look_at(files: list[tuple[str, bytes]], choices: Choices = AS_FOUND) -> Foun
 
 
 def _brief(name: str) -> str:
-    """A file's name as sentences show it; its end says of what kind it is."""
+    """A file's or a column's name as sentences show it; its end says of what kind it is."""
     return name if len(name) <= 120 else f"{name[:60]}…{name[-59:]}"
 
 
@@ -360,7 +360,7 @@ def _finite(name: str, values: np.ndarray, columns: tuple[str, ...] | None) -> N
     if not wrong.any():
         return
     row, *rest = np.argwhere(wrong)[0]
-    where = f"row {row + 1}" + (f", column {columns[rest[0]]!r}" if columns and rest else "")
+    where = f"row {row + 1}" + (f", column {_brief(columns[rest[0]])!r}" if columns and rest else "")
     bad = float(values[(row, *rest)])
     raise DatasetError(
         f"{name} holds {bad:g} in {where}: every value must be a number between −1e30 and 1e30; fill or drop it"
@@ -404,7 +404,9 @@ def _table(name: str, data: bytes, choices: Choices) -> Found:
     classes = None
     label = choices.labels or next((c for c in columns if c.lower() in _LABELS), None)
     if choices.labels and choices.labels not in columns:
-        raise DatasetError(f"{name} has no column {choices.labels!r}; it has {', '.join(columns[:20])}")
+        raise DatasetError(
+            f"{name} has no column {_brief(choices.labels)!r}; it has {_brief(', '.join(columns[:20]))}"
+        )
     if label is not None:
         kept = [k for k in kept if k != columns.index(label)]
         classes = tuple(str(value) for value in frame.iloc[:, columns.index(label)].tolist())
@@ -414,8 +416,8 @@ def _table(name: str, data: bytes, choices: Choices) -> Found:
         if frame.dtypes.iloc[k].kind not in "biuf":
             example = next((str(v) for v in frame.iloc[:, k] if _number(str(v)) is None), "")
             raise DatasetError(
-                f"column {columns[k]!r} of {name} holds {example[:40]!r}, which is no number; name it as the column "
-                "of classes, or drop it"
+                f"column {_brief(columns[k])!r} of {name} holds {example[:40]!r}, which is no number; "
+                "name it as the column of classes, or drop it"
             )
     values = frame.iloc[:, kept].to_numpy(np.float64)
     names = tuple(columns[k] for k in kept)

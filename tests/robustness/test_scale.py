@@ -15,10 +15,15 @@ import numpy as np
 import pytest
 
 from dashboard.recent import Recent
+from rbm_core import datasets
+from rbm_core.cli import main
+from rbm_core.config import make_config
 from rbm_core.runs import RunReader, create_run, list_runs
 from rbm_core.runs.columns import MOST_ROWS, extremes
 from rbm_core.runs.recorder import Recorder
+from rbm_core.training import Training
 from tests.core.run_record import CONFIG
+from tests.dashboard.opened import open_page
 from tests.live import REPO
 
 SOAK = bool(os.environ.get("RBM_SOAK"))
@@ -82,21 +87,60 @@ def test_of_each_group_the_smallest_and_the_largest_stay_in_their_order() -> Non
     np.testing.assert_array_equal(extremes(values), [[3.0, 1.0], [np.nan, np.nan], [1.0, 4.0]])
 
 
-@pytest.mark.slow
-def test_two_thousand_runs_are_listed_within_seconds(runs_root: Path) -> None:
-    original = create_run(runs_root, "run-0", CONFIG)
-    config, status = (original / "config.json").read_bytes(), (original / "status.json").read_bytes()
+@pytest.fixture(scope="module")
+def full_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of 2,000 runs with a record each."""
+    root = tmp_path_factory.mktemp("full")
+    original = create_run(root, "run-0", CONFIG)
+    Recorder(original).write_status({"state": "stopped", "step": 90})
+    for step in range(10):
+        Recorder(original).append_metrics(
+            {"step": step, "free_energy_train": 1.0, "reconstruction_error": 0.1}
+        )
+    files = {file.name: file.read_bytes() for file in original.iterdir() if file.is_file()}
     for n in range(1, 2000):
-        folder = runs_root / f"run-{n}"
-        folder.mkdir()
-        (folder / "config.json").write_bytes(config)
-        (folder / "status.json").write_bytes(status)
+        (root / f"run-{n}").mkdir()
+        for name, content in files.items():
+            (root / f"run-{n}" / name).write_bytes(content)
+    return root
+
+
+@pytest.mark.slow
+def test_two_thousand_runs_are_listed_within_seconds(full_store: Path) -> None:
     began = time.process_time()  # of this process: others may have the cores
-    assert len(list_runs(runs_root)) == 2000
+    assert len(list_runs(full_store)) == 2000
     assert time.process_time() - began < 2
     began = time.process_time()
-    list_runs(runs_root)
+    list_runs(full_store)
     assert time.process_time() - began < 1
+
+
+@pytest.mark.slow
+def test_two_thousand_runs_are_compared_and_printed_within_seconds(
+    full_store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RBM_RUNS_DIR", str(full_store))
+    open_page("compare")  # what a first page imports is not what is measured
+    began = time.process_time()
+    app = open_page("compare")
+    assert time.process_time() - began < 3
+    assert not app.exception
+    began = time.process_time()
+    assert main(["runs"]) == 0
+    assert time.process_time() - began < 2
+    assert len(capsys.readouterr().out.splitlines()) == 2001
+
+
+@pytest.mark.parametrize(("epochs", "log_every"), [(40_000, 1), (100_000, 7), (300, 3)])
+def test_a_run_of_any_length_records_a_bounded_number_of_rows(epochs: int, log_every: int) -> None:
+    config = make_config(
+        dataset="bars-and-stripes", n_hidden=4, n_chains=2, batch_size=8, epochs=epochs, log_every=log_every
+    )
+    training = Training(config, datasets.load("bars-and-stripes", n_valid=0))
+    n_steps = training.n_steps
+    rows = sum(map(training.monitor.due, range(n_steps + 1)))
+    assert rows <= 2 * 20_000 + config.max_snapshots + 20
+    assert rows >= min(n_steps // log_every, 10_000), "hardly anything is recorded"
 
 
 FREED = """

@@ -9,7 +9,7 @@ import pytest
 
 from dashboard.processes import trainers
 from rbm_core.config import make_config
-from rbm_core.runs import RunReader
+from rbm_core.runs import RunReader, create_run
 from rbm_core.runs.vocabulary import LIVE_STATES
 from tests.core.training_runs import TINY, wait_for
 from tests.live import until
@@ -45,6 +45,17 @@ def test_killed_while_starting_a_run_is_shown_as_interrupted_within_five_seconds
     assert RunReader(path).status()["state"] in LIVE_STATES
     os.kill(pid, signal.SIGKILL)
     until(lambda: RunReader(path).status()["state"] == "interrupted", 5, "it is not seen to be dead")
+
+
+def test_a_run_that_nobody_took_up_is_shown_as_starting_for_less_than_five_seconds(
+    runs_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = create_run(runs_root, "early", CONFIG)
+    true, later = time.time, [0.0]
+    monkeypatch.setattr(time, "time", lambda: true() + later[0])
+    assert RunReader(path).status()["state"] == "starting"
+    later[0] = 5.0
+    assert RunReader(path).status()["state"] == "interrupted"
 
 
 @needs_proc

@@ -23,7 +23,7 @@ PLACES: dict[str, str] = {
     "quotes": 'it\'s "so" `$HOME` $(x) & ; | #',
     "lines": "two\nlines\tand\r\x1b[31m",
     "letters": "zoë-数据-🙂-\u202e",
-    "bytes": os.fsdecode(b"no \xff\xfe text"),
+    "bytes": os.fsdecode(b"no \xff\xfe\n text"),
     "options": "--runs=x",
     "markdown": "![p](http://evil.example/p.png) $x^2$ :red[r]",
     "percent": "%20%s%(x)s{0}\\n\\\\",
@@ -86,7 +86,7 @@ def test_a_run_lives_in_a_store_of_any_name(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["lines", "bytes"])
+@pytest.mark.parametrize("name", list(PLACES) if os.environ.get("RBM_SOAK") else ["bytes"])
 def test_the_apps_processes_find_a_store_of_any_name(place: Callable[[str], Path], name: str) -> None:
     root = place(name)
     trainers.start(make_config(**TINY), "a")

@@ -106,6 +106,9 @@ cells = st.one_of(
 @example([["a", " a"], ["1", "2"]], Choices())  # two columns of one name
 @example([["label", " label"], ["1", "2"]], Choices())
 @example([["1e308", "-1e308"], ["-1e308", "1e308"]], Choices())
+@example([["", "9" * 400], ["0"]], Choices())  # names of columns longer than a sentence
+@example([["9" * 400, "b"], ["word", "1"]], Choices(table=True))
+@example([[f"{n}" * 300 for n in range(9)], ["1"] * 9], Choices(labels="x" * 300))
 def test_a_table_of_any_cells_is_read_whole_or_costs_one_sentence(
     rows: list[list[str]], choices: Choices
 ) -> None:
