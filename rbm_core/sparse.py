@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rbm_core.compute import Rng
+from rbm_core.compute import Rng, Tossed
 from rbm_core.flips import flipped_rows
 from rbm_core.gradient import Gradient
 from rbm_core.kernels import learning
@@ -20,6 +20,8 @@ from rbm_core.kernels.threads import group_size, on_all_threads
 from rbm_core.rbm import RBM
 
 __all__ = ["SparsePhases"]
+
+_HELD: Tossed = (np.empty((0, 0), np.uint8), np.empty(0, np.int64), (0, 0, 0, 0, 0), 0)  # no batch to draw
 
 
 class SparsePhases:
@@ -77,8 +79,11 @@ class SparsePhases:
         """⟨p(h = 1 | v)⟩ (H,) over the batch of the last `run`."""
         return torch.from_numpy(self._means.h_data)
 
-    def run(self, k: int) -> None:
-        """k sweeps of the chains, and the statistics of both phases. v_batch must hold the batch."""
+    def run(self, k: int, batch: Tossed | None = None) -> None:
+        """k sweeps of the chains, and the statistics of both phases.
+
+        batch: drawn into v_batch by the same threads; without it v_batch must hold the batch.
+        """
         model, B, N = self.model, self.batch_size, self.n_chains
         chains, cases = group_size(N), group_size(B)
         groups = -(-N // chains)
@@ -91,6 +96,7 @@ class SparsePhases:
             (*self._panels, model.vbias.numpy(), model.hbias.numpy()),
             k,
             Stream(*self.rng.next_calls(2 * k)),
+            batch or _HELD,
             self.v_batch.numpy(),
             self.v_chains.numpy(),
             self.chains_h.numpy(),

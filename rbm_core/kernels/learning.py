@@ -12,6 +12,7 @@ import numpy as np
 from numba import float32, float64, njit, uint64
 
 from rbm_core.kernels.chains import get_states, new_layer, set_states, sweep_group
+from rbm_core.kernels.draws import draw_from_bytes
 from rbm_core.kernels.primitives import _FAST, INNER, _exp, copy_row, inner, lowest_bit
 from rbm_core.kernels.rows import add_rows, new_lists, padded, put_row, put_transposed
 from rbm_core.kernels.threads import next_piece
@@ -83,16 +84,17 @@ def _chains_piece(first, visible, hidden, model, persistent, k, stream, v, h, st
 
 
 @njit(cache=True, nogil=True)
-def both_phases(queue, pieces, groups, persistent, model, k, stream, v_batch, v, h, statistics):
+def both_phases(queue, pieces, groups, persistent, model, k, stream, tossed, v_batch, v, h, statistics):
     """Both phases of an update: the statistics of the batch, and k sweeps of the chains with theirs.
 
     persistent: whether chains go on from their hidden states (PCD) or start at their case of the batch (CD). groups:
     (chains of a group, cases of a group). model: (W, Wᵀ, vbias, hbias), the
-    matrices in panels. v_batch (B, V), v (N, V), h (N, H): uint8, the
-    last two overwritten. Pieces are the groups of chains, the
-    longer work, then, for PCD, those of the batch.
+    matrices in panels. tossed: (images, rows, counter, first) as in `draws.draw_from_bytes`, of which the batch is
+    drawn; no rows: v_batch holds it. v_batch (B, V), v (N, V), h (N, H): uint8, the last two overwritten. Pieces are
+    the groups of chains, the longer work, then, for PCD, those of the batch.
     """
     (W, WT, vbias, hbias), batch = model, v_batch.shape[0]
+    images, rows, (key0, key1, c1, c2, c3), row = tossed
     of_chains = (v.shape[0] + groups[0] - 1) // groups[0]
     while True:
         piece: int = next_piece(queue)
@@ -103,6 +105,10 @@ def both_phases(queue, pieces, groups, persistent, model, k, stream, v_batch, v,
         last = min(first + groups[1], batch) if of_batch else min(first + groups[0], v.shape[0])
         visible, hidden = new_layer(last - first, vbias), new_layer(last - first, hbias)
         if of_batch or not persistent:
+            if rows.shape[0]:
+                draw_from_bytes(
+                    images, rows[first:last], v_batch[first:last], key0, key1, c1, c2, c3, row + first
+                )
             set_states(visible, hidden, W, v_batch[first:last], new_lists(last - first, W.shape[1], batch))
             _leave(visible, hidden, model[3], float32(1.0) / float32(batch), statistics, first)
         else:

@@ -114,8 +114,12 @@ class Training:
         The only place where parameters, chains and offsets change while a run learns: always in the same memory.
         """
         config, state, phases = self.config, self.state, self.state.phases
-        self.batches.fill(self._rows, state.streams.binarise, phases.v_batch)
-        phases.run(int(state.settings["k"]))
+        k, rng = int(state.settings["k"]), state.streams.binarise
+        if isinstance(phases, SparsePhases) and self.batches.tossed and self.batches.labels is None:
+            phases.run(k, rng.tossed(self.batches.images, self._rows))
+        else:
+            self.batches.fill(self._rows, rng, phases.v_batch)
+            phases.run(k)
         offsets = (state.v_offset, state.h_offset) if config.centred else (None, None)
         weight_decay = float(state.settings["weight_decay"])
         if isinstance(phases, SparsePhases) and state.optimiser.plain and not self.ranks:

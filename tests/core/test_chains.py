@@ -216,6 +216,27 @@ def test_sparse_phases_draw_and_add_up_what_dense_ones_do(
     torch.testing.assert_close(sparse.h_mean_data, rbm.mean_h_from_v(sparse.v_batch.float()).mean(0))
 
 
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize(("B", "N", "algorithm"), [(30, 70, "pcd"), (150, 40, "pcd"), (50, 50, "cd")])
+def test_a_batch_that_the_phases_draw_is_the_batch_drawn_before_them(B: int, N: int, algorithm: str) -> None:
+    rbm = model(130, 70)
+    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (400, 130), dtype=np.uint8))
+    rows = torch.randperm(400, generator=torch.Generator().manual_seed(1))[:B]
+    before, rng = phases(rbm, B, N, algorithm), Rng(5, "binarise")
+    rng.share_rows(40, 400)
+    rng.binarise(images, rows, before.v_batch)
+    before.run(2)
+    for n in (1, 2, 3):
+        torch.set_num_threads(n)
+        within, rng = phases(rbm, B, N, algorithm), Rng(5, "binarise")
+        rng.share_rows(40, 400)
+        within.run(2, rng.tossed(images, rows))
+        assert torch.equal(within.v_batch, before.v_batch)
+        assert torch.equal(within.v_chains, before.v_chains)
+        assert within.free_energies() == before.free_energies()
+        assert rng.calls == 1
+
+
 @pytest.mark.parametrize(("V", "H"), SHAPES)
 def test_ascending_is_a_step_along_the_gradient_and_keeps_transpose_and_average(V: int, H: int) -> None:
     rbm = model(V, H)
