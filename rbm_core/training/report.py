@@ -23,6 +23,8 @@ __all__ = ["OnProgress", "Report", "explained"]
 OnProgress = Callable[[dict[str, Any], dict[str, Any]], None]
 """Called twice a second and at the end: (the content of status.json, the last row of metrics.jsonl)."""
 
+# As torch, the system and its loader of libraries say it.
+_NO_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "failed to map segment")
 SHOW_S = 0.5  # how often status.json is replaced
 
 
@@ -103,7 +105,7 @@ class Report:
 def explained(error: Exception, run: Path) -> str:
     """One sentence for a person; the traceback goes to trainer.log unless the sentence says it all."""
     text = one_line(error)
-    no_memory = "out of memory" in text.lower() or "can't allocate memory" in text.lower()
+    no_memory = any(words in text.lower() for words in _NO_MEMORY)
     if no_memory or isinstance(error, MemoryError):
         _log_traceback(run)
         return "Not enough memory for this run: choose fewer hidden units, chains or images a batch."

@@ -78,6 +78,8 @@ def test_unforeseen_failure_is_a_sentence_with_the_traceback_in_the_log(
         MemoryError(),
         RuntimeError("CUDA out of memory.\nTried to allocate 9 GiB"),
         RuntimeError("can't allocate memory"),
+        OSError(12, "Cannot allocate memory"),
+        ImportError("libtorch_cpu.so: failed to map segment from shared object"),
     ],
 )
 def test_lack_of_memory_says_what_to_choose_smaller(
