@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from rbm_core import pixels
-from rbm_core.compute import Rng
 from rbm_core.config import RunConfig
 from rbm_core.training.batches import Batches
 
@@ -107,12 +106,10 @@ class RowBatches(Batches):
         """The rows of X, not the places of the training set, that update number step + 1 takes: (B,)."""
         return self._places[super().rows(step).cpu()]
 
-    def _fill_pixels(self, rows: Tensor, rng: Rng, out: Tensor) -> None:
+    def _odds(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         if self._sparse is None:
-            super()._fill_pixels(rows, rng, out)
-            return
-        batch = torch.from_numpy(self._sparse[rows.numpy()].toarray())
-        rng.binarise(batch, torch.arange(len(batch)), out)
+            return super()._odds(rows)
+        return torch.from_numpy(self._sparse[rows.numpy()].toarray()), torch.arange(len(rows))
 
 
 def is_binary(X: Any) -> bool:

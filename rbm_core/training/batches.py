@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from rbm_core import pixels
-from rbm_core.compute import Rng
+from rbm_core.compute import Rng, Tossed
 from rbm_core.config import RunConfig
 from rbm_core.datasets import Dataset
 from rbm_core.labels import beside
@@ -74,11 +74,19 @@ class Batches:
         else:
             self._fill_pixels(rows, rng, out)
 
+    def toss(self, rows: Tensor, rng: Rng) -> Tossed | None:
+        """What a kernel makes of this call of `fill`, on the CPU; None where a kernel cannot."""
+        return rng.tossed(*self._odds(rows)) if self.tossed and self.labels is None else None
+
     def _fill_pixels(self, rows: Tensor, rng: Rng, out: Tensor) -> None:
         if self.tossed:
-            rng.binarise(self.images, rows, out)
+            rng.binarise(*self._odds(rows), out)
         else:
             out.copy_(self.images[rows])
+
+    def _odds(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Probabilities in bytes (N, V), and which rows of them are those of the cases `rows` (B,)."""
+        return self.images, rows
 
     def rows(self, step: int) -> Tensor:
         """The training cases of update number step + 1: (B,) int64.

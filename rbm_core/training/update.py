@@ -115,8 +115,8 @@ class Training:
         """
         config, state, phases = self.config, self.state, self.state.phases
         k, rng = int(state.settings["k"]), state.streams.binarise
-        if isinstance(phases, SparsePhases) and self.batches.tossed and self.batches.labels is None:
-            phases.run(k, rng.tossed(self.batches.images, self._rows))
+        if isinstance(phases, SparsePhases) and (batch := self.batches.toss(self._rows, rng)):
+            phases.run(k, batch)
         else:
             self.batches.fill(self._rows, rng, phases.v_batch)
             phases.run(k)
