@@ -121,6 +121,7 @@ OURS: dict[str, tuple[str, ...]] = {
     "views/train/health.py": (
         "doctor.headline(findings)",
         "doctor.waiting(findings)",
+        "examined.words",  # by `_words`, which is read too
         "finding.rule",
         "remedy.label",
     ),

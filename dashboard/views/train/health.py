@@ -53,16 +53,17 @@ def report(run: str, examined: state.Examination | None) -> None:
     if examined is None or not examined.findings:
         st.markdown(doctor.TOO_EARLY)
         return
-    told = list(zip(examined.findings, examined.words, strict=True))
-    open_ones = [one for one in told if not one[0].well or one[0].hint]
-    for place, (finding, words) in enumerate(open_ones):
+    findings = examined.findings
+    open_ones = [number for number, finding in enumerate(findings) if not finding.well or finding.hint]
+    for place, number in enumerate(open_ones):
+        finding = findings[number]
         mark = ":orange[●]" if not finding.well else ":blue[○]"
-        st.markdown(f"- {mark} {words}. **{run_choice.said(plain(finding.advice))}**")
+        st.markdown(f"- {mark} {examined.words[number]}. **{run_choice.said(plain(finding.advice))}**")
         if finding.remedies:
             with st.container(horizontal=True, gap="small"):
-                for number, remedy in enumerate(finding.remedies):
-                    offer(run, remedy, f"{place}_{number}")
-    rest = [f"- :green[✓] {words}" for finding, words in told if finding.well and not finding.hint]
+                for which, remedy in enumerate(finding.remedies):
+                    offer(run, remedy, f"{place}_{which}")
+    rest = [f"- :green[✓] {examined.words[n]}" for n in range(len(findings)) if n not in open_ones]
     st.markdown("\n".join([*rest, "", f":small[{plain(doctor.SOURCES)}]"]))
 
 
