@@ -21,7 +21,7 @@ PERIOD_S = 30.0
 
 
 def give_back_what_is_freed(every_s: float = PERIOD_S) -> None:
-    """Two pools for this process, emptied every so many seconds. Does nothing where there is no glibc."""
+    """Gives this process two pools and empties them every `every_s` seconds. Without glibc it does nothing."""
     if sys.platform != "linux":
         return
     libc = ctypes.CDLL(None)

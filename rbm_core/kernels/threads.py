@@ -61,7 +61,7 @@ def _count(typing_context, counter):
 
 @njit(cache=True, nogil=True)
 def _look(counter, count):
-    """Returns when the counter has reached this count, or after so many looks."""
+    """Waits until the counter has reached this count, but for _LOOKS looks at most."""
     for _ in range(_LOOKS):
         if _count(counter) >= count:
             return

@@ -21,6 +21,7 @@ from rbm_core.machine import processor_name
 from rbm_core.rbm import RBM
 from rbm_core.runs import store
 from rbm_core.runs.reader import RunReader
+from rbm_core.tempering import Ladder
 
 SNAPSHOTS, LADDERS, SETTLE, ROUNDS = 5, 20, 240, 900
 
@@ -30,26 +31,34 @@ def main() -> None:
     reader = RunReader(path)
     steps = [step for step in reader.snapshot_steps() if step > 0]
     models = [RBM.from_numpy(**reader.snapshot(step).parameters()) for step in steps]
-    along = tempering.trajectory_path(models)
-    own = {(k + 1) / len(steps): k for k in range(len(steps))}
-    placed = tempering.place_rungs(along, Rng(0, "rungs"))
-    places = sorted({*own, *(t for t in placed if all(abs(t - model) > 1e-6 for model in own))})
-    found = ladder_log_z(tuple(map(along, places)), n_ladders=LADDERS, settle=SETTLE, rounds=ROUNDS)
+    ladder, rungs = through(models)
+    found = ladder_log_z(ladder, n_ladders=LADDERS, settle=SETTLE, rounds=ROUNDS)
     print(
-        f"{processor_name()}, {torch.get_num_threads()} thread(s): {len(places)} rungs, least acceptance "
+        f"{processor_name()}, {torch.get_num_threads()} thread(s): {len(ladder)} rungs, least acceptance "
         f"{found.acceptance.min():.2f}, {found.round_trips} round trips\n\n| step | ladder | AIS, both ways | apart |"
         "\n|---|---|---|---|"
     )
     with tempfile.TemporaryDirectory(prefix="rbm-ladder-") as root:
         copy = Path(shutil.copytree(path, Path(root) / path.name))
-        for t, k in list(own.items())[-SNAPSHOTS:]:
-            rung, row = places.index(t), evaluate(copy, step=steps[k])
-            ladder, bar = found.log_z_rungs[rung], found.stderr_rungs[rung]
+        for step, rung in list(zip(steps, rungs, strict=True))[-SNAPSHOTS:]:
+            row = evaluate(copy, step=step)
+            log_z, bar = found.log_z_rungs[rung], found.stderr_rungs[rung]
             print(
-                f"| {steps[k]:,} | {ladder:.2f} ± {bar:.2f} | {row['log_z']:.2f} ± {row['stderr']:.2f} "
-                f"| {ladder - row['log_z']:+.2f} |",
+                f"| {step:,} | {log_z:.2f} ± {bar:.2f} | {row['log_z']:.2f} ± {row['stderr']:.2f} "
+                f"| {log_z - row['log_z']:+.2f} |",
                 flush=True,
             )
+
+
+def through(models: list[RBM]) -> tuple[Ladder, list[int]]:
+    """The rungs from independent pixels through these models, more of them where two stand too far apart; and which of
+    them each model is.
+    """
+    along = tempering.trajectory_path(models)
+    own = [(k + 1) / len(models) for k in range(len(models))]
+    placed = tempering.place_rungs(along, Rng(0, "rungs"))
+    places = sorted({*own, *(t for t in placed if all(abs(t - model) > 1e-6 for model in own))})
+    return tuple(map(along, places)), [places.index(t) for t in own]
 
 
 if __name__ == "__main__":

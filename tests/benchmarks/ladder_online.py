@@ -16,8 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from rbm_core import datasets, tempering
-from rbm_core.compute import Rng
+from rbm_core import datasets
 from rbm_core.config import make_config
 from rbm_core.evaluation import evaluate
 from rbm_core.likelihood.ladder import Tempered
@@ -28,6 +27,7 @@ from rbm_core.runs import store
 from rbm_core.runs.reader import RunReader
 from rbm_core.tempering import Ladder
 from rbm_core.training import Training
+from tests.benchmarks.ladder_log_z import through
 
 LADDERS, SETTLE = 10, 100
 NOTHING_SEEN = {"_begun": None, "_passed": [], "_variance": 0.0, "_drift": 4.0}
@@ -50,7 +50,7 @@ def main() -> None:
         for step in (s for s in models if s in online.plan):
             particles = torch.from_numpy(reader.snapshot(step).particles_v).float()
             short, cost = annealed(online, step, models[step], particles)
-            ladder = ladder_of([model for s, model in models.items() if s <= step])
+            ladder, _ = through([model for s, model in models.items() if s <= step])
             climbed, rounds, own_cost = tempered(ladder, cost)
             row = evaluate(copy, step=step)
             off.append([abs(short - row["log_z"]), abs(climbed - row["log_z"])])
@@ -75,15 +75,6 @@ def annealed(online: OnlineLogZ, step: int, model: RBM, particles: torch.Tensor)
     )  # log Z is then what was annealed, and nothing else
     assert found is not None
     return found[0], time.process_time() - begun
-
-
-def ladder_of(models: list[RBM]) -> Ladder:
-    """The rungs from independent pixels through these models, more of them where two stand too far apart."""
-    along = tempering.trajectory_path(models)
-    own = [(k + 1) / len(models) for k in range(len(models))]
-    placed = tempering.place_rungs(along, Rng(0, "rungs"))
-    places = sorted({*own, *(t for t in placed if all(abs(t - model) > 1e-6 for model in own))})
-    return tuple(map(along, places))
 
 
 def tempered(ladder: Ladder, cost: float) -> tuple[float, int, float]:

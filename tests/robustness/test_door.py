@@ -207,7 +207,7 @@ door.MOST_UPLOADED = 30_000_000
 
 
 def sent(app: App, session: str, name: str, n_bytes: int) -> int:
-    """The status of the answer to a tab's file of so many bytes."""
+    """The HTTP status with which the app answers a file of this many bytes that a tab sends."""
     _, headers, _ = asked(app, "/_stcore/health")
     cookie = headers["set-cookie"].partition(";")[0]
     boundary = "----of-the-test"

@@ -2,7 +2,7 @@
 
 const PICTURES = ["filters", "particles", "activity", "spectrum", "histograms"];
 const NEAR = "50%"; // of the window's height: a picture so near counts as in sight, so that it is new when it comes
-const LEFT_FOR = 2000; // ms out of sight before the page is told; what comes is told at once
+const LEFT_FOR = 2000; // ms: the page is told this long after a picture left the window, and at once of one that comes near
 
 /** Tells the page, through one of its views, the names of the pictures that are out of sight. */
 export class Sight {
