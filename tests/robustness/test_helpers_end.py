@@ -53,10 +53,10 @@ def test_a_sampler_killed_in_every_film_costs_a_sentence_and_the_next_film_is_wh
 
 @pytest.mark.browser
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_a_server_that_ends_takes_no_run_along_and_the_next_one_commands_it(
-    runs_root: Path, start_app: Callable[..., App], open_page: Callable[..., Page], how: signal.Signals
+def test_servers_that_end_take_no_run_along_and_the_next_one_commands_it(
+    runs_root: Path, start_app: Callable[..., App], open_page: Callable[..., Page]
 ) -> None:
+    """One run under three servers, of which the first is interrupted and the second killed."""
     app = start_app()
     page = open_page(app.url)
     page.get_by_role("button", name="Start", exact=True).click()
@@ -64,15 +64,24 @@ def test_a_server_that_ends_takes_no_run_along_and_the_next_one_commands_it(
     (info,) = list_runs(runs_root)
     reader = RunReader(info.path)
     try:
+        trainers.send(info.name, "speed", {"updates_per_second": 50})  # the servers need the cores
         until(lambda: reader.status()["state"] == "running", 60, "the run is not running")
-        app.process.send_signal(how)
-        until(lambda: app.process.poll() is not None, 10, "the server does not end")
-        step = reader.status()["step"]
-        until(lambda: reader.status()["step"] > step, 10, "the run ended with its server")
-        again = open_page(f"{start_app().url}/?run={info.name}")
-        again.locator(".st-key-train-controls").get_by_role("button", name="Stop").click()
-        until(lambda: reader.status()["state"] == "stopped", 10, "the next server's page does not stop it")
-        settle(again)
+        for how, presses in (
+            (signal.SIGINT, (("Pause", "paused"), ("Resume", "running"))),
+            (signal.SIGKILL, (("Stop", "stopped"),)),
+        ):
+            app.process.send_signal(how)
+            until(lambda app=app: app.process.poll() is not None, 10, "the server does not end")
+            step = reader.status()["step"]
+            until(lambda step=step: reader.status()["step"] > step, 10, "the run ended with its server")
+            app = start_app()
+            page = open_page(f"{app.url}/?run={info.name}")
+            for label, state in presses:
+                page.locator(".st-key-train-controls").get_by_role("button", name=label).click()
+                until(
+                    lambda state=state: reader.status()["state"] == state, 10, f"{label} is not carried out"
+                )
+        settle(page)
     finally:
         with suppress(RunError):
             trainers.send(info.name, "stop")

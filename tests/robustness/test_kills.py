@@ -75,18 +75,23 @@ HELPER = """
                 return Cut(file) if mode == ("wb" if place == "half" else "r+b") else file
             os.fdopen = opened
     for line in sys.stdin:
-        place, count, path = line.split()
+        wish, *words = line.split()
+        if wish == "end":
+            print(os.waitpid(int(words[0]), 0)[1], flush=True)
+            continue
+        place, count, path = words
         child = os.fork()
         if child == 0:
             arm(place, count)
             os._exit(process.main([path]))
         print(child, flush=True)
-        print(os.waitpid(child, 0)[1], flush=True)
 """
 
 
 class Killer:
-    """start(place, count, run) begins a trainer that is killed at its count-th arrival at the place; end() waits."""
+    """start(place, count, run) begins a trainer that is killed at its count-th arrival at the place, and returns its
+    pid; end(pid) waits for it.
+    """
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(
@@ -99,14 +104,16 @@ class Killer:
         )
 
     def start(self, place: str, count: int, run: Path) -> int:
+        return self._told(f"start {place} {count} {run}")
+
+    def end(self, child: int) -> int:
+        return os.waitstatus_to_exitcode(self._told(f"end {child}"))
+
+    def _told(self, wish: str) -> int:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        print(place, count, run, file=self.process.stdin, flush=True)
+        print(wish, file=self.process.stdin, flush=True)
         return int(self.process.stdout.readline())
-
-    def end(self) -> int:
-        assert self.process.stdout is not None
-        return os.waitstatus_to_exitcode(int(self.process.stdout.readline()))
 
 
 @pytest.fixture(scope="module")
@@ -139,48 +146,58 @@ def unharmed(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 
 def torn(
-    run: Path, killer: Killer, kills: int, next_kill: Callable[[int], tuple[str, int, float | None]]
-) -> int:
-    """Trains the run to its end through kills; returns how many there were."""
-    done = 0
+    killer: Killer,
+    runs: list[Path],
+    kills: int,
+    next_kill: Callable[[Path, int], tuple[str, int, float | None]],
+) -> dict[Path, int]:
+    """Trains the runs to their ends through kills, all of them at once; returns how many kills each of them had."""
+    done, left = dict.fromkeys(runs, 0), list(runs)
     for n in range(10 * kills + 10):
-        place, count, after = next_kill(n) if done < kills else ("none", 1, None)
-        pid = killer.start(place, count, run)
-        if after is not None:
-            time.sleep(after)  # the moment of the kill, not a wait for a state
-            try:
-                os.kill(pid, 9)
-            except ProcessLookupError:
-                pass
-        code = killer.end()
-        check_after_kill(run)
-        if code == 0:
+        children = {}
+        for run in left:
+            place, count, after = next_kill(run, n) if done[run] < kills else ("none", 1, None)
+            children[run] = killer.start(place, count, run)
+            if after is not None:
+                time.sleep(after)  # the moment of the kill, not a wait for a state
+                try:
+                    os.kill(children[run], 9)
+                except ProcessLookupError:
+                    pass
+        codes = {run: killer.end(child) for run, child in children.items()}
+        for run, code in codes.items():
+            check_after_kill(run)
+            assert code in (0, -9), f"the trainer of {run.name} ended by itself"
+            done[run] += code != 0
+        left = [run for run in left if codes[run] != 0]
+        if not left:
             return done
-        assert code == -9, "the trainer ended by itself"
-        done += 1
-    raise AssertionError("the run never ends")
+    raise AssertionError(f"these runs never end: {[run.name for run in left]}")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("place", PLACES)
 def test_killed_inside_a_write_nothing_is_lost(
-    runs_root: Path, killer: Killer, unharmed: Callable[..., Path], place: str
+    runs_root: Path, killer: Killer, unharmed: Callable[..., Path]
 ) -> None:
     settings = {"epochs": 150, "max_snapshots": 8}
-    run = make_run(runs_root, "torn", **settings)
+    runs = [make_run(runs_root, place, **settings) for place in PLACES]
     kills = torn(
-        run, killer, 8 if SOAK else 1, lambda n: (place, (1 if place == "remove" else 3) + 4 * n, None)
+        killer,
+        runs,
+        8 if SOAK else 1,
+        lambda run, n: (run.name, (1 if run.name == "remove" else 3) + 4 * n, None),
     )
-    assert kills >= 1, "no trainer arrived at the place"
-    same_end(run, unharmed(**settings))
+    assert all(kills.values()), f"no trainer arrived at one of the places: {kills}"
+    for run in runs:
+        same_end(run, unharmed(**settings))
 
 
 @pytest.mark.slow
 def test_killed_at_random_moments_nothing_is_lost(
     runs_root: Path, killer: Killer, unharmed: Callable[..., Path]
 ) -> None:
-    settings = {"epochs": 3000 if SOAK else 300}
+    settings = {"epochs": 3000 if SOAK else 150, "max_snapshots": 8}
     run, moments = make_run(runs_root, "torn", **settings), random.Random(7)
-    kills = torn(run, killer, RANDOM_KILLS, lambda n: ("none", 1, moments.uniform(0.05, 1.5)))
-    assert kills >= 1
+    kills = torn(killer, [run], RANDOM_KILLS, lambda run, n: ("none", 1, moments.uniform(0.05, 1.5)))
+    assert kills[run] >= 1
     same_end(run, unharmed(**settings))
