@@ -8,6 +8,7 @@ in which Streamlit takes a middleware.
 import hashlib
 import hmac
 import html
+import json
 import os
 import secrets
 import sys
@@ -24,6 +25,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import config
+from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.runtime import get_instance
 from streamlit.runtime.stats import CACHE_MEMORY_FAMILY, CacheStat
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
@@ -113,6 +115,8 @@ class Door:
             else:
                 await refusal(scope, receive, send)
         else:
+            if scope["type"] == "websocket":
+                receive = of_a_page(receive)
             await self.app(scope, receive, guarded(send, Headers(scope=scope).get("host", "")))
 
     def refusal(self, scope: Scope) -> Response | None:
@@ -170,6 +174,36 @@ def guarded(send: Send, host: str) -> Send:
         await send(message)
 
     return sending
+
+
+def of_a_page(receive: Receive) -> Receive:
+    """`receive`, to which a frame that no page sends is the end of its tab.
+
+    Streamlit writes a traceback for each such frame, and one for each later refresh of the tab.
+    """
+
+    async def receiving() -> Message:
+        message = await receive()
+        if message["type"] == "websocket.receive" and not is_of_a_page(message.get("bytes")):
+            return {"type": "websocket.disconnect", "code": 1003}
+        return message
+
+    return receiving
+
+
+def is_of_a_page(frame: bytes | None) -> bool:
+    """Whether the frame is a message of Streamlit's, and what its components say is JSON."""
+    said = BackMsg()
+    try:
+        said.ParseFromString(frame or b"")
+        for widget in said.rerun_script.widget_states.widgets:
+            if widget.WhichOneof("value") in ("json_value", "json_trigger_value"):
+                json.loads(widget.json_value or widget.json_trigger_value)
+    except (
+        Exception
+    ):  # protobuf, numbers of thousands of digits, nesting: whatever a stranger's bytes can raise
+        return False
+    return said.WhichOneof("type") is not None
 
 
 def opening(token: str | None) -> Any:

@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
+from websockets.exceptions import ConnectionClosed
 
 from dashboard.components import messages
 from dashboard.ui import link
@@ -181,3 +184,58 @@ def test_no_message_raises(
         assert asked > 0
         assert tab.errors == []
     assert "Traceback" not in app.output()
+
+
+NO_FRAMES = {
+    "text": "hello",
+    "nothing": b"",
+    "bytes": bytes(range(256)),
+    "half a message": BackMsg(rerun_script=ClientState(query_string="x" * 100)).SerializeToString()[:50],
+    "an unknown field": b"\xf2\x3f\x03abc",
+    **{
+        f"{kind}: {said[:9]}": BackMsg(
+            rerun_script=ClientState(widget_states={"widgets": [{"id": "$$ID-1-x", kind: said}]})
+        ).SerializeToString()
+        for kind in ("json_value", "json_trigger_value")
+        for said in ("", "{", "x", "[" * 100_000 + "]" * 100_000, "9" * 5000)
+    },
+}
+OTHER_KINDS: list[dict[str, Any]] = [
+    {"trigger_value": True}, {"bool_value": True}, {"double_value": math.nan}, {"int_value": -5}, {"string_value": "x"},
+    {"double_array_value": {"data": [math.inf]}}, {"string_array_value": {"data": ["x"]}}, {"bytes_value": b"\xff"},
+    {"string_trigger_value": {"data": "x"}}, {"json_value": "[1]"}, {"json_trigger_value": "7"},
+]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_frame_that_no_page_sends_ends_its_tab_alone_and_leaves_no_word(
+    serve: Callable[[Path], App], store: Path
+) -> None:
+    app = serve(store)
+    with Tab(app.port, run="small") as other:
+        before = app.output()
+        for name, frame in NO_FRAMES.items():
+            with Tab(app.port, "learn") as tab:
+                tab.socket.send(frame)
+                with pytest.raises(ConnectionClosed):
+                    tab.read()
+            other.rerun()
+            assert other.errors == [], name
+        assert app.output() == before
+
+
+@pytest.mark.slow
+def test_a_value_of_another_kind_than_its_component_has_is_its_tabs_trouble_alone(
+    serve: Callable[[Path], App], store: Path
+) -> None:
+    """Streamlit itself unpacks values, by the kinds that they say they are, and shows its error in that tab."""
+    app = serve(store)
+    with Tab(app.port, run="small") as other:
+        for kind in OTHER_KINDS:
+            with Tab(app.port, run="small") as tab:
+                for element in tab.components.values():
+                    tab.rerun(states={element: kind})
+            other.rerun()
+            assert other.errors == []
+    with Tab(app.port, run="small") as again:
+        assert again.errors == []
