@@ -5,6 +5,7 @@ all of its routes, media, uploads and components included. `app.py` gives it to 
 in which Streamlit takes a middleware.
 """
 
+import asyncio
 import hashlib
 import hmac
 import html
@@ -212,6 +213,7 @@ def opening(token: str | None) -> Any:
     @asynccontextmanager
     async def lifespan(_app: object) -> AsyncIterator[None]:
         sockets.send_at_once()
+        sockets.complain_rarely(asyncio.get_running_loop())
         address, port = config.get_option("server.address") or "localhost", config.get_option("server.port")
         scheme = "https" if config.get_option("server.sslCertFile") else "http"
         base = config.get_option("server.baseUrlPath").strip("/")

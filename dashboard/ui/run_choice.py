@@ -78,7 +78,13 @@ def offer(picker: bool, notices: Any) -> None:
     runs; a run that does not exist costs a sentence in `notices`.
     """
     state_of(_Choice).picker = picker
-    infos = data.runs()
+    try:
+        infos = data.runs()
+    except RunError as error:  # the store cannot be listed; Learn does without
+        notices.error(sentence(error))
+        if picker:
+            st.stop()
+        return
     names = [info.name for info in infos]
     asked = link.field("run") or chosen()
     run = asked if asked in names else data.default_run(infos)

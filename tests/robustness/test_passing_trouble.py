@@ -5,8 +5,9 @@ permission is missing, a disk stumbles.
 import errno
 import os
 import resource
+import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,11 @@ from rbm_core.runs import notes as run_notes
 from rbm_core.runs.evaluation_record import list_evaluations
 from rbm_core.runs.past_models import read_past_models
 from rbm_core.runs.recorder import Recorder
+from tests.dashboard.opened import open_page
+from tests.live import App, until
 from tests.robustness.after import fingerprint
 from tests.robustness.damage import one_sentence
+from tests.tab import Tab
 
 PASSING = (errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EIO, errno.ENOMEM, errno.ESTALE)
 READS: dict[str, Callable[[RunReader], Any]] = {
@@ -183,3 +187,55 @@ def test_a_command_without_descriptors_costs_lines_of_text(
         else:
             (tmp_path / "model.npz").unlink(missing_ok=True)
             before = fingerprint(whole)
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs Linux")
+@pytest.mark.slow
+def test_a_server_without_descriptors_keeps_its_tabs_and_lets_new_ones_in_afterwards(
+    whole: Path, tmp_path: Path
+) -> None:
+    with (
+        App(tmp_path / "log", {"RBM_RUNS_DIR": str(whole.parent)}) as app,
+        Tab(app.port, run="trained") as tab,
+    ):
+        pid, before = app.process.pid, fingerprint(whole)
+        room = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        began = app.output()
+        for left in (0, 1, 4):
+            highest = max(map(int, os.listdir(f"/proc/{pid}/fd")))
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (highest + 1 + left, room[1]))
+            with ExitStack() as waiting:
+
+                def one_more_is_refused(waiting: ExitStack = waiting) -> bool:
+                    waiting.enter_context(socket.create_connection(("127.0.0.1", app.port)))
+                    return "No new tab gets in" in app.output()
+
+                if left == 0:
+                    until(one_more_is_refused, 20, "nobody says so")
+                tab.rerun()
+                assert tab.errors == []
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, room)
+            with Tab(app.port, "inspect", run="trained") as new:
+                assert new.errors == []
+            tab.rerun()
+            assert tab.errors == []
+        assert fingerprint(whole) == before
+        assert len(app.output()) - len(began) < 3000, app.output()[len(began) : len(began) + 3000]
+
+
+@pytest.mark.parametrize("page", ["train", "compare", "learn"])
+def test_a_store_that_cannot_be_listed_costs_a_sentence_on_the_page(
+    whole: Path, page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true = os.scandir
+
+    def scandir(path: Any) -> Any:
+        if Path(path) == whole.parent:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return true(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    app = open_page(page)
+    assert not app.exception
+    (said,) = (error.value for error in app.error)
+    assert "cannot be listed" in said
