@@ -12,7 +12,7 @@ from rbm_core.runs.recorder import Recorder
 
 
 class StandIn:
-    """Holds the run's lock, writes its status ten times a second and obeys pause, resume, stop and step.
+    """Holds the run's lock, writes its status ten times a second and obeys pause, resume, stop, step and speed.
 
     `obeyed` lists the commands in the order obeyed. `with StandIn(path) as trainer:` begins paused.
     """
@@ -63,6 +63,8 @@ class StandIn:
                 name = entry["command"]
                 if name == "step":
                     self.advance(entry["value"]["n"])
+                elif name == "speed":
+                    self._write(**entry["value"])
                 elif name in states:
                     self._write(state=states[name])
                 self.obeyed.append(name)

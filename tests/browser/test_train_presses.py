@@ -10,7 +10,7 @@ from streamlit.proto.ClientState_pb2 import ClientState
 
 from tests.browser.line import Line
 from tests.browser.train_page import TIMELINE, open_train, refresh
-from tests.live import ARTIFACTS, App, shoot, until
+from tests.live import ARTIFACTS, App, settle, shoot, until
 from tests.small_run import train_small
 from tests.stand_in import StandIn
 
@@ -123,13 +123,29 @@ def test_a_press_that_is_lost_on_its_way_is_named_again_and_obeyed_once(
         lost.append(question)
         return carried(question)
 
+    button(page, "Change").click()
+    page.get_by_label("New value").fill("0.07")
+    page.get_by_label("New value").press("Enter")
+    settle(page)
     line.carries = lose
-    button(page, "1 step").click()
-    until(lambda: pump(page) and trainer.obeyed == ["step"], 20, "the press was lost")
-    assert lost
-    expect(marked(page)).to_have_count(0)
+    presses = {
+        "set": page.get_by_role("button", name="Set it"),
+        "speed": page.locator(".st-key-train-do_speed [role=radio]", has_text="10/s"),
+        "step": button(page, "1 step"),
+    }
+    for n, (command, place) in enumerate(presses.items(), 1):
+        lost.clear()
+        place.press("Enter")  # as a press of the mouse
+        obeyed = list(presses)[:n]
+        until(
+            lambda obeyed=obeyed: pump(page) and trainer.obeyed == obeyed,
+            20,
+            f"the press of {command} was lost",
+        )
+        assert lost
+        expect(marked(page)).to_have_count(0)
     refresh(page, 4)
-    assert trainer.obeyed == ["step"]
+    assert trainer.obeyed == list(presses)
 
 
 # When the next click was, when a button first said that it was pressed, and when the step shown changed: ms apart.

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.views.train import commands, state
 from rbm_core.runs import control
+from tests.dashboard import opened
 from tests.dashboard.opened import as_read, fed, open_page
 from tests.dashboard.small_train import RUN, live, text
 from tests.small_run import train_small
@@ -68,13 +70,14 @@ def test_every_press_is_answered(run: Path) -> None:
     lock.release()
 
 
+@pytest.mark.parametrize("command", ["step_10", "speed_10/s", "set_"])
 def test_a_press_whose_callback_is_cut_short_is_obeyed_when_it_is_named_again(
-    run: Path, monkeypatch: pytest.MonkeyPatch
+    run: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     """Streamlit ends a callback at its next look into the session's state where a run of the whole page waits."""
     lock = live(run, state="paused")
     page = state.Train(state.Watched(RUN))
-    press = {"run": RUN, "command": "step_10", "name": "1 0.5"}
+    press = {"run": RUN, "command": command, "name": "1 0.5"}
     looks: list[object] = []
 
     def look(what: object) -> Any:
@@ -86,6 +89,7 @@ def test_a_press_whose_callback_is_cut_short_is_obeyed_when_it_is_named_again(
     monkeypatch.setattr(state, "page", lambda: look(page))
     monkeypatch.setattr(state, "watched", lambda: look(page.watched))
     monkeypatch.setattr(state, "said", lambda _: look([press]))
+    monkeypatch.setattr(state, "wish", lambda: look({"name": "momentum", "value": 0.7}))
     obeyed = 0
     for ends_at in range(1, 8):
         looks.clear()
@@ -127,6 +131,20 @@ def test_one_click_on_a_speed_is_one_command(run: Path) -> None:
     assert [c["value"] for c in control.take(run)] == [{"updates_per_second": None}]
     live(run, state="running", steps_per_s=1.0, updates_per_second=1.0)
     assert app.run().get("button_group")[0].value == "1/s", "somebody else chose it"
+    lock.release()
+
+
+def test_a_speed_that_the_browser_gives_back_is_no_choice(run: Path) -> None:
+    """What the page wrote into the control can cross a press, and come back after it: the press counts."""
+    lock = live(run, state="running", steps_per_s=10.0, updates_per_second=10.0)
+    app = open_page(run=RUN)
+    opened.state(app, state.Train).presses = [
+        "1 0.5"
+    ]  # the browser named the press of another speed, now obeyed
+    opened.state(app, state.Train).watched.speed = state.Speed(None, time.monotonic())
+    app.get("button_group")[0].set_value("100/s").run()
+    assert not control.take(run)
+    assert app.get("button_group")[0].value == "full speed"
     lock.release()
 
 
@@ -176,7 +194,7 @@ def test_a_setting_that_cannot_be_is_refused_in_the_form(
     app = asked_to_change(name, value)
     assert not app.exception
     assert said in text(app).replace("\\", "")
-    assert app.button(key="train.change_do").disabled
+    assert app.button(key="train.do_set_").disabled
     assert "set to" not in text(app)
     lock.release()
 
@@ -184,7 +202,7 @@ def test_a_setting_that_cannot_be_is_refused_in_the_form(
 def test_what_the_trainer_refuses_is_said_in_the_form_that_asked(run: Path) -> None:
     lock = live(run, state="running", steps_per_s=100.0)
     app = asked_to_change("momentum", 0.7)
-    app.button(key="train.change_do").click().run()
+    app.button(key="train.do_set_").click().run()
     assert "Passed on" in text(app)
     live(run, state="running", steps_per_s=100.0, message="Not done: momentum is too much today.")
     app.run()
@@ -229,7 +247,7 @@ def test_what_a_trainer_could_not_do_is_said_while_it_trains(run: Path) -> None:
 def test_a_setting_changed_while_it_trains_is_sent_with_its_name(run: Path) -> None:
     lock = live(run, state="running", steps_per_s=100.0)
     app = asked_to_change("momentum", 0.7)
-    app.button(key="train.change_do").click().run()
+    app.button(key="train.do_set_").click().run()
     (command,) = control.take(run)
     assert command["command"] == "set"
     assert command["value"] == {"name": "momentum", "value": 0.7}
@@ -258,7 +276,7 @@ def test_a_change_starts_from_the_setting_in_force_and_says_when_it_is_made(run:
     assert app.number_input(key="train.change_learning_rate").value == 0.2
     app.number_input(key="train.change_learning_rate").set_value(0.04).run()
     assert any("set to 0.04, it is 0.03 at this step" in caption.value for caption in app.caption)
-    app.button(key="train.change_do").click().run()
+    app.button(key="train.do_set_").click().run()
     assert any("Passed on" in caption.value for caption in app.caption)
     set_by_hand(0.04)
     app.run()

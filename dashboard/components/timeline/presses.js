@@ -2,7 +2,8 @@
 // silence is said.
 
 const KEYED = "st-key-train-do_"; // then the command: the class that Streamlit makes of a button's key
-const BUTTONS = `.st-key-train-controls [class*='${KEYED}'] button`;
+const CHOICES = `.${KEYED}speed [role='radio']`; // beside them stands the button that explains them
+const BUTTONS = `[class*='${KEYED}']:not(.${KEYED}speed) button, ${CHOICES}`;
 const ASK_AFTER = 10000; // ms without a refresh
 const SAY_AFTER = 30000;
 const NAME_AGAIN = 1500; // ms
@@ -18,7 +19,8 @@ const SAY_LOST_FOR = 8000;
 /** @param {Element} button */
 function commandOf(button) {
   const classes = [...(button.closest(`[class*='${KEYED}']`)?.classList ?? [])];
-  return classes.find((name) => name.startsWith(KEYED))?.slice(KEYED.length) ?? "";
+  const command = classes.find((name) => name.startsWith(KEYED))?.slice(KEYED.length) ?? "";
+  return command === "speed" ? `speed_${(button.textContent ?? "").trim()}` : command; // one choice of several
 }
 
 /** Watches the page of one view, which it may ask for a refresh, and writes what is wrong into an element. */
@@ -44,6 +46,12 @@ export class Presses {
     const press = (/** @type {Event} */ event) =>
       this.press(/** @type {Element} */ (event.target).closest?.(BUTTONS));
     document.addEventListener("click", press, { capture: true, signal: this.stop.signal });
+    const choose = (/** @type {KeyboardEvent} */ event) => {
+      // Streamlit's choices hear the key themselves, and no click follows it.
+      const chosen = event.key === "Enter" || event.key === " ";
+      if (chosen && /** @type {Element} */ (event.target).closest?.(CHOICES)) press(event);
+    };
+    document.addEventListener("keydown", choose, { capture: true, signal: this.stop.signal });
     this.watch = setInterval(() => this.listen(), 1000);
   }
   close() {

@@ -49,8 +49,20 @@ def obey_named() -> None:
     page = state.page()
     for press in state.said("press") or []:
         if press["name"] not in page.presses:
-            command, _, n = press["command"].partition("_")
-            send(press["run"], command, {"n": int(n)} if n.isdecimal() else None, press=press["name"])
+            command, _, word = press["command"].partition("_")
+            send(press["run"], command, _value_of(command, word), press=press["name"])
+
+
+def _value_of(command: str, word: str) -> dict[str, Any] | None:
+    """What a press asks for beside its command: by the word in its button's name, or by the open form.
+
+    None where there is nothing such: a command that needs it is then refused.
+    """
+    if command == "step" and word.isdecimal():
+        return {"n": int(word)}
+    if command == "speed" and word in state.SPEEDS:
+        return {"updates_per_second": state.SPEEDS[word]}
+    return state.wish() if command == "set" else None
 
 
 def send(name: str, command: str, value: Any, press: str | None = None) -> None:
@@ -61,11 +73,13 @@ def send(name: str, command: str, value: Any, press: str | None = None) -> None:
     """
     page, watched, before = state.page(), state.watched(), None
     try:
-        before = _pass_on(name, command, value)
+        before = _pass_on(name, command, value, watched.speed)
     except ValueError as error:
         watched.complaint = _complaint_of(error)
     if press is not None:
         page.presses = [*page.presses, press][-PRESSES_KEPT:]
+    if command == "set" and watched.change is not None:
+        watched.change.sent = watched.change.made
     if before is None or name != watched.run:  # refused, or pressed before the page changed to another run
         return
     if command == "step" and watched.step != "live":
@@ -77,12 +91,19 @@ def send(name: str, command: str, value: Any, press: str | None = None) -> None:
     elif command == "step":
         _wait(name, lambda status: status["step"] > before["step"])
     elif command == "speed":
+        watched.speed = state.Speed(value["updates_per_second"], time.monotonic())
         _wait(name, lambda status: status.get("updates_per_second") == value["updates_per_second"])
 
 
-def _pass_on(name: str, command: str, value: Any) -> dict[str, Any]:
-    """Passes the command on, or raises ValueError in one sentence; returns the run's status before it."""
+def _pass_on(name: str, command: str, value: Any, asked: state.Speed | None) -> dict[str, Any]:
+    """Passes the command on, or raises ValueError in one sentence; returns the run's status before it.
+
+    asked: the watch speed asked for just now. To ask for the speed that it has already is no command.
+    """
     before = data.reader(name).status()
+    kept_to = {"updates_per_second": asked.limit if asked else before.get("updates_per_second")}
+    if command == "speed" and value == kept_to:
+        return before
     if command == "restart":
         trainers.resume(name)
         if limit := before.get("updates_per_second"):

@@ -1,7 +1,5 @@
 """The settings of a run that may change while it trains."""
 
-from typing import Any
-
 import streamlit as st
 
 from dashboard.ui import new_run
@@ -10,15 +8,13 @@ from dashboard.views.train import commands, state
 from dashboard.views.train.recorded import Run
 from rbm_core.runs.vocabulary import SETTABLE
 
-OPEN, WHAT = "train.change", "train.change_what"
-
 
 def change(run: Run) -> None:
     """The button that opens the form. The form's widgets are made when it opens and start at the values of that
     moment, so that a refresh does not change a value while the reader edits it.
     """
     watched = state.watched()
-    with st.popover("Change", icon=":material/tune:", key=OPEN, on_change="rerun") as opened:
+    with st.popover("Change", icon=":material/tune:", key=state.CHANGE, on_change="rerun") as opened:
         if not opened.open:
             watched.change = None
             return
@@ -31,15 +27,14 @@ def _form(run: Run, change: state.Change) -> None:
         "Setting",
         SETTABLE,
         format_func=lambda field: field.replace("_", " "),
-        key=WHAT,
+        key=state.CHANGE_WHAT,
         help="Changed while it trains; the curves mark when, and the run's record keeps it.",
     )
     made = [event["value"] for event in run.events if event.get("command") == "set"]
     now = next((one["value"] for one in reversed(made) if one["name"] == what), run.settings.get(what))
     begun = change.begun.setdefault(what, float(now or 0))
-    new = st.number_input("New value", value=begun, format="%g", key=f"{OPEN}_{what}")
-    wish = {"name": what, "value": int(new) if what == "k" else new}
-    found = new_run.wrong({**run.settings, what: wish["value"]})
+    new = st.number_input("New value", value=begun, format="%g", key=f"{state.CHANGE}_{what}")
+    found = new_run.wrong({**run.settings, what: int(new) if what == "k" else new})
     wrong = found[1] if found is not None and found[0] == what else None
     schedule = run.settings.get("lr_schedule")
     if what == "learning_rate" and schedule != "constant" and now and wrong is None:
@@ -53,11 +48,12 @@ def _form(run: Run, change: state.Change) -> None:
         st.caption(f":orange[{plain(warning)}]")
     st.button(
         "Set it",
-        key="train.change_do",
+        key=commands.key_of("set", None),
         disabled=wrong is not None,
         on_click=_set,
-        args=(run.name, wish, len(made)),
+        args=(run.name,),
     )
+    change.made = len(made)
     if change.sent is None:
         return
     if len(made) > change.sent:
@@ -68,9 +64,5 @@ def _form(run: Run, change: state.Change) -> None:
         st.caption("Passed on: the trainer takes it before its next update.")
 
 
-def _set(name: str, wish: dict[str, Any], made: int) -> None:
-    """Sends the change to the trainer. made: the number of settings that had been changed before it."""
-    change = state.watched().change
-    if change is not None:
-        change.sent = made
-    commands.send(name, "set", wish)
+def _set(name: str) -> None:
+    commands.pressed(name, "set", state.wish())  # what the fields say now, which may be newer than this form

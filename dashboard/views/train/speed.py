@@ -7,10 +7,8 @@ import streamlit as st
 from dashboard.views.train import commands, state
 from dashboard.views.train.recorded import Run
 
-KEY = "train.speed"
-FULL = "full speed"
-SPEEDS = {"1/s": 1.0, "10/s": 10.0, "100/s": 100.0, FULL: None}
-ASKED_FOR_S = 3.0  # a choice is shown so long before the trainer's own word counts again
+KEY = "train.do_speed"
+ASKED_FOR_S = 20.0  # a choice is shown so long before the trainer's own word counts again
 
 
 def choose(run: Run) -> None:
@@ -19,14 +17,14 @@ def choose(run: Run) -> None:
     if asked is not None and (asked.limit == limit or time.monotonic() - asked.since > ASKED_FOR_S):
         asked = state.watched().speed = None
     shown = limit if asked is None else asked.limit
-    word = next((word for word, speed in SPEEDS.items() if speed == shown), None)
+    word = next((word for word, speed in state.SPEEDS.items() if speed == shown), None)
     # Written only where it is another: the browser takes a value written here for its own and sends it back, and one
     # that crossed a click would be heard as a second choice, and the click's as a third.
     if KEY not in st.session_state or st.session_state[KEY] != word:
         st.session_state[KEY] = word
     st.segmented_control(
         "Updates a second",
-        list(SPEEDS),
+        list(state.SPEEDS),
         key=KEY,
         label_visibility="collapsed",
         on_change=_chosen,
@@ -36,9 +34,12 @@ def choose(run: Run) -> None:
 
 
 def _chosen(name: str) -> None:
-    word, asked = st.session_state[KEY], state.watched().speed
-    again = word is None or (asked is not None and asked.limit == SPEEDS[word])
-    if again:  # the chosen speed was pressed again
+    """The control has another value: a press, or what the page wrote into it and the browser gives back.
+
+    Only the browser can tell the two apart. In a tab where it names presses, nothing else is a choice.
+    """
+    word = st.session_state[KEY]
+    if any(state.page().presses) and not state.said("press"):
         return
-    state.watched().speed = state.Speed(SPEEDS[word], time.monotonic())
-    commands.send(name, "speed", {"updates_per_second": SPEEDS[word]})
+    if word is not None:  # else the chosen speed was pressed again
+        commands.pressed(name, "speed", {"updates_per_second": state.SPEEDS[word]})

@@ -4,11 +4,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import streamlit as st
 
 from dashboard.components.messages import heard
 from dashboard.processes import timelapse
 from dashboard.ui.page_state import state_of
 from rbm_core import doctor
+
+SPEEDS = {"1/s": 1.0, "10/s": 10.0, "100/s": 100.0, "full speed": None}
+"""The watch speeds, in updates a second, by the words on their buttons."""
+
+CHANGE, CHANGE_WHAT = "train.change", "train.change_what"
+"""The keys of the form that changes a setting while the run trains, and of the setting chosen in it."""
 
 TIMELINE = "train.timeline"
 """The key of the time slider, through which the browser also tells of presses and asks for an export."""
@@ -65,11 +72,12 @@ class Examination:
 class Change:
     """The open form that changes a setting while the run trains.
 
-    begun: the value that each setting had when the reader first chose it. sent: how many settings had been changed
-    before the reader's own change was passed on; None before that.
+    begun: the value that each setting had when the reader first chose it. made: how many settings have been changed.
+    sent: how many had been when the reader's own change was passed on; None before that.
     """
 
     begun: dict[str, float] = field(default_factory=dict)
+    made: int = 0
     sent: int | None = None
 
 
@@ -124,6 +132,13 @@ def page() -> Train:
 def watched() -> Watched:
     """What the page remembers about the run that it shows."""
     return state_of(Train).watched
+
+
+def wish() -> dict[str, Any] | None:
+    """What the open form is to change: {"name", "value"}, as its fields stand now; None where it is shut."""
+    what = st.session_state.get(CHANGE_WHAT)
+    value = st.session_state.get(f"{CHANGE}_{what}")
+    return None if value is None else {"name": what, "value": int(value) if what == "k" else value}
 
 
 def said(message: str) -> Any:
