@@ -38,6 +38,17 @@ class Settings:
             st.session_state[key] = self.value(name) if value is None else value
         return key
 
+    def number(
+        self, place: Any, name: str, label: str, span: tuple[Any, Any], *, first: Any = None, **look: Any
+    ) -> Any:
+        """A number field in `place`, from and to the ends of its span; its first value as for `key`.
+
+        Of two runs of the page that follow at once a browser draws the second, and never hears of a value that the
+        first wrote for a new widget: it takes the widget's default, which is the least number unless one is given.
+        """
+        key = self.key(name, first)
+        return place.number_input(label, *span, value=st.session_state[key], key=key, **look)
+
     def use(self, name: str, value: Any) -> Any:
         """Takes the value, and gives it back."""
         if name not in self._used or self._used[name] != value:

@@ -54,6 +54,13 @@ def test_link_reproduces_the_film(open_gibbs: Callable[..., AppTest], small_run:
     assert np.array_equal(arrays["v_bits"], again["v_bits"])
 
 
+def test_a_number_falls_back_to_its_setting_and_not_to_the_least(open_gibbs: Callable[..., AppTest]) -> None:
+    """A browser that hears of a new widget only from a later run of the page has its default alone."""
+    app = open_gibbs(chains="2", sweeps="4", temperature="2", beside="whatif", fork="1")
+    for one in app.number_input:
+        assert one.proto.default == one.value, one.label
+
+
 def test_controls_change_the_film_and_the_link(open_gibbs: Callable[..., AppTest]) -> None:
     app = open_gibbs(chains="4", sweeps="8")
     before = film_of(app)[1]["v_bits"]

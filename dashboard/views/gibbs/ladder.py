@@ -31,12 +31,12 @@ def show(
     Raises SamplerError where there is none, RunError for models that cannot be read.
     """
     choose_beside(reader, 1, top, st.sidebar)
-    rounds = st.sidebar.number_input(
+    rounds = settings().number(
+        st.sidebar,
+        "rounds",
         "Rounds",
-        10,
-        sampler.MAX_ROUNDS,
+        (10, sampler.MAX_ROUNDS),
         step=100,
-        key=settings().key("rounds"),
         help="A round is a sweep of every machine and an exchange between every second pair of neighbours; 10 to "
         f"{sampler.MAX_ROUNDS:,}. A picture needs hundreds to come up from noise and go back.",
     )

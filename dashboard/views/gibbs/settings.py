@@ -37,19 +37,19 @@ def folded(place: Any) -> Any:
 
 def _choose_size(place: Any) -> dict[str, Any]:
     left, right = place.columns(2)
-    chains = left.number_input(
+    chains = settings().number(
+        left,
+        "chains",
         "Chains",
-        1,
-        sampler.MAX_CHAINS,
-        key=settings().key("chains"),
+        (1, sampler.MAX_CHAINS),
         help=f"Independent chains that run side by side, each from its own start: 1 to {sampler.MAX_CHAINS}.",
     )
-    sweeps = right.number_input(
+    sweeps = settings().number(
+        right,
+        "sweeps",
         "Sweeps",
-        1,
-        sampler.MAX_SWEEPS,
+        (1, sampler.MAX_SWEEPS),
         step=50,
-        key=settings().key("sweeps"),
         help=f"A sweep is two half steps: v → h → v; 1 to {sampler.MAX_SWEEPS:,} of them. Look past the number used "
         "in training: a good machine goes on drawing what looks like the data.",
     )
@@ -57,13 +57,13 @@ def _choose_size(place: Any) -> dict[str, Any]:
 
 
 def _choose_temperature(place: Any) -> dict[str, Any]:
-    temperature = place.number_input(
+    temperature = settings().number(
+        place,
+        "temperature",
         "Temperature (0.05 to 20)",
-        0.05,
-        20.0,
+        (0.05, 20.0),
         step=0.1,
         format="%.2f",
-        key=settings().key("temperature"),
         help=run_choice.said(
             "Divides every energy. At 1 the chain draws from the model; colder, it settles into likely "
             "pictures; hotter, it wanders and blurs into noise."
@@ -100,13 +100,14 @@ def _choose_cooling(place: Any) -> dict[str, Any]:
     if not cooling:
         return {"hot": 0.0}
     return {
-        "hot": place.number_input(
+        "hot": settings().number(
+            place,
+            "hot",
             "from temperature",
-            0.05,
-            20.0,
+            (0.05, 20.0),
+            first=hot or COOLING_FROM,
             step=0.5,
             format="%.2f",
-            key=settings().key("hot", hot or COOLING_FROM),
             help="Where cooling begins, 0.05 to 20.",
         )
     }
@@ -115,11 +116,11 @@ def _choose_cooling(place: Any) -> dict[str, Any]:
 def choose_seed(place: Any) -> dict[str, Any]:
     """The seed, from a number and a button for the next one."""
     left, right = place.columns([3, 2], vertical_alignment="bottom")
-    seed = left.number_input(
+    seed = settings().number(
+        left,
+        "seed",
         "Seed",
-        0,
-        2**32 - 1,
-        key=settings().key("seed"),
+        (0, 2**32 - 1),
         help="Where all chance comes from: the same seed gives the same film, frame for frame.",
     )
     right.button(
@@ -173,20 +174,20 @@ def _choose_what_if(reader: RunReader, n_sweeps: int, box: Any) -> dict[str, Any
     )
     key = settings().key("fork")
     st.session_state[key] = min(st.session_state[key], n_sweeps - 1)
-    fork = box.number_input(
+    fork = settings().number(
+        box,
+        "fork",
         "from sweep",
-        0,
-        n_sweeps - 1,
-        key=key,
+        (0, n_sweeps - 1),
         help="Until this sweep both are the same; *fork here* in the player sets it.",
     )
-    temperature = box.number_input(
+    temperature = settings().number(
+        box,
+        "if_temperature",
         "at temperature",
-        0.05,
-        20.0,
+        (0.05, 20.0),
         step=0.1,
         format="%.2f",
-        key=settings().key("if_temperature"),
         help="The temperature of the other chains from then on, 0.05 to 20.",
     )
     step = _choose_other_snapshot(reader, box)

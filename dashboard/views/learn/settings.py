@@ -87,24 +87,25 @@ def _choose_hidden(plan: figures.Machine) -> int:
             f"showing {plan.n_hidden}."
         )
         st.session_state[key] = plan.n_hidden
-    value = st.sidebar.number_input(
+    value = learn().settings.number(
+        st.sidebar,
+        "hidden",
         "Hidden units",
-        1,
-        plan.most_hidden,
-        key=key,
+        (1, plan.most_hidden),
         help="More hidden units can tell more pictures apart; with too few the KL stays above zero.",
     )
     return _used("hidden", value, plan.n_hidden)
 
 
 def _choose_rate(plan: figures.Machine) -> float:
-    value = st.sidebar.number_input(
+    _suited("rate", plan.rate)
+    value = learn().settings.number(
+        st.sidebar,
+        "rate",
         "Learning rate",
-        0.01,
-        5.0,
+        (0.01, 5.0),
         step=0.1,
         format="%.2f",
-        key=_suited("rate", plan.rate),
         help="How far one update moves along the gradient at first; it falls to zero at the last update. "
         "Too large, and the machine leaps over the valleys.",
     )
@@ -126,11 +127,11 @@ def _used(name: str, value: Any, suits: Any) -> Any:
 def _choose_seed() -> int:
     settings = learn().settings
     left, right = st.sidebar.columns([3, 2], vertical_alignment="bottom")
-    seed = left.number_input(
+    seed = settings.number(
+        left,
+        "seed",
         "Seed",
-        0,
-        2**32 - 1,
-        key=settings.key("seed"),
+        (0, 2**32 - 1),
         help="Where all chance comes from, first weights and chains alike: the same seed, the same training.",
     )
     right.button(
