@@ -50,6 +50,17 @@ def test_play_brings_the_pictures_into_sight_at_a_zoom_of_150_per_cent(
     )
 
 
+def test_a_low_window_shows_all_four_panels_at_once(open_film: Callable[..., Page]) -> None:
+    page = open_film("chains=25&sweeps=40", width=960, height=600)
+    page.wait_for_function(
+        f"""() => {{ {PLAYER}
+        const end = player.$(".controls").getBoundingClientRect().top;
+        const all = [...player.box.querySelectorAll(".panel canvas, .grid")];
+        return all.length === 5 && all.every((one) => one.getBoundingClientRect().bottom <= end) }}"""
+    )
+    assert page.get_by_test_id("stMain").evaluate("(e) => e.scrollTop") == 0
+
+
 def test_letters_in_the_pictures_grow_with_the_reader_s_text(open_film: Callable[..., Page]) -> None:
     """Map, curves and empty panels: every font asked for at 24 px is half as large again as at 16."""
     page = open_film("chains=2&sweeps=4")

@@ -64,11 +64,11 @@ def test_the_numbers_beside_a_unit_are_the_snapshots(run: Path, last: Snapshot) 
     shown = metrics(open_inspect(unit="5"))
     assert shown["Norm"] == f"{np.linalg.norm(last.W[:, 5]):.3g}"
     assert shown["Bias"] == f"{last.hbias[5]:.3g}".replace("-", "−")
-    assert shown["Switched on by"] == f"{100 * last.mean_hidden[5]:.1f} % of images"
+    assert shown["On for"] == f"{100 * last.mean_hidden[5]:.1f} %"
 
 
 def test_a_stranger_is_told_what_the_page_is_for(run: Path) -> None:
-    assert open_inspect(unit="5").caption[0].value.startswith("Open the machine up")
+    assert open_inspect(unit="5").caption[0].value.startswith("Take the machine apart")
 
 
 def test_without_a_link_the_strongest_unit_is_opened(run: Path, last: Snapshot) -> None:

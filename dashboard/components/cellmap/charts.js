@@ -86,8 +86,9 @@ export class Charts {
     this.trace(line, y);
     const now = line[this.shown.at];
     if (Number.isFinite(now)) dot(ctx, this.place(this.shown.at), y(now), 4);
-    const label = `${name} ${pretty(now, 3)}${unit ? ` ${unit}` : ""}`;
-    this.title(label, `from ${pretty(low, 2)} to ${pretty(high, 2)}`, top - 8);
+    const value = `${name} ${pretty(now, 3)}`;
+    const label = unit ? `${value} ${unit}` : value;
+    this.title([label, value], `from ${pretty(low, 2)} to ${pretty(high, 2)}`, top - 8);
     return label;
   }
   /**
@@ -107,17 +108,19 @@ export class Charts {
     this.ctx.stroke();
   }
   /**
-   * @param {string} label
-   * @param {string} range left out where both do not fit
+   * @param {string[]} labels the fullest first; the last where none fits
+   * @param {string} range left out where it does not fit beside the label
    * @param {number} y
    */
-  title(label, range, y) {
+  title(labels, range, y) {
     const { ctx, ink } = this;
     ctx.fillStyle = ink.text;
     ctx.textAlign = "left";
     ctx.font = `600 12px ${ink.font}`;
+    const wide = (/** @type {string} */ label) => ctx.measureText(label).width;
+    const label = labels.find((one) => wide(one) <= this.width - LEFT) ?? labels[labels.length - 1];
     ctx.fillText(label, LEFT, y);
-    const used = ctx.measureText(label).width;
+    const used = wide(label);
     ctx.font = `11px ${ink.font}`;
     ctx.globalAlpha = 0.68;
     ctx.textAlign = "right";

@@ -380,7 +380,10 @@ export class Player extends View {
     const hint = film.n_chains > 1 && !this.narrow ? " · click one to see it large" : "";
     this.write('[data-figure="chains"] .what', `${what}${hint}`);
     const name = nameOf(film, chain);
-    this.write('[data-figure="cycle"] b', `${name[0].toUpperCase()}${name.slice(1)}, half step by half step`);
+    this.write(
+      '[data-figure="cycle"] b',
+      `${name[0].toUpperCase()}${name.slice(1)}${this.narrow ? "" : ", half step by half step"}`,
+    );
     this.$('[data-figure="cycle"] b').style.boxShadow = several ? `0 3px ${css(this.colourOf(chain))}` : "";
   }
   tell() {

@@ -7,6 +7,8 @@ import { probabilityTable } from "./tables.js";
 
 const LEFT = 40;
 const SMALL = 4; // pixels up to which the model is drawn as a graph
+const WEIGHT = { wide: 42, high: 18 }; // units that a weight takes
+const ALONG = [0.42, 0.31, 0.55, 0.66]; // where on its line a weight may be written, the best place first
 
 /** The view "Distribution". */
 export class Distribution {
@@ -124,12 +126,11 @@ export class Distribution {
     const ctx = pen.sheet(this.modelCanvas, width, height);
     find(this.model, ".title").textContent = "The machine";
     find(this.model, ".note").textContent =
-      "Squares: pixels; circles: hidden units. A red line wants both ends on together, a blue one does not.";
+      "Squares: pixels; circles: hidden units; each has a bias. A red line wants both ends on together, a blue one does not.";
     const scale = Math.max(2, ...Array.from(W, Math.abs));
-    const place = (/** @type {number} */ k, /** @type {number} */ n) => (width * (k + 1)) / (n + 1);
+    const place = (/** @type {number} */ k, /** @type {number} */ n) => (width * (k + 0.5)) / n;
     const up = 52;
     const down = height - 58;
-    const along = H > 2 ? 0.25 : 0.42; // where on its line a weight is written
     const strong = { align: /** @type {const} */ ("center"), alpha: 1, size: 12, weight: 600 };
     for (let i = 0; i < V; i++) {
       for (let j = 0; j < H; j++) {
@@ -139,13 +140,24 @@ export class Distribution {
         ctx.globalAlpha = 0.25 + 0.75 * Math.min(1, Math.abs(w) / 2);
         ctx.lineWidth = 1 + 9 * Math.min(1, Math.abs(w) / scale) * Math.min(1, scale / 6);
         segment(ctx, x0, down, x1, up);
-        ctx.globalAlpha = 1;
-        const x = x0 + (x1 - x0) * along;
-        const y = down + (up - down) * along;
-        ctx.fillStyle = pen.ink.paper;
-        ctx.fillRect(x - 21, y - 10, 42, 18);
-        pen.text(ctx, fixed(w, 2), x, y + 4, strong);
       }
+    }
+    ctx.globalAlpha = 1;
+    const at = (/** @type {number} */ i, /** @type {number} */ j, /** @type {number} */ along) => ({
+      x: place(i, V) + (place(j, H) - place(i, V)) * along,
+      y: down + (up - down) * along,
+    });
+    /** @type {{ x: number, y: number }[]} */
+    const written = [];
+    for (const [k, w] of W.entries()) {
+      const clear = ({ x = 0, y = 0 }) =>
+        written.every((other) => Math.abs(other.x - x) > WEIGHT.wide || Math.abs(other.y - y) > WEIGHT.high);
+      const spot = ALONG.map((along) => at(Math.floor(k / H), k % H, along)).find(clear);
+      if (!spot) continue; // a crowd of lines in a narrow window: their colours say most
+      written.push(spot);
+      ctx.fillStyle = pen.ink.paper;
+      ctx.fillRect(spot.x - WEIGHT.wide / 2, spot.y - 10, WEIGHT.wide, WEIGHT.high);
+      pen.text(ctx, fixed(w, 2), spot.x, spot.y + 4, strong);
     }
     ctx.lineWidth = 2;
     const node = (
@@ -163,7 +175,8 @@ export class Distribution {
       ctx.fill();
       ctx.stroke();
       pen.text(ctx, name, x, y + 4, strong);
-      pen.text(ctx, `bias ${fixed(bias, 2)}`, x, hidden ? y - 28 : y + 35, { align: "center", alpha: 0.9 });
+      const words = pen.fitting(ctx, width / (hidden ? H : V) - 4, `bias ${fixed(bias, 2)}`, fixed(bias, 2));
+      pen.text(ctx, words, x, hidden ? y - 28 : y + 35, { align: "center", alpha: 0.9 });
     };
     for (let j = 0; j < H; j++) node(place(j, H), up, H > 1 ? `h${j + 1}` : "h", rbm.c[j]);
     for (let i = 0; i < V; i++) node(place(i, V), down, `v${i + 1}`, rbm.b[i]);

@@ -17,6 +17,7 @@ import { filterGrid, GAP, sheet, signedTable, squareGrid, stripGrid } from "./ti
 const LOWEST = 200; // css pixels of height that tiles have in the lowest window
 const SETTLES = 1000; // ms that the tiles stay at a place before their height there is kept
 const NARROW = 640; // css pixels of width: below, the controls of the filters are folded away
+const TIGHT = 340; // up to here a title has no room for a step
 
 /**
  * @typedef {object} Header
@@ -226,7 +227,9 @@ export class Mosaic extends View {
       this.painted = key;
     }
     this.drawTiles(width);
-    this.title.textContent = this.h.title;
+    // In a small window the step, which the time slider says too, would take a line of its own.
+    const { title } = (width < TIGHT * textScale() && this.sent?.h) || this.h;
+    this.title.textContent = title;
     this.note.textContent = [this.h.note, this.h.hint].filter(Boolean).join(" ");
     this.canvas.setAttribute("aria-label", `${this.h.title}: ${this.n} tiles. ${this.h.note}`);
     this.drawScale();

@@ -81,7 +81,7 @@ def _history_header(
         "curves": [
             {"name": "Norm ‖Wⱼ‖", "unit": "", "colour": "blue"},
             {"name": "Bias cⱼ", "unit": "", "colour": "orange"},
-            {"name": "Switched on by", "unit": "% of images", "colour": "green"},
+            {"name": "On for", "unit": "%", "colour": "green"},
         ],
         "ends": [f"step {steps[0]:,}", f"step {steps[-1]:,} (log scale)"],
     }

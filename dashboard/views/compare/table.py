@@ -39,9 +39,9 @@ def choose_runs(every: list[Record]) -> list[str]:
         )
         words_apart = ", ".join(map(label, apart)) if apart else "none"
         st.caption(
-            f"Settings in which these runs differ (**{plain(words_apart)}**) have a column each. Coloured: what "
-            "departs from the value most runs have, or every value where none is the most frequent.",
-            help=f"The same in all of them: {plain(same)}.",
+            "Settings in which these runs differ have a column each. Coloured: what departs from most runs, or every "
+            "value where none is the most frequent.",
+            help=f"They differ in: {plain(words_apart)}. The same in all of them: {plain(same)}.",
         )
     return ticked
 

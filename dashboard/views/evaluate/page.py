@@ -36,9 +36,7 @@ def show(name: str) -> None:
     reader = data.reader(name)
     config, steps = reader.config()["config"], reader.snapshot_steps()
     seen = "digits" if run_choice.digits() else "data"
-    st.caption(
-        f"How probable does this model find {seen} it has never seen, and is the number to be believed?"
-    )
+    st.caption(f"How probable does it find {seen} it has never seen, and is the number to be trusted?")
     if not steps:
         st.info("This run has no snapshot yet: its trainer writes the first one when training begins.")
         return

@@ -43,10 +43,7 @@ def _page(reader: RunReader, top: Any) -> None:
     reader.config()  # a run whose description is damaged says so, rather than that it has no snapshot yet
     with top:
         st.caption(
-            run_choice.said(
-                "Watch the machine make pictures: its pixels and its hidden units are drawn from one another, again "
-                "and again."
-            )
+            run_choice.said("Watch the machine make pictures: pixels and hidden units are drawn in turn.")
         )
         snapshot = moment.choose(reader)
     if snapshot is None:

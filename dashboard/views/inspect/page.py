@@ -47,7 +47,7 @@ def main() -> None:
         if opened is None:
             st.info("This run has no snapshot yet. Its first one comes within seconds of the start.")
             return
-        st.caption("Open the machine up: what one of its parts has learnt, and how it came to that.")
+        st.caption("Take the machine apart: what each part has learnt, and how it came to it.")
         look = choose_look(opened.snapshot.n_labels > 0)
         choose_format()
         # Three columns need a wide window; two stand beside one another until it is a phone's.

@@ -27,16 +27,12 @@ def show(opened: Opened) -> None:
     H = opened.snapshot.W.shape[1]
     norms = rbm_numpy.norms(opened.snapshot.W)
     unit = number_of("unit", H, lambda: int(np.argmax(norms)), "hidden units")
+    head(opened, unit, norms)
     # The unit first, the shelf of all units beside it: in a narrow window the shelf comes last.
     beside, shelf = st.columns([7, 4], gap="large")
     with shelf:
         pick(opened, unit)
     with beside:
-        head(opened, unit, norms)
-        if state_of(Inspect).settings.value("unit") == "strongest":
-            st.caption(
-                f"The unit with the strongest weights of all {H:,}. Pick another among all hidden units."
-            )
         history(opened, unit)
         about(f"unit {unit} and its training", **texts.UNIT_HISTORY)
         answers(opened, unit)
@@ -61,7 +57,7 @@ def pick(opened: Opened, unit: int) -> None:
 def head(opened: Opened, unit: int, norms: np.ndarray) -> None:
     """Which unit, how to get to another, and its numbers."""
     snapshot, H = opened.snapshot, len(norms)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="bottom", key="inspect.unit-head"):
         st.session_state[UNIT] = unit
         st.number_input(
             "Hidden unit",
@@ -85,12 +81,17 @@ def head(opened: Opened, unit: int, norms: np.ndarray) -> None:
                     run_choice.said("cⱼ, the logit it starts from on a blank picture."),
                 ),
                 (
-                    "Switched on by",
-                    run_choice.said(f"{on:.1f} % of images"),
-                    run_choice.said("The mean of p(h=1|v) over the training images that the run follows."),
+                    "On for",
+                    f"{on:.1f} %",
+                    run_choice.said(
+                        "The share of images that switch it on: the mean of p(h=1|v) over the training images that "
+                        "the run follows."
+                    ),
                 ),
             ]
         )
+        if state_of(Inspect).settings.value("unit") == "strongest":
+            st.caption(f"It has the strongest weights of all {H:,}. Click a tile to open another.")
 
 
 def history(opened: Opened, unit: int) -> None:

@@ -29,8 +29,8 @@ from dashboard.views.train.state import Order
 from rbm_core.runs import RunError
 
 PURPOSE = (
-    "A restricted Boltzmann machine (RBM) learns strokes, its **filters**, until what it makes of them by itself, "
-    "its **fantasies**, looks like the data: watch both take shape as the slider runs."
+    "A restricted Boltzmann machine (RBM) learns strokes, its **filters**, until what it makes of them, its "
+    "**fantasies**, looks like the data. Watch both take shape."
 )
 REST_PERIOD_S = 2.0
 
