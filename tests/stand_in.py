@@ -44,7 +44,7 @@ class StandIn:
         """Paused, with nothing obeyed yet: how every test begins."""
         control.take(self.path)
         self.obeyed.clear()
-        self._write(state="paused")
+        self._write(state="paused", updates_per_second=None)
 
     def advance(self, n: int) -> None:
         """n updates later."""
