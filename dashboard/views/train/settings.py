@@ -33,7 +33,7 @@ def _form(run: Run, change: state.Change) -> None:
     made = [event["value"] for event in run.events if event.get("command") == "set"]
     now = next((one["value"] for one in reversed(made) if one["name"] == what), run.settings.get(what))
     begun = change.begun.setdefault(what, float(now or 0))
-    new = st.number_input("New value", value=begun, format="%g", key=f"{state.CHANGE}_{what}")
+    new = st.number_input("New value", value=begun, format="%g", key=state.change_key(what))
     found = new_run.wrong({**run.settings, what: int(new) if what == "k" else new})
     wrong = found[1] if found is not None and found[0] == what else None
     schedule = run.settings.get("lr_schedule")

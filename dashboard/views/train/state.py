@@ -134,10 +134,15 @@ def watched() -> Watched:
     return state_of(Train).watched
 
 
+def change_key(setting: str) -> str:
+    """The key of the field for this setting's new value."""
+    return f"{CHANGE}_{setting}"
+
+
 def wish() -> dict[str, Any] | None:
     """What the open form is to change: {"name", "value"}, as its fields stand now; None where it is shut."""
     what = st.session_state.get(CHANGE_WHAT)
-    value = st.session_state.get(f"{CHANGE}_{what}")
+    value = st.session_state.get(change_key(str(what)))
     return None if value is None else {"name": what, "value": int(value) if what == "k" else value}
 
 
