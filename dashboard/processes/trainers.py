@@ -10,7 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,14 @@ from rbm_core.runs import RunError, RunReader, control, inside, store
 from rbm_core.runs.files import LOG_FILE, explain, hold_lock, last_line, lock_for_child, read_object
 from rbm_core.runs.recorder import Recorder
 
+if sys.platform != "win32":
+    import fcntl
+
 REPO = Path(__file__).resolve().parents[2]
-# Tabs that press Start at the same moment are counted one after another: each sees the run of the one before.
-_one_at_a_time = threading.Lock()
+_in_this_app = threading.Lock()
+_COUNTING_S = (
+    2.0  # counting takes some ms: who holds the store's folder for longer than this does something else
+)
 
 
 def start(
@@ -43,7 +49,7 @@ def start(
     reports a later error.
     """
     root = store.runs_root()
-    with _one_at_a_time:
+    with _one_at_a_time(root):
         capacity.check(config)
         name = store.new_name(config, preset, root) if name is None else name
         path = store.create_run(root, name, config, preset=preset, origin=origin)
@@ -60,7 +66,7 @@ def resume(name: str) -> None:
     """
     path = store.resolve(store.runs_root(), name)
     status = store.resumable(path)
-    with _one_at_a_time:
+    with _one_at_a_time(path.parent):
         if (config := _config_of(path)) is not None:
             capacity.check(config)
         lock = hold_lock(path, timeout=0.2)
@@ -74,6 +80,31 @@ def resume(name: str) -> None:
         finally:
             lock.release()
     _launch(path, download=False)
+
+
+@contextmanager
+def _one_at_a_time(root: Path) -> Iterator[None]:
+    """Tabs and apps that press Start at the same moment are counted one after another: each sees the run of the one
+    before. Between apps the lock is one of the store's folder itself, which leaves no file there.
+    """
+    with _in_this_app, ExitStack() as held:
+        if sys.platform != "win32":
+            with suppress(OSError):  # there is no store yet, or its file system knows no locks
+                folder = os.open(root, os.O_RDONLY)
+                held.callback(os.close, folder)
+                until = time.monotonic() + _COUNTING_S
+                while not _taken(folder) and time.monotonic() < until:
+                    time.sleep(0.01)
+        yield
+
+
+def _taken(folder: int) -> bool:
+    """Whether this process has got the lock of the folder."""
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _config_of(path: Path) -> RunConfig | None:

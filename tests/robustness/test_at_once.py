@@ -3,10 +3,13 @@ are refused in a sentence, and nothing half made is left.
 """
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +24,7 @@ from rbm_core.runs.recorder import Recorder
 from rbm_core.training import process as training_process
 from tests.core.run_record import CONFIG
 from tests.core.training_runs import FakeTraining, make_run
-from tests.live import until
+from tests.live import REPO, until
 from tests.robustness.after import nothing_half_written
 from tests.robustness.damage import one_sentence
 
@@ -85,6 +88,63 @@ def test_no_more_trainers_are_started_at_once_than_the_machine_bears(
     assert len(made) == 3
     assert all("bears 3 trainers at once" in said for said in refused)
     assert sorted(os.listdir(runs_root)) == sorted(made)
+
+
+AN_APP = """
+import sys, time
+from dashboard.processes import capacity, trainers
+from rbm_core.config import make_config
+from rbm_core.runs import RunError, files
+locks = []
+trainers._launch = lambda path, download: locks.append(files.hold_lock(path))
+capacity.most_trainers, capacity.bytes_free = lambda: 3, lambda: None
+true = capacity.check
+def check(config):
+    true(config)
+    time.sleep(0.3)  # as if the store were slow: the other app counts meanwhile
+capacity.check = check
+config = make_config(dataset="bars-and-stripes", n_hidden=8)
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(3):
+    try:
+        print("started", trainers.start(config), flush=True)
+    except RunError as error:
+        print(error, flush=True)
+sys.stdin.read()  # the trainers live on
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="apps are not counted together there")
+def test_two_apps_on_one_store_start_no_more_trainers_together_than_the_machine_bears(
+    runs_root: Path,
+) -> None:
+    with ExitStack() as ended:
+        apps = []
+        for _ in range(2):
+            app = subprocess.Popen(
+                [sys.executable, "-c", AN_APP],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                cwd=REPO,
+            )
+            ended.callback(app.communicate)
+            apps.append((app.stdin, app.stdout))
+        for _, out in apps:
+            assert out is not None
+            assert out.readline() == "ready\n"
+        for wish, _ in apps:
+            assert wish is not None
+            wish.write("\n")
+            wish.flush()
+        said = [out.readline() for _, out in apps if out is not None for _ in range(3)]
+    started = [line.split()[1] for line in said if line.startswith("started ")]
+    assert all(said), "an app ended early"
+    assert len(started) == 3
+    assert all("bears 3 trainers at once" in line for line in said if not line.startswith("started "))
+    assert sorted(os.listdir(runs_root)) == sorted(started), "something beside the runs is left"
 
 
 def test_of_many_trainers_of_one_run_one_trains_it(runs_root: Path, fake: type[FakeTraining]) -> None:
