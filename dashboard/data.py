@@ -26,7 +26,7 @@ from rbm_core.visible import units_of
 threadpool_limits(limits=1, user_api="blas")
 
 LANDING_RUN = store.LANDING_RUN
-_SNAPSHOT_BYTES_KEPT = 48_000_000  # thirty of 784 × 500, 1.6 MB each as float32
+_SNAPSHOT_BYTES_KEPT = 32_000_000  # twenty of 784 × 500, 1.6 MB each as float32
 _MOST_IMAGES = 10_000  # 8 MB: enough to find what excites a unit; all of MNIST's would be 43 MB
 
 

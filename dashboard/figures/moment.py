@@ -84,8 +84,10 @@ def common_scale(values: np.ndarray) -> float:
 
     values (V, H): the columns at their end that are 0 belong to ordered units not yet in use, and do not count.
     """
-    learned = np.flatnonzero(values.any(axis=0))
-    some = (values[:, : learned[-1] + 1] if len(learned) else values).ravel()
+    if values.size and not values[:, -1].any():
+        learned = np.flatnonzero(values.any(axis=0))
+        values = values[:, : learned[-1] + 1] if len(learned) else values
+    some = values.ravel()
     if len(some) > 50_000:
         some = some[:: len(some) // 50_000]
     scale = _quantile(np.abs(some), 0.995) if len(some) else 0.0
@@ -93,10 +95,11 @@ def common_scale(values: np.ndarray) -> float:
 
 
 def _quantile(values: np.ndarray, share: float) -> float:
-    """As np.quantile, which takes three times as long for 50,000 numbers: a live page wants one twice a second."""
-    ordered, place = np.sort(values), share * (len(values) - 1)
-    below, above = ordered[int(place)], ordered[min(int(place) + 1, len(values) - 1)]
-    return float(below) + (place - int(place)) * (float(above) - float(below))
+    """As np.quantile, which takes ten times as long for 50,000 numbers: a live page wants one twice a second."""
+    place = share * (len(values) - 1)
+    halved = np.partition(values, int(place))
+    below, above = float(halved[int(place)]), float(halved[int(place) + 1 :].min(initial=np.inf))
+    return below + (place - int(place)) * (above - below) if place > int(place) else below
 
 
 def order_of_units(sort: str, snapshot: Snapshot, earlier: Snapshot | None) -> np.ndarray:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -18,6 +19,8 @@ __all__ = ["Record", "median", "record_of", "share_that_differs"]
 _FIRST_EPOCH, _FIRST_STEP = 1, 500  # before both, or half of the run, have passed, no row counts
 _WINDOW = 20  # rows of metrics whose median stands for "now"
 _FEWEST_IMAGES = 10
+# Of probes that are in use: a page that follows a run has it examined every few seconds, and a run's probe stays.
+_yardsticks: WeakKeyDictionary[Probe, dict[tuple[bool, str], tuple[float, float]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -131,12 +134,17 @@ class Record:
         """
         units, images = units_of(self.config), self.images()
         binarisation = self.config.get("binarisation", "stochastic")
-        if images is None or self.config.get("learn_variance") or (not units.real and binarisation == "none"):
+        if self.probe is None or images is None or self.config.get("learn_variance"):
             return None
-        if not units.real and binarisation == "stochastic" and self.probe is not None:
-            images = from_bytes(self.probe.v)  # the odds of the coins
-        nats = independent_nats(images, real=units.real)
-        return float(nats.mean()), float(nats.std() / np.sqrt(len(nats)))
+        if not units.real and binarisation == "none":
+            return None
+        known, kind = _yardsticks.setdefault(self.probe, {}), (units.real, binarisation)
+        if kind not in known:
+            if not units.real and binarisation == "stochastic":
+                images = from_bytes(self.probe.v)  # the odds of the coins
+            nats = independent_nats(images, real=units.real)
+            known[kind] = float(nats.mean()), float(nats.std() / np.sqrt(len(nats)))
+        return known[kind]
 
     def apart(self) -> float | None:
         """The share of pixels in which two probe images differ; None for real-valued ones."""

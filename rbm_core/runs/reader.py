@@ -58,7 +58,7 @@ _STATUS: dict[str, Any] = {
 _SNAPSHOT_NAME = re.compile(r"(\d{9,15})\.safetensors")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Probe:
     """The fixed probe batch: v (P, V) uint8 = round(255 x), and labels (P,) int64 where the data has any.
 

@@ -19,6 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
+import numpy as np
+
 from dashboard.processes import trainers
 from rbm_core.config import preset
 from rbm_core.runs import RunReader, control
@@ -100,9 +102,13 @@ def watched(root: Path, names: list[str], n_tabs: int, seconds: float) -> None:
         f"{sum(received) / seconds / 1e6:.1f} MB/s to all tabs, which take {tabs_share:.2f} of a core"
     )
     print(f"updates/s: {', '.join(f'{pace:.0f}' for pace in paces)}")
-    growth = {name: slices[-1][name] - slices[0][name] for name in pids}
+    growth = {}
     for name in pids:
-        print(f"{name}: {slices[0][name]:.0f} MB at first, {slices[-1][name]:.0f} MB at the end")
+        # The server's memory rises and falls by some 25 MB, as what it frees is handed back every half minute.
+        pieces = np.array_split([slice_[name] for slice_ in slices], min(10, len(slices)))
+        course = [float(np.median(piece)) for piece in pieces]
+        growth[name] = course[-1] - course[0]
+        print(f"{name}, MB in each tenth of the time: {' '.join(f'{taken:.0f}' for taken in course)}")
     for broken, what in (
         (min(rates) < LEAST_REFRESHES, f"a tab is refreshed less than {LEAST_REFRESHES:g} times a second"),
         (share > MOST_CORES, "the server takes more than a core"),

@@ -14,7 +14,7 @@ from dashboard.recent import Recent
 PERIODS_S = ((10, 0.5), (22, 1.0))
 SLOWEST_S = 1.7
 _GONE_AFTER_S = 8.0
-_BLOB_BYTES_KEPT = 48_000_000
+_BLOB_BYTES_KEPT = 16_000_000  # a moment of 784 × 500 is 0.9 MB, and what many tabs watch is the newest
 
 _seen: dict[str, float] = {}
 _lock = threading.Lock()

@@ -84,7 +84,7 @@ def show(name: str) -> None:
     watched.curves_sent = None  # the chart is mounted anew and has no rows yet
     watched.alive = recorded.alive(name)
     watched.period = audience.period() if watched.alive else REST_PERIOD_S
-    first_screen, places = st.container(), below()
+    first_screen, places = st.container(), below(name)
     with first_screen:
         st.fragment(run_every=watched.period)(watch)(name, places)
 
@@ -102,14 +102,20 @@ def newcomers() -> None:
     st.page_link(pages.script("learn"), label="New to this? Start with Learn", icon=":material/school:")
 
 
-def below() -> Places:
+def below(name: str) -> Places:
     """Lays out what stands under the first screen, with the words about each picture; see Places."""
+    watched = state.watched()
+    watched.told = link.field("curves")
     left, right = st.container(key="stack-about").columns(2, gap="medium")
     with left:
         about("the filters", **pictures.ABOUT["filters"])
     with right:
         about("the fantasies", **pictures.ABOUT["particles"])
     left, right = st.container(key="stack-now").columns([5, 3], gap="medium")
+    with left:
+        curves = st.container()
+        told = curve_rows.ABOUT | (curve_rows.ABOUT_ORDERED if recorded.ordered(name) else {})
+        about("these curves", **told[watched.told])
     with right:
         activity = st.container()
         about("the hidden units", **pictures.ABOUT["activity"])
@@ -117,22 +123,26 @@ def below() -> Places:
     about("the spectrum", **spectrum_figure.ABOUT)
     histograms = st.container()
     about("the histograms", **pictures.ABOUT["histograms"])
-    return Places(left, activity, spectrum, histograms)
+    return Places(curves, activity, spectrum, histograms)
 
 
 def watch(name: str, places: Places) -> None:
     """One refresh of everything that follows the run. A file that cannot be read costs a sentence; the rest stays."""
     fantasy.follow()
-    if state.watched().unit_to_inspect is not None:
+    watched = state.watched()
+    if watched.unit_to_inspect is not None:
         inspect(name)
+    watched.away = state.said("away") or []
     try:
         run = recorded.read(name)
     except RunError as error:
         st.error(f"{sentence(error)} Choose another run in the sidebar.")
         places.leave_out(curves=True)
         return
-    if run.alive != state.watched().alive or (run.alive and audience.period() != state.watched().period):
+    if run.alive != watched.alive or (run.alive and audience.period() != watched.period):
         st.rerun()  # The period of the refresh changes only when the whole page is run.
+    if link.field("curves") != watched.told:
+        st.rerun()  # as do the words about the curves
     header.draw(run)
     try:
         steps = run.reader.snapshot_steps()
@@ -158,7 +168,7 @@ def draw_first_screen(
     run: recorded.Run, steps: list[int], shown: moment.Moment | None, order: Order | None
 ) -> None:
     """What one comes for, side by side: the filters, and what the model makes of them."""
-    left, right = st.container(key="train.first").columns(2, gap="medium")
+    left, right = st.columns(2, gap="medium")
     if shown is None or order is None:
         with left:
             st.caption("The first pictures appear as soon as the trainer has written its first state.")
@@ -174,8 +184,6 @@ def draw_below(
 ) -> None:
     with places.curves:
         curves.draw(run, shown)
-        told = curve_rows.ABOUT | (curve_rows.ABOUT_ORDERED if run.settings.get("ordered") else {})
-        about("these curves", **told[link.field("curves")])
     if shown is None or order is None:
         places.leave_out()
         return

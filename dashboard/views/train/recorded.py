@@ -65,3 +65,11 @@ def alive(name: str) -> bool:
         return data.reader(name).status()["state"] in LIVE_STATES
     except RunError:
         return False
+
+
+def ordered(name: str) -> bool:
+    """Whether the run's hidden units are ordered; False where that cannot be read."""
+    try:
+        return bool(data.reader(name).config()["config"].get("ordered"))
+    except RunError:
+        return False

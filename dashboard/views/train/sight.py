@@ -16,7 +16,7 @@ def rests(run: Run, key: str) -> bool:
     """
     watched, now = state.watched(), time.monotonic()
     trains = run.status["state"] == "running" and watched.step == "live"
-    if not trains or key.rpartition(".")[2] not in (state.said("away") or ()):
+    if not trains or key.rpartition(".")[2] not in watched.away:
         return False
     if now - watched.made_at.get(key, -SELDOM_S) >= SELDOM_S:
         watched.made_at[key] = now

@@ -89,6 +89,7 @@ class Watched:
     alive: bool = False  # when the page was last run as a whole, which sets how often it is refreshed
 
     period: float = 0.0  # seconds between two refreshes, as the page was last run
+    told: str = ""  # the group of curves that the words below them are about
 
     step: int | str = "live"  # where the time slider stands
     moved_at: float = 0.0  # time.monotonic() of the slider's last move
@@ -102,6 +103,7 @@ class Watched:
     )
     unit_to_inspect: int | None = None
 
+    away: list[str] = field(default_factory=list)  # the pictures out of sight, as the browser said last
     made_at: dict[str, float] = field(default_factory=dict)  # time.monotonic() of pictures made out of sight
 
     curves_sent: tuple[str, int] | None = None  # version of the rows that the tab has, and their number
