@@ -6,6 +6,7 @@
 
 import json
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
@@ -49,6 +50,7 @@ class Tab:
         self.received = 0
         self.shown_runs: set[str] = set()  # the runs whose pictures were sent
         self.errors: list[str] = []
+        self.texts: deque[str] = deque(maxlen=500)  # of Markdown, the newest last
         self.session = ""
         self._open = ExitStack()
         connection = connect(
@@ -139,6 +141,8 @@ class Tab:
                 self.sent[key] = element.bidi_component.bytes
                 if of := unpack(self.sent[key])[0].get("of"):
                     self.shown_runs.add(of["run"])
+            elif element.WhichOneof("type") == "markdown":
+                self.texts.append(element.markdown.body)
             elif element.WhichOneof("type") == "exception":
                 self.errors.append(f"{element.exception.type}: {element.exception.message}")
         return message

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from dashboard.figures.curves import ABOUT
 from dashboard.ui.link import CURVE_GROUPS
 from dashboard.views.train import health, spectrum
 from dashboard.views.train.moment import Moment
@@ -15,7 +16,9 @@ from rbm_core import doctor
 from rbm_core.runs import RunReader
 from tests.dashboard.opened import fed, open_page
 from tests.dashboard.small_train import RUN, text
+from tests.live import App
 from tests.small_run import train_small
+from tests.tab import Tab
 
 N_FIGURES = 6  # curves, fantasies, filters, hidden units, spectrum, histograms
 
@@ -115,3 +118,18 @@ def test_every_picture_has_its_own_words_formula_and_source(run: Path) -> None:
         assert len(said) == N_FIGURES
         assert len(set(said)) == N_FIGURES
         assert all(s.count("$$") == 2 for s in said), "a picture without its formula"
+
+
+@pytest.mark.slow
+def test_the_words_below_the_curves_follow_the_group_that_is_chosen(run: Path, tmp_path: Path) -> None:
+    def told(tab: Tab) -> set[str]:
+        return {group for group, words in ABOUT.items() if any(words["text"] in text for text in tab.texts)}
+
+    with App(tmp_path / "app.log", {}) as app, Tab(app.port, run=RUN) as tab:
+        assert told(tab) == {"energy"}
+        (fragment,) = tab.auto
+        tab.texts.clear()
+        chosen = {"view": {"group": "likelihood", "axis": "epoch"}}
+        tab.rerun(fragment, {tab.components["train.curves"]: {"json_value": json.dumps(chosen)}})
+        assert told(tab) == {"likelihood"}
+        assert tab.errors == []

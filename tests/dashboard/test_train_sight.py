@@ -26,10 +26,9 @@ PICTURES = ("filters", "particles", "activity", "spectrum", "histograms")
 def tells(monkeypatch: pytest.MonkeyPatch) -> Callable[..., bool]:
     """Whether a picture rests, of a page whose browser says that the histograms are out of sight."""
     reader_is_unused: Any = None
-    watched, now = state.Watched(), [100.0]
+    watched, now = state.Watched(away=["histograms"]), [100.0]
     monkeypatch.setattr(sight, "time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr(state, "watched", lambda: watched)
-    monkeypatch.setattr(state, "said", {"away": ["histograms"]}.get)
 
     def rests(key: str, after_s: float = 0, step: int | str = "live", run_state: str = "running") -> bool:
         now[0] += after_s
