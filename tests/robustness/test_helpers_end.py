@@ -66,21 +66,16 @@ def test_servers_that_end_take_no_run_along_and_the_next_one_commands_it(
     try:
         trainers.send(info.name, "speed", {"updates_per_second": 50})  # the servers need the cores
         until(lambda: reader.status()["state"] == "running", 60, "the run is not running")
-        for how, presses in (
-            (signal.SIGINT, (("Pause", "paused"), ("Resume", "running"))),
-            (signal.SIGKILL, (("Stop", "stopped"),)),
-        ):
+        for how, label, state in ((signal.SIGINT, "Pause", "paused"), (signal.SIGKILL, "Stop", "stopped")):
+            trainers.send(info.name, "resume")
             app.process.send_signal(how)
             until(lambda app=app: app.process.poll() is not None, 10, "the server does not end")
             step = reader.status()["step"]
             until(lambda step=step: reader.status()["step"] > step, 10, "the run ended with its server")
             app = start_app()
             page = open_page(f"{app.url}/?run={info.name}")
-            for label, state in presses:
-                page.locator(".st-key-train-controls").get_by_role("button", name=label).click()
-                until(
-                    lambda state=state: reader.status()["state"] == state, 10, f"{label} is not carried out"
-                )
+            page.locator(".st-key-train-controls").get_by_role("button", name=label).click()
+            until(lambda state=state: reader.status()["state"] == state, 10, f"{label} is not carried out")
         settle(page)
     finally:
         with suppress(RunError):
