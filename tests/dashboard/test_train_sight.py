@@ -38,7 +38,7 @@ def tells(monkeypatch: pytest.MonkeyPatch) -> Callable[..., bool]:
     return rests
 
 
-def test_a_picture_out_of_sight_rests_until_it_is_ten_seconds_old(tells: Callable[..., bool]) -> None:
+def test_a_picture_out_of_sight_rests_for_half_a_minute(tells: Callable[..., bool]) -> None:
     assert not tells("train.filters"), "it is in sight"
     assert not tells("train.histograms")
     assert tells("train.histograms", after_s=0.5)

@@ -6,7 +6,7 @@ from dashboard.views.train import state
 from dashboard.views.train.recorded import Run
 
 # Out of sight a picture is renewed for those who print the page or have it read to them.
-SELDOM_S = 10.0
+SELDOM_S = 30.0
 
 
 def rests(run: Run, key: str) -> bool:
