@@ -11,6 +11,8 @@ import ctypes
 import sys
 import threading
 
+from rbm_core.machine import hand_back_memory
+
 # <malloc.h>
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 _BLOCK = (
@@ -25,7 +27,7 @@ def give_back_what_is_freed(every_s: float = PERIOD_S) -> None:
     if sys.platform != "linux":
         return
     libc = ctypes.CDLL(None)
-    if not (hasattr(libc, "mallopt") and hasattr(libc, "malloc_trim")):
+    if not hasattr(libc, "mallopt"):
         return
     libc.mallopt(_ARENA_MAX, 2)
     libc.mallopt(_MMAP_THRESHOLD, _BLOCK)
@@ -33,7 +35,7 @@ def give_back_what_is_freed(every_s: float = PERIOD_S) -> None:
 
     def empty() -> None:
         while not ended.wait(every_s):
-            libc.malloc_trim(0)
+            hand_back_memory()
 
     ended = threading.Event()
     threading.Thread(target=empty, name="memory", daemon=True).start()

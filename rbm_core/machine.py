@@ -1,9 +1,11 @@
-"""What this machine's processor and GPUs are called, and how threads share it, without torch."""
+"""What this machine's processor and GPUs are called, and how threads and memory are shared, without torch."""
 
+import ctypes
 import platform
+import sys
 from pathlib import Path
 
-__all__ = ["QUIET", "gpu_names", "processor_name"]
+__all__ = ["QUIET", "gpu_names", "hand_back_memory", "processor_name"]
 
 # The environment of a process that computes, set before torch is loaded. OpenMP's threads spin while they wait, which
 # takes the cores from whatever else runs and, where there are more threads than free cores, from the very thread that
@@ -32,3 +34,13 @@ def gpu_names() -> set[str]:
             continue
         names |= {line.split(":", 1)[1].strip() for line in lines if line.startswith("Model")}
     return names
+
+
+def hand_back_memory() -> None:
+    """What this process has freed goes back to the system. Without glibc it does nothing.
+
+    By itself glibc hands back the end of its pools alone: one small block above what a saved state or an annealing took
+    keeps all of it, 60 MB at 784 × 500, until the next one.
+    """
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+        libc.malloc_trim(0)

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rbm_core.machine import hand_back_memory
 from rbm_core.runs import control
 from rbm_core.runs.files import Lock, RunError, hold_lock, one_line, sentence
 from rbm_core.runs.past_models import PastModels
@@ -274,6 +275,8 @@ class _Trainer:
         tensors, meta = training.state_dict()
         self.recorder.write_resume(tensors, {"training": meta, "seconds": self.clock.seconds()})
         self.saved_step = training.step
+        del tensors  # a copy of the whole state
+        hand_back_memory()
 
     # Commands and signals
 

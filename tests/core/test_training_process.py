@@ -1,6 +1,7 @@
 """A real training in a run's folder: the record is complete, and what cannot begin says why."""
 
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,30 @@ def test_record_of_a_run_is_complete(runs_root: Path) -> None:
     last = read.snapshot(480)
     parameters = final_state(path)[0]
     assert_array_equal(last.W, parameters["parameter.0"].numpy().astype(np.float16).astype(np.float32))
+
+
+def test_the_memory_of_a_saved_state_is_free_when_it_is_handed_back(
+    runs_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[weakref.ref[Any]] = []
+    alive: list[int] = []
+    write = Recorder.write_resume
+
+    def noted(self: Recorder, tensors: Any, meta: Any) -> None:
+        write(self, tensors, meta)
+        own = {name for name, _ in tensors.items() if name.startswith("parameter.")}
+        written[:] = [weakref.ref(tensors[name]) for name in own]
+
+    monkeypatch.setattr(Recorder, "write_resume", noted)
+    monkeypatch.setattr(
+        training_process,
+        "hand_back_memory",
+        lambda: alive.append(sum(kept() is not None for kept in written)),
+    )
+    assert training_process.run(make_run(runs_root, "saved", epochs=5)) == "finished"
+    assert written
+    assert alive
+    assert set(alive) == {0}
 
 
 def test_run_trained_to_its_end_has_nothing_left_to_do(runs_root: Path) -> None:
