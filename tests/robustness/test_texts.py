@@ -60,6 +60,7 @@ OURS: dict[str, tuple[str, ...]] = {
         "st.selectbox('Preset', list(recipes), ke",
         "state().error",
     ),
+    "ui/settings.py": ("label.given",),
     "ui/styles.py": (
         "(_SHEETS / f'{name}.css').read_text()",
         "both.items()",
