@@ -200,9 +200,7 @@ def is_of_a_page(frame: bytes | None) -> bool:
         for widget in said.rerun_script.widget_states.widgets:
             if widget.WhichOneof("value") in ("json_value", "json_trigger_value"):
                 json.loads(widget.json_value or widget.json_trigger_value)
-    except (
-        Exception
-    ):  # protobuf, numbers of thousands of digits, nesting: whatever a stranger's bytes can raise
+    except Exception:  # protobuf, long numbers, nesting: whatever a stranger's bytes can raise
         return False
     return said.WhichOneof("type") is not None
 

@@ -19,17 +19,21 @@ from dashboard.processes import capacity
 from rbm_core.config import ConfigError, RunConfig, make_config
 from rbm_core.machine import QUIET
 from rbm_core.runs import RunError, RunReader, control, inside, store
-from rbm_core.runs.files import LOG_FILE, explain, hold_lock, last_line, lock_for_child, read_object
+from rbm_core.runs.files import (
+    LOG_FILE,
+    explain,
+    hold_lock,
+    last_line,
+    lock_for_child,
+    read_object,
+    takes_lock,
+)
 from rbm_core.runs.recorder import Recorder
-
-if sys.platform != "win32":
-    import fcntl
 
 REPO = Path(__file__).resolve().parents[2]
 _in_this_app = threading.Lock()
-_COUNTING_S = (
-    2.0  # counting takes some ms: who holds the store's folder for longer than this does something else
-)
+# Counting takes some ms: who holds the store's folder for longer than this does something else.
+_COUNTING_S = 2.0
 
 
 def start(
@@ -92,19 +96,8 @@ def _one_at_a_time(root: Path) -> Iterator[None]:
             with suppress(OSError):  # there is no store yet, or its file system knows no locks
                 folder = os.open(root, os.O_RDONLY)
                 held.callback(os.close, folder)
-                until = time.monotonic() + _COUNTING_S
-                while not _taken(folder) and time.monotonic() < until:
-                    time.sleep(0.01)
+                takes_lock(folder, _COUNTING_S, poll_interval=0.01)
         yield
-
-
-def _taken(folder: int) -> bool:
-    """Whether this process has got the lock of the folder."""
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _config_of(path: Path) -> RunConfig | None:

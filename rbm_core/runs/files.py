@@ -403,17 +403,31 @@ def _flocked(path: Path, timeout: float, poll_interval: float) -> int | None:
         handle = inside.open_to_append(path)
     except OSError as error:
         raise RunError(explain(error, path)) from error
+    try:
+        if takes_lock(handle, timeout, poll_interval):
+            return handle
+    except OSError as error:
+        os.close(handle)
+        raise RunError(explain(error, path)) from error
+    os.close(handle)
+    return None
+
+
+def takes_lock(handle: int, timeout: float, poll_interval: float) -> bool:
+    """Whether this process gets the lock of an open file or folder within `timeout` seconds; closing it lets it go.
+
+    Not on Windows. Raises OSError where the file system knows no locks.
+    """
     end = time.monotonic() + timeout
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return handle
+            return True
         except OSError as error:
-            if error.errno not in _KEPT_BY_ANOTHER or time.monotonic() >= end:
-                os.close(handle)
-                if error.errno not in _KEPT_BY_ANOTHER:
-                    raise RunError(explain(error, path)) from error
-                return None
+            if error.errno not in _KEPT_BY_ANOTHER:
+                raise
+            if time.monotonic() >= end:
+                return False
         time.sleep(poll_interval)
 
 

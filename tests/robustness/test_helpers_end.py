@@ -56,7 +56,7 @@ def test_a_sampler_killed_in_every_film_costs_a_sentence_and_the_next_film_is_wh
 def test_servers_that_end_take_no_run_along_and_the_next_one_commands_it(
     runs_root: Path, start_app: Callable[..., App], open_page: Callable[..., Page]
 ) -> None:
-    """One run under three servers, of which the first is interrupted and the second killed."""
+    """One run goes on while its server is interrupted, and again while the next server is killed."""
     app = start_app()
     page = open_page(app.url)
     page.get_by_role("button", name="Start", exact=True).click()

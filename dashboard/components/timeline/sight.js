@@ -2,7 +2,8 @@
 
 const PICTURES = ["filters", "particles", "activity", "spectrum", "histograms"];
 const NEAR = "50%"; // of the window's height: a picture so near counts as in sight, so that it is new when it comes
-const LEFT_FOR = 2000; // ms: the page is told this long after a picture left the window, and at once of one that comes near
+// A picture that leaves the window is reported after so many ms; one that comes near is reported at once.
+const LEFT_FOR = 2000;
 
 /** Tells the page, through one of its views, the names of the pictures that are out of sight. */
 export class Sight {
