@@ -127,10 +127,15 @@ def painted(page: Page) -> None:
 
 
 def box_of(place: Locator) -> FloatRect:
-    """Where the element is in the window, in css pixels."""
-    box = place.bounding_box()
-    assert box is not None, f"{place} is not in the page"
-    return box
+    """Where the element is in the window, in css pixels; waits for one that is just being drawn anew."""
+    boxes: list[FloatRect] = []
+
+    def has_one() -> bool:
+        boxes.extend(filter(None, [place.bounding_box()]))
+        return bool(boxes)
+
+    until(has_one, 5, f"{place} is not in the page")
+    return boxes[0]
 
 
 def click_at(place: Locator, across: float, down: float) -> None:
