@@ -1,8 +1,10 @@
 """How sweeps are computed: by differences, or by matrix products in float32 or bfloat16; chosen once, by timing."""
 
 import math
+import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 
 import torch
@@ -19,9 +21,13 @@ _SWEEPS = 5  # of flip-driven chains in one timed call
 _TIMED_CHAINS = 200  # chains that are timed, at most
 _NO_WEIGHT = 1e-9  # not 0: memory of zeros that nobody wrote is one page, which the cache holds
 _TURNS, _TURN_S = 4, 0.015  # turns of each way and seconds of a turn
-# bfloat16 rounds weights to 8 bits, so it has to be clearly faster. Differences make the positive phase, the gradient
-# and the step cheaper as well: a whole update gains 1.9 where its sweeps gain 1.2 (784 × 500, k = 5).
-_HANDICAP = {"differences": 0.7, "float32": 1.0, "bfloat16": 1 / 0.7}
+_CLEARLY = (
+    0.7  # of float32's time, at most: bfloat16 rounds weights to 8 bits, so it has to be clearly faster
+)
+# How many times as long as products of each format sweeps by differences may take. They make the positive phase, the
+# gradient and the step cheaper as well: beside float32 a whole update gains 1.9 where its sweeps gain 1.2 (784 × 500,
+# k = 5); beside bfloat16 on AMX tiles it loses 1.08 where they lose 1.13 (1,000 units), and 1.2 where they lose 1.18.
+_WORTH = {"float32": 1 / 0.7, "bfloat16": 1.15}
 
 
 def torch_dtype(precision: str) -> torch.dtype:
@@ -52,9 +58,16 @@ def _timed(n_visible: int, n_hidden: int, chains: int, device: torch.device) -> 
     ways = _ways_to_sweep(n_visible, n_hidden, chains, device)
     seconds = _fastest({name: work for name, (work, _) in ways.items()}, device)
     each = {name: seconds[name] / sweeps for name, (_, sweeps) in ways.items()}
-    chosen = min(each, key=lambda name: each[name] * _HANDICAP[name])
+    chosen = best_way(each)
     timing = ", ".join(f"{name} {1e3 * s:.2f} ms" for name, s in each.items())
     return chosen, f"{chosen} (a sweep of {chains} chains, in processor time: {timing})"
+
+
+def best_way(seconds: dict[str, float]) -> str:
+    """The way for a whole update, from what a sweep takes in each: products in a format, then differences or not."""
+    dense = "bfloat16" if seconds["bfloat16"] < _CLEARLY * seconds["float32"] else "float32"
+    by_differences = seconds.get("differences", math.inf)
+    return "differences" if by_differences < _WORTH[dense] * seconds[dense] else dense
 
 
 def pick_way_down(
@@ -139,6 +152,26 @@ def _ways_to_sweep(
     return {"differences": flips, **ways}
 
 
+def processor_clock() -> Callable[[], float]:
+    """A clock of the processor time, s, of all threads together; made when the threads to be timed have begun.
+
+    `time.process_time` alone is exact for the thread that asks. Linux counts the others in when its timer ticks, every
+    4 ms, or when somebody reads their own clocks: a product of 0.3 ms on two threads seemed to take 0.3 or 4.3 ms.
+    """
+    try:
+        others = [~int(thread) << 3 | 6 for thread in os.listdir("/proc/self/task")]  # clock_getres(2), Linux
+    except OSError:
+        return time.process_time
+
+    def clock() -> float:
+        for other in others:
+            with suppress(OSError):  # it has ended, and is counted
+                time.clock_gettime(other)
+        return time.process_time()
+
+    return clock
+
+
 def _fastest(ways: dict[str, Callable[[], object]], device: torch.device) -> dict[str, float]:
     """Seconds of the fastest call of each way, after one that warms up: noise only ever adds.
 
@@ -147,7 +180,6 @@ def _fastest(ways: dict[str, Callable[[], object]], device: torch.device) -> dic
     torch's threads spin for a while after a product. A way that takes five times as long as another has no further
     turn.
     """
-    clock = time.perf_counter if device.type == "cuda" else time.process_time
 
     def turn(work: Callable[[], object], seconds: float) -> float:
         best, begun = math.inf, time.perf_counter()
@@ -162,6 +194,7 @@ def _fastest(ways: dict[str, Callable[[], object]], device: torch.device) -> dic
 
     for work in ways.values():
         work()
+    clock = time.perf_counter if device.type == "cuda" else processor_clock()
     best = {name: turn(work, 0.0) for name, work in ways.items()}
     for _ in range(_TURNS):
         for name, work in ways.items():

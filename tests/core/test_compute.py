@@ -1,5 +1,7 @@
 """The random streams are what they claim: exact to their resolution, independent, repeatable, never overlapping."""
 
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -11,7 +13,7 @@ from numba import njit
 
 from rbm_core.compute import DRAW_RESOLUTION, DeviceError, Rng, captured, resolve_device
 from rbm_core.kernels import draws, primitives
-from rbm_core.precision import PRECISIONS, pick_precision
+from rbm_core.precision import PRECISIONS, best_way, pick_precision, processor_clock
 
 
 def uniforms(rng: Rng, rows: int, columns: int) -> np.ndarray:
@@ -211,6 +213,52 @@ def test_precision_auto_says_what_it_timed_and_chose(monkeypatch: pytest.MonkeyP
     small, why = pick_precision(16, 8, 20, torch.device("cpu"))
     assert small == "float32"
     assert "small" in why
+
+
+@pytest.mark.parametrize(
+    ("seconds", "chosen"),
+    [
+        # a sweep's ms as timed: AVX2; AMX tiles at 500, 1,000 and 2,000 hidden units; a GPU
+        ({"differences": 1.1, "float32": 1.9, "bfloat16": 21.0}, "differences"),
+        ({"differences": 0.62, "float32": 1.61, "bfloat16": 0.97}, "differences"),
+        ({"differences": 1.58, "float32": 2.99, "bfloat16": 1.58}, "differences"),
+        ({"differences": 4.91, "float32": 9.92, "bfloat16": 3.93}, "bfloat16"),
+        ({"float32": 1.0, "bfloat16": 0.6}, "bfloat16"),
+        ({"float32": 1.0, "bfloat16": 0.8}, "float32"),  # not worth weights of 8 bits
+        ({"differences": 1.6, "float32": 1.0, "bfloat16": 0.8}, "float32"),
+        ({"differences": 1.3, "float32": 1.0, "bfloat16": 0.8}, "differences"),
+    ],
+)
+def test_differences_are_judged_by_the_products_that_they_replace(
+    seconds: dict[str, float], chosen: str
+) -> None:
+    assert best_way(seconds) == chosen
+
+
+@pytest.mark.skipif(not hasattr(time, "pthread_getcpuclockid"), reason="a clock of each thread is Linux's")
+def test_the_processor_clock_has_what_every_thread_used_so_far_counted_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    enough, asked = threading.Event(), []
+    threads = [threading.Thread(target=enough.wait) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    clocks = {time.pthread_getcpuclockid(thread.ident or 0) for thread in threads}
+    clock = processor_clock()
+    gone = min(clocks)
+
+    def look(one: int) -> float:
+        asked.append(one)
+        if one == gone:
+            raise OSError("it has ended")
+        return 0.0
+
+    monkeypatch.setattr(time, "clock_gettime", look)
+    monkeypatch.setattr(time, "process_time", lambda: float(len(asked)))
+    now = clock()
+    enough.set()
+    assert clocks <= set(asked)
+    assert now == len(asked)  # asked for last
 
 
 @pytest.mark.parametrize("name", PRECISIONS)
