@@ -1,5 +1,6 @@
 """In the sidebar: open a model or a run from a file, and take the shown run away as files."""
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePath
 
@@ -8,6 +9,7 @@ import streamlit as st
 from dashboard import data
 from dashboard.processes import exchange
 from dashboard.ui import run_choice
+from dashboard.ui.page_state import state_of
 from dashboard.ui.texts import plain, sentence
 from rbm_core import datasets
 from rbm_core.runs import RunError
@@ -27,6 +29,13 @@ TAKEN = {
     ".safetensors": ("Parameters, safetensors", "The same for torch and others."),
     ".csv": ("Curves, CSV", "Every row that was recorded while it trained."),
 }
+
+
+@dataclass
+class _Files:
+    """refused: what could not be opened (the file, the name of its run, its data), and why."""
+
+    refused: tuple[tuple[str, str, str], str] | None = None
 
 
 def sidebar() -> None:
@@ -60,16 +69,21 @@ def _open() -> None:
             key="files.dataset",
             help="The data that the run is shown, measured and trained on with.",
         )
-    if not st.button("Open it", key="files.go", type="primary", width="stretch"):
-        return
-    try:
-        with st.spinner("Reading …"):
-            exchange.imported(upload.getvalue(), upload.name, name, None if dataset == _LIKELY else dataset)
-    except RunError as error:
-        st.warning(sentence(error))
-        return
-    run_choice.lead_to(name, opened=True)
-    st.rerun()
+    asked = (upload.file_id, name, dataset)
+    if st.button("Open it", key="files.go", type="primary", width="stretch"):
+        try:
+            with st.spinner("Reading …"):
+                exchange.imported(
+                    upload.getvalue(), upload.name, name, None if dataset == _LIKELY else dataset
+                )
+        except RunError as error:
+            state_of(_Files).refused = (asked, str(error))
+        else:
+            run_choice.lead_to(name, opened=True)
+            st.rerun()
+    refused = state_of(_Files).refused
+    if refused is not None and refused[0] == asked:
+        st.warning(sentence(refused[1]))
 
 
 def _take_away(run: str) -> None:

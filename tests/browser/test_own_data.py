@@ -13,6 +13,8 @@ from playwright.sync_api import Locator, Page, expect
 from rbm_core.runs import RunReader, control
 from rbm_core.runs.vocabulary import LIVE_STATES
 from tests.live import App, settle, shoot, until
+from tests.small_run import train_small
+from tests.stand_in import StandIn
 
 RNG = np.random.default_rng(0)
 
@@ -100,6 +102,28 @@ def test_dropped_pictures_are_shown_kept_and_learned(
     assert reader.config()["data"]["image_shape"] == [28, 28]
     expect(page.get_by_test_id("stMain").get_by_text(path.name).first).to_be_visible()
     until(lambda: reader.status()["state"] not in LIVE_STATES, 60, "the run does not end")
+
+
+def test_the_place_to_drop_files_stays_open_when_the_page_runs_as_a_whole(
+    tmp_path: Path, serve: Callable[[Path], App], open_page: Callable[..., Page]
+) -> None:
+    path = train_small(tmp_path / "checkpoints", "watched")
+    with StandIn(path):
+        page = open_page(f"{serve(path.parent).url}/?run=watched")
+        sidebar = page.get_by_test_id("stSidebar")
+        sidebar.get_by_text("New run").click()
+        dialog = open_dialog(page)
+        drop(page, "pets.zip", pictures(60, 30))
+        expect(dialog.get_by_text("60 pictures, 28 × 28")).to_be_visible()
+        control.send(path, "stop")  # the page runs as a whole, to refresh less often
+        expect(page.get_by_text("● stopped")).to_be_visible()
+        settle(page)
+        expect(dialog.get_by_text("60 pictures, 28 × 28")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(dialog).to_be_hidden()
+        page.reload()
+        settle(page)
+        expect(dialog).to_be_hidden()
 
 
 def test_a_table_is_a_strip_with_names(app: App, open_page: Callable[..., Page]) -> None:

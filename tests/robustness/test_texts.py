@@ -74,10 +74,7 @@ OURS: dict[str, tuple[str, ...]] = {
         "texts.sweeps(t, k)",
         "words.caption",
     ),
-    "views/evaluate/question.py": (
-        "state.complaint",
-        "what.selectbox('What to measure', estima",
-    ),
+    "views/evaluate/question.py": ("what.selectbox('What to measure', estima",),
     "views/gibbs/drawing.py": ("drawings.words(shape, as_mnist)",),
     "views/gibbs/export.py": (
         "film.mean_pixels",

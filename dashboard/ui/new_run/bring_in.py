@@ -7,6 +7,8 @@ import numpy as np
 import streamlit as st
 
 from dashboard.figures.animation import tiled
+from dashboard.ui import answers
+from dashboard.ui.answers import Answer
 from dashboard.ui.new_run.state import key, state
 from dashboard.ui.texts import plain, sentence
 from rbm_core import datasets
@@ -39,14 +41,17 @@ class _Seen:
 def offer() -> str | None:
     """A button that opens the place to drop files, and what was kept last; the name of the data once they are kept."""
     kept = state().kept
-    if st.button(
+    asked = st.button(
         "Choose files" if kept is None else "Choose other files",
         key=key("bring_in"),
         icon=":material/upload_file:",
         width="stretch",
         help="Pictures, a .zip of them, a .npy or .npz array, a .csv table or an idx file.",
-    ):
+    )
+    if asked:
         state().opened += 1
+    # The page may run as a whole while the place is open: a trial or a run has ended. That alone would close it.
+    if asked or _uploader() in st.session_state:
         _dialog()
     if kept is None:
         return None
@@ -55,7 +60,16 @@ def offer() -> str | None:
     return name
 
 
-@st.dialog("Your own data", width="large", icon=":material/upload_file:")
+def _uploader() -> str:
+    """The key of the place's uploader. What was dropped there before is not among what it holds."""
+    return key(f"files_{state().opened}")
+
+
+def _close() -> None:
+    state().opened += 1
+
+
+@st.dialog("Your own data", width="large", icon=":material/upload_file:", on_dismiss=_close)
 def _dialog() -> None:
     """Where files are dropped, looked at and kept."""
     files = st.file_uploader(
@@ -63,7 +77,7 @@ def _dialog() -> None:
         type=[ending.lstrip(".") for ending in look.SUFFIXES],
         accept_multiple_files=True,
         max_upload_size=MOST_MB,
-        key=key(f"files_{state().opened}"),  # what was dropped there before is not among them
+        key=_uploader(),
         help=f"Any number of pictures, a .zip of them (its folders become classes), a .npy or .npz array, a .csv "
         f"table, or an idx file; at most {MOST_MB} MB. They are kept on the machine that runs this app, in "
         f"{plain(datasets.data_dir())}, and go nowhere else.",
@@ -94,6 +108,7 @@ def _dialog() -> None:
         _preview(seen.cases)
         if st.button("Use these", key=key("use"), type="primary", width="stretch"):
             _keep(seen)
+        answers.show(state().not_kept)
 
 
 def _choices(found: Found, labels: str | None) -> Choices:
@@ -210,6 +225,7 @@ def _keep(seen: _Seen) -> None:
     try:
         state().kept = (own.keep(seen.found.title, seen.cases, datasets.data_dir()), seen.said)
     except DatasetError as error:
-        st.error(sentence(error))
+        state().not_kept = Answer(sentence(error))
         return
+    _close()
     st.rerun()

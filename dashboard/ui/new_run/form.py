@@ -7,7 +7,8 @@ from typing import Any
 import streamlit as st
 
 from dashboard import data
-from dashboard.ui import run_choice
+from dashboard.ui import answers, run_choice
+from dashboard.ui.answers import Answer
 from dashboard.ui.new_run import data_set, length
 from dashboard.ui.new_run import fields as run_fields
 from dashboard.ui.new_run.state import Proposal, key, state
@@ -70,9 +71,7 @@ def sidebar(step: AtStep) -> None:
             args=(wish, called, step if proposal is None or proposal.step is None else lambda: proposal.step),
             help="Train in a process of its own; closing this page does not stop it.",
         )
-        if state().error:
-            st.error(state().error)
-            state().error = None
+        answers.show(state().refusal)
 
 
 def _settings(run: str | None) -> Wish:
@@ -196,8 +195,8 @@ def _start(wish: Wish, called: str, step: AtStep) -> None:
     try:
         name = wish.start(called, step)
     except ValueError as error:  # ConfigError, DatasetError and RunError are all one sentence
-        state().error = sentence(error)
+        state().refusal = Answer(sentence(error))
         return
-    state().proposal = None
+    state().proposal = state().refusal = None
     st.session_state.update({FORK: False, OPEN: False, NAME: ""})
     run_choice.lead_to(name)

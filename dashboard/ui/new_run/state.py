@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dashboard.ui.answers import Answer
 from dashboard.ui.page_state import state_of
 
 
@@ -23,19 +24,21 @@ class Proposal:
 
 @dataclass
 class NewRun:
-    """folded: the settings made in each preset's folded part, which outlive its widgets. error: why Start failed.
+    """folded: the settings made in each preset's folded part, which outlive its widgets. refusal: why Start failed.
 
     proposal: what the form was last filled in with by a button of the page. looked: what files of one's own were last
     found to hold. seen: what was last made of them, by which choices. kept: the name of the data that were brought in
-    last, and what they are. opened: how often the place to drop files was opened.
+    last, and what they are. not_kept: why they could not be. opened: how often the place to drop files was opened or
+    closed.
     """
 
     folded: dict[str, dict[str, Any]] = field(default_factory=dict)
-    error: str | None = None
+    refusal: Answer | None = None
     proposal: Proposal | None = None
     looked: tuple[Any, Any] = (None, None)
     seen: tuple[Any, Any] = (None, None)
     kept: tuple[str, str] | None = None
+    not_kept: Answer | None = None
     opened: int = 0
 
     def proposed(self, run: str | None) -> Proposal | None:

@@ -6,7 +6,8 @@ import streamlit as st
 
 from dashboard import data
 from dashboard.figures.comparison.records import Record
-from dashboard.ui import link, run_choice
+from dashboard.ui import answers, link, run_choice
+from dashboard.ui.answers import Answer
 from dashboard.ui.page_state import state_of
 from dashboard.ui.texts import plain, sentence
 from dashboard.views.compare.state import Compare
@@ -29,10 +30,7 @@ def look_after(records: list[Record], ticked: list[str]) -> None:
     )
     with panel:
         notices = st.container()  # always there: a message that came and went would fold the panel
-        state = state_of(Compare)
-        if state.message:
-            (notices.error if state.failed else notices.success)(state.message)
-            state.message = ""
+        answers.show(state_of(Compare).changed, notices)
         by_name = {one.name: one for one in records}
         if st.session_state.get(RUN) not in by_name:
             st.session_state[RUN] = ticked[0] if ticked else records[0].name
@@ -90,9 +88,9 @@ def act(change: Callable[[], object], done: str) -> None:
     state = state_of(Compare)
     try:
         change()
-        state.message, state.failed = done, False
+        state.changed = Answer(done, failed=False)
     except RunError as error:
-        state.message, state.failed = sentence(error), True
+        state.changed = Answer(sentence(error))
     st.rerun()
 
 

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 
+from dashboard.ui.answers import Answer
+
 
 @dataclass
 class Compare:
-    """ticked: the runs compared, None until the page has proposed some. message: a sentence to show once, and whether
-    it tells of an error.
-    """
+    """ticked: the runs compared, None until the page has proposed some. changed: what became of the last change."""
 
     ticked: list[str] | None = None
-    message: str = ""
-    failed: bool = False
+    changed: Answer | None = None

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from dashboard.ui import link, run_choice
+from dashboard.ui import answers, link, run_choice
 from dashboard.ui.page_state import state_of
 from dashboard.views.evaluate import texts, under_way
 from dashboard.views.evaluate.state import Evaluate
@@ -20,10 +20,7 @@ CHAINS = 100
 
 
 def ask(reader: RunReader, steps: list[int]) -> None:
-    state = state_of(Evaluate)
-    if state.complaint:
-        st.error(state.complaint)
-        state.complaint = ""
+    answers.show(state_of(Evaluate).complaint)
     row = st.container(key="evaluate.question")
     what, when, how, button = row.columns([3, 2, 3, 1.4], vertical_alignment="bottom")
     estimators = offered(reader)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dashboard.ui.answers import Answer
+
 
 @dataclass(frozen=True)
 class Question:
@@ -24,7 +26,7 @@ class Question:
 class Evaluate:
     """The reader's question and the evaluation under way.
 
-    run: the run shown last. care: how carefully to estimate, a key of texts.CARE. complaint: a sentence to show once.
+    run: the run shown last. care: how carefully to estimate, a key of texts.CARE. complaint: what could not be done.
     again: a question that has its answer, and was asked again. begun: (run, moment) of the evaluation started here
     that has not ended yet. drawn: (evaluation, tenths done) of the pictures drawn last while it was under way, and
     the progress they show.
@@ -32,7 +34,7 @@ class Evaluate:
 
     run: str | None = None
     care: str = "salakhutdinov-murray"
-    complaint: str = ""
+    complaint: Answer | None = None
     begun: tuple[str, float] | None = None
     again: Question | None = None
     drawn: tuple[tuple[str, int], dict[str, Any]] | None = None

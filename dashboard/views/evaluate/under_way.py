@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboard.processes import evaluators
 from dashboard.ui import link
+from dashboard.ui.answers import Answer
 from dashboard.ui.page_state import state_of
 from dashboard.ui.texts import duration, plain, sentence
 from dashboard.views.evaluate import pictures, texts
@@ -27,7 +28,7 @@ def begin(run: str, step: int, estimator: str, **settings: Any) -> None:
     try:
         evaluators.start(run, step, estimator, **settings)
     except RunError as error:
-        state.complaint = sentence(error)
+        state.complaint = Answer(sentence(error))
         return
     state.begun, state.again = (run, since), None
 
@@ -138,7 +139,9 @@ def _starting(run: str) -> bool:
         reason = evaluators.last_log_line(run, since)
         if reason is None and time.time() - since < STARTS_WITHIN_S:
             return True
-        state.complaint = sentence(reason) if reason else "The evaluation did not start within half a minute."
+        state.complaint = Answer(
+            sentence(reason) if reason else "The evaluation did not start within half a minute."
+        )
     state.begun = None
     if done := next((one["id"] for one in ended if one["state"] == "finished"), None):
         link.remember("evaluation", done)

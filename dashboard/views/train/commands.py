@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard import data
 from dashboard.processes import trainers
+from dashboard.ui.answers import Answer
 from dashboard.ui.texts import sentence
 from dashboard.views.train import state
 from rbm_core.runs import RunError
@@ -22,7 +23,6 @@ UNDERWAY = {
 UNDERWAY_FOR_S = 20.0
 # An idle trainer obeys within 0.1 s: a press and its effect are then shown by one refresh.
 ANSWER_WITHIN_S = 0.3
-COMPLAINT_FOR_S = 8.0  # long enough to be read on a page that refreshes twice a second
 PRESSES_KEPT = 32  # more than the browser names in one message
 
 
@@ -75,7 +75,7 @@ def send(name: str, command: str, value: Any, press: str | None = None) -> None:
     try:
         before = _pass_on(name, command, value, watched.speed)
     except ValueError as error:
-        watched.complaint = _complaint_of(error)
+        watched.complaint = Answer(sentence(error))
     if press is not None:
         page.presses = [*page.presses, press][-PRESSES_KEPT:]
     if command == "set" and watched.change is not None:
@@ -138,25 +138,13 @@ def underway(run_state: str) -> str | None:
 
 
 def complain(error: object) -> None:
-    """Shows for COMPLAINT_FOR_S what could not be done."""
-    state.watched().complaint = _complaint_of(error)
-
-
-def _complaint_of(error: object) -> state.Complaint:
-    return state.Complaint(sentence(error), time.monotonic())
-
-
-def show_complaint() -> None:
-    if said := _complaint():
-        st.error(said)
-
-
-def _complaint() -> str:
-    complaint = state.watched().complaint
-    fresh = complaint is not None and time.monotonic() - complaint.since < COMPLAINT_FOR_S
-    return complaint.sentence if complaint is not None and fresh else ""
+    """Says what could not be done."""
+    state.watched().complaint = Answer(sentence(error))
 
 
 def refusal(status: dict[str, Any]) -> str:
     """Why the last command was not obeyed, by the page or by the trainer; "" where nothing was refused."""
-    return _complaint() or (sentence(status["message"]) if status["message"] else "")
+    complaint = state.watched().complaint
+    if complaint is not None and complaint.fresh:
+        return complaint.sentence
+    return sentence(status["message"]) if status["message"] else ""

@@ -4,9 +4,9 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.ui import new_run, pages
+from dashboard.ui import answers, new_run, pages
 from dashboard.ui.texts import plain, sentence, unbroken_duration
-from dashboard.views.train import commands, settings, speed
+from dashboard.views.train import commands, settings, speed, state
 from dashboard.views.train.moment import Moment
 from dashboard.views.train.recorded import Run
 from rbm_core.runs.files import rounded
@@ -25,7 +25,7 @@ STATES_WITH_NEWS = ("running", "paused", "stopped", "finished", "diverged", "fai
 
 
 def draw(run: Run) -> None:
-    commands.show_complaint()
+    answers.show(state.watched().complaint)
     run_state, underway = run.status["state"], commands.underway(run.status["state"])
     at_rest = "imported" if run_state == "stopped" and run.only_imported else plain(run_state)
     badge = f":{STATE_COLOURS.get(run_state, 'grey')}-badge[● {underway or at_rest}]"

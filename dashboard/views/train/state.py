@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard.components.messages import heard
 from dashboard.processes import timelapse
+from dashboard.ui.answers import Answer
 from dashboard.ui.page_state import state_of
 from rbm_core import doctor
 
@@ -34,14 +35,6 @@ class Speed:
     """A watch speed asked for at `since` (time.monotonic()): updates a second, or None for full speed."""
 
     limit: float | None
-    since: float
-
-
-@dataclass(frozen=True)
-class Complaint:
-    """A sentence about something that could not be done, to be shown for some seconds from `since` on."""
-
-    sentence: str
     since: float
 
 
@@ -111,7 +104,7 @@ class Watched:
 
     underway: Underway | None = None
     speed: Speed | None = None
-    complaint: Complaint | None = None
+    complaint: Answer | None = None
     change: Change | None = None
 
     export: timelapse.Export | None = None
