@@ -14,11 +14,11 @@ from rbm_core.compute import Rng
 from rbm_core.config import PRECISIONS, forced_precision
 from rbm_core.flips import HiddenSums, flip_sweeps, flipped_rows
 
-__all__ = ["PRECISIONS", "pick_precision", "pick_way_down", "torch_dtype"]
+__all__ = ["MOST_SWEEPS", "PRECISIONS", "pick_precision", "pick_way_down", "torch_dtype"]
 
 _TOO_SMALL = 10**7  # multiplications in a product for which a precision is worth choosing
-_SWEEPS = 5  # of flip-driven chains in one timed call
 _TIMED_CHAINS = 200  # chains that are timed, at most
+MOST_SWEEPS = 10  # sweeps of flip-driven chains in one timed call, at most
 _NO_WEIGHT = 1e-9  # not 0: memory of zeros that nobody wrote is one page, which the cache holds
 _TURNS, _TURN_S = 4, 0.015  # turns of each way and seconds of a turn
 _CLEARLY = (
@@ -35,13 +35,18 @@ def torch_dtype(precision: str) -> torch.dtype:
     return torch.float32 if precision == "differences" else getattr(torch, precision)
 
 
-def pick_precision(n_visible: int, n_hidden: int, chains: int, device: torch.device) -> tuple[str, str]:
+def pick_precision(
+    n_visible: int, n_hidden: int, chains: int, k: int, device: torch.device
+) -> tuple[str, str]:
     """The fastest way to sweep chains at these shapes, and a line that says why: differences, float32 or bfloat16.
+
+    chains: of this process. k: sweeps between two full sums, an update's; at k = 1 the full sum weighs most.
 
     'differences' (`kernels.chains`, CPU alone) adds the rows of W whose units flipped; the others multiply by W in that
     format. Which is fastest depends on the processor: those without bfloat16 instructions emulate it slowly. So each is
-    timed, after a warm-up, over sweeps of units that flip as often as a trained model's. The outcome is for the caller
-    to keep: another process may find another one.
+    timed, after a warm-up, over sweeps of units that flip as often as a trained model's: at most MOST_SWEEPS of at most
+    200 chains, beyond which a sweep of a chain costs much the same. The outcome is for the caller to keep: another
+    process may find another one.
     RBM_PRECISION stands for the outcome: the tests run as on another processor with it. Raises ValueError if it is none
     of the three.
     """
@@ -49,18 +54,19 @@ def pick_precision(n_visible: int, n_hidden: int, chains: int, device: torch.dev
         return "float32", "float32 (products this small take no time in any precision)"
     if forced := forced_precision():
         return forced, f"{forced} (set by RBM_PRECISION)"
-    return _timed(n_visible, n_hidden, min(chains, _TIMED_CHAINS), device)
+    return _timed(n_visible, n_hidden, min(chains, _TIMED_CHAINS), min(k, MOST_SWEEPS), device)
 
 
 @lru_cache
-def _timed(n_visible: int, n_hidden: int, chains: int, device: torch.device) -> tuple[str, str]:
+def _timed(n_visible: int, n_hidden: int, chains: int, k: int, device: torch.device) -> tuple[str, str]:
     """`pick_precision` by timing, once a process: what is asked again gets the same answer."""
-    ways = _ways_to_sweep(n_visible, n_hidden, chains, device)
+    ways = _ways_to_sweep(n_visible, n_hidden, chains, k, device)
     seconds = _fastest({name: work for name, (work, _) in ways.items()}, device)
     each = {name: seconds[name] / sweeps for name, (_, sweeps) in ways.items()}
     chosen = best_way(each)
     timing = ", ".join(f"{name} {1e3 * s:.2f} ms" for name, s in each.items())
-    return chosen, f"{chosen} (a sweep of {chains} chains, in processor time: {timing})"
+    which = f"a sweep of {chains} chains, {k} from a full sum"
+    return chosen, f"{chosen} ({which}, in processor time: {timing})"
 
 
 def best_way(seconds: dict[str, float]) -> str:
@@ -75,19 +81,20 @@ def pick_way_down(
 ) -> tuple[str, str]:
     """'differences' or 'float32', and why, for visible units that are not 0 or 1: their hWᵀ, k times an update.
 
-    v → h takes float32 products either way, so RBM_PRECISION does not ask for bfloat16 here.
+    v → h takes float32 products either way, so RBM_PRECISION does not ask for bfloat16 here. chains and k as in
+    `pick_precision`, and as many of them timed at most.
     """
     if device.type != "cpu" or n_visible * n_hidden * chains < _TOO_SMALL:
         return "float32", "float32"
     if (forced := forced_precision()) and forced != "bfloat16":
         return forced, f"{forced} (set by RBM_PRECISION)"
-    return _timed_down(n_visible, n_hidden, min(chains, _TIMED_CHAINS), k, device)
+    return _timed_down(n_visible, n_hidden, min(chains, _TIMED_CHAINS), min(k, MOST_SWEEPS), device)
 
 
 @lru_cache
 def _timed_down(V: int, H: int, chains: int, k: int, device: torch.device) -> tuple[str, str]:
     W, out = torch.full((V, H), _NO_WEIGHT), torch.empty(chains, V)
-    sums, k = HiddenSums(W, chains), min(k, 2 * _SWEEPS)
+    sums = HiddenSums(W, chains)
     generator = torch.Generator().manual_seed(0)
     shown = [(torch.rand(chains, H, generator=generator) < 0.5).float()]
     for _ in range(k - 1):
@@ -110,7 +117,7 @@ def _timed_down(V: int, H: int, chains: int, k: int, device: torch.device) -> tu
 
 
 def _ways_to_sweep(
-    V: int, H: int, chains: int, device: torch.device
+    V: int, H: int, chains: int, k: int, device: torch.device
 ) -> dict[str, tuple[Callable[[], object], int]]:
     """name -> a function that sweeps chains of a model without weights, and how many sweeps it makes.
 
@@ -148,7 +155,7 @@ def _ways_to_sweep(
     rows = flipped_rows(torch.full((V, H), _NO_WEIGHT))
     v = (vbias > 0).to(torch.uint8).repeat(chains, 1)
     # As many sweeps as an update makes, which begins with a full sum.
-    flips = (lambda: flip_sweeps(rows, vbias, hbias, v, _SWEEPS, rng)), _SWEEPS
+    flips = (lambda: flip_sweeps(rows, vbias, hbias, v, k, rng)), k
     return {"differences": flips, **ways}
 
 

@@ -24,7 +24,7 @@ from rbm_core.flips import flipped_rows
 from rbm_core.kernels import annealing as kernels
 from rbm_core.kernels.chains import Stream
 from rbm_core.kernels.threads import group_size, on_all_threads
-from rbm_core.precision import PRECISIONS, pick_precision, torch_dtype
+from rbm_core.precision import MOST_SWEEPS, PRECISIONS, pick_precision, torch_dtype
 from rbm_core.rbm import RBM, ShapeError
 
 __all__ = ["AISResult", "Annealing", "Direction", "sweep_precision"]
@@ -366,4 +366,5 @@ def sweep_precision(rbm: RBM, n_chains: int, precision: str) -> str:
         raise ValueError("precision differences runs on the CPU alone; take float32 or bfloat16 on a GPU")
     if precision != "auto":
         return precision
-    return pick_precision(rbm.n_visible, rbm.n_hidden, n_chains, rbm.device)[0]
+    # The sums last for hundreds of temperatures.
+    return pick_precision(rbm.n_visible, rbm.n_hidden, n_chains, MOST_SWEEPS, rbm.device)[0]

@@ -60,7 +60,7 @@ def main() -> None:
         gibbs.sweep(
             training.rbm, gibbs.from_bernoulli_noise(training.rbm, 2, Rng(0, "chains")), Rng(0, "x"), 5
         )
-    pick_precision(784, 500, 100, torch.device("cpu"))
+    pick_precision(784, 500, 100, 5, torch.device("cpu"))
 
 
 if __name__ == "__main__":

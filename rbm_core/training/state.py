@@ -98,7 +98,9 @@ class TrainState:
             self._own_chains = ranks.own(n_chains(config))
             self.streams.chains.share_rows(self._own_chains.start, n_chains(config))
             self.streams.binarise.share_rows(ranks.own(config.batch_size).start, config.batch_size)
-        self.precision, self.precision_note = chosen_precision(config, len(mean), device)
+        self.precision, self.precision_note = chosen_precision(
+            config, len(mean), device, ranks.size if ranks else 1
+        )
         self.phases = self._new_phases()
         self._begin_chains(mean)
         self.trajectory, self.climbed = self._new_rungs(mean)
@@ -268,8 +270,13 @@ def _shades(config: RunConfig) -> bool:
     return UNITS[config.visible].real or config.binarisation == "none"
 
 
-def chosen_precision(config: RunConfig, n_visible: int, device: torch.device) -> tuple[str, str]:
-    """The precision of the sweeps, and a line that says why it was chosen. Raises ConfigError for one not allowed."""
+def chosen_precision(
+    config: RunConfig, n_visible: int, device: torch.device, ranks: int = 1
+) -> tuple[str, str]:
+    """The precision of the sweeps, and a line that says why it was chosen, where so many ranks share the chains.
+
+    Raises ConfigError for one not allowed.
+    """
     if config.precision == "differences" and device.type != "cpu":
         raise ConfigError(
             "precision 'differences' runs on the CPU alone; choose auto, float32 or bfloat16 on a GPU"
@@ -279,9 +286,9 @@ def chosen_precision(config: RunConfig, n_visible: int, device: torch.device) ->
     if config.labels or config.ordered:  # compiled kernels draw neither
         return "float32", "float32"
     if _shades(config):  # bfloat16 would round them to 8 bits
-        return pick_way_down(n_visible, config.n_hidden, n_chains(config), config.k, device)
-    rows = max(config.batch_size, n_chains(config))
-    return pick_precision(n_visible, config.n_hidden, rows, device)
+        return pick_way_down(n_visible, config.n_hidden, n_chains(config) // ranks, config.k, device)
+    rows = max(config.batch_size, n_chains(config)) // ranks
+    return pick_precision(n_visible, config.n_hidden, rows, config.k, device)
 
 
 def check_memory(config: RunConfig, n_visible: int, device: torch.device, processes: int = 1) -> None:

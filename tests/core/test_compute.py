@@ -1,7 +1,5 @@
 """The random streams are what they claim: exact to their resolution, independent, repeatable, never overlapping."""
 
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -13,7 +11,6 @@ from numba import njit
 
 from rbm_core.compute import DRAW_RESOLUTION, DeviceError, Rng, captured, resolve_device
 from rbm_core.kernels import draws, primitives
-from rbm_core.precision import PRECISIONS, best_way, pick_precision, processor_clock
 
 
 def uniforms(rng: Rng, rows: int, columns: int) -> np.ndarray:
@@ -202,77 +199,6 @@ def test_an_absent_device_is_refused_in_one_sentence() -> None:
         with pytest.raises(DeviceError, match="torch sees no CUDA GPU here; use cpu or auto"):
             resolve_device("cuda")
     assert resolve_device("cpu") == torch.device("cpu")
-
-
-def test_precision_auto_says_what_it_timed_and_chose(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("RBM_PRECISION", raising=False)
-    precision, note = pick_precision(784, 500, 100, torch.device("cpu"))
-    assert note.startswith(precision)
-    assert all(f"{name} " in note for name in PRECISIONS)
-    assert note.count(" ms") == len(PRECISIONS)
-    small, why = pick_precision(16, 8, 20, torch.device("cpu"))
-    assert small == "float32"
-    assert "small" in why
-
-
-@pytest.mark.parametrize(
-    ("seconds", "chosen"),
-    [
-        # a sweep's ms as timed: AVX2; AMX tiles at 500, 1,000 and 2,000 hidden units; a GPU
-        ({"differences": 1.1, "float32": 1.9, "bfloat16": 21.0}, "differences"),
-        ({"differences": 0.62, "float32": 1.61, "bfloat16": 0.97}, "differences"),
-        ({"differences": 1.58, "float32": 2.99, "bfloat16": 1.58}, "differences"),
-        ({"differences": 4.91, "float32": 9.92, "bfloat16": 3.93}, "bfloat16"),
-        ({"float32": 1.0, "bfloat16": 0.6}, "bfloat16"),
-        ({"float32": 1.0, "bfloat16": 0.8}, "float32"),  # not worth weights of 8 bits
-        ({"differences": 1.6, "float32": 1.0, "bfloat16": 0.8}, "float32"),
-        ({"differences": 1.3, "float32": 1.0, "bfloat16": 0.8}, "differences"),
-    ],
-)
-def test_differences_are_judged_by_the_products_that_they_replace(
-    seconds: dict[str, float], chosen: str
-) -> None:
-    assert best_way(seconds) == chosen
-
-
-@pytest.mark.skipif(not hasattr(time, "pthread_getcpuclockid"), reason="a clock of each thread is Linux's")
-def test_the_processor_clock_has_what_every_thread_used_so_far_counted_in(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    enough, asked = threading.Event(), []
-    threads = [threading.Thread(target=enough.wait) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    clocks = {time.pthread_getcpuclockid(thread.ident or 0) for thread in threads}
-    clock = processor_clock()
-    gone = min(clocks)
-
-    def look(one: int) -> float:
-        asked.append(one)
-        if one == gone:
-            raise OSError("it has ended")
-        return 0.0
-
-    monkeypatch.setattr(time, "clock_gettime", look)
-    monkeypatch.setattr(time, "process_time", lambda: float(len(asked)))
-    now = clock()
-    enough.set()
-    assert clocks <= set(asked)
-    assert now == len(asked)  # asked for last
-
-
-@pytest.mark.parametrize("name", PRECISIONS)
-def test_the_environment_chooses_the_precision_that_would_be_timed(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("RBM_PRECISION", name)
-    assert pick_precision(784, 500, 100, torch.device("cpu")) == (name, f"{name} (set by RBM_PRECISION)")
-    assert pick_precision(16, 8, 20, torch.device("cpu"))[0] == "float32"
-    monkeypatch.setenv("RBM_PRECISION", "float8")
-    with pytest.raises(
-        ValueError, match="RBM_PRECISION must be differences, float32 or bfloat16, got 'float8'"
-    ):
-        pick_precision(784, 500, 100, torch.device("cpu"))
 
 
 class FakeCuda:

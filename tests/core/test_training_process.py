@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from rbm_core.config import make_config
-from rbm_core.runs import RunReader, create_run
+from rbm_core.config import PRECISIONS, make_config
+from rbm_core.gradient import Phases
+from rbm_core.runs import RunReader, control, create_run
 from rbm_core.runs.recorder import Recorder
-from rbm_core.training import begin
+from rbm_core.sparse import SparsePhases
+from rbm_core.training import Training, begin
 from rbm_core.training import process as training_process
-from tests.core.training_runs import TINY, final_state, make_run
+from tests.core.training_runs import TINY, Watcher, final_state, make_run
 
 
 def test_record_of_a_run_is_complete(runs_root: Path) -> None:
@@ -31,7 +33,7 @@ def test_record_of_a_run_is_complete(runs_root: Path) -> None:
     assert config["data"]["image_shape"] == [4, 4]
     assert config["data"]["n_train"] == 32
     assert config["device"]["kind"] in ("cpu", "cuda")
-    assert config["precision"] in ("float32", "bfloat16")
+    assert config["precision"] in PRECISIONS
     assert set(config["versions"]) == {"python", "torch", "numpy", "rbm_core"}
     assert (read.snapshot_steps()[0], read.snapshot_steps()[-1]) == (0, 480)
     assert len(read.snapshot_steps()) <= TINY["max_snapshots"]
@@ -48,6 +50,52 @@ def test_record_of_a_run_is_complete(runs_root: Path) -> None:
     last = read.snapshot(480)
     parameters = final_state(path)[0]
     assert_array_equal(last.W, parameters["parameter.0"].numpy().astype(np.float16).astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("binarisation", "begun", "later", "phases"),
+    [
+        ("stochastic", "differences", "float32", SparsePhases),
+        ("stochastic", "float32", "differences", Phases),
+        ("none", "differences", "float32", Phases),  # grey pixels
+    ],
+)
+def test_the_precision_that_auto_chose_at_the_first_start_is_recorded_and_kept(
+    binarisation: str,
+    begun: str,
+    later: str,
+    phases: type,
+    runs_root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fields = {
+        "dataset": "mnist-5k",
+        "n_hidden": 128,
+        "n_chains": 100,
+        "updates": 100_000,
+        "precision": "auto",
+    }
+    path = make_run(runs_root, "kept", **fields, binarisation=binarisation)
+    used: list[tuple[int, str, type]] = []
+    update = Training.update
+
+    def noted(self: Training) -> Any:
+        used.append((self.step, self.state.precision, type(self.state.phases)))
+        return update(self)
+
+    monkeypatch.setattr(Training, "update", noted)
+    for chosen_now in (begun, later):
+        monkeypatch.setenv("RBM_PRECISION", chosen_now)
+        watcher = Watcher(path)
+        watcher.when(lambda status: status["state"] == "running", lambda: control.send(path, "stop"))
+        assert training_process.run(path, watcher) == "stopped"
+        config = RunReader(path).config()
+        assert config["config"]["precision"] == "auto"
+        assert (config["precision"], config["precision_note"]) == (begun, f"{begun} (set by RBM_PRECISION)")
+        assert final_state(path)[1]["dtype"] == begun
+    assert {(precision, kind) for _, precision, kind in used} == {(begun, phases)}
+    steps = [step for step, *_ in used]
+    assert steps == list(range(len(steps))), "the second start went on from the first"
 
 
 def test_the_memory_of_a_saved_state_is_free_when_it_is_handed_back(

@@ -1,0 +1,155 @@
+"""Which way to sweep is chosen by what each takes at a run's shapes, or by the environment; and what it was is said."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from rbm_core import precision
+from rbm_core.config import make_config
+from rbm_core.flips import HiddenSums
+from rbm_core.precision import (
+    MOST_SWEEPS,
+    PRECISIONS,
+    best_way,
+    pick_precision,
+    pick_way_down,
+    processor_clock,
+)
+from rbm_core.training.state import chosen_precision
+
+
+def test_precision_auto_says_what_it_timed_and_chose(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RBM_PRECISION", raising=False)
+    chosen, note = pick_precision(784, 500, 100, 5, torch.device("cpu"))
+    assert note.startswith(chosen)
+    assert all(f"{name} " in note for name in PRECISIONS)
+    assert note.count(" ms") == len(PRECISIONS)
+    small, why = pick_precision(16, 8, 20, 5, torch.device("cpu"))
+    assert small == "float32"
+    assert "small" in why
+
+
+@pytest.mark.parametrize(
+    ("seconds", "chosen"),
+    [
+        # a sweep's ms as timed: AVX2; AMX tiles at 500, 1,000 and 2,000 hidden units; a GPU
+        ({"differences": 1.1, "float32": 1.9, "bfloat16": 21.0}, "differences"),
+        ({"differences": 0.62, "float32": 1.61, "bfloat16": 0.97}, "differences"),
+        ({"differences": 1.58, "float32": 2.99, "bfloat16": 1.58}, "differences"),
+        ({"differences": 4.91, "float32": 9.92, "bfloat16": 3.93}, "bfloat16"),
+        ({"float32": 1.0, "bfloat16": 0.6}, "bfloat16"),
+        ({"float32": 1.0, "bfloat16": 0.8}, "float32"),  # not worth weights of 8 bits
+        ({"differences": 1.6, "float32": 1.0, "bfloat16": 0.8}, "float32"),
+        ({"differences": 1.3, "float32": 1.0, "bfloat16": 0.8}, "differences"),
+    ],
+)
+def test_differences_are_judged_by_the_products_that_they_replace(
+    seconds: dict[str, float], chosen: str
+) -> None:
+    assert best_way(seconds) == chosen
+
+
+@pytest.mark.skipif(not hasattr(time, "pthread_getcpuclockid"), reason="a clock of each thread is Linux's")
+def test_the_processor_clock_has_what_every_thread_used_so_far_counted_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    enough, asked = threading.Event(), []
+    threads = [threading.Thread(target=enough.wait) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    clocks = {time.pthread_getcpuclockid(thread.ident or 0) for thread in threads}
+    clock = processor_clock()
+    gone = min(clocks)
+
+    def look(one: int) -> float:
+        asked.append(one)
+        if one == gone:
+            raise OSError("it has ended")
+        return 0.0
+
+    monkeypatch.setattr(time, "clock_gettime", look)
+    monkeypatch.setattr(time, "process_time", lambda: float(len(asked)))
+    now = clock()
+    enough.set()
+    assert clocks <= set(asked)
+    assert now == len(asked)  # asked for last
+
+
+@pytest.mark.parametrize("name", PRECISIONS)
+def test_the_environment_chooses_the_precision_that_would_be_timed(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RBM_PRECISION", name)
+    assert pick_precision(784, 500, 100, 5, torch.device("cpu")) == (name, f"{name} (set by RBM_PRECISION)")
+    assert pick_precision(16, 8, 20, 5, torch.device("cpu"))[0] == "float32"
+    monkeypatch.setenv("RBM_PRECISION", "float8")
+    with pytest.raises(
+        ValueError, match="RBM_PRECISION must be differences, float32 or bfloat16, got 'float8'"
+    ):
+        pick_precision(784, 500, 100, 5, torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("name", "chosen"), [("differences", "differences"), ("float32", "float32"), ("bfloat16", "timed")]
+)
+def test_the_way_down_for_shades_is_the_one_in_the_environment_but_for_bfloat16_which_rounds_them(
+    name: str, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RBM_PRECISION", name)
+    monkeypatch.setattr(precision, "_timed_down", lambda *shape: ("timed", "timed"))
+    assert pick_way_down(784, 500, 100, 5, torch.device("cpu"))[0] == chosen
+    assert pick_way_down(16, 8, 20, 5, torch.device("cpu"))[0] == "float32"
+    assert pick_way_down(784, 500, 100, 5, torch.device("cuda")) == ("float32", "float32")
+
+
+@pytest.mark.parametrize(("seconds", "chosen"), [((1.0, 2.0), "differences"), ((2.0, 1.0), "float32")])
+def test_the_way_down_is_the_faster_of_the_two_that_are_timed_and_both_draw_the_same(
+    seconds: tuple[float, float], chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RBM_PRECISION", raising=False)
+    calls: list[str] = []
+    of, mm = HiddenSums.of, torch.mm
+
+    def timed(ways: dict[str, Callable[[], object]], device: torch.device) -> dict[str, float]:
+        for name, work in ways.items():
+            calls.append(name)
+            work()
+        return dict(zip(("differences", "float32"), seconds, strict=True))
+
+    monkeypatch.setattr(precision, "_fastest", timed)
+    monkeypatch.setattr(HiddenSums, "of", lambda *a: (calls.append("rows"), of(*a)))
+    monkeypatch.setattr(torch, "mm", lambda *a, **k: (calls.append("product"), mm(*a, **k))[1])
+    for k, sweeps in ((3, 3), (500, MOST_SWEEPS)):
+        precision._timed_down.cache_clear()
+        calls.clear()
+        way, note = pick_way_down(784, 500, 100, k, torch.device("cpu"))
+        assert way == chosen
+        assert note.startswith(f"{chosen} (hidden to visible, {sweeps} times 100 chains")
+        assert calls == ["differences", *["rows"] * sweeps, "float32", *["product"] * sweeps]
+    precision._timed_down.cache_clear()
+
+
+def test_as_many_sweeps_are_timed_as_an_update_makes_of_as_many_chains_as_a_rank_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("RBM_PRECISION", raising=False)
+    seen: list[tuple[int, int]] = []
+    monkeypatch.setattr(precision, "flip_sweeps", lambda rows, b, c, v, n, rng: seen.append((len(v), n)))
+
+    def timed(ways: dict[str, Callable[[], object]], device: torch.device) -> dict[str, float]:
+        ways["differences"]()
+        return {"differences": 1.0, "float32": 1.5, "bfloat16": 9.0}
+
+    monkeypatch.setattr(precision, "_fastest", timed)
+    precision._timed.cache_clear()
+    for ranks, chains, k in ((1, 120, 1), (2, 120, 7), (1, 5000, 40)):
+        config = make_config(n_hidden=500, batch_size=20, n_chains=chains, k=k)
+        _, note = chosen_precision(config, 784, torch.device("cpu"), ranks)
+        timed_chains, timed_sweeps = seen[-1]
+        assert (timed_chains, timed_sweeps) == (min(chains // ranks, 200), min(k, MOST_SWEEPS))
+        assert f"a sweep of {timed_chains} chains, {timed_sweeps} from a full sum" in note
+        assert f"differences {1e3 / timed_sweeps:.2f} ms" in note
+    precision._timed.cache_clear()
