@@ -5,7 +5,9 @@
 """
 
 from dataclasses import replace
+from typing import Any
 
+from rbm_core.config import ConfigError, RunConfig, make_config
 from rbm_core.doctor.finding import Finding, Remedy
 from rbm_core.doctor.record import Record, record_of
 from rbm_core.doctor.report import TOO_EARLY, headline, report, threshold, waiting
@@ -35,7 +37,7 @@ def examine(record: Record) -> list[Finding]:
     """The findings of every rule that has what it needs: those that are not well first, then hints, then the others.
 
     Before there are rows that count, only what is ill is said. Remedies are given where something can be done better,
-    and only those that change a setting of the run.
+    and only those that change a setting of the run and fit its others.
     """
     findings = [finding for rule in RULES if (finding := rule(record)) is not None]
     if not record.in_earnest().any():
@@ -47,12 +49,21 @@ def examine(record: Record) -> list[Finding]:
 def _worth_trying(finding: Finding, record: Record) -> tuple[Remedy, ...]:
     if finding.well and not finding.hint:
         return ()
-    now = record.config
+    now = {name: value for name, value in record.config.items() if name in RunConfig.model_fields}
     return tuple(
         remedy
         for remedy in finding.remedies
         if any(now.get(name) != value for name, value in remedy.changes.items())
+        and _can_be_trained(now | dict(remedy.changes))
     )
+
+
+def _can_be_trained(settings: dict[str, Any]) -> bool:
+    try:
+        make_config(**settings)
+    except ConfigError:
+        return False
+    return True
 
 
 def caption(record: Record) -> str:

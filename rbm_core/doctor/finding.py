@@ -71,6 +71,8 @@ def _words(name: str, value: Any) -> str:
         return f"{_COSTS[name]} {value:.3g}" if value else f"no {_COSTS[name]}"
     if (name, value) in _CHOICES:
         return _CHOICES[name, value]
+    if name == "patience":
+        return "early stopping"
     what = {"weight_std": "first weights of", "k": "k ="}.get(name, name.replace("_", " "))
     return f"{what} {value:.3g}" if isinstance(value, float) else f"{what} {value}"
 

@@ -5,7 +5,7 @@ import numpy as np
 from rbm_core.doctor import setup
 from rbm_core.doctor.finding import GUIDE, Finding, Remedy
 from rbm_core.doctor.record import Record, median
-from rbm_core.doctor.remedies import at_rate
+from rbm_core.doctor.remedies import at_rate, fewer_units
 
 __all__ = ["dead_units", "saturated_units", "update_ratio"]
 
@@ -44,6 +44,8 @@ def update_ratio(record: Record) -> Finding | None:
     if middle is None:
         return None
     when = "while the learning rate is high, " if by_now is None and slow.any() else ""
+    falls = record.config.get("lr_schedule") == "linear"
+    newest = record.newest_step()
     return Finding(
         "Update / weight ratio",
         not (too_small or too_large),
@@ -51,9 +53,14 @@ def update_ratio(record: Record) -> Finding | None:
         _healthy_ratio(by_now is not None, bool(record.config.get("averaging"))),
         "Try a larger learning rate."
         if too_small
-        else "Try a learning rate ten times smaller, one that falls to zero, or larger batches.",
+        else f"Try a learning rate ten times smaller{'' if falls else ', or one that falls to zero'}.",
         f"{GUIDE}, § 7",
-        remedies=at_rate(record, 10.0 if too_small else 0.1, record.newest_step()),
+        remedies=at_rate(record, 10.0, newest)
+        if too_small
+        else (
+            *at_rate(record, 0.1, newest),
+            Remedy({"lr_schedule": "linear"}, newest, newest=newest is not None),
+        ),
     )
 
 
@@ -95,8 +102,8 @@ def _idle(record: Record, column: str, rule: str, what: str) -> Finding | None:
         f"{GUIDE}, §§ 5 and 11",
         remedies=(
             *at_rate(record, 0.5, None),
-            Remedy({"n_hidden": max(1, record.n_hidden // 2)})
-            if record.config.get("centred")
-            else Remedy({"centred": True}),
+            Remedy({"centred": True}),
+            Remedy({"sparsity_target": 0.1, "sparsity_cost": 0.03}),
+            fewer_units(record),
         ),
     )

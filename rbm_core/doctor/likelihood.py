@@ -5,7 +5,7 @@ import numpy as np
 from rbm_core.doctor.finding import GUIDE, Finding, Remedy
 from rbm_core.doctor.learning import update_ratio
 from rbm_core.doctor.record import Record, median
-from rbm_core.doctor.remedies import at_rate, at_share, decay, more_sweeps
+from rbm_core.doctor.remedies import at_rate, at_share, decay, early_stopping, fewer_units, more_sweeps
 from rbm_core.doctor.setup import MOST_FALLEN
 from rbm_core.rbm_numpy import Parameters, free_energies
 from rbm_core.runs.vocabulary import MONITORED, PROBED
@@ -38,11 +38,12 @@ def overfitting(record: Record) -> Finding | None:
         now - first < limit,
         f"validation images have fallen {now - first:.1f} nats behind training images since the first epoch",
         f"less than {limit:.1f} nats: three standard errors of the subsets' difference, 5 at least",
-        "Try weight decay, fewer hidden units, more data, or to stop earlier.",
+        "Try weight decay, to stop earlier, fewer hidden units, or more data.",
         f"{GUIDE}, § 6",
         remedies=(
             decay(record, record.sound_step("free_energy_gap", lambda gap: gap - first > limit / 2)),
-            Remedy({"n_hidden": max(1, record.n_hidden // 2)}),
+            early_stopping(record),
+            fewer_units(record),
         ),
     )
 
@@ -67,6 +68,7 @@ def exploding(record: Record) -> Finding | None:
     elif deepest >= MOST_FALLEN:
         at = int(record.metrics["step"][np.nanargmin(energy)])
         evidence += f", and had fallen by {deepest:.1f} at step {at:,}"
+    sound = record.sound_step("free_energy_train", lambda f: (energy[0] - f) / H > MOST_FALLEN / 2)
     return Finding(
         "Size of free energies",
         bool(deepest < MOST_FALLEN or at_its_best),
@@ -75,12 +77,7 @@ def exploding(record: Record) -> Finding | None:
         "switches",
         "Try a smaller learning rate or weight decay; start again from an early snapshot.",
         f"Fischer & Igel 2010; {GUIDE}, § 10",
-        remedies=at_rate(
-            record,
-            0.5,
-            record.sound_step("free_energy_train", lambda f: (energy[0] - f) / H > MOST_FALLEN / 2),
-        )
-        + at_rate(record, 0.1, None),
+        remedies=(*at_rate(record, 0.5, sound), decay(record, sound), *at_rate(record, 0.1, None)),
     )
 
 
@@ -121,22 +118,15 @@ def beats_pixels(record: Record) -> Finding | None:
     evidence = f"validation images get a {words} of {reached:,.1f} nats, independent pixels {floor:,.1f}"
     if nothing and not worse:
         evidence += ": the hidden units have learned next to nothing"
+    advice, remedies = _against_nothing(record) if nothing and not worse else _against_worse(record)
     return Finding(
         "Better than independent pixels",
         not (worse or nothing),
         evidence,
         "above that of independent pixels, which need no hidden units",
-        _why_nothing(record)
-        if nothing and not worse
-        else "Start afresh with smaller first weights and a smaller rate.",
+        advice,
         "Salakhutdinov & Murray 2008",
-        remedies=_against_nothing(record)
-        if nothing and not worse
-        else (
-            Remedy({"weight_std": 0.01})
-            if (record.config.get("weight_std") or 0.0) > 0.1
-            else Remedy(at_share(record, 0.1, None), rate=record.rate(None)),
-        ),
+        remedies=remedies,
     )
 
 
@@ -150,25 +140,28 @@ def _gain(record: Record) -> float | None:
     return float((own - independent_nats(images, real=units_of(record.config).real)).mean())
 
 
-def _why_nothing(record: Record) -> str:
-    if _penalties(record):
-        return "The weights' cost keeps them at zero: take it away."
-    if record.config.get("max_grad_norm"):
-        return "The gradient is cut down to next to nothing: do not limit its norm."
-    return "Train longer, or with a larger learning rate."
+def _against_worse(record: Record) -> tuple[str, tuple[Remedy, ...]]:
+    """The advice and its remedies where the model is worse than independent pixels."""
+    if (record.config.get("weight_std") or 0.0) > 0.1:
+        return "Start afresh with smaller first weights.", (Remedy({"weight_std": 0.01}),)
+    return "Start afresh at a smaller learning rate.", at_rate(record, 0.1, None)
 
 
-def _against_nothing(record: Record) -> tuple[Remedy, ...]:
+def _against_nothing(record: Record) -> tuple[str, tuple[Remedy, ...]]:
+    """The advice and its remedies where the hidden units have learned next to nothing."""
     if penalties := _penalties(record):
-        return (Remedy(dict.fromkeys(penalties, 0.0)),)
+        return "The weights' cost keeps them at zero: take it away.", (Remedy(dict.fromkeys(penalties, 0.0)),)
     if record.config.get("max_grad_norm"):
-        return (Remedy({"max_grad_norm": 0.0}),)
+        advice = "The gradient is cut down to next to nothing: do not limit its norm."
+        return advice, (Remedy({"max_grad_norm": 0.0}),)
     if record.config.get("weight_std") == 0:
-        return (Remedy({"weight_std": 0.01}),)
+        return "Begin with small random weights: from 0 hidden units hardly come to differ.", (
+            Remedy({"weight_std": 0.01}),
+        )
     planned, steps = record.planned(), update_ratio(record)
     if planned is not None and planned < 1000 and (steps is None or steps.well):
-        return (Remedy({"updates": max(2000, 2 * planned)}),)
-    return at_rate(record, 10.0, None)
+        return "Train longer.", (Remedy({"updates": max(2000, 2 * planned)}),)
+    return "Try a larger learning rate.", at_rate(record, 10.0, None)
 
 
 def _penalties(record: Record) -> list[str]:

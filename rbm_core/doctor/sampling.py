@@ -7,7 +7,7 @@ import numpy as np
 
 from rbm_core.doctor.finding import GUIDE, Finding, Remedy
 from rbm_core.doctor.record import Record, share_that_differs
-from rbm_core.doctor.remedies import at_rate, decay, more_sweeps
+from rbm_core.doctor.remedies import at_rate, decay, more_chains, more_sweeps
 from rbm_core.rbm_numpy import Parameters, free_energies, mean_hidden
 
 __all__ = ["FANTASIES", "collapsed_fantasies", "fantasies", "frozen_fantasies", "mixing"]
@@ -53,7 +53,7 @@ def fantasies(record: Record) -> Finding | None:
         else "The model has moved its mass away from the data: try more sweeps (k) or a smaller learning rate.",
         f"{GUIDE}, § 6",
         hint=above > limit and record.ended,
-        remedies=(Remedy(more, record.newest_step(), newest=True),)
+        remedies=(Remedy(more, record.newest_step(), newest=True), more_sweeps(record))
         if well
         else (more_sweeps(record), *at_rate(record, 0.5, None)),
     )
@@ -121,7 +121,7 @@ def collapsed_fantasies(record: Record) -> Finding | None:
         healthy,
         "The chains have collapsed to a few kinds: try more sweeps (k), more chains, or a smaller learning rate.",
         "Fischer & Igel 2010; " + GUIDE + ", § 15",
-        remedies=(more_sweeps(record), *at_rate(record, 0.5, None)),
+        remedies=(more_sweeps(record), more_chains(record), *at_rate(record, 0.5, None)),
     )
 
 

@@ -176,6 +176,7 @@ def updates(record: Record) -> Finding | None:
     if planned is None or not images or not size:  # a run that is starting has yet to count its images
         return None
     n_train, batch = int(images), int(size)
+    large = 10 * batch > n_train
     more = Remedy({"updates": 1000}, record.steps[-1] if record.ended and record.steps else None, True)
     smaller = Remedy({"batch_size": max(10, n_train // 10), "updates": 1000})
     return Finding(
@@ -184,7 +185,7 @@ def updates(record: Record) -> Finding | None:
         f"the whole run is {planned:,} updates: {rounded(planned * batch / n_train)} epochs of {n_train:,} images, "
         f"{batch:,} an update",
         f"{_FEWEST_UPDATES} or more; a thousand show strokes",
-        "Train for more updates, or with fewer images in each.",
+        f"Train for more updates{', or with fewer images in each' if large else ''}.",
         f"{GUIDE}, § 4",
-        remedies=(more, smaller) if 10 * batch > n_train else (more,),
+        remedies=(more, smaller) if large else (more,),
     )

@@ -288,9 +288,8 @@ EVERY_ILLNESS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_every_remedy_is_a_run_that_can_be_started(seed: int) -> None:
-    """Many illnesses at once, at settings out of the whole range of each field."""
+def many_ill(seed: int, **settings: list[Any]) -> Record:
+    """Many illnesses at once, at settings out of the whole range of each field, or out of those that are given."""
     rng = np.random.default_rng(seed)
     pick = {
         "learning_rate": [1e-9, 0.05, 7.0, 100.0],
@@ -307,14 +306,28 @@ def test_every_remedy_is_a_run_that_can_be_started(seed: int) -> None:
         "centred": [True, False],
         "binarisation": ["stochastic", "threshold", "none"],
         "lr_schedule": ["constant", "linear"],
+        "n_valid": [0, 5000],
+        "patience": [0, 500],
+        "ordered": [False, True],
+        **settings,
     }
     chosen = {name: values[rng.integers(len(values))] for name, values in pick.items()}
+    if chosen["ordered"]:
+        chosen["sparsity_cost"] = 0.0
+    if not chosen["n_valid"] or chosen["binarisation"] == "none":
+        chosen["patience"] = 0
     config = make_config(**chosen).model_dump()
     changes: dict[str, Any] = {}
     for illness in rng.permutation(len(EVERY_ILLNESS))[:4]:
         changes |= EVERY_ILLNESS[illness]
     changes["learning_rate"] = np.full(N, chosen["learning_rate"])
-    made = record(config=config, data={"n_train": int(rng.integers(1, 60_000))}, **changes)
+    return record(config=config, data={"n_train": int(rng.integers(1, 60_000))}, **changes)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_every_remedy_is_a_run_that_can_be_started(seed: int) -> None:
+    made = many_ill(seed)
+    config = made.config
     for finding in doctor.examine(made):
         for remedy in finding.remedies:
             assert make_config(**{**config, **remedy.changes}) != make_config(**config), remedy
@@ -323,11 +336,49 @@ def test_every_remedy_is_a_run_that_can_be_started(seed: int) -> None:
             assert remedy.label.startswith(("Start a", "Go on from step")), remedy.label
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_can_be_done_better_has_a_remedy(seed: int) -> None:
+    """At settings that leave room for more and for less; of images that are all alike no run makes more."""
+    made = many_ill(
+        seed, learning_rate=[0.05], k=[1, 5], epochs=[1, 50], weight_decay=[0.0, 1e-3], n_chains=[1, 100]
+    )
+    found = [one for one in doctor.examine(made) if not one.well or one.hint]
+    assert found
+    assert [one.rule for one in found if not one.remedies and one.rule != "Images differ"] == []
+
+
+def test_every_rule_that_complains_has_a_remedy() -> None:
+    """The illnesses by which `test_each_rule_sees_what_it_is_for` brings each rule to complain, and every hint."""
+    (marked,) = (mark for mark in test_each_rule_sees_what_it_is_for.pytestmark if mark.name == "parametrize")
+    hinted = ({"state": "finished", "free_energy_fantasy": HEALTHY["free_energy_train"] + 60}, "")
+    ailing = [one for changes, _ in [*marked.args[1], hinted] for one in doctor.examine(record(**changes))]
+    ailing = [one for one in ailing if not one.well or one.hint]
+    assert any(one.hint for one in ailing)
+    assert len({one.rule for one in ailing}) == len(doctor.RULES), "a rule never complained"
+    assert {one.rule for one in ailing if not one.remedies} == {"Images differ"}
+
+
+def test_a_run_that_overfits_is_offered_to_stop_early() -> None:
+    def offered(**config: Any) -> dict[str, Any]:
+        made = record(config={**SETTINGS, **config}, free_energy_gap=np.linspace(0, 20, N))
+        (gap,) = (one for one in doctor.examine(made) if one.rule == "Training / validation gap")
+        return {one.label: dict(one.changes) for one in gap.remedies}
+
+    assert offered()["Start afresh with early stopping"] == {"patience": 500}, "a tenth of its 5,000 updates"
+    (held_out,) = (changes for changes in offered(n_valid=0).values() if "patience" in changes)
+    assert held_out["n_valid"] == 5000, "validation images are what it stops by"
+    assert not any("patience" in changes for changes in offered(binarisation="none").values())
+
+
 def test_a_remedy_says_where_it_starts_and_what_it_changes() -> None:
     exploded = record(free_energy_train=np.linspace(-100, -700, N), learning_rate=np.full(N, 0.05))
     found = {finding.rule: finding for finding in doctor.examine(exploded)}
     labels = [remedy.label for remedy in found["Size of free energies"].remedies]
-    assert labels == ["Start again from step 1,000 at half the rate", "Start afresh at a tenth of the rate"]
+    assert labels == [
+        "Start again from step 1,000 at half the rate",
+        "Start again from step 1,000 with weight decay 0.0001",
+        "Start afresh at a tenth of the rate",
+    ]
     assert found["Size of free energies"].remedies[0].changes == {"learning_rate": 0.025}
     stuck = record(before=snapshot(4000, coins(1)))
     mixing = next(one for one in doctor.examine(stuck) if one.rule == "Enough Gibbs sweeps")
