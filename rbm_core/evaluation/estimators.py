@@ -23,9 +23,7 @@ from rbm_core.likelihood.ais import (
     adaptive_betas,
     prepare_ais,
     prepare_reverse_ais,
-    sweeps,
     temperatures,
-    tempered_samples,
 )
 from rbm_core.likelihood.annealing import AISResult, Annealing, Direction, sweep_precision
 from rbm_core.likelihood.evidence import Evidence, Verdict, fewer, origins, prepared, starts_of
@@ -43,7 +41,6 @@ Settings = Mapping[str, Any]
 Estimator = Callable[[Subject, Settings, Job], dict[str, Any]]
 
 _CHUNK = 250  # temperatures between two pause points, at most
-_SETTLE = 1000  # sweeps of the run's persistent chains before reverse AIS begins at them
 _ROUNDS = 10  # rounds of exchanges between two pause points
 _WALKS = 20  # walks through the whole ladder and back that a trusted estimate rests on, at least
 _TRACE = 160  # points of the log-weights' curve
@@ -332,18 +329,19 @@ def _paths(full: np.ndarray) -> list[np.ndarray]:
 
 
 def _reverse_starts(subject: Subject, settings: Settings) -> Tensor:
-    """The run's persistent chains after more sweeps, and annealed samples where there are fewer chains than asked.
+    """The states that reverse AIS begins at: of the origin that is joined, whatever the number of chains asked for.
 
-    CD's chains begin at the data at every update, so they are no samples of the model: all are annealed then.
+    Fewer particles than chains are used several times. Annealed samples in their place would be those that the evidence
+    from annealed samples begins at, and two origins would count where there is one.
     """
-    n, seed = settings["n_chains"], settings["seed"]
-    v = subject.particles()[: 0 if subject.config["algorithm"] == "cd" else n]
-    if len(v):
-        v = sweeps(subject.rbm, v, _SETTLE, seed=seed, stream="reverse-starts")
-    if len(v) < n:
-        more = tempered_samples(subject.rbm, n - len(v), base_vbias=subject.base, seed=seed)
-        v = torch.cat([v, more.float()])
-    return v
+    return starts_of(
+        subject.rbm,
+        _origins(subject)[1][1],
+        settings["n_chains"],
+        base=subject.base,
+        particles=subject.particles(),
+        seed=settings["seed"],
+    )
 
 
 def _prepared(

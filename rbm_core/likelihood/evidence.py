@@ -30,7 +30,7 @@ from rbm_core.runs.evaluation_record import BASES, STARTS
 
 __all__ = ["Evidence", "Verdict", "judge", "origins", "parallel_tempered", "prepared", "starts_of"]
 
-SETTLE = 1000  # sweeps of data and of a run's chains before reverse AIS begins at them
+_SETTLE = 1000  # sweeps of data and of a run's chains before reverse AIS begins at them
 _APART = 0.5  # nats between two estimates beyond which they differ, unless their error bars are wide,
 _MOST_APART = 1.0  # and nats beyond which they differ however wide these are
 _FEWEST, _SHARE = 10, 0.1  # chains in effect, and share of all, below which an estimate says nothing
@@ -216,7 +216,7 @@ def starts_of(
         else torch.arange(len(found))
     )
     chosen = found[order[torch.arange(n) % len(found)]]
-    return sweeps(rbm, chosen, SETTLE, seed=seed, stream=f"{origin}-settled")
+    return sweeps(rbm, chosen, _SETTLE, seed=seed, stream=f"{origin}-settled")
 
 
 def parallel_tempered(rbm: RBM, n: int, *, base: Tensor, seed: int = 0) -> Tensor:

@@ -11,10 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from rbm_core.evaluation import Interrupted, evaluate
 from rbm_core.evaluation.__main__ import main
-from rbm_core.evaluation.estimators import BY_NAME
+from rbm_core.evaluation.estimators import BY_NAME, _reverse_starts
+from rbm_core.evaluation.subject import load_subject
+from rbm_core.likelihood.evidence import starts_of
 from rbm_core.likelihood.exact import exact_log_z
 from rbm_core.rbm import RBM
 from rbm_core.runs import RunError, RunReader
@@ -66,6 +69,23 @@ def test_one_direction_alone_is_marked_unconfirmed(run: Path, estimator: str) ->
     row = evaluate(run, estimator=estimator, betas=100)
     assert row["trusted"] is None
     assert row["verdict"].startswith("Unconfirmed")
+
+
+def test_fewer_particles_than_chains_are_repeated_and_no_start_of_another_origin_stands_among_them(
+    tmp_path: Path,
+) -> None:
+    run = train_small(tmp_path, n_hidden=10, n_chains=50, updates=50)
+    reader = RunReader(run)
+    subject = load_subject(run, reader.snapshot(reader.snapshot_steps()[-1]), reader.config()["config"])
+    particles = subject.particles()
+    joined = _reverse_starts(subject, {"n_chains": 100, "seed": 3})
+    common: dict[str, Any] = {"base": subject.base, "data": subject.cases["train"], "seed": 3}
+    others = [starts_of(subject.rbm, origin, 50, **common) for origin in ("annealed", "data")]
+    assert len(particles) == 50
+    torch.testing.assert_close(joined, starts_of(subject.rbm, "particles", 100, particles=particles, **common))
+    rows = [{row.numpy().tobytes() for row in v.float()} for v in (joined, *others)]
+    assert len(rows[0]) == 100, "the second use of a particle has random numbers of its own"
+    assert not rows[0] & (rows[1] | rows[2])
 
 
 @pytest.mark.parametrize("name", ["ladder", "trajectory"])
