@@ -29,6 +29,7 @@ def start(
     temperatures: str | int = "salakhutdinov-murray",
     n_chains: int = 100,
     sweeps: int = 100_000,
+    rounds: int = 500,
     seed: int = 0,
 ) -> None:
     """Starts the process. The same question goes on where it was interrupted.
@@ -38,7 +39,7 @@ def start(
     path = store.to_change(store.runs_root(), name)
     command = [sys.executable, "-m", "rbm_core.evaluation", str(path), "--snapshot", str(step)]
     command += ["--estimator", estimator, "--temperatures", str(temperatures), "--chains", str(n_chains)]
-    command += ["--sweeps", str(sweeps), "--seed", str(seed)]
+    command += ["--sweeps", str(sweeps), "--rounds", str(rounds), "--seed", str(seed)]
     places = [str(REPO), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, **QUIET, "PYTHONPATH": os.pathsep.join(filter(None, places))}
     detached: dict[str, Any] = {"start_new_session": True}

@@ -17,6 +17,7 @@ from rbm_core.runs.evaluation_record import ESTIMATORS
         "evaluate mnist-default",
         "evaluate mnist-default --snapshot 550 --estimator ais --temperatures 2000",
         "evaluate mnist-default --estimator mixing --sweeps 10000",
+        "evaluate mnist-default --estimator trajectory --rounds 2000",
     )
 )
 def evaluate(
@@ -34,6 +35,9 @@ def evaluate(
     sweeps: Annotated[
         int, typer.Option(min=1, help="Estimator mixing: the longest sampling time.")
     ] = 100_000,
+    rounds: Annotated[
+        int, typer.Option(min=1, help="Estimators ladder and trajectory: rounds of exchanges that count.")
+    ] = 500,
     precision: Annotated[
         str, typer.Option(help="How chains are swept: auto, differences, bfloat16, float32 or float64.")
     ] = "auto",
@@ -56,6 +60,7 @@ def evaluate(
                 seed=seed,
                 precision=precision,
                 sweeps_max=sweeps,
+                rounds=rounds,
                 on_progress=bar.show,
                 should_stop=lambda: bar.interrupted,
             )

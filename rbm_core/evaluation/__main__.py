@@ -26,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--sweeps", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=500)
     options = parser.parse_args(arguments)
     stopping = False
 
@@ -45,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
             seed=options.seed,
             precision=options.precision,
             sweeps_max=options.sweeps,
+            rounds=options.rounds,
             should_stop=lambda: stopping,
         )
     except Interrupted:

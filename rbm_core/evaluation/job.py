@@ -35,7 +35,9 @@ OnProgress = Callable[[dict[str, Any]], None]
 State = tuple[dict[str, Tensor], dict[str, Any]]
 """What an estimator resumes from: tensors by name, and the rest as JSON."""
 
-SAVE_S = 5.0  # seconds between two saved states: at most this much work is done again after a kill
+SAVE_S = (
+    5.0  # seconds between two saved states, more where saving one takes long: what is done again after a kill
+)
 SHOW_S = 0.5  # seconds between two writes of progress.json
 
 # What estimators keep in progress.json. A resumed job takes it from the saved state, which may be older.
@@ -141,10 +143,12 @@ class Job:
         self.show()
         stopping = self._should_stop is not None and self._should_stop()
         if stopping or time.perf_counter() >= self._next_save:
+            begun = time.perf_counter()
             tensors, meta = state()
             arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
             write_bytes(self._state_file, tensor_bytes(arrays, {**meta, "progress": self.progress}))
-            self._next_save = time.perf_counter() + SAVE_S
+            now = time.perf_counter()
+            self._next_save = now + max(SAVE_S, 20 * (now - begun))  # long ladders keep hundreds of megabytes
         if stopping:
             raise Interrupted
 

@@ -24,7 +24,8 @@ from rbm_core.runs.snapshot import snapshot_file
 __all__ = ["evaluate"]
 
 _MOST_CHAINS = 10_000
-_ROUNDS = 500  # rounds of exchanges that count in parallel tempering
+_FEWEST_ROUNDS = 10  # of exchanges: every pair of neighbours is asked five times
+_MOST_STATES = 5_000_000  # rounds times chains: what a ladder of thirty rungs keeps of them takes 2 GB
 _ANNEALED = ("bracket", "ais", "reverse")
 _TEMPERED = ("ladder", "trajectory")
 
@@ -39,6 +40,7 @@ def evaluate(
     seed: int = 0,
     precision: str = "auto",
     sweeps_max: int = 100_000,
+    rounds: int = 500,
     on_progress: OnProgress | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> dict[str, Any]:
@@ -46,12 +48,13 @@ def evaluate(
 
     path: the run's folder. step: of a snapshot, None for the newest. estimator: a name in
     runs.evaluation_record.ESTIMATORS. betas: "salakhutdinov-murray", "adaptive" or a number of equal steps.
-    sweeps_max: the longest sampling time of estimator "mixing". on_progress: called with the content of
+    sweeps_max: the longest sampling time of estimator "mixing". rounds: of exchanges that count, for "ladder" and
+    "trajectory"; a fifth as many settle the chains before. on_progress: called with the content of
     progress.json. should_stop: checked between two chunks of work. Raises RunError or ValueError, one sentence, for
     what cannot be evaluated; Interrupted, with the state saved, if should_stop returned true.
     """
     path = Path(path)
-    settings = _settings(estimator, betas, n_chains, seed, precision, sweeps_max)
+    settings = _settings(estimator, betas, n_chains, seed, precision, sweeps_max, rounds)
     reader = RunReader(path)
     config = reader.config()["config"]
     steps = reader.snapshot_steps()
@@ -82,7 +85,13 @@ def evaluate(
 
 
 def _settings(
-    estimator: str, betas: str | int, n_chains: int, seed: int, precision: str, sweeps_max: int
+    estimator: str,
+    betas: str | int,
+    n_chains: int,
+    seed: int,
+    precision: str,
+    sweeps_max: int,
+    rounds: int,
 ) -> dict[str, Any]:
     """What the estimator's answer depends on, and no more: it names the evaluation, so equal questions meet."""
     if estimator not in ESTIMATORS:
@@ -100,7 +109,11 @@ def _settings(
             raise RunError(f"sweeps must be 1 to {MOST_SWEEPS:,}, got {sweeps_max:,}")
         return {"seed": seed, "n_chains": n_chains, "sweeps": sweeps_max}
     if estimator in _TEMPERED:
-        return {"seed": seed, "n_chains": n_chains, "rounds": _ROUNDS}
+        if not _FEWEST_ROUNDS <= rounds <= _MOST_STATES // n_chains:
+            raise RunError(
+                f"rounds must be {_FEWEST_ROUNDS} to {_MOST_STATES // n_chains:,} with {n_chains:,} chains, got {rounds:,}"
+            )
+        return {"seed": seed, "n_chains": n_chains, "rounds": rounds}
     return {"seed": seed}
 
 

@@ -92,8 +92,8 @@ class Tempered:
         self._first = independent_log_z(ladder[0])
         self._rng = Rng(seed, "ladder", ladder[-1].device)
         self.replicas = tempering.replicas_at(tempering.climbed(ladder, n_ladders, self._rng))
-        empty = torch.empty(0, len(ladder) - 1, n_ladders, dtype=torch.float64)
-        self._seen = {"ahead": empty, "behind": empty.clone(), "accepted": empty.clone()}
+        # Of each advance a block: (rounds, K − 1, N), as the exchanges saw them; accepted is NaN where none was proposed.
+        self._seen: dict[str, list[Tensor]] = {"ahead": [], "behind": [], "accepted": []}
 
     @property
     def rounds(self) -> int:
@@ -109,18 +109,24 @@ class Tempered:
                 self.ladder, self.replicas, self._rng, sweeps=self.sweeps, rows=self._rows
             )
             if counts:
-                accepted = torch.where(exchange.proposed[:, None], exchange.accepted.double(), math.nan)
+                accepted = torch.where(exchange.proposed[:, None], exchange.accepted.float(), math.nan)
                 for name, seen in zip(new, (exchange.ahead, exchange.behind, accepted), strict=True):
-                    new[name].append(seen.double().cpu())
+                    new[name].append(seen.cpu())
         for name, rounds in new.items():
             if rounds:
-                self._seen[name] = torch.cat([self._seen[name], torch.stack(rounds)])
+                self._seen[name].append(torch.stack(rounds))
+
+    def _whole(self) -> dict[str, Tensor]:
+        """All rounds that counted, (T, K − 1, N) by name."""
+        empty = torch.empty(0, len(self.ladder) - 1, self.replicas.v.shape[1])
+        return {name: torch.cat(blocks) if blocks else empty for name, blocks in self._seen.items()}
 
     def result(self) -> LadderResult:
         """The estimate from the rounds that count. Raises ValueError before the first of them."""
-        if not len(self._seen["ahead"]):
+        if not self._seen["ahead"]:
             raise ValueError(f"no round counts yet: the first {self.settle} only settle the chains")
-        steps = _steps(self._seen["ahead"].numpy(), self._seen["behind"].numpy())
+        seen = self._whole()
+        steps = _steps(seen["ahead"].numpy(), seen["behind"].numpy())
         rungs = self._first + np.concatenate([np.zeros((len(steps), 1)), steps.cumsum(1)], axis=1)
         n = len(rungs) - 1
         errors = np.sqrt((n - 1) / n * ((rungs[1:] - rungs[1:].mean(0)) ** 2).sum(0))
@@ -129,15 +135,15 @@ class Tempered:
             float(errors[-1]),
             rungs[0],
             errors,
-            self._seen["accepted"].nanmean((0, 2)).numpy(),
+            seen["accepted"].nanmean((0, 2)).numpy(),
             int(self.replicas.round_trips.sum()),
         )
 
     def state_dict(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """All that `load_state_dict` needs to go on bit for bit: (tensors on the CPU, JSON-able rest)."""
         r = self.replicas
-        tensors = {"v": r.v, "origin": r.origin, "leg": r.leg, "round_trips": r.round_trips, **self._seen}
-        return {name: t.cpu().clone() for name, t in tensors.items()}, {
+        tensors = {"v": r.v, "origin": r.origin, "leg": r.leg, "round_trips": r.round_trips}
+        return {name: t.cpu().clone() for name, t in tensors.items()} | self._whole(), {
             "rounds": r.rounds,
             "rng": self._rng.state(),
         }
@@ -149,7 +155,7 @@ class Tempered:
             raise ValueError("the saved ladder has other rungs or chains than this one")
         there = {name: tensors[name].to(device) for name in ("v", "origin", "leg", "round_trips")}
         self.replicas = tempering.Replicas(**there, rounds=int(meta["rounds"]))
-        self._seen = {name: tensors[name] for name in self._seen}
+        self._seen = {name: [tensors[name]] if len(tensors[name]) else [] for name in self._seen}
         self._rng = Rng.from_state(meta["rng"], device)
 
 
@@ -172,6 +178,6 @@ def _steps(ahead: np.ndarray, behind: np.ndarray) -> np.ndarray:
     """log Z_{k+1} − log Z_k from (T, K−1, N) differences: row 0 from all N ladders, row n + 1 without ladder n."""
     columns = []
     for k in range(ahead.shape[1]):
-        whole, without = bennett(ahead[:, k], behind[:, k])
+        whole, without = bennett(ahead[:, k].astype(np.float64), behind[:, k].astype(np.float64))
         columns.append([whole, *without])
     return np.array(columns).T

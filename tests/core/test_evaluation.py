@@ -21,7 +21,13 @@ from rbm_core.likelihood.evidence import starts_of
 from rbm_core.likelihood.exact import exact_log_z
 from rbm_core.rbm import RBM
 from rbm_core.runs import RunError, RunReader
-from rbm_core.runs.evaluation_record import ESTIMATORS, evaluation_folder, list_evaluations, read_evaluation
+from rbm_core.runs.evaluation_record import (
+    ESTIMATORS,
+    evaluation_folder,
+    evaluation_id,
+    list_evaluations,
+    read_evaluation,
+)
 from rbm_core.runs.files import hold_lock, read_tensors
 from rbm_core.runs.snapshot import snapshot_file
 from tests.live import REPO, until
@@ -82,7 +88,9 @@ def test_fewer_particles_than_chains_are_repeated_and_no_start_of_another_origin
     common: dict[str, Any] = {"base": subject.base, "data": subject.cases["train"], "seed": 3}
     others = [starts_of(subject.rbm, origin, 50, **common) for origin in ("annealed", "data")]
     assert len(particles) == 50
-    torch.testing.assert_close(joined, starts_of(subject.rbm, "particles", 100, particles=particles, **common))
+    torch.testing.assert_close(
+        joined, starts_of(subject.rbm, "particles", 100, particles=particles, **common)
+    )
     rows = [{row.numpy().tobytes() for row in v.float()} for v in (joined, *others)]
     assert len(rows[0]) == 100, "the second use of a particle has random numbers of its own"
     assert not rows[0] & (rows[1] | rows[2])
@@ -104,6 +112,20 @@ def test_the_ladder_agrees_with_counting_and_says_how_often_it_was_walked(run: P
         assert along[-1]["step"] == ladder["step"]
         assert along[-1]["log_z"] == pytest.approx(ladder["log_z"], abs=1e-3)
         assert [one["step"] for one in along] == sorted(one["step"] for one in along)
+
+
+def test_more_rounds_are_asked_for_by_name_and_are_another_question(run: Path) -> None:
+    short, long = (evaluate(run, estimator="ladder", n_chains=4, rounds=rounds) for rounds in (20, 60))
+    assert main([str(run), "--estimator", "ladder", "--chains", "4", "--rounds", "20"]) == 0
+    assert [row["settings"]["rounds"] for row in RunReader(run).likelihood()] == [20, 60, 20]
+    assert long["round_trips"] > short["round_trips"]
+    assert short["id"] != long["id"]
+    assert last_row(run)["log_z"] == short["log_z"]
+    # As rows written before the rounds could be chosen have it: the question of the default is still theirs.
+    assert (
+        evaluation_id(40, "ladder", {"seed": 0, "n_chains": 100, "rounds": 500})
+        == "000000040-ladder-992bdb92"
+    )
 
 
 @pytest.mark.slow
@@ -266,6 +288,11 @@ def test_evaluating_holds_no_lock_of_the_run_and_changes_none_of_its_files(run: 
         ({"estimator": "mixing", "n_chains": 0}, "n_chains must be at least 2 and at most 10,000, got 0"),
         ({"estimator": "mixing", "n_chains": 10**9}, "got 1,000,000,000"),
         ({"estimator": "mixing", "sweeps_max": 0}, "sweeps must be 1 to 1,000,000,000, got 0"),
+        ({"estimator": "ladder", "rounds": 9}, "rounds must be 10 to 50,000 with 100 chains, got 9"),
+        (
+            {"estimator": "trajectory", "rounds": 60_000},
+            "rounds must be 10 to 50,000 with 100 chains, got 60,000",
+        ),
         ({"estimator": "pseudo", "seed": -1}, "seed must lie in 0 … 2.64 − 1, got -1"),
         ({"betas": 0}, "must lie in 1 … 10,000,000, got 0"),
         ({"betas": "fast"}, "got 'fast'"),

@@ -190,6 +190,42 @@ def test_asked_again_the_page_says_that_there_is_an_answer_and_keeps_it(
     assert len(started) == 2, "another question has no answer"
 
 
+def test_a_tempered_estimate_is_asked_for_with_its_rounds_and_goes_on_with_them(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(evaluators, "start", lambda *args, **settings: started.append((args[2], settings)))
+    app = open_page("evaluate", run="small", estimator="trajectory")
+    app.selectbox(key="evaluate.rounds").set_value(2_000).run()
+    app.button[0].click().run()
+    assert started == [("trajectory", {"n_chains": 100, "rounds": 2_000})]
+
+
+def test_an_interrupted_tempered_estimate_goes_on_with_the_rounds_it_had(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[dict[str, Any]] = []
+    monkeypatch.setattr(evaluators, "start", lambda *args, **settings: started.append(settings))
+    with pytest.raises(Interrupted):
+        evaluate(run, estimator="ladder", n_chains=4, rounds=20, should_stop=lambda: True)
+    app = page()
+    next(button for button in app.button if button.label == "Go on").click().run()
+    assert started == [{"seed": 0, "n_chains": 4, "rounds": 20}]
+
+
+@pytest.mark.parametrize(("n_chains", "rounds"), [(2, 10), (10, 20)])
+def test_walks_and_rounds_stand_behind_why_and_the_sentence_before_it_is_plain(
+    run: Path, n_chains: int, rounds: int
+) -> None:
+    row = evaluate(run, estimator="ladder", n_chains=n_chains, rounds=rounds)
+    assert row["trusted"] is (rounds > 10)
+    app = page()
+    (said,) = [one.value for one in (*app.error, *app.success) if "rust it" in one.value]
+    assert plain(texts.because(row)) in said
+    assert not re.search(r"walk|chain|rung|\d", said)
+    assert row["verdict"].split(": ", 1)[1][:20] in words(app)
+
+
 def test_the_link_holds_what_is_asked_and_how_carefully(run: Path) -> None:
     app = open_page("evaluate", run="small", estimator="reverse", care="1000")
     assert app.selectbox(key="evaluate.estimator").value == "reverse"

@@ -14,7 +14,7 @@ from rbm_core.runs.evaluation_record import ESTIMATORS
 from rbm_core.visible import units_of
 
 STEP = "evaluate.step"
-CARE, SWEEPS = "evaluate.care", "evaluate.sweeps"
+CARE, SWEEPS, ROUNDS = "evaluate.care", "evaluate.sweeps", "evaluate.rounds"
 EXACT_UNITS = 28  # of the smaller layer, at most: its states are counted one by one
 CHAINS = 100
 
@@ -113,5 +113,9 @@ def choose_settings(estimator: str) -> dict[str, Any]:
             format_func=lambda n: f"{n:,}",
             key=SWEEPS,
             help=texts.SWEEPS_HELP,
+        )
+    elif estimator in texts.TEMPERED:
+        settings["rounds"] = st.selectbox(
+            "How long", list(texts.ROUNDS), format_func=texts.ROUNDS.get, key=ROUNDS, help=texts.ROUNDS_HELP
         )
     return settings

@@ -22,6 +22,16 @@ SWEEPS_HELP = (
     "How long the chains are watched. A model trained with chains that were too short looks right at "
     "k sweeps and wrong long after: only long chains show it."
 )
+TEMPERED = ("ladder", "trajectory")
+ROUNDS = {  # of exchanges, to ask for
+    500: "500 rounds: a first look",
+    2_000: "2,000 rounds: four times as long",
+    10_000: "10,000 rounds: twenty times as long",
+}
+ROUNDS_HELP = (
+    "Pictures wander from noise to this model and back, and each round lets them take a step. The answer is trusted once "
+    "twenty of them have gone all the way and come back. A well-trained model often needs more than a first look."
+)
 HOW_AIS_WORKS = (
     "The likelihood is log p(v) = −F(v) − log Z, and Z is a sum over more states than can be added up. So chains "
     "walk from a model without weights, whose Z is known, to this one: what they gather on the way is log Z "
@@ -31,6 +41,13 @@ WAYS = {  # the end of that sentence, and which way the estimate errs
     "ais": "(forward AIS). It errs low, so the likelihood looks better than it is.",
     "reverse": "(here on the way back: reverse AIS). It errs high, so the likelihood looks worse than it is.",
 }
+
+
+TRUST_WALKS = "Trust it: pictures went from noise to this model and back many times, so none was stuck in one kind of picture."
+MISTRUST_WALKS = (
+    "Do not trust it: too few pictures went from noise to this model and back, so that a kind of picture may be missing "
+    "from the sum. Take more rounds."
+)
 
 
 def title(one: dict[str, Any]) -> str:
@@ -55,6 +72,8 @@ def because(row: Mapping[str, Any]) -> str:
     Above all what a row says is judged by its two directions, which err to opposite sides.
     """
     said = str(row.get("verdict") or "")
+    if row.get("estimator") in TEMPERED and isinstance(row.get("trusted"), bool):
+        return TRUST_WALKS if row["trusted"] else MISTRUST_WALKS
     low, high = row.get("forward") or {}, row.get("reverse") or {}
     if row.get("estimator") != "bracket" or not (
         is_number(low.get("log_z")) and is_number(high.get("log_z"))
@@ -91,6 +110,8 @@ def question(one: dict[str, Any]) -> str:
         words.append(f"{asked or format(settings['betas'], ',')} temperatures")
     if "sweeps" in settings:
         words.append(f"{settings['sweeps']:,} sweeps")
+    if "rounds" in settings:
+        words.append(f"{settings['rounds']:,} rounds")
     if settings.get("seed"):
         words.append(f"seed {settings['seed']}")
     return " · ".join(words)

@@ -16,7 +16,13 @@ from rbm_core.runs import RunError
 
 REFRESH_S = 1.0
 STARTS_WITHIN_S = 30.0
-OURS = {"betas": "temperatures", "n_chains": "n_chains", "sweeps": "sweeps", "seed": "seed"}
+OURS = {
+    "betas": "temperatures",
+    "n_chains": "n_chains",
+    "sweeps": "sweeps",
+    "rounds": "rounds",
+    "seed": "seed",
+}
 """The settings of a record by their names as arguments of `evaluators.start`."""
 # Pictures are drawn anew after each tenth of the work: a Plotly figure that changes is mounted afresh.
 PARTS = 10
