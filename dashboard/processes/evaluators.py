@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from dashboard.processes import capacity
 from dashboard.processes.trainers import REPO
 from rbm_core.machine import QUIET
 from rbm_core.runs import RunError, RunReader, inside, store
@@ -34,7 +35,8 @@ def start(
 ) -> None:
     """Starts the process. The same question goes on where it was interrupted.
 
-    Raises RunError in one sentence if it cannot be started; what goes wrong after that stands in its progress.
+    Raises RunError in one sentence if it cannot be started, or if this machine does not bear one more; what goes wrong
+    after that stands in its progress.
     """
     path = store.to_change(store.runs_root(), name)
     command = [sys.executable, "-m", "rbm_core.evaluation", str(path), "--snapshot", str(step)]
@@ -45,13 +47,16 @@ def start(
     detached: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         detached = {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
-    try:
-        with os.fdopen(inside.open_to_append(path / LOG_FILE), "wb") as log:
-            child = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, **detached
-            )
-    except OSError as error:
-        raise RunError(f"the evaluation could not be started: {error.strerror or error}") from error
+    with capacity.one_at_a_time(path.parent):
+        capacity.check(capacity.config_of(path))
+        try:
+            with os.fdopen(inside.open_to_append(path / LOG_FILE), "wb") as log:
+                child = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, **detached
+                )
+        except OSError as error:
+            raise RunError(f"the evaluation could not be started: {error.strerror or error}") from error
+        capacity.evaluating.append((name, child))
     _started[name] = (time.time(), child)
     # Its end must be waited for, or it stays in the process table as a zombie.
     threading.Thread(target=child.wait, name=f"evaluation-{name}", daemon=True).start()

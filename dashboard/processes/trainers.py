@@ -10,13 +10,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from dashboard.processes import capacity
-from rbm_core.config import ConfigError, RunConfig, make_config
 from rbm_core.machine import QUIET
 from rbm_core.runs import RunError, RunReader, control, inside, store
 from rbm_core.runs.files import (
@@ -26,14 +24,10 @@ from rbm_core.runs.files import (
     last_line,
     lock_for_child,
     read_object,
-    takes_lock,
 )
 from rbm_core.runs.recorder import Recorder
 
 REPO = Path(__file__).resolve().parents[2]
-_in_this_app = threading.Lock()
-# Counting takes some ms: who holds the store's folder for longer than this does something else.
-_COUNTING_S = 2.0
 
 
 def start(
@@ -53,7 +47,7 @@ def start(
     reports a later error.
     """
     root = store.runs_root()
-    with _one_at_a_time(root):
+    with capacity.one_at_a_time(root):
         capacity.check(config)
         name = store.new_name(config, preset, root) if name is None else name
         path = store.create_run(root, name, config, preset=preset, origin=origin)
@@ -70,9 +64,8 @@ def resume(name: str) -> None:
     """
     path = store.resolve(store.runs_root(), name)
     status = store.resumable(path)
-    with _one_at_a_time(path.parent):
-        if (config := _config_of(path)) is not None:
-            capacity.check(config)
+    with capacity.one_at_a_time(path.parent):
+        capacity.check(capacity.config_of(path))
         lock = hold_lock(path, timeout=0.2)
         if lock is None:
             raise RunError(f"run {name!r} is already being trained")
@@ -84,29 +77,6 @@ def resume(name: str) -> None:
         finally:
             lock.release()
     _launch(path, download=False)
-
-
-@contextmanager
-def _one_at_a_time(root: Path) -> Iterator[None]:
-    """Tabs and apps that press Start at the same moment are counted one after another: each sees the run of the one
-    before. Between apps the lock is one of the store's folder itself, which leaves no file there.
-    """
-    with _in_this_app, ExitStack() as held:
-        if sys.platform != "win32":
-            with suppress(OSError):  # there is no store yet, or its file system knows no locks
-                folder = os.open(root, os.O_RDONLY)
-                held.callback(os.close, folder)
-                takes_lock(folder, _COUNTING_S, poll_interval=0.01)
-        yield
-
-
-def _config_of(path: Path) -> RunConfig | None:
-    """The run's settings; None where this version cannot read them: its trainer then says so."""
-    recorded = RunReader(path).config()["config"]
-    try:
-        return make_config(**{key: value for key, value in recorded.items() if key in RunConfig.model_fields})
-    except ConfigError:
-        return None
 
 
 def send(name: str, command: str, value: Any = None) -> None:

@@ -185,7 +185,7 @@ def _new_run(
         resolve_device(config.device)
     if not download:
         # Data of one's own are read to the end; of the named sets it is enough that they are there.
-        known = datasets.available(config.dataset) and datasets.sizes(config.dataset, config.n_valid)
+        known = config.dataset in datasets.NAMES and datasets.available(config.dataset)
         if not known or config.labels:
             data = datasets.load(config.dataset, n_valid=config.n_valid, download=False)
             if config.labels:

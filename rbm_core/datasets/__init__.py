@@ -32,6 +32,7 @@ __all__ = [
     "describe",
     "is_file",
     "load",
+    "most_values",
     "n_train",
     "sizes",
 ]
@@ -141,7 +142,9 @@ def available(name: str, *, root: str | Path | None = None) -> bool:
 
 
 def sizes(name: str, n_valid: int) -> tuple[int, int] | None:
-    """(training images, pixels) that load(name) would give; None for data of one's own, which would have to be read."""
+    """(training cases, values of each) that load(name) would give; None for the path of a file or folder of one's own,
+    which would have to be read, and for kept data that cannot be.
+    """
     if name in published.PUBLISHED:
         return _N_PUBLISHED.get(name, 60_000) - n_valid, 784
     if name in small.BARS_AND_STRIPES:
@@ -149,23 +152,47 @@ def sizes(name: str, n_valid: int) -> tuple[int, int] | None:
     if name in small.BUNDLED:
         n, pixels = small.sizes(name)
         return n_train_of(n, n_valid), pixels
+    from rbm_core.datasets import own
+
+    try:
+        if own.is_kept(name, data_dir()):
+            n, pixels = own.size_kept(name, data_dir())
+            return n_train_of(n, n_valid), pixels
+    except DatasetError:
+        pass
     return None
+
+
+def most_values(name: str, n_valid: int) -> tuple[int, int] | None:
+    """As `sizes`, also for a path: its file is read, but no picture, and a folder's are at most as large as any can be.
+
+    None for data that cannot be read.
+    """
+    if size := sizes(name, n_valid):
+        return size
+    from rbm_core.datasets import look, own
+
+    try:
+        path = _existing(name)
+        if path.is_dir():
+            n, pixels = look.count(path), own.LARGEST_OWN_SIZE
+        else:
+            n, pixels = own.n_and_values(look.look(path))
+    except DatasetError:
+        return None
+    return n_train_of(n, n_valid), pixels
 
 
 def n_train(name: str, n_valid: int) -> int | None:
     """Training cases that load(name) would give; None for data that cannot be read."""
     if size := sizes(name, n_valid):
         return size[0]
-    from rbm_core.datasets import look, own
+    from rbm_core.datasets import look
 
     try:
-        if own.is_kept(name, data_dir()):
-            n = len(own.kept(name, data_dir()).images)
-        else:
-            n = look.count(_existing(name))
+        return n_train_of(look.count(_existing(name)), n_valid)
     except DatasetError:
         return None
-    return n_train_of(n, n_valid)
 
 
 def describe(name: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
@@ -22,9 +22,22 @@ from rbm_core.datasets.dataset import Cases, DatasetError, fingerprint
 from rbm_core.datasets.look import AS_FOUND, MOST_BYTES, Choices, Found, decoded
 from rbm_core.datasets.published import write_whole
 
-__all__ = ["cases", "is_kept", "is_table", "keep", "kept", "other_shapes", "said", "size_of"]
+__all__ = [
+    "LARGEST_OWN_SIZE",
+    "cases",
+    "is_kept",
+    "is_table",
+    "keep",
+    "kept",
+    "n_and_values",
+    "other_shapes",
+    "said",
+    "size_kept",
+    "size_of",
+]
 
-_LARGEST_OWN_SIZE = 64 * 64  # pixels; pictures of a common size beyond this are resized like any others
+LARGEST_OWN_SIZE = 64 * 64
+"""Pixels: pictures of a common size beyond this are resized like any others."""
 
 
 def cases(found: Found, choices: Choices = AS_FOUND) -> Cases:
@@ -74,9 +87,21 @@ def size_of(found: Found, choices: Choices) -> tuple[int, int]:
         return choices.size
     if found.sizes is not None and len(found.sizes) == 1:
         (width, height) = next(iter(found.sizes))
-        if width * height <= _LARGEST_OWN_SIZE:
+        if width * height <= LARGEST_OWN_SIZE:
             return width, height
     return 28, 28
+
+
+def _size(found: Found, choices: Choices) -> tuple[int, int]:
+    """(width, height) that pictures get, whether they are decoded yet or not."""
+    return size_of(found, choices) if found.values is None else _shape(found.values, choices)
+
+
+def n_and_values(found: Found, choices: Choices = AS_FOUND) -> tuple[int, int]:
+    """How many cases a run would learn from, and the values of each."""
+    if found.values is not None and found.values.ndim == 2:
+        return found.n, math.prod(choices.size or found.values.shape[1:])
+    return found.n, math.prod(_size(found, choices))
 
 
 def other_shapes(found: Found, choices: Choices) -> bool:
@@ -86,9 +111,7 @@ def other_shapes(found: Found, choices: Choices) -> bool:
         sizes = [(width, height)]
     else:
         sizes = list(found.sizes or ())
-    to_width, to_height = (
-        _shape(found.values, choices) if found.values is not None else size_of(found, choices)
-    )
+    to_width, to_height = _size(found, choices)
     return any(width * to_height != height * to_width for width, height in sizes)
 
 
@@ -197,7 +220,7 @@ def said(found: Found, choices: Choices = AS_FOUND) -> str:
                 " Its values go beyond 0 and 1: each column is scaled between its lowest and highest value."
             )
     else:
-        width, height = size_of(found, choices) if found.values is None else _shape(found.values, choices)
+        width, height = _size(found, choices)
         text = f"{n} pictures, {width} × {height}, in grey."
         if found.sizes is not None and found.sizes != {(width, height): found.n}:
             most, count = found.sizes.most_common(1)[0]
@@ -255,6 +278,17 @@ def keep(title: str, made: Cases, root: Path) -> str:
     except OSError as error:
         raise DatasetError(f"cannot keep the data in {path.parent}: {error.strerror or error}") from error
     return name
+
+
+def size_kept(name: str, root: Path) -> tuple[int, int]:
+    """(cases, values of each) of what `keep` kept, by its header alone. Raises DatasetError if that is damaged."""
+    path = _place(name, root)
+    try:
+        with safe_open(path, framework="np") as file:
+            n, height, width = file.get_slice("images").get_shape()
+    except (OSError, SafetensorError, ValueError) as error:
+        raise DatasetError(f"{path} is damaged: bring the data in again") from error
+    return n, height * width
 
 
 def kept(name: str, root: Path) -> Cases:

@@ -82,11 +82,11 @@ def test_no_more_trainers_are_started_at_once_than_the_machine_bears(
     runs_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trainers, "_launch", lambda path, download: None)
-    monkeypatch.setattr(capacity, "most_trainers", lambda: 3)
+    monkeypatch.setattr(capacity, "most_at_once", lambda: 3)
     monkeypatch.setattr(capacity, "bytes_free", lambda: None)
     made, refused = at_once(lambda n: trainers.start(make_config(dataset="bars-and-stripes", n_hidden=8)))
     assert len(made) == 3
-    assert all("bears 3 trainers at once" in said for said in refused)
+    assert all("bears 3 trainers and evaluations at once" in said for said in refused)
     assert sorted(os.listdir(runs_root)) == sorted(made)
 
 
@@ -97,7 +97,7 @@ from rbm_core.config import make_config
 from rbm_core.runs import RunError, files
 locks = []
 trainers._launch = lambda path, download: locks.append(files.hold_lock(path))
-capacity.most_trainers, capacity.bytes_free = lambda: 3, lambda: None
+capacity.most_at_once, capacity.bytes_free = lambda: 3, lambda: None
 true = capacity.check
 def check(config):
     true(config)
@@ -143,7 +143,9 @@ def test_two_apps_on_one_store_start_no_more_trainers_together_than_the_machine_
     started = [line.split()[1] for line in said if line.startswith("started ")]
     assert all(said), "an app ended early"
     assert len(started) == 3
-    assert all("bears 3 trainers at once" in line for line in said if not line.startswith("started "))
+    assert all(
+        "bears 3 trainers and evaluations at once" in line for line in said if not line.startswith("started ")
+    )
     assert sorted(os.listdir(runs_root)) == sorted(started), "something beside the runs is left"
 
 
