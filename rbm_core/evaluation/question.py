@@ -109,9 +109,10 @@ def _settings(
             raise RunError(f"sweeps must be 1 to {MOST_SWEEPS:,}, got {sweeps_max:,}")
         return {"seed": seed, "n_chains": n_chains, "sweeps": sweeps_max}
     if estimator in _TEMPERED:
-        if not _FEWEST_ROUNDS <= rounds <= _MOST_STATES // n_chains:
+        most = _MOST_STATES // n_chains
+        if not _FEWEST_ROUNDS <= rounds <= most:
             raise RunError(
-                f"rounds must be {_FEWEST_ROUNDS} to {_MOST_STATES // n_chains:,} with {n_chains:,} chains, got {rounds:,}"
+                f"rounds must be {_FEWEST_ROUNDS} to {most:,} with {n_chains:,} chains, got {rounds:,}"
             )
         return {"seed": seed, "n_chains": n_chains, "rounds": rounds}
     return {"seed": seed}

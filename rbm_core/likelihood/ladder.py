@@ -92,7 +92,7 @@ class Tempered:
         self._first = independent_log_z(ladder[0])
         self._rng = Rng(seed, "ladder", ladder[-1].device)
         self.replicas = tempering.replicas_at(tempering.climbed(ladder, n_ladders, self._rng))
-        # Of each advance a block: (rounds, K − 1, N), as the exchanges saw them; accepted is NaN where none was proposed.
+        # Of each advance a block: (rounds, K − 1, N), as exchanges saw them; accepted is NaN where none was proposed.
         self._seen: dict[str, list[Tensor]] = {"ahead": [], "behind": [], "accepted": []}
 
     @property

@@ -29,8 +29,8 @@ ROUNDS = {  # of exchanges, to ask for
     10_000: "10,000 rounds: twenty times as long",
 }
 ROUNDS_HELP = (
-    "Pictures wander from noise to this model and back, and each round lets them take a step. The answer is trusted once "
-    "twenty of them have gone all the way and come back. A well-trained model often needs more than a first look."
+    "Pictures wander from noise to this model and back, and each round lets them take a step. The answer is trusted "
+    "once twenty of them have gone all the way and come back. A well-trained model often needs more than a first look."
 )
 HOW_AIS_WORKS = (
     "The likelihood is log p(v) = −F(v) − log Z, and Z is a sum over more states than can be added up. So chains "
@@ -43,10 +43,12 @@ WAYS = {  # the end of that sentence, and which way the estimate errs
 }
 
 
-TRUST_WALKS = "Trust it: pictures went from noise to this model and back many times, so none was stuck in one kind of picture."
+TRUST_WALKS = (
+    "Trust it: pictures went from noise to this model and back many times, so no kind of picture held them."
+)
 MISTRUST_WALKS = (
-    "Do not trust it: too few pictures went from noise to this model and back, so that a kind of picture may be missing "
-    "from the sum. Take more rounds."
+    "Do not trust it: too few pictures went from noise to this model and back, so that a kind of picture may be "
+    "missing from the sum. Take more rounds."
 )
 
 
