@@ -151,6 +151,7 @@ WORDS = {
     "snapshot": "snapshot taken",
     "step": "stepped by hand",
     "speed": "full speed",
+    "full": "commands no longer recorded",
 }
 
 

@@ -18,7 +18,7 @@ from rbm_core.likelihood.exact import check_tractable
 from rbm_core.runs.evaluation_record import ESTIMATORS, MOST_SWEEPS, evaluation_folder, evaluation_id
 from rbm_core.runs.files import RunError, one_line
 from rbm_core.runs.reader import RunReader
-from rbm_core.runs.recorder import Recorder
+from rbm_core.runs.recorder import Recorder, check_room
 from rbm_core.runs.snapshot import snapshot_file
 
 __all__ = ["evaluate"]
@@ -63,7 +63,8 @@ def evaluate(
     step = steps[-1] if step is None else step
     folder = evaluation_folder(path, evaluation_id(step, estimator, settings))
     snapshot = kept_snapshot(folder) or reader.snapshot(step)
-    reader.likelihood()  # where the answer goes: a damaged file is refused now, not after the work
+    reader.likelihood()  # where the answer goes: a damaged or full file is refused now, not after the work
+    check_room(path)
     subject = load_subject(path, snapshot, config)
     _check_answerable(subject, estimator, settings)
     # What can be refused is refused: from here on there is an evaluation, with a folder.

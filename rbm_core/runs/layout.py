@@ -41,6 +41,9 @@ MOST_BYTES = {
 LONGEST_LINE = 1 << 16
 """Bytes of a line of metrics.jsonl, events.jsonl and likelihood.jsonl, at most."""
 
+MOST_OF_LINES = 32 << 20
+"""Bytes of events.jsonl and likelihood.jsonl, whose rows are all kept; 10,000 evaluations have a tenth of this."""
+
 _RULES = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
 _LARGEST = 2**53  # integers up to here are exact as float64, in Python and in JavaScript
 

@@ -15,7 +15,6 @@ __all__ = ["Lines", "Tail"]
 
 _BLOCK = 4 << 20  # bytes read at once
 _KNOWN_AGAIN = 256  # bytes: the end of a row, whose numbers no other has
-_MOST_BYTES = 32 << 20  # of a file whose rows are all kept; 10,000 evaluations have a tenth of this
 
 
 class Tail:
@@ -131,8 +130,11 @@ class Lines:
         void, more = self._tail.look()
         if void:
             self._rows.clear()
-        if self._tail.size > _MOST_BYTES:
-            raise RunError(f"{of_run(self._tail.path)} is damaged: it has more than {_MOST_BYTES:,} bytes")
+        if self._tail.size > layout.MOST_OF_LINES:
+            raise RunError(
+                f"{of_run(self._tail.path)} is damaged: it has more than {layout.MOST_OF_LINES:,} bytes, which "
+                "nothing here writes"
+            )
         if more:
             for lines in self._tail.blocks():
                 self._rows += [self._typed(line, n) for n, line in enumerate(lines) if line.strip()]

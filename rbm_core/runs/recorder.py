@@ -17,6 +17,7 @@ from rbm_core.runs.files import (
     SnapshotError,
     append_line,
     explain,
+    last_line,
     locked,
     of_run,
     one_line,
@@ -126,21 +127,33 @@ class Recorder:
         return True
 
     def append_event(self, step: int, command: str, value: Any = None, by: str | None = None) -> None:
-        """Appends a row of events.jsonl: what was done to the run, when and by whom."""
+        """Appends a row of events.jsonl: what was done to the run, when and by whom.
+
+        A file that would become too long to be read gets one last row, "full"; what is done later is not recorded.
+        """
         row: dict[str, Any] = {"time": time.time(), "step": step, "command": command}
         if value is not None:
             row["value"] = value
         if by is not None:
             row["by"] = by
-        append_line(self.folder / "events.jsonl", row)
+        path = self.folder / "events.jsonl"
+        if not _has_room(path):
+            if '"command": "full"' in (last_line(path) or ""):
+                return
+            row = {"time": row["time"], "step": step, "command": "full"}
+        append_line(path, row)
 
     def append_likelihood(self, row: Mapping[str, Any]) -> None:
-        """Appends a row of likelihood.jsonl; any process may, whether the run is being trained or not."""
+        """Appends a row of likelihood.jsonl; any process may, whether the run is being trained or not.
+
+        RunError if it would become too long to be read.
+        """
         path = self.folder / "likelihood.jsonl"
         lock = locked(self.folder / "likelihood.lock", timeout=5.0, poll_interval=0.05)
         if lock is None:
             raise RunError(f"another process keeps {of_run(path)} locked; try again")
         try:
+            check_room(self.folder)
             append_line(path, {"time": time.time(), **row}, durable=True)
         finally:
             lock.release()
@@ -267,6 +280,25 @@ def _cannot_go_on(path: Path, error: Exception) -> RunError:
         f"{of_run(path)} is damaged ({one_line(error)}), so the run cannot go on; "
         "start a new run from its last snapshot"
     )
+
+
+def check_room(run: Path) -> None:
+    """Raises RunError in one sentence if the run's likelihood.jsonl cannot take one more row."""
+    if not _has_room(path := run / "likelihood.jsonl"):
+        raise RunError(
+            f"{of_run(path)} is full: it holds {layout.MOST_OF_LINES:,} bytes at most; export the run, remove old "
+            "lines from that file, and evaluate again"
+        )
+
+
+def _has_room(path: Path) -> bool:
+    """Whether the file can take two more lines, however long, and still be read."""
+    try:
+        return os.stat(path).st_size <= layout.MOST_OF_LINES - 2 * layout.LONGEST_LINE
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        raise RunError(unreadable(error, path)) from error
 
 
 def _last_step(path: Path) -> int:

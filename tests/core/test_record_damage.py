@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from rbm_core.evaluation import evaluate
 from rbm_core.runs import (
     RunError,
     RunReader,
     SnapshotError,
     create_run,
     files,
+    layout,
     list_runs,
 )
 from rbm_core.runs.recorder import Recorder
@@ -214,3 +216,42 @@ def test_line_that_does_not_fit_on_the_disk_is_taken_back(run: Path) -> None:
     assert said.startswith("the disk is full")
     assert (run / "metrics.jsonl").read_text().endswith('a"}\n')
     assert_array_equal(RunReader(run).metrics()["step"], [0])
+
+
+@pytest.fixture
+def short_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of lines that are full with 64 kB in them."""
+    monkeypatch.setattr(layout, "MOST_OF_LINES", 3 * layout.LONGEST_LINE)
+
+
+def test_events_end_with_a_row_that_says_so_before_they_are_too_many_to_be_read(
+    run: Path, short_files: None
+) -> None:
+    recorder, before = Recorder(run), RunReader(run).events()
+    for n in range(2000):
+        recorder.append_event(n, "set", {"name": "learning_rate", "value": 0.1}, by="page")
+    rows = RunReader(run).events()
+    assert rows[: len(before)] == before
+    *others, last = rows[len(before) :]
+    assert [row["step"] for row in others] == list(range(len(others)))
+    assert 500 < len(others) == last["step"]
+    assert last["command"] == "full"
+    Recorder(run).append_event(3000, "stop")
+    assert RunReader(run).events() == rows
+
+
+def test_likelihoods_are_refused_before_they_are_too_many_to_be_read(run: Path, short_files: None) -> None:
+    recorder, said = Recorder(run), r"likelihood\.jsonl of run '\w+' is full.*remove old lines"
+    file = run / "likelihood.jsonl"
+    file.write_bytes(b"".join(b'{"step": %d}\n' % n for n in range(3000)))
+    while file.stat().st_size <= layout.LONGEST_LINE:
+        recorder.append_likelihood({"step": 3000, "verdict": 5000 * "a"})
+    with pytest.raises(RunError, match=said):
+        recorder.append_likelihood({"step": 3001})
+    rows = RunReader(run).likelihood()
+    assert [row["step"] for row in rows[:3000]] == list(range(3000))
+    assert {row["step"] for row in rows[3000:]} == {3000}
+    recorder.write_snapshot(moment(0))
+    with pytest.raises(RunError, match=said):
+        evaluate(run, estimator="pseudo")
+    assert not (run / "evaluations").exists(), "it was begun"

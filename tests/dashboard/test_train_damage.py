@@ -61,6 +61,15 @@ def test_damaged_curves_leave_the_pictures(run: Path) -> None:
     assert fed(app, "filters")[1]["tiles"].any()
 
 
+@pytest.mark.parametrize("file", ["events.jsonl", "likelihood.jsonl"])
+def test_damaged_marks_and_estimates_are_said_beside_the_curves(run: Path, file: str) -> None:
+    (run / file).write_text('{"step": 0}\nnonsense\n')
+    app = open_page(run=RUN)
+    assert not app.exception
+    assert [as_read(one.value) for one in app.warning if "damaged at line 2" in one.value]
+    assert len(fed(app, "curves")[1]["rows"])
+
+
 def test_a_run_deleted_while_watched_costs_one_sentence(run: Path) -> None:
     shutil.copytree(run, run.parent / "other")
     app = open_page(run=RUN)

@@ -1,6 +1,7 @@
 """Train's chart of the recorded metrics, which grows by the rows that the browser does not have yet."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -17,19 +18,13 @@ from dashboard.views.train.recorded import Run
 from rbm_core.runs import RunError
 
 KEY = "train.curves"
+T = TypeVar("T")
 
 
 def draw(run: Run, shown: Moment | None) -> None:
     """Sends the rows that this tab has not had yet; the chart keeps the others, its zoom and its legend."""
-    try:
-        metrics = run.reader.metrics()
-    except RunError as error:
-        st.warning(sentence(error))
-        metrics = {}
-    try:
-        estimates = curve_rows.estimates(run.reader.likelihood())
-    except RunError:
-        estimates = curve_rows.estimates([])
+    metrics, events = _read(run.reader.metrics, {}), _read(run.reader.events, [])
+    estimates = curve_rows.estimates(_read(run.reader.likelihood, []))
     steps: Any = metrics.get("step", ())
     # A run begun anew under its old name starts at another step, and a long record is thinned now and then: the chart
     # drops the rows it has.
@@ -40,7 +35,7 @@ def draw(run: Run, shown: Moment | None) -> None:
         "from": start,
         "columns": curve_rows.COLUMNS,
         "cursor": shown.step if shown else None,
-        "events": curve_rows.marks(run.events),
+        "events": curve_rows.marks(events),
         "steps_per_epoch": moment.steps_per_epoch(run, shown),
         "view": {"group": link.field("curves"), "axis": link.field("axis")},
         "of": moment.source(run, shown),
@@ -54,6 +49,15 @@ def draw(run: Run, shown: Moment | None) -> None:
         on_view_change=_chosen,
         on_need_change=_needed,
     )
+
+
+def _read(read: Callable[[], T], otherwise: T) -> T:
+    """What this reads; in place of what cannot be read a sentence, and this."""
+    try:
+        return read()
+    except RunError as error:
+        st.warning(sentence(error))
+        return otherwise
 
 
 def _rows_sent(version: str, n: int) -> int:
