@@ -9,7 +9,8 @@ import os
 import platform
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-__all__ = ["group_size", "next_piece", "on_all_threads"]
+__all__ = ["group_size", "next_piece", "on_all_threads", "one_thread_of_torch"]
 
 MOST_TOGETHER = 64  # chains of a group: the sums of so many stay in the second cache
 
@@ -36,6 +37,17 @@ def next_piece(typing_context, queue):
         return builder.atomic_rmw("add", counter.data, ir.Constant(ir.IntType(64), 1), "monotonic")
 
     return types.int64(queue), codegen
+
+
+@contextmanager
+def one_thread_of_torch() -> Iterator[None]:
+    """torch computes on this thread alone: the last bits of its products and sums depend on how many share them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def group_size(n: int) -> int:

@@ -23,7 +23,7 @@ from rbm_core.compute import Rng, as_array
 from rbm_core.flips import flipped_rows
 from rbm_core.kernels import annealing as kernels
 from rbm_core.kernels.chains import Stream
-from rbm_core.kernels.threads import group_size, on_all_threads
+from rbm_core.kernels.threads import group_size, on_all_threads, one_thread_of_torch
 from rbm_core.precision import MOST_SWEEPS, PRECISIONS, pick_precision, torch_dtype
 from rbm_core.rbm import RBM, ShapeError
 
@@ -113,7 +113,8 @@ class Annealing:
         self._sigma = None if rbm.log_var is None else inverse_var.rsqrt().to(self.dtype)
         self._slope = self._vbias - self._base
         self.log_weights = torch.zeros(len(v), dtype=torch.float64, device=rbm.device)
-        self._field = self._fields()
+        with one_thread_of_torch():
+            self._field = self._fields()
         if self.direction == "reverse":
             self.log_weights += self._rounding()
         self._parts = self._split()
@@ -146,9 +147,10 @@ class Annealing:
 
     def _rounding(self) -> Tensor:
         """log p̃*(v) of the rounded arithmetic at β = 1, less log p*(v) in float64. (N,)."""
-        z = torch.mm(self._v, self._W).double() + self._hbias
-        exact = self._v.double() @ self._W_wide + self._hbias
-        return self.rbm.hidden_sum(z) - self.rbm.hidden_sum(exact)
+        with one_thread_of_torch():
+            z = torch.mm(self._v, self._W).double() + self._hbias
+            exact = self._v.double() @ self._W_wide + self._hbias
+            return self.rbm.hidden_sum(z) - self.rbm.hidden_sum(exact)
 
     @property
     def done(self) -> bool:

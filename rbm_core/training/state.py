@@ -12,6 +12,7 @@ from rbm_core.compute import Rng
 from rbm_core.config import ConfigError, RunConfig
 from rbm_core.gradient import Phases
 from rbm_core.growing import GrowingPhases
+from rbm_core.kernels.threads import one_thread_of_torch
 from rbm_core.precision import pick_precision, pick_way_down, torch_dtype
 from rbm_core.rbm import RBM
 from rbm_core.runs.vocabulary import SETTABLE
@@ -133,7 +134,8 @@ class TrainState:
             self.model.law.at_means(mean, n_chains(self.config), rng)[self._own_chains]
         )
         begun = gibbs.from_images(self.model, self.phases.v_chains.float())
-        self.phases.chains_h.copy_(gibbs.half_step(self.model, begun, self.streams.chains).h)
+        with one_thread_of_torch():  # the same chains on any number of threads
+            self.phases.chains_h.copy_(gibbs.half_step(self.model, begun, self.streams.chains).h)
 
     def _new_rungs(self, mean: Tensor) -> tuple[Trajectory, Rungs | None]:
         config, law = self.config, self.model.law

@@ -1,7 +1,8 @@
 """Learning: one parameter update, again and again. Nothing here touches a file or a clock.
 
-The same configuration, data and device give bit-identical parameters, and so does a run that goes on from a saved
-state: every random number comes from a named stream with a saved position.
+The same configuration, data, device and way to sweep give bit-identical parameters, and so does a run that goes on from
+a saved state: every random number comes from a named stream with a saved position. Where plain CD or PCD sweeps by
+differences, any number of threads gives them; elsewhere torch's products and steps do, whose last bits depend on it.
 """
 
 from collections.abc import Callable

@@ -14,6 +14,7 @@ from rbm_core.datasets import load
 from rbm_core.flips import HiddenSums, flip_sweeps, flipped_rows
 from rbm_core.gradient import Phases, gradient
 from rbm_core.kernels import rows
+from rbm_core.likelihood.ais import prepare_ais, prepare_reverse_ais
 from rbm_core.rbm import RBM
 from rbm_core.sparse import SparsePhases
 from rbm_core.training import Training
@@ -273,6 +274,41 @@ def test_updates_are_the_same_bits_on_one_two_and_three_threads() -> None:
     for other in found[1:]:
         assert all(torch.equal(a, b) for a, b in zip(found[0][0], other[0], strict=True))
         assert found[0][1] == other[1]
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("algorithm", ["pcd", "cd", "ptt"])
+def test_a_run_by_differences_is_the_same_bits_on_one_two_and_three_threads(algorithm: str) -> None:
+    """ptt climbs by dense products: last bits decide a draw of theirs about once in 10⁷ draws."""
+    fields = {"dataset": "mnist-5k", "n_hidden": 128, "n_valid": 100, "device": "cpu", "learning_rate": 0.2}
+    config = make_config(**fields, algorithm=algorithm, averaging=0.1, precision="differences")
+    data, found = load("mnist-5k", n_valid=100), []
+    for n in (1, 2, 3):
+        torch.set_num_threads(n)
+        training = Training(config, data)
+        start = training.state_dict()[0]["chains_h"]
+        for _ in range(20):
+            training.update()
+        found.append([start, *training.state_dict()[0].values(), training.state.energies])
+    for other in found[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("direction", ["forward", "reverse"])
+def test_annealing_by_differences_is_the_same_bits_on_one_two_and_three_threads(direction: str) -> None:
+    rbm, found = model(784, 130), []
+    starts = {} if direction == "forward" else {"starts": bits(70, 784, 0.4, 3).float()}
+    prepare = prepare_ais if direction == "forward" else prepare_reverse_ais
+    for n in (1, 2, 3):
+        torch.set_num_threads(n)
+        chains = prepare(rbm, betas=300, n_chains=70, base_vbias=rbm.vbias, precision="differences", **starts)
+        for part in (100, 199, 1):
+            chains.advance(part)
+            found.append([t.clone() for t in chains.state_dict()[0].values()])
+    assert chains.done
+    for i, other in enumerate(found[3:]):
+        assert all(torch.equal(a, b) for a, b in zip(found[i % 3], other, strict=True))
 
 
 def test_a_run_saved_with_dense_products_goes_on_with_them_where_differences_would_be_chosen_today(
