@@ -183,8 +183,8 @@ def caption(chains: Chains, frame: int, chain: int | None) -> str:
     )
 
 
-def _single(halves: np.ndarray) -> np.ndarray:
-    return halves.view(np.float16).astype(np.float32)
+def _single(x: np.ndarray) -> np.ndarray:
+    return x if x.dtype == np.float32 else x.view(np.float16).astype(np.float32)
 
 
 def _shades(x: np.ndarray) -> np.ndarray:

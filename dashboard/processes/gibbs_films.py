@@ -16,6 +16,7 @@ from dashboard.figures import cases, drawings
 from dashboard.processes import sampler
 from rbm_core.pixels import PixelScale
 from rbm_core.runs import RunReader, Snapshot
+from rbm_core.runs.files import halved
 from rbm_core.visible import units_of
 
 _SIDE_BY_SIDE = (
@@ -292,8 +293,9 @@ def _models(requests: list[sampler.FilmRequest]) -> dict[str, np.ndarray]:
         schedule[g] = number(part.model())
         if part.fork_W is not None:
             schedule[g, part.fork_at :] = number(part.model("fork_"))
+    W = halved(np.stack([model["W"] for model in met]))
     arrays: dict[str, np.ndarray] = {
-        "W": np.stack([model["W"].astype(np.float16).view(np.uint16) for model in met]),
+        "W": W if W.dtype == np.float32 else W.view(np.uint16),
         "vbias": np.stack([model["vbias"].astype(np.float32) for model in met]),
         "hbias": np.stack([model["hbias"].astype(np.float32) for model in met]),
         "machine": schedule,

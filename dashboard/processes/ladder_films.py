@@ -9,6 +9,7 @@ import numpy as np
 from dashboard.processes import sampler
 from dashboard.processes.gibbs_films import Shown, image_shape
 from rbm_core.runs import RunReader, Snapshot
+from rbm_core.runs.files import halved
 from rbm_core.runs.past_models import read_past_models
 from rbm_core.visible import units_of
 
@@ -29,7 +30,7 @@ def make_ladder_film(
     config, probe = reader.config(), reader.probe()
     fields = config["config"]
     request = sampler.LadderRequest(
-        W=_halved(np.stack([model.W for model in models])),
+        W=halved(np.stack([model.W for model in models])),
         vbias=np.stack([model.vbias for model in models]).astype(np.float32),
         hbias=np.stack([model.hbias for model in models]).astype(np.float32),
         log_var=np.stack(log_vars).astype(np.float32) if len(log_vars) == len(models) else None,
@@ -106,8 +107,3 @@ def _past(reader: RunReader, snapshot: Snapshot) -> tuple[list[_Past], str]:
             f"{len(past) or 'none'}; choose a later step, or a run that trained longer"
         )
     return past, source
-
-
-def _halved(W: np.ndarray) -> np.ndarray:
-    """W in half precision, as snapshots keep it, or in single where a weight would become infinite."""
-    return W.astype(np.float16 if np.abs(W).max() <= np.finfo(np.float16).max else np.float32)

@@ -24,7 +24,7 @@ from rbm_core.diagnostics import (
 from rbm_core.evaluation.job import Job, State
 from rbm_core.evaluation.subject import Subject
 from rbm_core.likelihood.ais import sweeps
-from rbm_core.runs.files import tensor_bytes, write_bytes
+from rbm_core.runs.files import halved, tensor_bytes, write_bytes
 
 __all__ = ["mixing"]
 
@@ -167,7 +167,7 @@ def _memory(subject: Subject, job: Job, v: Tensor, seed: int) -> dict[str, Any]:
 
 def _write_images(subject: Subject, job: Job, images: list[Tensor], times: list[int]) -> None:
     packed = torch.stack([subject.pixels(v) for v in images]).numpy()
-    packed = packed.astype(np.float16 if subject.rbm.law.units.real else np.uint8)
+    packed = halved(packed) if subject.rbm.law.units.real else packed.astype(np.uint8)
     write_bytes(
         job.folder / "samples.safetensors", tensor_bytes({"v": packed, "sweeps": np.array(times)}, {})
     )

@@ -281,6 +281,11 @@ def tensors_from(data: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     return arrays, meta
 
 
+def halved(x: np.ndarray) -> np.ndarray:
+    """x in half precision, or in float32 where a value is beyond ±65,504 and would become infinite."""
+    return x.astype(np.float32 if np.any(np.abs(x) > np.finfo(np.float16).max) else np.float16)
+
+
 def _all_finite(array: np.ndarray) -> bool:
     """Half precision by its bits: np.isfinite widens each number first, ten times the work, and a live page reads the
     weights twice a second.

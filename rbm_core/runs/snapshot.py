@@ -12,10 +12,16 @@ from typing import Any
 import numpy as np
 
 from rbm_core.runs import json_input, layout
-from rbm_core.runs.files import SnapshotError, of_run, one_line, read_bytes, tensor_bytes, tensors_from
+from rbm_core.runs.files import (
+    SnapshotError,
+    halved,
+    of_run,
+    one_line,
+    read_bytes,
+    tensor_bytes,
+    tensors_from,
+)
 from rbm_core.visible import units_of
-
-_LARGEST_HALF = 65_504.0  # np.finfo(np.float16).max; what is larger would become infinite
 
 
 @dataclass(frozen=True)
@@ -90,10 +96,10 @@ def encode(snapshot: Snapshot) -> bytes:
     """The content of the snapshot's file; `decode` returns the same, W and real particles rounded to 11 bits."""
     real = units_of(snapshot.meta).real
     arrays = {
-        "W": snapshot.W if snapshot.meta.get("exact") else _halved(snapshot.W),
+        "W": snapshot.W if snapshot.meta.get("exact") else halved(snapshot.W),
         "vbias": snapshot.vbias,
         "hbias": snapshot.hbias,
-        "particles_v": _halved(snapshot.particles_v) if real else _packed(snapshot.particles_v),
+        "particles_v": halved(snapshot.particles_v) if real else _packed(snapshot.particles_v),
         "particles_h": _packed(snapshot.particles_h),
         "probe_hidden": snapshot.probe_hidden,
         "mean_hidden": snapshot.mean_hidden,
@@ -103,7 +109,7 @@ def encode(snapshot: Snapshot) -> bytes:
     if snapshot.log_var is not None:
         arrays["log_var"] = snapshot.log_var
     if snapshot.label_W is not None and snapshot.label_bias is not None and snapshot.particles_y is not None:
-        arrays["label_W"] = snapshot.label_W if snapshot.meta.get("exact") else _halved(snapshot.label_W)
+        arrays["label_W"] = snapshot.label_W if snapshot.meta.get("exact") else halved(snapshot.label_W)
         arrays |= {"label_bias": snapshot.label_bias, "particles_y": snapshot.particles_y}
     return tensor_bytes(arrays, {**snapshot.meta, "step": snapshot.step})
 
@@ -189,11 +195,6 @@ def read_snapshot(path: Path) -> Snapshot:
         return decode(data)
     except SnapshotError as error:
         raise SnapshotError(f"{of_run(path)} is damaged: {error}") from error
-
-
-def _halved(x: np.ndarray) -> np.ndarray:
-    """x in half precision, or in float32 where a finite value is beyond half precision's range."""
-    return x.astype(np.float32 if np.any(np.abs(x) > _LARGEST_HALF) else np.float16)
 
 
 def _packed(states: np.ndarray) -> np.ndarray:

@@ -10,6 +10,8 @@ from rbm_core.trajectory.cases import Arrays
 
 __all__ = ["Layer", "Scale", "half"]
 
+_MOST = float(np.finfo(np.float16).max)
+
 
 class Layer:
     """The states of one layer in a film, packed one sweep at a time: as bits, or in half precision if they are real."""
@@ -21,7 +23,7 @@ class Layer:
 
     def keep(self, t: int, x: Tensor) -> None:
         """The states (B, units) of sweep t."""
-        self._states[t] = x.numpy() if self._real else np.packbits(x.numpy() > 0.5, axis=1)
+        self._states[t] = _halved(x) if self._real else np.packbits(x.numpy() > 0.5, axis=1)
 
     def named(self, layer: str) -> Arrays:
         """The film's array for layer "v" or "h"."""
@@ -50,5 +52,9 @@ class Scale:
 
 
 def half(x: Tensor) -> np.ndarray:
-    """Half precision as its uint16 bit pattern."""
-    return x.numpy().astype(np.float16).view(np.uint16)
+    """Half precision as its uint16 bit pattern; what is beyond ±65,504 stays there."""
+    return _halved(x).view(np.uint16)
+
+
+def _halved(x: Tensor) -> np.ndarray:
+    return x.clamp(-_MOST, _MOST).numpy().astype(np.float16)

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 import torch
 
+from dashboard.figures import chains as pictures
 from dashboard.processes import gibbs_films
+from dashboard.processes.sampler import Film
 from rbm_core import datasets, gibbs
 from rbm_core.compute import Rng
 from rbm_core.rbm import RBM
 from rbm_core.runs.reader import RunReader
-from rbm_core.trajectory import cases, nearest
+from rbm_core.trajectory import cases, nearest, states
+from rbm_core.visible import sigmoid
 from tests.dashboard.gibbs_film import H, V, bits, in_process, request
 
 
@@ -76,6 +79,22 @@ def test_gaussian_units_are_filmed_in_half_precision() -> None:
         kept = arrays["v_half"][t + 1].view(np.float16).astype(np.float32)
         assert np.allclose(kept, chain.v, rtol=1e-3, atol=1e-3), f"sweep {t + 1} is not the engine's"
     assert np.array_equal(bits(arrays["h_bits"][-1], H), chain.h.numpy())
+
+
+@pytest.mark.parametrize("largest", [65_504.0, 65_519.0, 65_520.0, 1e6, 1e30])
+def test_weights_and_states_beyond_half_precision_stay_finite_on_the_page(largest: float) -> None:
+    W = request().W.copy()
+    W[3, 2] = -largest
+    other = {f"fork_{name}": array for name, array in request().model().items()}
+    film = request(W=W, betas=np.ones(4), fork_at=2, **other)
+    header, arrays = gibbs_films._side_by_side(["one"], [film], [Film(*in_process(film))])
+    chains = pictures.Chains(header, arrays)
+    for t, model in ((1, W), (2, W), (3, request().W)):
+        expected = sigmoid((chains.v(t - 1) @ model + film.hbias).astype(np.float64))
+        assert np.allclose(chains.mean_h(t), expected, atol=1e-6), f"sweep {t}"
+    real = states.half(torch.tensor([largest, -largest, 0.5])).view(np.float16)
+    assert np.isfinite(real).all()
+    assert real[2] == 0.5
 
 
 def test_flipped_share_and_held_pixels_are_what_was_asked() -> None:

@@ -10,6 +10,7 @@ import {
 } from "../../dashboard/components/film/narration.js";
 import { Shades } from "../../dashboard/components/film/shades.js";
 import { Trajectory } from "../../dashboard/components/film/trajectory.js";
+import { halfToFloat } from "../../dashboard/components/lib/blob.js";
 import { golden, near } from "./golden.js";
 
 /** Calls f(film, expected) for every sweep and chain of the golden films. */
@@ -45,6 +46,17 @@ test("conditionals of the golden films are those of their weights, temperatures,
     near(film.meanV(t, k), expect.mean_v(), 1e-5, `p(v|h) after sweep ${t} of chain ${k}`);
     if (t) near(film.meanH(t, k), expect.mean_h(), 1e-5, `p(h|v) of sweep ${t} of chain ${k}`);
   });
+});
+
+test("weights in single precision are taken as they are, where half precision would be infinite", () => {
+  const { header, arrays } = golden("film");
+  const halves = new Trajectory({ header, arrays });
+  const W = Float32Array.from(halfToFloat(arrays.W));
+  const single = new Trajectory({ header, arrays: { ...arrays, W } });
+  for (let k = 0; k < halves.n_chains; k++) assert.deepEqual(single.meanH(1, k), halves.meanH(1, k));
+  W.fill(1e6);
+  const lit = new Trajectory({ header, arrays: { ...arrays, W } });
+  assert.ok(lit.meanV(1, 0).every(Number.isFinite));
 });
 
 test("the grid's tables are off by one shade of 255 at most", () => {

@@ -15,7 +15,7 @@ import { pretty, sigmoid } from "../lib/numbers.js";
  * B chains, G groups, S sweeps, K sets of weights. Bits are packed along units; `_half` stands for values that are not
  * bits. beta and machine: (G, S): the inverse temperature and the set of weights of each group's sweep.
  * @typedef {object} Arrays
- * @property {Uint16Array} W (K, V, H), half precision
+ * @property {Uint16Array | Float32Array} W (K, V, H), half precision; single where half would make a weight infinite
  * @property {Float32Array} vbias (K, V)
  * @property {Float32Array} hbias (K, H)
  * @property {Float32Array} [h_gain] (K, V) what pixels are multiplied by on their way to the hidden units
@@ -174,7 +174,8 @@ export class Trajectory {
    */
   unpackWeights(number) {
     const { n_visible: V, n_hidden: H, a } = this;
-    const W = halfToFloat(a.W.subarray(number * V * H, (number + 1) * V * H));
+    const own = a.W.subarray(number * V * H, (number + 1) * V * H);
+    const W = own instanceof Float32Array ? own : halfToFloat(own);
     const WT = new Float32Array(V * H);
     for (let i = 0; i < V; i++) for (let j = 0; j < H; j++) WT[j * V + i] = W[i * H + j];
     const row = (/** @type {Float32Array} */ x, /** @type {number} */ n) =>
