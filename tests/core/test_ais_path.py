@@ -7,9 +7,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from numba import njit
 from torch.nn.functional import softplus
 
-from rbm_core.compute import Rng
+from rbm_core.compute import DRAW_RESOLUTION, Rng
+from rbm_core.kernels import annealing
 from rbm_core.likelihood.ais import (
     adaptive_betas,
     ais,
@@ -159,6 +161,62 @@ def test_a_weight_grows_by_the_ratio_of_the_probabilities_that_its_chain_passes(
             before -= chains._rounding()
         # float32 sums of 70 products and of 40 units of up to 60 each
         torch.testing.assert_close(chains.log_weights - before, expected, rtol=2e-6, atol=2e-4)
+
+
+@njit
+def drawn_growing(
+    x: np.ndarray, bias: np.ndarray, beta: float, following: float, random: np.ndarray, fired: np.ndarray
+) -> float:
+    return annealing._draw_growing(x, bias, np.float32(beta), np.float32(following), random, fired)
+
+
+@pytest.mark.parametrize("following", [0.985, 1.015])
+def test_the_draw_of_a_small_step_fires_with_its_probability_to_within_the_resolution(
+    following: float,
+) -> None:
+    every = np.arange(2**23, dtype=np.uint32) << np.uint32(9)  # all uniform numbers that a draw can have
+    x, zeros, fired = (np.zeros(len(every), kind) for kind in (np.float32, np.float32, np.uint8))
+    for p in (1e-7, 1e-6, 1e-3, 0.1545, 0.5, 0.525, 0.982, 0.999, 1 - 1e-6, 1 - 1e-7):
+        x[:] = np.log(p / (1 - p)) / following
+        drawn_growing(x, zeros, 1.0, following, every, fired)
+        exact = 1 / (1 + np.exp(-np.float64(np.float32(following)) * np.float64(x[0])))
+        assert abs(fired.mean(dtype=np.float64) - exact) < DRAW_RESOLUTION, p
+
+
+@pytest.mark.parametrize("p", [1e-6, 1 - 1e-6])
+def test_chains_of_small_steps_draw_hidden_units_as_often_as_their_probability_says(p: float) -> None:
+    n, H, steps, rare = 1000, 1000, 40, 0
+    rbm = RBM(torch.zeros(64, H), torch.zeros(64), torch.full((H,), float(np.log(p / (1 - p)))))
+    betas = np.concatenate([[1.0 - 1e-9], np.full(steps + 1, 1.0)])
+    chains = Annealing(rbm, betas, rbm.vbias.double(), torch.zeros(n, 64), precision="differences")
+    for _ in range(steps):
+        chains.advance(1)
+        fired = int(chains.state_dict()[0]["h"].sum())
+        rare += fired if p < 0.5 else n * H - fired
+    share = min(p, 1 - p) + (np.array([-1, 1]) * DRAW_RESOLUTION / 2)
+    low, high = n * H * steps * share
+    assert low - 5 * low**0.5 < rare < high + 5 * high**0.5
+
+
+@pytest.mark.parametrize("rising", [True, False])
+def test_rounding_stays_bounded_over_a_thousand_temperatures(rising: bool) -> None:
+    rng = np.random.default_rng(1)
+    rbm = RBM.from_numpy(rng.normal(0, 0.15, (200, 130)), rng.normal(size=200), rng.normal(size=130))
+    betas = np.linspace(0, 1, 2001) if rising else np.linspace(1, 0, 2001)
+    start = Rng(0, "coins").bernoulli(torch.zeros(64, 200))
+    chains = Annealing(rbm, betas, torch.zeros(200, dtype=torch.float64), start, precision="differences")
+    for _ in range(8):
+        chains.advance(125)
+        tensors = chains.state_dict()[0]
+        v, h, W = tensors["v"].double(), tensors["h"].double(), rbm.W.double()
+        # Between two fresh sums lie at most 256 temperatures of at most 200 rows, a float32 rounding of up to
+        # 2⁻²⁴ · 8 each: a random walk of standard deviation √(256 · 200) · 2⁻²⁴ · 8 / √3; five of them.
+        assert float(torch.cat([tensors["x"].flatten(), tensors["y"].flatten()]).abs().max()) < 8
+        bound = 5 * np.sqrt(256 * 200 / 3) * 8 * 2.0**-24
+        assert bound < 4e-4
+        assert float((tensors["x"] - v @ W).abs().max()) < bound
+        assert float((tensors["y"] - h @ W.T).abs().max()) < bound
+    assert chains.position == 1000
 
 
 def test_annealing_leaves_the_callers_threads_as_they_were() -> None:

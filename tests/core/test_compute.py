@@ -118,14 +118,17 @@ def test_probabilities_beyond_the_resolution_are_zero_and_one() -> None:
     assert share_that_fires(np.float32(np.log(0.99 * 2.0**-24))) == 0
 
 
-def test_rare_draws_fire_as_often_as_counted() -> None:
-    n, calls, fired, rng = 1_000_000, 40, 0.0, Rng(5, "test")
-    z = float(np.float32(np.log(1e-6 / (1 - 1e-6))))
-    rare = torch.full((1000, 1000), z)
+@pytest.mark.parametrize("p", [1e-6, 1 - 1e-6])
+def test_rare_draws_fire_as_often_as_counted_and_nearly_sure_ones_fail_as_often(p: float) -> None:
+    n, calls, rare, rng = 1_000_000, 40, 0.0, Rng(5, "test")
+    z = np.float32(np.log(p / (1 - p)))
+    logits = torch.full((1000, 1000), float(z))
     for _ in range(calls):
-        fired += float(rng.bernoulli(rare).sum())
-    expected = n * calls * share_that_fires(np.float32(z))
-    assert abs(fired - expected) < 5 * expected**0.5  # five standard deviations of a Poisson count
+        fired = float(rng.bernoulli(logits).sum())
+        rare += fired if p < 0.5 else n - fired
+    share = share_that_fires(z)
+    expected = n * calls * min(share, 1 - share)
+    assert abs(rare - expected) < 5 * expected**0.5  # five standard deviations of a Poisson count
 
 
 def test_names_that_would_share_their_numbers_are_refused() -> None:
