@@ -46,8 +46,10 @@ class Rng:
     """One stream of random numbers, named by (seed, stream, rank); the same name gives the same numbers.
 
     On the CPU the numbers are Philox4x32-10 of (key = seed, counter = (index, call, rank, number of the stream)), so
-    two streams that differ in any part of their name never share a number, and the whole state is one call counter. The
-    number of a stream is the CRC-32 of its name; of two names with the same number a process can use one.
+    two streams that differ in seed, rank or number never share a random number, and the whole state is one call
+    counter. The number of a stream is the CRC-32 of its name; recorded runs rely on it. 32 bits cannot tell all names
+    apart: of two names with the same number a process can use one. Every name that the engine itself uses has a number
+    of its own, those that count on (`mixing-250`) up to 100,000: a test goes through them.
     Bernoulli draws fire with p to within 2⁻²³ (`DRAW_RESOLUTION`); 0 and 1 are exact.
 
     seed: 0 … 2⁶⁴ − 1. stream: any name. rank: 0 … 65,535, the process or device. Raises ValueError for others, and for

@@ -1,7 +1,11 @@
 """The random streams are what they claim: exact to their resolution, independent, repeatable, never overlapping."""
 
+import ast
+import re
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,8 +13,10 @@ import pytest
 import torch
 from numba import njit
 
+from rbm_core import compute
 from rbm_core.compute import DRAW_RESOLUTION, DeviceError, Rng, captured, resolve_device
 from rbm_core.kernels import draws, primitives
+from rbm_core.runs.evaluation_record import STARTS
 
 
 def uniforms(rng: Rng, rows: int, columns: int) -> np.ndarray:
@@ -136,6 +142,27 @@ def test_names_that_would_share_their_numbers_are_refused() -> None:
     Rng(2, "plumless")
     with pytest.raises(ValueError, match="'buckeroo' would give the same numbers as 'plumless'"):
         Rng(1, "buckeroo")
+
+
+def test_every_name_of_a_stream_that_the_engine_uses_has_a_number_of_its_own() -> None:
+    names: set[str] = set()
+    counted: set[str] = set()
+    for file in Path(compute.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Constant) and re.fullmatch(r"[a-z]+([ -][a-z]+){0,3}", str(node.value)):
+                names.add(node.value)  # whatever may be a name, and more
+            elif isinstance(node, ast.keyword) and node.arg == "stream":
+                counted |= {ast.unparse(node.value)} if isinstance(node.value, ast.JoinedStr) else set()
+    assert {"chains", "binarise", "gibbs page", "reverse-ais", "sampling-time"} <= names
+    assert counted == {"f'{stream}-{done}'", "f'mixing-{done}'", "f'correlation-{t}'", "f'{origin}-settled'"}
+    begun = (*STARTS, "ais", "ais-pilot", "ais-base", "tempered")
+    names |= {f"{one}-{what}" for one in begun for what in ("start", "starts", "settled")}
+    numbers = [zlib.crc32(name.encode()) for name in names]
+    assert len(set(numbers)) == len(names)
+    for prefix in ("mixing", "correlation", "sampling-time"):
+        numbers += [zlib.crc32(f"{prefix}-{i}".encode()) for i in range(100_000)]
+        assert len(np.unique(numbers)) == len(numbers), prefix
+        numbers = numbers[: len(names)]
 
 
 def test_draws_in_a_row_between_rows_and_between_calls_are_uncorrelated() -> None:
