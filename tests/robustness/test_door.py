@@ -102,6 +102,47 @@ def test_a_request_is_foreign_where_its_origin_is_not_this_address(
     assert is_foreign(Headers(headers)) == foreign
 
 
+@pytest.mark.parametrize(
+    ("headers", "foreign"),
+    [
+        ({"host": "127.0.0.1:8501", "origin": "https://rbm.school.example"}, False),
+        ({"host": "rbm.school.example", "origin": "https://rbm.school.example"}, False),
+        ({"host": "127.0.0.1:8501", "origin": "http://rbm.school.example"}, True),
+        ({"host": "127.0.0.1:8501", "origin": "https://rbm.school.example:8443"}, True),
+        ({"host": "127.0.0.1:8501", "origin": "https://evil.example"}, True),
+        ({"host": "127.0.0.1:8501", "origin": "https://rbm.school.example.evil.example"}, True),
+        ({"host": "127.0.0.1:8501", "origin": "https://school.example"}, True),
+        ({"host": "127.0.0.1:8501", "origin": "null"}, True),
+        (
+            {
+                "host": "127.0.0.1:8501",
+                "origin": "https://rbm.school.example",
+                "sec-fetch-site": "cross-site",
+            },
+            True,
+        ),
+        (
+            {
+                "host": "127.0.0.1:8501",
+                "origin": "https://rbm.school.example",
+                "sec-fetch-site": "same-origin",
+            },
+            False,
+        ),
+    ],
+)
+def test_the_origin_of_a_reverse_proxy_that_changes_the_host_is_no_stranger_once_it_is_named(
+    monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], foreign: bool
+) -> None:
+    unnamed = headers["host"] != "rbm.school.example"
+    assert is_foreign(Headers(headers)) == unnamed, (
+        "as long as no origin is named, the Host must be passed on"
+    )
+    named = {"server.corsAllowedOrigins": ["https://rbm.school.example"]}
+    monkeypatch.setattr("dashboard.door.config.get_option", named.__getitem__)
+    assert is_foreign(Headers(headers)) == foreign
+
+
 def test_a_token_is_made_kept_and_required_beyond_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RBM_TOKEN", raising=False)
     assert token_wanted([], "127.0.0.1") is None
