@@ -5,7 +5,7 @@ import platform
 import sys
 from pathlib import Path
 
-__all__ = ["QUIET", "gpu_names", "hand_back_memory", "processor_name"]
+__all__ = ["QUIET", "gpu_names", "hand_back_memory", "processor_kind", "processor_name"]
 
 # The environment of a process that computes, set before torch is loaded. OpenMP's threads spin while they wait, which
 # takes the cores from whatever else runs and, where there are more threads than free cores, from the very thread that
@@ -22,6 +22,17 @@ def processor_name() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
+
+
+def processor_kind() -> str:
+    """What decides which products are fast: bfloat16, AVX-512 or AVX2 (Linux), else the machine's own name."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0].split()
+    except (OSError, IndexError):
+        return platform.machine()
+    if {"avx512_bf16", "amx_bf16"} & set(flags):
+        return "bfloat16"
+    return "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else platform.machine()
 
 
 def gpu_names() -> set[str]:

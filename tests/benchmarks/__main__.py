@@ -4,23 +4,25 @@ python -m tests.benchmarks [--device cuda] [--quick] [--part updates]
 """
 
 import argparse
-import platform
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from rbm_core.compute import device_name, resolve_device
-from rbm_core.likelihood import ais, base_rate
+from rbm_core.likelihood import ais, base_rate, reverse_ais
+from rbm_core.machine import processor_kind
 from tests.benchmarks.contestants import (
     AGES,
     BFLOAT16,
     CONTESTANTS,
+    FLOORS,
     OURS,
     RBMS,
     Shape,
@@ -65,17 +67,6 @@ def spread(values: list[float]) -> str:
     return f"{middle:9.3f}  ({low:.3f} – {high:.3f})"
 
 
-def processor_kind() -> str:
-    """What decides which products are fast: bfloat16, AVX-512 or AVX2 (Linux), else the machine's own name."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0].split()
-    except (OSError, IndexError):
-        return platform.machine()
-    if {"avx512_bf16", "amx_bf16"} & set(flags):
-        return "bfloat16"
-    return "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else platform.machine()
-
-
 def contestants(device: torch.device) -> list[str]:
     """Who takes part: bfloat16 products only where the device makes them and does not emulate them."""
     emulated = device.type == "cpu" and processor_kind() != "bfloat16"
@@ -83,6 +74,7 @@ def contestants(device: torch.device) -> list[str]:
 
 
 def updates_table(device: torch.device, rounds: int) -> None:
+    of_ages: dict[str, list[float]] = {}
     for shape in SHAPES:
         for age in (*AGES, None) if shape == MAIN else (AGES[1],):
             at = "noise" if age is None else f"step {age:,} of the shipped run"
@@ -97,8 +89,20 @@ def updates_table(device: torch.device, rounds: int) -> None:
                 print(
                     f"{name:26}{spread(own):36}{ratio(own, times[OURS]):12.2f}{ratio(own, times[floor]):13.2f}"
                 )
-            to_rbms, to_floor = ratio(times[OURS], times[RBMS]), ratio(times[OURS], times[floor])
-            print(f"this engine: {to_rbms:.3f} of rbms, {to_floor:.2f} of the {floor}", flush=True)
+            others = [RBMS, *(name for name in names if name in FLOORS)]
+            ratios = {name: ratio(times[OURS], times[name]) for name in others}
+            print(f"this engine: {_shares(ratios)}", flush=True)
+            if shape == MAIN and age is not None:
+                for name, own in ratios.items():
+                    of_ages.setdefault(name, []).append(own)
+        if shape == MAIN:
+            medians = {name: statistics.median(own) for name, own in of_ages.items()}
+            print(f"\n{MAIN}, the median over the {len(AGES)} ages: {_shares(medians)}", flush=True)
+
+
+def _shares(ratios: dict[str, float]) -> str:
+    """How long this engine takes beside each of the others, in words."""
+    return ", ".join(f"{own:.3f} of {name}" for name, own in ratios.items())
 
 
 def processor_table(device: torch.device, rounds: int) -> None:
@@ -143,16 +147,20 @@ def sampling_table(device: torch.device, rounds: int) -> None:
 
 
 def annealing_table(device: torch.device) -> None:
-    """One direction of AIS as `evaluate` does it: 500 hidden units, 100 chains, 14,500 temperatures."""
+    """AIS and reverse AIS as `evaluate` does them: 500 hidden units, 100 chains, 14,500 temperatures."""
     start = start_at(MAIN, AGES[-1])
     rbm = start.rbm(str(device))
-    base = base_rate(rbm, start.digits.mean(0))
-    ais(rbm, betas=100, base_vbias=base)  # compiles
-    begun = time.perf_counter()
-    result = ais(rbm, base_vbias=base)
-    print(
-        f"\nAIS, 784 × 500, 100 chains × 14,500: {time.perf_counter() - begun:.1f} s, log Z {result.log_z:.2f}"
-    )
+    base, v = base_rate(rbm, start.digits.mean(0)), torch.from_numpy(start.v)
+    directions = {"AIS": ais, "Reverse AIS": partial(reverse_ais, starts=v)}
+    print()
+    for name, estimate in directions.items():
+        estimate(rbm, betas=100, base_vbias=base)  # compiles
+        begun = time.perf_counter()
+        result = estimate(rbm, base_vbias=base)
+        seconds = time.perf_counter() - begun
+        print(
+            f"{name}, 784 × 500, 100 chains × 14,500: {seconds:.1f} s, log Z {result.log_z:.2f}", flush=True
+        )
 
 
 def whole_runs_table(device: torch.device, updates: int) -> None:
@@ -170,7 +178,11 @@ def whole_runs_table(device: torch.device, updates: int) -> None:
                 torch.cuda.synchronize(device)
             seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - begun
     shown = ", ".join(f"{name} {s:.1f} s" for name, s in seconds.items())
-    print(f"\nPreset default, the first {updates:,} updates, nothing measured or saved: {shown}", flush=True)
+    rates = "the other two at a constant learning rate, which costs them nothing"
+    print(
+        f"\nPreset default, the first {updates:,} updates, nothing measured or saved, {rates}: {shown}",
+        flush=True,
+    )
 
 
 def scaling_table(device: torch.device, rounds: int) -> None:

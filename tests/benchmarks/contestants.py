@@ -251,6 +251,7 @@ def floor_bfloat16(shape: Shape, start: Start, device: str) -> Update:
 
 
 OURS, RBMS, FLOAT32, BFLOAT16 = "RBM Observatory", "rbms", "products, float32", "products, bfloat16"
+FLOORS = (FLOAT32, BFLOAT16)
 
 CONTESTANTS: dict[str, Callable[[Shape, Start, str], Update]] = {
     OURS: observatory,
