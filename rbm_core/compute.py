@@ -150,11 +150,7 @@ class Rng:
         itself. Returns out, of logits' dtype.
         """
         out = torch.empty_like(logits) if out is None else out
-        if (
-            self.device.type == "cpu"
-            and logits.dtype in (torch.bfloat16, torch.float32)
-            and logits.dim() == 2
-        ):
+        if self.generator is None and logits.dtype in (torch.bfloat16, torch.float32) and logits.dim() == 2:
             shift = torch.zeros(logits.shape[1]) if bias is None else bias.float()
             source = logits.contiguous()
             # Drawn in place, the kernel would not be vectorised.
@@ -178,7 +174,7 @@ class Rng:
 
         images: (N, V) uint8. rows: (B,) int64. out: (B, V) float32 or bfloat16, filled and returned.
         """
-        if self.device.type == "cpu":
+        if self.generator is None:
             pixels, cases, counter, first = self.tossed(images, rows)
             draws.draw_from_bytes(pixels, cases, as_array(out), *counter, first)
             return out

@@ -14,9 +14,19 @@ import torch
 from numba import njit
 
 from rbm_core import compute
-from rbm_core.compute import DRAW_RESOLUTION, DeviceError, Rng, captured, resolve_device
+from rbm_core.compute import (
+    DRAW_RESOLUTION,
+    DeviceError,
+    Rng,
+    captured,
+    means_and_softplus,
+    resolve_device,
+)
+from rbm_core.config import make_config
 from rbm_core.kernels import draws, primitives
+from rbm_core.rbm import RBM
 from rbm_core.runs.evaluation_record import STARTS
+from rbm_core.training.optimiser import Optimiser
 
 
 def uniforms(rng: Rng, rows: int, columns: int) -> np.ndarray:
@@ -285,3 +295,93 @@ def test_nothing_is_captured_on_the_cpu() -> None:
     def step() -> None: ...
 
     assert captured(step, [], torch.device("cpu"), step) is step
+
+
+# What runs on a GPU, on the CPU ---------------------------------------------------------------------------------------
+
+
+class Elsewhere(torch.Tensor):
+    """A tensor of the CPU that says it is a GPU's."""
+
+    @property
+    def device(self) -> torch.device:  # type: ignore[override]
+        return torch.device("cuda")
+
+
+def by_generator(seed: int = 3) -> Rng:
+    """A stream that draws as on a GPU, from a torch generator."""
+    rng = Rng(0, "test")
+    rng.generator = torch.Generator()
+    rng.generator.manual_seed(seed)
+    return rng
+
+
+def test_a_stream_of_a_device_draws_its_laws() -> None:
+    rng, n = by_generator(), 200_000
+    u, x = rng.uniform((n,), torch.float64), rng.normal((n,))
+    for found, mean, variance in ((u, 0.5, 1 / 12), (x, 0.0, 1.0)):
+        assert abs(float(found.mean()) - mean) < 5 * (variance / n) ** 0.5
+        assert abs(float(found.var()) - variance) < 5 * variance * (2 / n) ** 0.5
+    assert torch.equal(rng.permutation(50).sort().values, torch.arange(50))
+    assert set(rng.integers(3, (100,)).tolist()) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("place", ["new", "in place"])
+def test_a_stream_of_a_device_fires_units_with_their_probability(dtype: torch.dtype, place: str) -> None:
+    n, logits, bias = 40_000, torch.tensor([-2.0, 0.0, 1.5, -50.0, 50.0]), torch.tensor([0.5, 0, -0.5, 0, 0])
+    x = logits.repeat(n, 1).to(dtype)
+    drawn = by_generator().bernoulli(x, bias, scale=0.5, out=x if place == "in place" else None)
+    assert drawn.dtype == dtype
+    assert (drawn is x) == (place == "in place")
+    p = torch.sigmoid(0.5 * (logits + bias)).double()
+    resolution = {torch.bfloat16: 2.0**-8}.get(dtype, 0.0)  # p and u are rounded to it
+    off = (drawn.double().mean(0) - p).abs()
+    assert (off <= 5 * (p * (1 - p) / n).sqrt() + resolution + 1e-9).all()
+
+
+def test_a_stream_of_a_device_binarises_grey_pixels() -> None:
+    images, rows = torch.tensor([[0, 64, 255]], dtype=torch.uint8), torch.zeros(40_000, dtype=torch.int64)
+    out = by_generator().binarise(images, rows, torch.empty(40_000, 3))
+    assert out[:, 0].sum() == 0
+    assert out[:, 2].sum() == 40_000
+    assert abs(float(out[:, 1].mean()) - 64 / 255) < 5 * (0.25 / 40_000) ** 0.5
+
+
+def test_a_stream_of_a_device_goes_on_from_its_state_and_ranks_draw_apart() -> None:
+    rng = by_generator()
+    rng.uniform((7,))
+    state, later = rng.state(), by_generator(seed=9)
+    later.load(state)
+    assert torch.equal(later.uniform((100,)), rng.uniform((100,)))
+    drawn = []
+    for first in (0, 4, 8):
+        rank = by_generator()
+        rank.share_rows(first, 12)
+        drawn.append(rank.uniform((4, 5)))
+        again = by_generator()
+        again.share_rows(first, 12)
+        assert torch.equal(again.uniform((4, 5)), drawn[-1])
+    assert not any(torch.equal(drawn[i], drawn[j]) for i, j in ((0, 1), (0, 2), (1, 2)))
+
+
+def test_what_a_device_computes_is_what_the_cpu_computes() -> None:
+    logits, bias = (
+        torch.randn(30, 20, generator=torch.Generator().manual_seed(0)) * 5,
+        torch.linspace(-1, 1, 20),
+    )
+    means, softplus = means_and_softplus(logits, bias)
+    there = means_and_softplus(logits.as_subclass(Elsewhere), bias)
+    torch.testing.assert_close(torch.Tensor(there[0]), means, atol=1e-6, rtol=0)
+    torch.testing.assert_close(there[1].as_subclass(torch.Tensor), softplus, rtol=1e-6, atol=0)
+    model = RBM(torch.zeros(4, 3), torch.zeros(4), torch.zeros(3))
+    optimiser, step, found = Optimiser(make_config(), model), torch.randn(4, 3), []
+    for rate in (
+        torch.tensor(0.3, dtype=torch.float64),
+        torch.tensor(0.3, dtype=torch.float64).as_subclass(Elsewhere),
+    ):
+        optimiser.rate = rate
+        found.append(torch.ones(4, 3))
+        optimiser._add(found[-1], step)
+    torch.testing.assert_close(found[0], 1 + 0.3 * step)
+    torch.testing.assert_close(found[1], found[0])

@@ -153,3 +153,23 @@ def test_as_many_sweeps_are_timed_as_an_update_makes_of_as_many_chains_as_a_rank
         assert f"a sweep of {timed_chains} chains, {timed_sweeps} from a full sum" in note
         assert f"differences {1e3 / timed_sweeps:.2f} ms" in note
     precision._timed.cache_clear()
+
+
+def test_another_device_times_products_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[torch.Size, torch.dtype]] = []
+
+    class Stream:
+        def __init__(self, *name: object) -> None: ...
+
+        def bernoulli(self, logits: torch.Tensor, bias: torch.Tensor, *, out: torch.Tensor) -> None:
+            assert bias.shape == logits.shape[1:]
+            assert out.shape == logits.shape
+            drawn.append((logits.shape, logits.dtype))
+
+    monkeypatch.setattr(precision, "Rng", Stream)
+    ways = precision._ways_to_sweep(30, 20, 7, 5, torch.device("meta"))
+    for work, sweeps in ways.values():
+        work()
+        assert sweeps == 1
+    shapes = ((7, 30), (7, 20))
+    assert drawn == [(shape, getattr(torch, name)) for name in ("float32", "bfloat16") for shape in shapes]
