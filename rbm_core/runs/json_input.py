@@ -64,6 +64,9 @@ def _first(error: ValidationError) -> str:
     found = error.errors(include_url=False, include_context=False)[0]
     where = ".".join(str(part) for part in found["loc"])
     message = found["msg"].removeprefix("Input ").removeprefix("Value error, ")
+    if found["type"] == "missing":
+        return f"it holds no {where}"
+    if found["type"] == "value_error":  # of a rule of layout.py, which says what it found
+        return f"{where} {message}".lstrip()
     got = repr(found["input"])
-    shown = "" if found["type"] == "missing" else f", not {got if len(got) <= 60 else got[:60] + '…'}"
-    return f"{where or 'it'} {message}{shown}" if found["type"] != "missing" else f"it holds no {where}"
+    return f"{where or 'it'} {message}, not {got if len(got) <= 60 else got[:60] + '…'}"

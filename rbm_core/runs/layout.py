@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 from typing_extensions import TypedDict
 
 from rbm_core.config import RunConfig
-from rbm_core.runs.json_input import typed
+from rbm_core.runs.json_input import DamagedError, typed
 from rbm_core.runs.vocabulary import STATES
 
 __all__ = [
@@ -119,8 +119,54 @@ class Event(TypedDict, total=False):
     time: Time
     step: Count
     command: Text
-    value: Any
+    value: Any  # of a command in _VALUES, in the shape that stands there
     by: Text
+
+
+@with_config(_RULES)
+class _Setting(TypedDict):
+    name: Text
+    value: Part
+
+
+@with_config(_RULES)
+class _Updates(TypedDict):
+    n: Count
+
+
+@with_config(_RULES)
+class _Limit(TypedDict):
+    updates_per_second: Annotated[float, Field(gt=0, le=1e6)] | None
+
+
+@with_config(_RULES)
+class _Length(TypedDict):
+    epochs: Count
+
+
+@with_config(_RULES)
+class _Best(TypedDict):
+    step: Count
+    nats: Part | None
+
+
+_VALUES: dict[str, TypeAdapter[Any]] = {
+    "set": TypeAdapter(_Setting),
+    "step": TypeAdapter(_Updates),
+    "speed": TypeAdapter(_Limit),
+    "extend": TypeAdapter(_Length),
+    "stop early": TypeAdapter(_Best),
+}
+
+
+def _as_commanded(event: Any) -> Any:
+    """Raises ValueError unless the event's value is one that its command takes."""
+    if (shape := _VALUES.get(event.get("command", ""))) is not None:
+        try:
+            typed(shape, event.get("value"))
+        except DamagedError as error:
+            raise ValueError(f"value of {event['command']}: {error}") from None
+    return event
 
 
 @with_config(_RULES)
@@ -128,6 +174,20 @@ class _Estimate(TypedDict):
     log_z: Part | None
     stderr: Part | None
     ess: Part | None
+
+
+@with_config(_RULES)
+class _Evidence(TypedDict, total=False):
+    """What evaluation_record.py says of "evidence"; an evaluation under way has no "weak" yet."""
+
+    method: Text
+    origin: Text
+    log_z: Part | None
+    stderr: Part | None
+    ess: Part | None
+    chains: Count
+    weak: bool
+    doubt: Text | None
 
 
 @with_config(_RULES)
@@ -178,6 +238,7 @@ class Likelihood(TypedDict, total=False):
     pseudo_test_nats: Part | None
     forward: _Estimate | None
     reverse: _Estimate | None
+    evidence: list[_Evidence]
     trusted: bool | None
     verdict: Text | None
     binarisation: Text | None
@@ -254,6 +315,7 @@ class Progress(TypedDict, total=False):
     done: Part
     total: Part
     rounds: list[_Round]
+    evidence: list[_Evidence]
     log_weights: dict[Literal["forward", "reverse"], list[Part]]
     trace: dict[Literal["forward", "reverse"], _Trace]
     curve: list[_Mixed]
@@ -298,7 +360,9 @@ def _dict_of(shape: Any) -> TypeAdapter[dict[str, Any]]:
     return TypeAdapter(shape)
 
 
-CONFIG, STATUS, EVENT, LIKELIHOOD = map(_dict_of, (Config, Status, Event, Likelihood))
+CONFIG, STATUS, EVENT, LIKELIHOOD = map(
+    _dict_of, (Config, Status, Annotated[Event, AfterValidator(_as_commanded)], Likelihood)
+)
 PROGRESS, COMMAND, NOTES, META = map(_dict_of, (Progress, Command, Notes, Meta))
 
 _Recorded: type[BaseModel] = create_model(  # type: ignore[call-overload]

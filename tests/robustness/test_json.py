@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboard.figures.comparison.records import as_trained
+from dashboard.figures.curves import marks
 from rbm_core.config import ConfigError, RunConfig, make_config
 from rbm_core.runs import RunError, RunReader, SnapshotError, create_run, list_runs
 from rbm_core.runs.files import tensor_bytes
 from rbm_core.runs.json_input import DamagedError, parse
+from rbm_core.runs.recorder import Recorder
 from rbm_core.runs.snapshot import decode, encode
 from tests.core.run_record import CONFIG, moment
 from tests.robustness.damage import DEEP, DIGITS, json_values, one_sentence
@@ -119,6 +122,45 @@ def test_a_run_of_any_content_is_listed_and_read_and_its_neighbour_is_not_touche
         assert one_sentence(said)
         if read == reader.status and isinstance(found, dict):
             assert all(isinstance(found[name], int) and found[name] >= 0 for name in ("step", "n_steps"))
+
+
+values_like = json_values | st.dictionaries(
+    st.sampled_from(["name", "value", "updates_per_second", "n", "epochs", "step", "nats"]), json_values
+)
+
+
+@given(st.sampled_from(["set", "speed", "step", "extend", "stop early", "pause", "x"]), values_like)
+def test_an_event_of_any_value_is_drawn_or_its_line_is_damaged(
+    shared_run: Path, command: str, value: Any
+) -> None:
+    row = {"step": 1, "command": command, "value": value}
+    (shared_run / "events.jsonl").write_text(json.dumps(row) + "\n")
+    try:
+        events = RunReader(shared_run).events()
+    except RunError as error:
+        said = [str(error)]
+    else:
+        said = [mark["label"] for mark in marks(events)]
+        assert as_trained(CONFIG, events)
+    assert all(map(one_sentence, said))
+
+
+def test_every_value_that_a_trainer_records_is_read_back(run: Path) -> None:
+    record = Recorder(run)
+    given: list[tuple[str, Any]] = [
+        ("start", None),
+        ("set", {"name": "k", "value": 2}),
+        ("step", {"n": 3}),
+        ("speed", {"updates_per_second": 0.5}),
+        ("speed", {"updates_per_second": None}),
+        ("extend", {"epochs": 9}),
+        ("stop early", {"step": 4, "nats": float("nan")}),
+    ]
+    for command, value in given:
+        record.append_event(1, command, value, "page")
+    *rows, last = RunReader(run).events()
+    assert [(row["command"], row.get("value")) for row in rows] == given[:-1]
+    assert last["value"] == {"step": 4, "nats": None}
 
 
 WHOLE = encode(moment(7))
