@@ -66,7 +66,7 @@ def convergence(rounds: Sequence[Mapping[str, Any]], log_z: float | None, dark: 
             continue
         x = [n for n, _ in points]
         y = [r["log_z"] for _, r in points]
-        error = [2 * r["stderr"] for _, r in points]
+        error = [None if r["stderr"] is None else 2 * r["stderr"] for _, r in points]
         figure.add_scatter(
             x=x,
             y=y,

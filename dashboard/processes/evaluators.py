@@ -90,11 +90,14 @@ def images(name: str, evaluation: str) -> tuple[np.ndarray, list[int]]:
     run = store.resolve(store.runs_root(), name)
     arrays, _ = read_tensors(evaluation_folder(run, evaluation) / "samples.safetensors")
     shape = RunReader(run).config()["data"]["image_shape"]
+    v, times = arrays.get("v"), arrays.get("sweeps")
+    if v is None or times is None or times.ndim != 1 or v.shape[:1] != times.shape or not v.size:
+        raise RunError(f"the samples of run {name!r} are not images after as many numbers of sweeps")
     try:
-        v = arrays["v"].reshape(len(arrays["v"]), -1, *shape).astype(np.float32)
-    except ValueError as error:
+        with np.errstate(over="raise"):
+            return v.reshape(len(v), -1, *shape).astype(np.float32), times.tolist()
+    except (ValueError, FloatingPointError) as error:
         raise RunError(f"the samples of run {name!r} are not images of shape {shape}") from error
-    return v, arrays["sweeps"].tolist()
 
 
 def running(name: str) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 """One evaluation as a job: its folder and lock, its progress, and the state from which an interrupted one resumes.
 
+Asked again, a finished one keeps its answer until the new one is there: the job's progress stands beside it until then.
 This module knows neither models nor estimators. The files are described in runs/evaluation_record.py.
 """
 
@@ -13,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rbm_core.runs import inside
-from rbm_core.runs.evaluation_record import read_evaluation
+from rbm_core.runs import inside, json_input, layout
+from rbm_core.runs.evaluation_record import AGAIN, PROGRESS, read_evaluation
 from rbm_core.runs.files import (
     Lock,
     RunError,
@@ -27,6 +28,7 @@ from rbm_core.runs.files import (
     write_bytes,
     write_json,
 )
+from rbm_core.runs.json_input import DamagedError
 from rbm_core.runs.snapshot import Snapshot, read_snapshot
 
 __all__ = ["Interrupted", "Job", "OnProgress", "State"]
@@ -51,8 +53,8 @@ class Interrupted(Exception):
 class Job:
     """The folder of one evaluation, locked from `open` to `close`, and its progress.
 
-    progress: the content of progress.json, which estimators add to. on_progress: called with it at every write.
-    should_stop: called between two chunks of work.
+    progress: the content of progress.json, which estimators add to. resumed: whether `saved` gave a state. on_progress:
+    called with the progress at every write. should_stop: called between two chunks of work.
     """
 
     def __init__(
@@ -65,9 +67,12 @@ class Job:
     ) -> None:
         self.folder, self._lock = folder, lock
         self._on_progress, self._should_stop = on_progress, should_stop
+        self.resumed = False
         self._state_file = folder / "state.safetensors"
         self._snapshot_file = folder / "snapshot.safetensors"
-        before = (read_evaluation(folder) or {}) if self._state_file.exists() else {}
+        answered = (_read(folder, PROGRESS) or {}).get("state") == "finished"
+        self._file = folder / (AGAIN if answered else PROGRESS)
+        before = (_read(folder, self._file.name) or {}) if self._state_file.exists() else {}
         self.progress: dict[str, Any] = {**before, "state": "running", "message": "", "pid": os.getpid()}
         self.progress.setdefault("started", time.time())
         self._seconds_before = float(before.get("seconds", 0.0))
@@ -129,7 +134,7 @@ class Job:
         left = spent * (total - done) / gained if gained > 0 else None
         self.progress |= {"seconds": self.seconds, "updated": time.time(), "seconds_left": left}
         # One line: indented, each of its thousands of numbers would have a line of its own.
-        write_json(self.folder / "progress.json", self.progress, durable=False, indent=None)
+        write_json(self._file, self.progress, durable=False, indent=None)
         if self._on_progress is not None:
             self._on_progress(self.progress)
 
@@ -153,12 +158,17 @@ class Job:
             raise Interrupted
 
     def saved(self) -> State | None:
-        """The state to resume from, with `progress` as it was then; None where there is none or it is damaged."""
+        """The state to resume from, with `progress` as it was then; None where there is none, it is damaged, or it is
+        of another question. What an estimator keeps in it only the estimator can check: see `begin_anew`.
+        """
         try:
             arrays, meta = read_tensors(self._state_file)
-        except (FileNotFoundError, RunError):
+            then = json_input.typed(layout.PROGRESS, meta.pop("progress", None))
+        except (FileNotFoundError, RunError, DamagedError):
             return None
-        then = meta.pop("progress")
+        if then["id"] != self.folder.name:
+            return None
+        self.resumed = True
         for key in _RESUMED:
             self.progress.pop(key, None)
             if key in then:
@@ -166,12 +176,32 @@ class Job:
         self._resumed_at = float(self.progress.get("done", 0))
         return {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}, meta
 
+    def begin_anew(self) -> None:
+        """Drops the saved state and what `progress` has of it."""
+        inside.remove(self._state_file)
+        for key in _RESUMED:
+            self.progress.pop(key, None)
+        self.resumed, self._resumed_at = False, 0.0
+
     def end(self, state: str, message: str = "") -> None:
-        """Writes how the job ended: "finished", "interrupted" or "failed". A finished one drops its saved state."""
+        """Writes how the job ended: "finished", "interrupted" or "failed". A finished one drops its saved state, and
+        replaces the answer that there was.
+        """
         self.progress |= {"state": state, "message": message}
+        if state == "finished":
+            self._file = self.folder / PROGRESS
         self.show("Done." if state == "finished" else None, force=True)
         if state == "finished":
             inside.remove(self._state_file)
+            inside.remove(self.folder / AGAIN)
+
+
+def _read(folder: Path, name: str) -> dict[str, Any] | None:
+    """`read_evaluation`; None also where the file is damaged, and what the job writes will replace it."""
+    try:
+        return read_evaluation(folder, name)
+    except RunError:
+        return None
 
 
 def kept_snapshot(folder: Path) -> Snapshot | None:

@@ -84,6 +84,9 @@ def _sampled(subject: Subject, job: Job, times: list[int], n: int, seed: int) ->
         tensors, meta = saved
         v, done, first = tensors["v"], int(meta["sweeps"]), int(meta["next"])
         images = [tensors[f"image{i}"] for i in range(int(meta["n_images"]))]
+        ours = v.shape == (2 * n, test.shape[1]) and len(images) == len(job.progress["curve"]) == first
+        if not (ours and 0 <= first < len(times) and 0 <= done <= times[first]):
+            raise ValueError("the saved chains are not those of this evaluation")
 
     def state() -> State:
         named = {f"image{i}": image for i, image in enumerate(images)}

@@ -131,7 +131,7 @@ def _answer(path: Path, subject: Subject, job: Job) -> dict[str, Any]:
     """Runs the estimator, appends its row to the run's record, and writes how the job ended."""
     name, settings = job.progress["estimator"], job.progress["settings"]
     try:
-        estimate = BY_NAME[name](subject, settings, job)
+        estimate = _estimate(subject, job)
     except Interrupted:
         job.end("interrupted", "Interrupted; start it again to go on.")
         raise
@@ -152,6 +152,20 @@ def _answer(path: Path, subject: Subject, job: Job) -> dict[str, Any]:
     job.progress |= {"row": row, "done": job.progress.get("total", 1)}
     job.end("finished")
     return row
+
+
+def _estimate(subject: Subject, job: Job) -> dict[str, Any]:
+    """The estimator's part of the row; computed anew where a saved state was taken up that did not fit."""
+    name, settings = job.progress["estimator"], job.progress["settings"]
+    try:
+        return BY_NAME[name](subject, settings, job)
+    except (Interrupted, RunError, OSError, MemoryError):
+        raise
+    except Exception:
+        if not job.resumed:
+            raise
+    job.begin_anew()
+    return BY_NAME[name](subject, settings, job)
 
 
 def _append_once(path: Path, row: dict[str, Any], started: float) -> None:

@@ -223,6 +223,8 @@ class Annealing:
             raise ValueError("the saved annealing has other chains or temperatures than this one")
         if meta["precision"] != self.precision:
             raise ValueError(f"the saved annealing ran in {meta['precision']}, this one in {self.precision}")
+        if not 0 <= meta["position"] < len(self.betas):
+            raise ValueError(f"the saved annealing is at temperature {meta['position']} of {len(self.betas)}")
         self._v.copy_(tensors["v"])
         self._field.copy_(tensors["field"])
         self.log_weights.copy_(tensors["log_weights"])

@@ -20,6 +20,9 @@ from rbm_core.tempering import Ladder
 
 __all__ = ["LadderResult", "Tempered", "bennett", "independent_log_z", "ladder_log_z"]
 
+# In place of whether an exchange was accepted; no NaN, which no file of tensors may hold.
+_NOT_PROPOSED = -1.0
+
 
 @dataclass(frozen=True)
 class LadderResult:
@@ -109,7 +112,7 @@ class Tempered:
                 self.ladder, self.replicas, self._rng, sweeps=self.sweeps, rows=self._rows
             )
             if counts:
-                accepted = torch.where(exchange.proposed[:, None], exchange.accepted.float(), math.nan)
+                accepted = torch.where(exchange.proposed[:, None], exchange.accepted.float(), _NOT_PROPOSED)
                 for name, seen in zip(new, (exchange.ahead, exchange.behind, accepted), strict=True):
                     new[name].append(seen.cpu())
         for name, rounds in new.items():
@@ -128,14 +131,14 @@ class Tempered:
         seen = self._whole()
         steps = _steps(seen["ahead"].numpy(), seen["behind"].numpy())
         rungs = self._first + np.concatenate([np.zeros((len(steps), 1)), steps.cumsum(1)], axis=1)
-        n = len(rungs) - 1
+        n, accepted = len(rungs) - 1, seen["accepted"]
         errors = np.sqrt((n - 1) / n * ((rungs[1:] - rungs[1:].mean(0)) ** 2).sum(0))
         return LadderResult(
             float(rungs[0, -1]),
             float(errors[-1]),
             rungs[0],
             errors,
-            seen["accepted"].nanmean((0, 2)).numpy(),
+            torch.where(accepted == _NOT_PROPOSED, math.nan, accepted).nanmean((0, 2)).numpy(),
             int(self.replicas.round_trips.sum()),
         )
 
@@ -151,9 +154,12 @@ class Tempered:
     def load_state_dict(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
         """Go on where `state_dict` was taken. Raises ValueError if it is of another ladder or number of chains."""
         device = self.replicas.v.device
-        if tensors["v"].shape != self.replicas.v.shape:
-            raise ValueError("the saved ladder has other rungs or chains than this one")
         there = {name: tensors[name].to(device) for name in ("v", "origin", "leg", "round_trips")}
+        if any(t.shape != getattr(self.replicas, name).shape for name, t in there.items()):
+            raise ValueError("the saved ladder has other rungs or chains than this one")
+        seen = (max(0, meta["rounds"] - self.settle), len(self.ladder) - 1, self.replicas.v.shape[1])
+        if meta["rounds"] < 0 or any(tensors[name].shape != seen for name in self._seen):
+            raise ValueError(f"the saved ladder has not kept what {meta['rounds']} rounds are worth")
         self.replicas = tempering.Replicas(**there, rounds=int(meta["rounds"]))
         self._seen = {name: [tensors[name]] if len(tensors[name]) else [] for name in self._seen}
         self._rng = Rng.from_state(meta["rng"], device)

@@ -1,6 +1,7 @@
 """The record of a run's evaluations, read without torch: one folder for each, evaluations/<id>/.
 
 progress.json         state, progress and curves; of a finished one also its row of likelihood.jsonl
+again.json            the same of a finished one that was asked again, until it is finished and takes its place
 state.safetensors     what an interrupted one resumes from; deleted when it is finished
 snapshot.safetensors  the snapshot it judges; deleted when it is finished
 samples.safetensors   images drawn by estimator "mixing"
@@ -10,6 +11,7 @@ run.lock              held by the process that works on it
 import hashlib
 import json
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,9 +19,11 @@ from rbm_core.runs import inside, layout
 from rbm_core.runs.files import RunError, lock_is_held, read_typed
 
 __all__ = [
+    "AGAIN",
     "BASES",
     "ESTIMATORS",
     "MOST_SWEEPS",
+    "PROGRESS",
     "STARTS",
     "Words",
     "evaluation_folder",
@@ -29,6 +33,7 @@ __all__ = [
 ]
 
 
+PROGRESS, AGAIN = "progress.json", "again.json"
 MOST_SWEEPS = 10**9  # of one chain that is asked for: days of work
 
 
@@ -118,33 +123,36 @@ def evaluation_folder(run: Path, name: str) -> Path:
     return Path(run) / "evaluations" / name
 
 
-def read_evaluation(folder: Path) -> dict[str, Any] | None:
-    """The content of progress.json; None if there is none yet. Raises RunError in one sentence if it is damaged.
+def read_evaluation(folder: Path, name: str = PROGRESS) -> dict[str, Any] | None:
+    """The content of progress.json, or of again.json by its name; None if there is none yet. Raises RunError in one
+    sentence if it is damaged.
 
     "state" is "interrupted" if the file says "running" and no process holds the lock.
     """
     try:
-        progress = read_typed(folder / "progress.json", layout.PROGRESS)
+        progress = read_typed(folder / name, layout.PROGRESS)
+        if progress["state"] == "running" and not lock_is_held(folder):
+            # The process writes how it ended before it releases the lock, so a file read after the release is final.
+            progress = read_typed(folder / name, layout.PROGRESS)
+            if progress["state"] == "running":
+                progress["state"] = "interrupted"
     except FileNotFoundError:
         return None
-    if progress.get("state") == "running" and not lock_is_held(folder):
-        # The process writes how it ended before it releases the lock, so a file read after the release is final.
-        progress = read_typed(folder / "progress.json", layout.PROGRESS)
-        if progress.get("state") == "running":
-            progress["state"] = "interrupted"
     return progress
 
 
 def list_evaluations(run: Path) -> list[dict[str, Any]]:
-    """`read_evaluation` of each of the run's evaluations, the newest first; damaged ones are left out."""
+    """`read_evaluation` of each of the run's evaluations, the newest first; damaged ones are left out. One that was
+    asked again is there twice: as it was answered, and as it goes.
+    """
     found = []
     try:
         names = inside.names(Path(run) / "evaluations", Path(run).parent)
     except OSError:
         return []
-    for name in sorted(names):
+    for folder, name in product(sorted(names), (PROGRESS, AGAIN)):
         try:
-            progress = read_evaluation(evaluation_folder(run, name))
+            progress = read_evaluation(evaluation_folder(run, folder), name)
         except RunError:
             continue
         if progress is not None:

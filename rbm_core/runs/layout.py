@@ -34,6 +34,7 @@ MOST_BYTES = {
     "control.json": 1 << 20,
     "notes.json": 1 << 17,
     "progress.json": 1 << 25,
+    "again.json": 1 << 25,
     ".pace.json": 1 << 20,
 }
 """A longer file of this name is damaged; the longest that was ever written has a tenth of this."""
@@ -51,6 +52,7 @@ Count = Annotated[int, Field(ge=0, le=_LARGEST)]
 Number = float | None
 Time = Annotated[float, Field(ge=0, le=9e9)]  # Unix time; the last second that pandas knows is 9.2e9
 Part = Annotated[float, Field(ge=-1e300, le=1e300)]  # differences of two of them are finite
+Amount = Annotated[float, Field(ge=0, le=1e300)]
 Text = Annotated[str, Field(max_length=10_000)]
 
 
@@ -204,7 +206,7 @@ class _Settings(TypedDict, total=False):
 class Likelihood(TypedDict, total=False):
     """A row of likelihood.jsonl; `step` alone is in every one."""
 
-    step: Count
+    step: Required[Count]
     time: Time
     epoch: Part | None
     estimator: Text
@@ -250,7 +252,7 @@ class Likelihood(TypedDict, total=False):
 
 @with_config(_RULES)
 class _Round(TypedDict, total=False):
-    n_temperatures: Annotated[int, Field(ge=1, le=_LARGEST)]
+    n_temperatures: Required[Annotated[int, Field(ge=1, le=_LARGEST)]]
     forward: _Estimate
     reverse: _Estimate
 
@@ -310,10 +312,10 @@ class Progress(TypedDict, total=False):
     pid: Annotated[int, Field(ge=1, lt=2**31)]
     started: Time
     updated: Time
-    seconds: Part
+    seconds: Amount
     seconds_left: Part | None
-    done: Part
-    total: Part
+    done: Amount
+    total: Amount
     rounds: list[_Round]
     evidence: list[_Evidence]
     log_weights: dict[Literal["forward", "reverse"], list[Part]]

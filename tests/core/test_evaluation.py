@@ -1,11 +1,15 @@
 """Evaluating a recorded run: the right number, nothing lost on interruption, nothing disturbed while it trains."""
 
 import json
+import math
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +17,14 @@ import numpy as np
 import pytest
 import torch
 
-from rbm_core.evaluation import Interrupted, evaluate
+from rbm_core.evaluation import Interrupted, evaluate, job
 from rbm_core.evaluation.__main__ import main
 from rbm_core.evaluation.estimators import BY_NAME, _reverse_starts
 from rbm_core.evaluation.subject import load_subject
 from rbm_core.likelihood.evidence import starts_of
 from rbm_core.likelihood.exact import exact_log_z
 from rbm_core.rbm import RBM
-from rbm_core.runs import RunError, RunReader
+from rbm_core.runs import RunError, RunReader, inside
 from rbm_core.runs.evaluation_record import (
     ESTIMATORS,
     evaluation_folder,
@@ -28,9 +32,10 @@ from rbm_core.runs.evaluation_record import (
     list_evaluations,
     read_evaluation,
 )
-from rbm_core.runs.files import hold_lock, read_tensors
+from rbm_core.runs.files import hold_lock, read_tensors, tensor_bytes
 from rbm_core.runs.snapshot import snapshot_file
 from tests.live import REPO, until
+from tests.robustness.damage import one_array_wrong, one_wrong
 from tests.small_run import train_small
 
 
@@ -208,6 +213,148 @@ def test_a_damaged_saved_state_is_computed_again(run: Path) -> None:
     folder = evaluation_folder(run, list_evaluations(run)[0]["id"])
     (folder / "state.safetensors").write_bytes(b"half of it")
     assert evaluate(run, betas=500)["log_z"] is not None
+
+
+def stopped_after(looks: int) -> Callable[[], bool]:
+    """For should_stop: true at this look and at every one after it."""
+    left = iter([False] * (looks - 1))
+    return lambda: next(left, True)
+
+
+QUICK: dict[str, dict[str, Any]] = {
+    "ais": {"betas": 60, "n_chains": 2},
+    "bracket": {"betas": 20, "n_chains": 4},
+    "mixing": {"sweeps_max": 5, "n_chains": 4},
+    "trajectory": {"n_chains": 2},
+}
+STATES = {
+    "ais": 12,
+    "bracket": 3,
+    "mixing": 2,
+    "trajectory": 2,
+}  # that `make test` tries: as many as take a second
+
+
+def test_a_state_saved_among_the_rounds_that_count_can_be_read(run: Path) -> None:
+    with pytest.raises(Interrupted):
+        evaluate(run, estimator="trajectory", should_stop=stopped_after(30), **QUICK["trajectory"])
+    (file,) = run.glob("evaluations/*/state.safetensors")
+    assert read_tensors(file)[1]["rounds"] == 300
+
+
+def foreign_states(name: str, arrays: dict[str, Any], meta: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
+    """(what is wrong, the content) of saved states with one thing in them that is not of this evaluation."""
+    for what, spoilt in one_array_wrong(arrays):
+        with suppress(ValueError, TypeError):  # what no file can hold
+            yield what, tensor_bytes(spoilt, meta)
+    for what, described in one_wrong(meta):
+        yield what, tensor_bytes(arrays, described)
+    yield "another file", tensor_bytes({"v": np.zeros(3, np.float32)}, {})
+    yield "no more than 7", tensor_bytes({"v": np.zeros(3, np.float32)}, {"progress": 7})
+    yield "of another question", tensor_bytes(arrays, {**meta, "progress": {**meta["progress"], "id": name}})
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_whatever_a_saved_state_holds_the_evaluation_is_finished(run: Path, name: str) -> None:
+    with pytest.raises(Interrupted):
+        evaluate(run, estimator=name, should_stop=stopped_after(2), **QUICK[name])
+    (folder,) = (run / "evaluations").iterdir()
+    state, before = folder / "state.safetensors", (folder / "progress.json").read_bytes()
+    states = list(foreign_states(name, *read_tensors(state)))
+    sample = 1 if os.environ.get("RBM_SOAK") else len(states) // STATES[name]
+    for what, content in [*states[::sample], *states[-3:]]:
+        state.write_bytes(content)
+        (folder / "progress.json").write_bytes(before)
+        began = time.process_time()
+        try:
+            row = evaluate(run, estimator=name, **QUICK[name])
+        except Exception as error:
+            raise AssertionError(what) from error
+        assert row["verdict"], what
+        assert not state.exists(), what
+        assert time.process_time() - began < 60, f"{what}: it works on what was never asked"
+
+
+def test_a_damaged_progress_does_not_keep_an_evaluation_from_going_on(run: Path) -> None:
+    with pytest.raises(Interrupted):
+        evaluate(run, betas=50, should_stop=lambda: True)
+    (folder,) = (run / "evaluations").iterdir()
+    for content in (b"", b"{}", b"[1]", b'{"state": "finished"}'):
+        (folder / "progress.json").write_bytes(content)
+        with pytest.raises(Interrupted):
+            evaluate(run, betas=50, should_stop=lambda: True)
+        assert (read_evaluation(folder) or {})["state"] == "interrupted"
+
+
+def states_of(run: Path) -> list[str]:
+    return sorted(one["state"] for one in list_evaluations(run))
+
+
+@pytest.mark.parametrize("name", ["exact", "mixing", "bracket"])
+def test_asking_again_keeps_the_answer_until_there_is_another(run: Path, name: str) -> None:
+    options = QUICK.get(name, {})
+    evaluate(run, estimator=name, **options)
+    (folder,) = (run / "evaluations").iterdir()
+    answer = (folder / "progress.json").read_bytes()
+    seen = []
+    with pytest.raises(Interrupted):
+        evaluate(
+            run,
+            estimator=name,
+            should_stop=lambda: True,
+            on_progress=lambda progress: seen.append(states_of(run)),
+            **options,
+        )
+    assert seen[0] == ["finished", "running"]
+    assert states_of(run) == ["finished", "interrupted"]
+    assert (folder / "progress.json").read_bytes() == answer
+    evaluate(run, estimator=name, **options)
+    assert states_of(run) == ["finished"]
+    assert (folder / "progress.json").read_bytes() != answer
+    assert {file.name for file in folder.iterdir()} <= {"progress.json", "samples.safetensors", "run.lock"}
+    assert len(RunReader(run).likelihood()) == 2
+
+
+class Killed(BaseException):
+    """No handler of the evaluation catches it, as none runs in a process that is killed."""
+
+
+def test_a_kill_at_any_write_of_an_evaluation_asked_again_leaves_an_answer(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate(run, estimator="ais", betas=10, n_chains=2)
+    (folder,) = (run / "evaluations").iterdir()
+
+    def changes(most: float) -> int:
+        """How many files the evaluation wrote and removed when it was killed at that many."""
+        made = 0
+
+        def counted(call: Callable[..., object]) -> Callable[..., object]:
+            def change(*given: Any, **named: Any) -> object:
+                nonlocal made
+                if made >= most:
+                    raise Killed
+                made += 1
+                return call(*given, **named)
+
+            return change
+
+        with monkeypatch.context() as patch, suppress(Killed):
+            for module, name in ((job, "write_json"), (job, "write_bytes"), (inside, "remove")):
+                patch.setattr(module, name, counted(getattr(module, name)))
+            for name in ("SAVE_S", "SHOW_S"):
+                patch.setattr(job, name, 0.0)
+            evaluate(run, estimator="ais", betas=10, n_chains=2)
+        return made
+
+    end = changes(math.inf)
+    assert end > 20
+    for at in (0, 1, 2, 3, end // 2, *range(end - 6, end)):
+        assert changes(at) == at
+        assert "finished" in states_of(run)
+        assert (read_evaluation(folder) or {})["state"] == "finished"
+        evaluate(run, estimator="ais", betas=10, n_chains=2)
+        assert states_of(run) == ["finished"]
 
 
 @pytest.mark.slow

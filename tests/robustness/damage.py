@@ -2,9 +2,11 @@
 
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
 DEEP = b"[" * 10_000 + b"]" * 10_000
@@ -77,6 +79,62 @@ def wrong_types(content: bytes) -> bytes:
         for line in lines
     ]
     return "".join(json.dumps(row) + "\n" for row in spoilt).encode()
+
+
+WRONG: tuple[Any, ...] = (None, True, -1, 0, 1e300, 2**60, "", "x", [], [1], [[]], {}, {"x": 1})
+
+
+def one_wrong(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """(what is wrong, the JSON value) with one entry at a time missing or of another kind, those within entries too;
+    of a list the first and the whole.
+    """
+    for key, inner in list(value.items() if isinstance(value, dict) else enumerate(value[:1])):
+        where = (*path, key)
+        rest = (
+            {name: one for name, one in value.items() if name != key}
+            if isinstance(value, dict)
+            else value[1:]
+        )
+        for wrong in WRONG:
+            if wrong != inner or type(wrong) is not type(inner):
+                yield f"{'.'.join(map(str, where))} = {wrong!r}", _with(value, key, wrong)
+        yield f"no {'.'.join(map(str, where))}", rest
+        if isinstance(inner, dict | list):
+            yield from ((what, _with(value, key, spoilt)) for what, spoilt in one_wrong(inner, where))
+
+
+def _with(value: Any, key: Any, inner: Any) -> Any:
+    changed = value.copy()
+    changed[key] = inner
+    return changed
+
+
+def one_array_wrong(arrays: dict[str, np.ndarray]) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    """(what is wrong, the arrays) with one of them at a time missing, of another shape, kind or content."""
+    for name, array in arrays.items():
+        others = {
+            "a number": array.reshape(-1)[:1].reshape(()) if array.size else np.zeros((), array.dtype),
+            "empty": array[:0] if array.ndim else np.zeros(0, array.dtype),
+            "longer": np.concatenate([array, array[-1:]]) if array.ndim and len(array) else array[None],
+            "an axis more": array[None],
+            "wider": np.concatenate([array, array[..., -1:]], -1)
+            if array.ndim and array.size
+            else array[None],
+            "complex": array.astype(np.complex64),
+            "float64": array.astype(np.float64),
+            "int8": array.astype(np.int8) if array.dtype.kind != "f" else np.ones(array.shape, np.int8),
+            "bool": np.ones(array.shape, bool),
+        }
+        if array.dtype.kind == "f":
+            others["NaN"] = np.full_like(array, np.nan)
+            others["huge"] = np.full_like(array, np.finfo(array.dtype).max)
+        else:
+            others["the largest"] = np.full_like(
+                array, np.iinfo(array.dtype).max if array.dtype.kind in "iu" else 1
+            )
+        for what, other in others.items():
+            yield f"{name} {what}", {**arrays, name: other}
+        yield f"no {name}", {one: kept for one, kept in arrays.items() if one != name}
 
 
 def files_of(run: Path) -> list[Path]:

@@ -14,7 +14,7 @@ from dashboard.ui import run_choice, tables
 from dashboard.ui.about import about
 from dashboard.ui.charts import chart, file_name, is_dark
 from dashboard.ui.texts import plain, sentence
-from dashboard.views.evaluate.texts import because, estimates, file_words, is_number, nats, title
+from dashboard.views.evaluate.texts import are_numbers, because, estimates, file_words, is_number, nats, title
 from rbm_core.runs import RunError, RunReader
 from rbm_core.runs.evaluation_record import BASES, STARTS
 from rbm_core.visible import VisibleUnits
@@ -75,7 +75,8 @@ def headline(
 
 def labels(row: Mapping[str, Any]) -> None:
     """The error of a run with label units and its three log-likelihoods, each from what it is made of."""
-    if not is_number(row.get("test_joint_nats")):
+    names = ("test_nats", "test_label_nats", "test_joint_nats", "test_error", "log_z")
+    if not are_numbers(row, *names, "test_error_stderr", "test_label_nats_stderr"):
         return
     v, y, both, log_z = (
         float(row[name]) for name in ("test_nats", "test_label_nats", "test_joint_nats", "log_z")

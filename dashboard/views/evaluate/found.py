@@ -9,7 +9,7 @@ from dashboard.ui import link, run_choice
 from dashboard.ui.texts import plain, sentence
 from dashboard.views.evaluate import pictures, texts, under_way
 from dashboard.views.evaluate.answer import verdict
-from dashboard.views.evaluate.texts import is_number, nats
+from dashboard.views.evaluate.texts import are_numbers, is_number, nats
 
 CHOSEN = "evaluate.chosen"
 Told = list[tuple[str, str, str]]  # label, value and what it means
@@ -95,7 +95,7 @@ def likelihoods(row: dict[str, Any], on_top: bool) -> Told:
     told: Told = []
     if is_number(row.get("test_nats")) and not on_top:
         told.append(("Test, nats", nats(row["test_nats"]), "Mean log p of the test images."))
-    if is_number(row.get("pseudo_test_nats")):
+    if are_numbers(row, "pseudo_test_nats", "pseudo_train_nats"):
         told.append(("Pseudo-likelihood, test, nats", nats(row["pseudo_test_nats"]), "Summed over pixels."))
         told.append(("… training", nats(row["pseudo_train_nats"]), "Summed over pixels."))
     return told
@@ -111,19 +111,20 @@ def normaliser(row: dict[str, Any]) -> Told:
 
 
 def directions(row: dict[str, Any]) -> Told:
+    chains = row.get("settings", {}).get("n_chains", "?")
     return [
         (
             f"{direction} AIS, log Z",
             f"{nats(part['log_z'])} ± {part['stderr']:.2f}",
-            f"Errs {errs} on average. {part['ess']:.0f} of {row['settings']['n_chains']} chains carry it.",
+            f"Errs {errs} on average. {part['ess']:.0f} of {chains} chains carry it.",
         )
         for direction, errs in (("forward", "low"), ("reverse", "high"))
-        if (part := row.get(direction))
+        if are_numbers(part := row.get(direction) or {}, "log_z", "stderr", "ess")
     ]
 
 
 def walks(row: dict[str, Any]) -> Told:
-    if not is_number(row.get("round_trips")):
+    if not are_numbers(row, "round_trips", "rungs"):
         return []
     weakest = min(row.get("acceptance") or [0.0])
     return [
@@ -146,7 +147,14 @@ def walks(row: dict[str, Any]) -> Told:
 
 
 def mixing(row: dict[str, Any]) -> Told:
-    if not is_number(row.get("autocorrelation_time")):
+    measured = (
+        "autocorrelation_time",
+        "aa_synthetic",
+        "aa_truth",
+        "nearest_train_samples",
+        "nearest_train_test",
+    )
+    if not are_numbers(row, *measured):
         return []
     return [
         (

@@ -1,9 +1,8 @@
 """The words of the Evaluate page for estimators, settings and evaluations."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, TypeGuard
-
-import numpy as np
 
 from dashboard.figures.numbers import minus
 from rbm_core.runs.evaluation_record import ESTIMATORS
@@ -54,7 +53,7 @@ MISTRUST_WALKS = (
 
 def title(one: dict[str, Any]) -> str:
     """What an evaluation estimates."""
-    name = one["estimator"]
+    name = one.get("estimator", "Log-likelihood")  # rows of early versions do not say
     return ESTIMATORS[name].title if name in ESTIMATORS else name
 
 
@@ -108,8 +107,10 @@ def question(one: dict[str, Any]) -> str:
     """What was asked, in a few words."""
     settings, words = one.get("settings", {}), [title(one), f"step {one['step']:,}"]
     if "betas" in settings:
-        asked = {"adaptive": "5,000 adaptive", "salakhutdinov-murray": "14,500"}.get(settings["betas"])
-        words.append(f"{asked or format(settings['betas'], ',')} temperatures")
+        asked = {"adaptive": "5,000 adaptive", "salakhutdinov-murray": "14,500"}.get(
+            betas := settings["betas"]
+        )
+        words.append(f"{asked or (betas if isinstance(betas, str) else f'{betas:,}')} temperatures")
     if "sweeps" in settings:
         words.append(f"{settings['sweeps']:,} sweeps")
     if "rounds" in settings:
@@ -139,4 +140,9 @@ def nats(x: float) -> str:
 
 def is_number(value: Any) -> TypeGuard[float]:
     """Whether a field of a record holds a number that can be shown."""
-    return isinstance(value, (int, float)) and bool(np.isfinite(value))
+    return isinstance(value, (int, float)) and math.isfinite(value)
+
+
+def are_numbers(row: Mapping[str, Any], *names: str) -> bool:
+    """Whether the row has all of these fields, as numbers: another version may have written fewer."""
+    return all(is_number(row.get(name)) for name in names)
