@@ -20,8 +20,8 @@ import joblib
 
 from rbm_core.config import ConfigError, RunConfig, preset
 from rbm_core.machine import QUIET
-from rbm_core.runs import notes, store
-from rbm_core.runs.files import LOG_FILE, RunError
+from rbm_core.runs import inside, notes, store
+from rbm_core.runs.files import LOG_FILE, RunError, explain
 from rbm_core.runs.reader import RunReader
 from rbm_core.runs.vocabulary import LIVE_STATES
 from rbm_core.training.signals import signals_to
@@ -147,15 +147,19 @@ class _Sweep:
     def _trained(self, path: Path, told: str) -> str:
         command = [sys.executable, "-m", "rbm_core.training.process", str(path)]
         # A session of its own: the terminal's Ctrl-C comes through `interrupt`, once.
-        with (path / LOG_FILE).open("ab") as log:
-            trainer = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=self._env,
-                start_new_session=True,
-            )
+        try:
+            with os.fdopen(inside.open_to_append(path / LOG_FILE), "wb") as log:
+                trainer = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env=self._env,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            self.say(f"{told}: its trainer could not be started: {explain(error, path / LOG_FILE)}.")
+            return "failed"
         self._alive.add(trainer)
         if self._interrupted.is_set():
             trainer.send_signal(signal.SIGTERM)

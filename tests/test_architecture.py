@@ -1,6 +1,7 @@
 """The arrows between the rooms, read from the imports."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -242,6 +243,103 @@ def test_every_session_key_that_is_written_out_is_seen(use: str) -> None:
 
 def test_a_session_key_with_a_name_is_let_pass() -> None:
     assert literal_session_keys("st.session_state[KEY]; st.session_state.get(key); state['a']") == []
+
+
+WRITERS = {  # and what each writes or removes by other ways than inside.py and files.py, which follow no link
+    "rbm_core.datasets.own": "the data folder",
+    "rbm_core.datasets.published": "the data folder",
+    "rbm_core.exchange.bundle": "a new folder beside the runs, unpacked before it is one of them",
+    "rbm_core.exchange.exporting": "a file that somebody named",
+    "rbm_core.exchange.importing": "the run that it has just made",
+    "rbm_core.exchange.outside": "a file that somebody named",
+    "rbm_core.runs.files": "every file of a run: a door",
+    "rbm_core.runs.inside": "every file of a run: a door",
+    "rbm_core.runs.store": "whole runs, and new ones before they are among the others",
+    "dashboard.export.__main__": "a file that somebody named",
+    "dashboard.processes.exchange": "a folder of its own for an upload",
+    "dashboard.processes.trials": "a store of its own for trials of the machine's pace",
+}
+_OF_OS = {
+    "mkdir",
+    "makedirs",
+    "rename",
+    "replace",
+    "unlink",
+    "remove",
+    "rmdir",
+    "symlink",
+    "link",
+    "truncate",
+}
+_OF_PATHS = {"mkdir", "write_text", "write_bytes", "touch", "unlink", "rmdir", "symlink_to", "hardlink_to"}
+_OF_SHUTIL = {"rmtree", "move", "copy", "copy2", "copyfile", "copytree"}
+
+
+def writings(source: str) -> list[str]:
+    """The calls that open for writing, make, move or remove files by their names."""
+    found = []
+    for node in ast.walk(parsed(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        of = getattr(node.func, "value", None)
+        name, called = (
+            getattr(of, "id", ""),
+            node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", ""),
+        )
+        modes = [
+            one.value
+            for one in (*node.args, *(word.value for word in node.keywords))
+            if isinstance(one, ast.Constant) and isinstance(one.value, str) and len(one.value) <= 3
+        ]
+        writes = {
+            "os": called in _OF_OS
+            or (called == "open" and re.search("O_(WRONLY|RDWR|CREAT)", ast.unparse(node))),
+            "shutil": called in _OF_SHUTIL,
+        }.get(name, of is not None and called in _OF_PATHS)
+        if writes or (name != "os" and called == "open" and any(set(mode) & set("wax+") for mode in modes)):
+            found.append(ast.unparse(node))
+    return found
+
+
+def test_files_of_a_run_are_written_through_the_doors_that_follow_no_link() -> None:
+    wrote = {module: writings(path.read_text()) for module, path in SOURCES.items()}
+    beside = {module: found for module, found in wrote.items() if found and module not in WRITERS}
+    assert beside == {}, "write it with files.py or inside.py"
+    assert [module for module in WRITERS if not wrote.get(module)] == [], "it is written no more"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '(path / "trainer.log").open("ab")',
+        'open(path, "w")',
+        'open(path, mode="r+")',
+        "path.parent.mkdir(exist_ok=True)",
+        "path.write_text(text)",
+        "(run / name).write_bytes(data)",
+        "path.unlink()",
+        "os.unlink(path)",
+        "os.replace(a, b)",
+        "os.open(path, os.O_RDWR)",
+        "shutil.rmtree(path)",
+    ],
+)
+def test_every_way_to_write_a_file_is_seen(line: str) -> None:
+    assert writings(f"def f(path):\n    {line}")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "write_bytes(path, data)",
+        "inside.remove(path)",
+        'path.open("rb")',
+        'text.replace("a", "b")',
+        "open(path)",
+    ],
+)
+def test_reading_and_the_doors_themselves_are_let_pass(line: str) -> None:
+    assert writings(f"def f(path):\n    {line}") == []
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,7 @@ class Recorder:
         """Keeps a snapshot at its step, then thins the kept ones to max_snapshots."""
         path = snapshot_file(self.folder, snapshot.step)
         try:
-            path.parent.mkdir(exist_ok=True)
+            inside.make_folder(path.parent, self.path.parent)
             write_bytes(path, encode(snapshot))
             for step in thinned(self._reader.snapshot_steps(), self.max_snapshots):
                 inside.remove(snapshot_file(self.path, step))

@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboard.processes import evaluators, trainers
+from rbm_core import sweeps
 from rbm_core.evaluation import evaluate
 from rbm_core.exchange.bundle import write_bundle
 from rbm_core.runs import RunError, RunReader, control, inside, resolve, store
 from rbm_core.runs import notes as run_notes
+from rbm_core.runs.files import LOG_FILE, write_json
 from rbm_core.runs.recorder import Recorder
 from rbm_core.training import process as training_process
 from tests.core.run_record import moment
@@ -203,3 +206,60 @@ def test_no_path_of_links_leads_out_of_the_store(shared_run: Path, parts: list[s
     except (OSError, ValueError):
         found = b""
     assert found != b"secret"
+
+
+@pytest.mark.parametrize(
+    ("log", "start"),
+    [
+        (LOG_FILE, lambda run: trainers.resume(run.name)),
+        (evaluators.LOG_FILE, lambda run: evaluators.start(run.name, 0, "exact")),
+    ],
+)
+def test_a_page_starts_no_process_that_would_print_through_a_link(
+    trained: Path,
+    foreign: Path,
+    log: str,
+    start: Callable[[Path], object],
+    runs_root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RBM_RUNS_DIR", str(runs_root))
+    (trained / log).unlink(missing_ok=True)
+    (trained / log).symlink_to(foreign / LOG_FILE)
+    status = RunReader(trained).status()
+    write_json(trained / "status.json", {**status, "state": "stopped"})
+    before = contents(foreign)
+    with pytest.raises(RunError, match="link") as refusal:
+        start(trained)
+    assert one_sentence(str(refusal.value))
+    assert contents(foreign) == before
+
+
+def test_a_sweep_starts_no_trainer_that_would_print_through_a_link(
+    runs_root: Path, foreign: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = sweeps.points("quick", {"dataset": "bars-and-stripes"}, {"k": ["1", "2"]}, "swept")
+    for point in wanted:
+        run = store.create_run(runs_root, point.name, point.config)
+        (run / LOG_FILE).symlink_to(foreign / LOG_FILE)
+    monkeypatch.setattr(sweeps.subprocess, "Popen", lambda *_, **__: pytest.fail("a trainer was started"))
+    before, said = contents(foreign), []
+    assert sweeps.train_all(runs_root, "swept", "quick", wanted, 2, said.append) == ["failed", "failed"]
+    assert sum("is a link" in sentence for sentence in said) == 2
+    assert all(map(one_sentence, said))
+    assert contents(foreign) == before
+
+
+@pytest.mark.parametrize("name", ["snapshots", "evaluations", "trainer.log"])
+def test_a_run_is_deleted_without_what_its_links_lead_to(
+    runs_root: Path, run: Path, foreign: Path, name: str
+) -> None:
+    place = run / name
+    if place.is_dir():
+        place.rmdir()
+    place.symlink_to(foreign / name if name == LOG_FILE else foreign)
+    before = contents(foreign)
+    Recorder(run).write_status({"state": "stopped"})
+    store.delete_run(runs_root, run.name)
+    assert not run.exists()
+    assert contents(foreign) == before
