@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
+from pydantic import TypeAdapter
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
@@ -21,6 +22,7 @@ from rbm_core import picture_files
 from rbm_core.datasets.dataset import Cases, DatasetError, fingerprint
 from rbm_core.datasets.look import AS_FOUND, MOST_BYTES, Choices, Found, decoded
 from rbm_core.datasets.published import write_whole
+from rbm_core.runs.json_input import parse, typed
 
 __all__ = [
     "LARGEST_OWN_SIZE",
@@ -245,6 +247,8 @@ def _shape(values: np.ndarray, choices: Choices) -> tuple[int, int]:
     return (side, side) if values.ndim == 2 else (values.shape[2], values.shape[1])
 
 
+_MOST_KEPT = 16 << 30  # bytes: four for each pixel of the largest upload
+_NAMES = TypeAdapter(list[str] | None)
 _KEPT = re.compile(r"[a-z0-9][a-z0-9-]{0,40}-[0-9a-f]{8}")
 
 
@@ -295,17 +299,17 @@ def kept(name: str, root: Path) -> Cases:
     """The cases that `keep` kept. Raises DatasetError if they are damaged."""
     path = _place(name, root)
     try:
+        if path.stat().st_size > _MOST_KEPT:
+            raise ValueError(f"it has more than {_MOST_KEPT:,} bytes")
         data = path.read_bytes()
         arrays = load_tensors(data)
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        columns = json.loads(header["__metadata__"]["columns"])
-        classes = json.loads(header["__metadata__"].get("classes", "null"))
+        described = parse(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
         made = Cases(
             arrays["images"],
             arrays.get("labels"),
-            None if columns is None else tuple(map(str, columns)),
+            _names(described["columns"]),
             arrays.get("ranges"),
-            None if classes is None else tuple(map(str, classes)),
+            _names(described.get("classes", "null")),
         )
         whole = made.images.ndim == 3 and fingerprint(made)[:8] == name[-8:]
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
@@ -315,3 +319,8 @@ def kept(name: str, root: Path) -> Cases:
             f"{path} is damaged: its content is not what its name says; bring the data in again"
         )
     return made
+
+
+def _names(text: str) -> tuple[str, ...] | None:
+    names = typed(_NAMES, parse(text.encode()))
+    return None if names is None else tuple(names)

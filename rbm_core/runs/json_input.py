@@ -1,4 +1,5 @@
-"""The one reader of JSON that comes from files: bounded, finite, typed. Nothing else in the app parses a file's JSON.
+"""The one reader of JSON that comes from files: bounded, finite, typed. Nothing else in the app parses a file's JSON,
+except that the description of resume.safetensors may hold NaN (see recorder.py).
 
 A file may be damaged, come from a stranger, or be written by another version. `parse` admits no NaN, no infinity
 (neither by name nor as 1e999), no integer beyond 64 bits, no nesting deeper than 32 and no text that is not UTF-8;

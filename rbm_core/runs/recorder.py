@@ -243,7 +243,7 @@ class Recorder:
         path = self.path / "resume.safetensors"
         try:
             data = read_bytes(path)
-            return load(data), split_meta(data, json.loads)
+            return load(data), split_meta(data, json.loads)  # json.loads: as it was, be it NaN
         except FileNotFoundError:
             raise RunError(f"run {self.path.name!r} has no saved state to resume from") from None
         except RunError:
@@ -257,7 +257,7 @@ def check_resume(run: Path) -> None:
     path = run / "resume.safetensors"
     try:
         data = read_bytes(path)
-        meta = split_meta(data, json.loads)
+        meta = split_meta(data, json.loads)  # as read_resume takes it, NaN and all
         end = 8 + int.from_bytes(data[:8], "little")
         header = json_input.parse(data[8:end])
         length = max(

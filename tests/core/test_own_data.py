@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from PIL import Image
 
 from rbm_core import cli, datasets
@@ -249,6 +250,35 @@ def test_what_is_kept_is_found_again_by_its_content(tmp_path: Path) -> None:
     kept.write_bytes(content)
     with pytest.raises(DatasetError, match="is damaged"):
         load(name, root=tmp_path / "data")
+
+
+DESCRIBED = (
+    "x",
+    "{}",
+    '"x"',
+    "3",
+    "[1]",
+    "[null]",
+    "[[]]",
+    "[NaN]",
+    "[" * 100_000,
+    "[" * 40 + "]" * 40,
+    "[1e999]",
+)
+
+
+@pytest.mark.parametrize("what", ["columns", "classes"])
+def test_what_is_kept_with_any_description_is_data_or_one_sentence(tmp_path: Path, what: str) -> None:
+    (tmp_path / "people.csv").write_text(TABLE)
+    name = datasets.brought_in(tmp_path / "people.csv", root=tmp_path)
+    file = tmp_path / "own" / f"{name}.safetensors"
+    arrays = safetensors.numpy.load(file.read_bytes())
+    for text in DESCRIBED:
+        described = {"columns": '["height", "age"]', "classes": "null", "title": "people", what: text}
+        file.write_bytes(safetensors.numpy.save(arrays, metadata=described))
+        with pytest.raises(DatasetError, match="is damaged") as refusal:
+            load(name, root=tmp_path)
+        assert "\n" not in str(refusal.value)
 
 
 def lying_npy() -> bytes:
