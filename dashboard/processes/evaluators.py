@@ -69,12 +69,22 @@ def started(name: str) -> float | None:
 
 
 def interrupt(progress: dict[str, Any]) -> None:
-    """Asks a running evaluation to save its state and end; start it again to go on."""
+    """Asks a running evaluation to save its state and end; start it again to go on.
+
+    Raises RunError in one sentence if its process is gone or not this user's to end.
+    """
     if progress.get("state") == "running" and progress.get("pid"):
+        pid = int(progress["pid"])
         try:
-            os.kill(int(progress["pid"]), signal.SIGTERM)
-        except (ProcessLookupError, PermissionError):
-            pass
+            os.kill(pid, signal.SIGTERM)
+        except ProcessLookupError as error:
+            raise RunError(
+                f"the evaluation was not interrupted: its process {pid} has ended, or works on another machine"
+            ) from error
+        except PermissionError as error:
+            raise RunError(
+                f"the evaluation was not interrupted: its process {pid} is another user's, who can end it"
+            ) from error
 
 
 def of_run(name: str) -> list[dict[str, Any]]:

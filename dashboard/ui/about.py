@@ -10,13 +10,13 @@ GUIDE = "Hinton, *A Practical Guide to Training Restricted Boltzmann Machines* (
 INTRODUCTION = "Fischer and Igel, *Training restricted Boltzmann machines: an introduction* (2014)"
 
 
-def about(picture: str, text: str, *, formula: str = "", source: str = "") -> None:
+def about(picture: str, text: str, *, formula: str = "", source: str = "", place: str = "") -> None:
     r"""A quiet button "About `picture`" that opens `text`, the rendered `formula` and the `source`.
 
     picture: the picture's name in lower case, such as "the filters": button and screen reader say it, so
     no two pictures of a page should share it. text: a few plain sentences; Markdown, `$…$` for mathematics.
     formula: LaTeX without dollar signs, on a line of its own, or on several where it says ` \qquad `. source: where
-    the formula comes from.
+    the formula comes from. place: tells apart the same picture of two things, as of two evaluations.
 
     One button and one text, the same at every refresh: a page that streams keeps it open, and sends it once.
     """
@@ -29,6 +29,6 @@ def about(picture: str, text: str, *, formula: str = "", source: str = "") -> No
         parts.append(f"$$\n{formula}\n$$")
     if source:
         parts.append(f":small[Source: {source}]")
-    key = "about-" + re.sub(r"\W+", "-", picture)
+    key = "about-" + re.sub(r"\W+", "-", f"{picture} {place}".strip())
     with st.popover(f":small[About {picture}]", icon=":material/info:", type="tertiary", key=key):
         st.markdown("\n\n".join(parts))

@@ -1,9 +1,11 @@
 """The Evaluate page through the app's own door: a number equal to the record, a verdict, a table, and no traceback."""
 
 import json
+import os
 import re
 import shutil
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,9 @@ from dashboard.views.evaluate.state import Evaluate
 from rbm_core.evaluation import Interrupted, evaluate
 from rbm_core.likelihood.ais import AISResult, Bracket
 from rbm_core.runs import RunError, RunReader
-from tests.dashboard.opened import abouts, charts, open_page, state
+from rbm_core.runs.evaluation_record import evaluation_folder
+from rbm_core.runs.files import hold_lock
+from tests.dashboard.opened import abouts, as_read, charts, open_page, state
 from tests.live import until
 from tests.small_run import train_small
 
@@ -327,6 +331,63 @@ def test_pressing_evaluate_starts_a_process_that_answers(run: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "question",
+    [{"betas": 50}, pytest.param({"estimator": "mixing", "sweeps_max": 20}, marks=pytest.mark.slow)],
+)
+def test_nothing_finished_is_hidden_while_the_same_question_is_measured_again(
+    run: Path, question: dict[str, Any]
+) -> None:
+    """The one under way has pictures of its own already, of the same kinds."""
+    evaluate(run, estimator="exact")
+    shown = evaluate(run, **question)["id"]
+    before = open_page("evaluate", run="small", evaluation=shown)
+    again = shutil.copytree(evaluation_folder(run, shown), evaluation_folder(run, "again"))
+    progress = json.loads((again / "progress.json").read_text())
+    progress |= {"id": "again", "state": "running", "pid": os.getpid()}
+    (again / "progress.json").write_text(json.dumps(progress))
+    lock = hold_lock(again)
+    assert lock is not None
+    app = open_page("evaluate", run="small", evaluation=shown)
+    lock.release()
+    assert not app.exception
+    assert "Under way" in words(app)
+    assert [metric.value for metric in app.metric] == [metric.value for metric in before.metric]
+    pictures, kept = (
+        Counter(figure["layout"]["title"]["text"] for figure, _, _ in charts(one)) for one in (app, before)
+    )
+    assert kept
+    assert kept <= pictures, "a finished picture is hidden"
+    assert pictures.total() > kept.total(), "the one under way shows how far it is"
+
+
+@pytest.mark.parametrize(
+    ("refusal", "said"),
+    [
+        (ProcessLookupError, "The evaluation was not interrupted: its process 41 has ended"),
+        (PermissionError, "The evaluation was not interrupted: its process 41 is another user's"),
+    ],
+)
+def test_an_interruption_that_fails_says_why(
+    run: Path, monkeypatch: pytest.MonkeyPatch, refusal: type[OSError], said: str
+) -> None:
+    row = evaluate(run, estimator="exact")
+    under_way = {**evaluators.of_run("small")[0], "id": "other", "state": "running", "pid": 41}
+    monkeypatch.setattr(evaluators, "running", lambda name: under_way)
+
+    def refused(pid: int, sign: int) -> None:
+        assert pid == 41
+        raise refusal
+
+    monkeypatch.setattr(evaluators.os, "kill", refused)
+    app = page()
+    (stop,) = (button for button in app.button if button.label == "Interrupt")
+    app = stop.click().run()
+    assert not app.exception
+    assert said in as_read(words(app))
+    assert app.metric[0].value.startswith(f"{row['test_nats']:.2f}".replace("-", "−"))
+
+
 def test_a_process_that_cannot_answer_leaves_its_reason(run: Path) -> None:
     since = time.time()
     evaluators.start("small", 999_999, "bracket")

@@ -23,7 +23,7 @@ def draw(run: str, config: dict[str, Any], one: dict[str, Any], key: str) -> Non
             with column.container(border=True):
                 chart(figure, f"{key}-{what}", words.caption, file_name(run, texts.file_words(one), what))
                 st.caption(words.caption)
-                about(words.picture, words.text, formula=words.formula, source=words.source)
+                about(words.picture, words.text, formula=words.formula, source=words.source, place=key)
     if one["estimator"] == "mixing" and one["state"] == "finished":
         equilibrium.draw(run, one, int(config.get("k", 1)), key)
 

@@ -168,7 +168,11 @@ def _bar(running: dict[str, Any]) -> None:
     if stop.button(
         "Interrupt", icon=":material/pause:", help="Saves what is done; Evaluate goes on from there."
     ):
-        evaluators.interrupt(running)
+        try:
+            evaluators.interrupt(running)
+        except RunError as error:
+            state_of(Evaluate).complaint = Answer(sentence(error))
+            st.rerun()  # the complaint stands where questions are asked, just above
 
 
 def _latest_pictures(running: dict[str, Any]) -> None:
