@@ -596,7 +596,14 @@ def test_too_many_units_for_few_images_are_found_out(tmp_path: Path) -> None:
     assert "Training / validation gap" in set().union(*diagnose(run).values())
 
 
-def test_the_shipped_run_was_healthy_at_every_snapshot() -> None:
-    said = diagnose(SHIPPED)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name == store.LANDING_RUN))
+        for name in store.SHIPPED_RUNS
+    ],
+)
+def test_a_shipped_run_was_healthy_at_every_snapshot(name: str) -> None:
+    said = diagnose(SHIPPED.parent / name)
     assert len(said) >= 8
     assert not set().union(*said.values()), said

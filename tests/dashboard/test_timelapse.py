@@ -4,6 +4,7 @@ import io
 import resource
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,6 +76,30 @@ def test_a_frame_shows_the_recorded_weights_in_the_order_of_the_page(reader: Run
     shade = np.rint(15 * np.clip(snapshot.W[:, 63] / 0.5, -1, 1)) / 15
     wanted = table[np.rint(127.5 + 127.5 * shade).astype(int)].reshape(28, 28, 3)
     assert np.array_equal(frame[:28, :28], wanted)
+
+
+def test_every_picture_says_of_which_run_step_and_seed_it_is(
+    reader: RunReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A timelapse beneath each frame, a still beneath its one."""
+    written: list[str] = []
+
+    def frames(*_: Any, captions: list[str], **__: Any) -> bytes:
+        written.extend(captions)
+        return b""
+
+    monkeypatch.setattr(timelapse.animation, "animation", frames)
+    monkeypatch.setattr(timelapse.animation, "picture", lambda _, caption: written.append(caption) or b"")
+    steps, seed = reader.snapshot_steps(), reader.config()["config"]["seed"]
+    for subject in timelapse.SUBJECTS:
+        for format, shown in (("gif", steps), ("png", steps[1:2])):
+            written.clear()
+            timelapse.make(reader, shown, subject, format, np.arange(64), lambda _: None)
+            assert len(written) == len(shown)
+            for step, words in zip(shown, written, strict=True):
+                said = words.split(" · ")
+                assert said[:2] == [RUN, f"step {step:,}"]
+                assert f"seed {seed}" in said
 
 
 def test_many_snapshots_are_thinned_evenly_and_keep_both_ends(
