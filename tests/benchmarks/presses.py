@@ -54,6 +54,15 @@ def _slide(page: Page) -> None:
     page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + 18)
 
 
+def _has_it_run(page: Page) -> None:
+    resume = page.locator(".st-key-train-controls").get_by_role("button", name="Resume")
+    if resume.count():
+        resume.click()
+    page.locator(".st-key-train-top", has_text="● running").wait_for()
+
+
+WATCHED = "watched"
+"""The run that trains beside the presses, and that one of them pauses."""
 _SHIPPED = "run=mnist-default"
 PRESSES = (
     Press(
@@ -91,6 +100,36 @@ PRESSES = (
         lambda page: page.locator("[data-do=fork]").click(),
         "look('[data-do=fork]').disabled",
         "look('.labels')?.childElementCount",
+    ),
+    Press(
+        "another estimator in Evaluate",
+        f"evaluate?{_SHIPPED}",
+        lambda page: page.get_by_role("option", name="Mixing and sample quality").click(),
+        "look('.st-key-evaluate-question').textContent + look('.st-key-evaluate-question input')?.value",
+        "Boolean(look('.st-key-evaluate-question [role=slider]'))",
+        lambda page: page.get_by_role("combobox", name="What to measure").click(),
+    ),
+    Press(
+        "another unit in Inspect",
+        f"inspect?{_SHIPPED}",
+        lambda page: page.locator(".st-key-inspect-units canvas").first.click(position={"x": 10, "y": 10}),
+        "''",
+        "look('[data-testid=stMetric]').textContent",
+    ),
+    Press(
+        "another axis in Compare",
+        "compare?runs=mnist-default,mnist-timelapse",
+        lambda page: page.get_by_text("epoch", exact=True).click(),
+        "look('[data-testid=stButtonGroup]').innerHTML",
+        "look('.js-plotly-plot .xtitle')?.textContent",
+    ),
+    Press(
+        "Pause",
+        f"?run={WATCHED}",
+        lambda page: page.locator(".st-key-train-controls").get_by_role("button", name="Pause").click(),
+        "look('.st-key-train-do_pause_ button')?.dataset.asked",
+        "look('.st-key-train-top').textContent.includes('● paused')",
+        _has_it_run,
     ),
 )
 

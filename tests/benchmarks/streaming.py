@@ -61,7 +61,7 @@ def main() -> None:
     config = preset("default", dataset=dataset, epochs=100_000)
 
     begun = time.perf_counter()
-    name = trainers.start(config, "watched")
+    name = trainers.start(config, presses.WATCHED)
     reader = RunReader(root / name)
     while reader.live() is None or len(reader.metrics().get("step", [])) == 0:
         time.sleep(0.02)
