@@ -78,11 +78,12 @@ WORDS = {
         "A fair coin for each pixel gives every image the same probability. Independent pixels know how often each one "
         "is on, and nothing of strokes; they are judged by the run's probe images. What a model gains beyond them it "
         "has learned about how pixels go together. "
-        "The published RBM has 500 hidden units and was trained on MNIST with stochastically binarised pixels; it "
-        "stands here for runs on the same data alone.",
+        "Published for MNIST with pixels of 0 and 1: a mixture of 500 kinds of image, each of independent pixels, and "
+        "an RBM of 500 hidden units trained by CD-25 on stochastically binarised pixels; they stand here for runs on "
+        "the same data alone.",
         r"\text{coins: } -V \log 2, \qquad \text{independent pixels: } \Bigl\langle \sum_i v_i \log m_i + (1 - v_i) "
         r"\log (1 - m_i) \Bigr\rangle",
-        f"{_SM}.",
+        f"{_SM}; of the mixture: Salakhutdinov and Hinton, *Deep Boltzmann machines* (2009).",
     ),
     "mixing": Words(
         "Do noise and data meet?",
