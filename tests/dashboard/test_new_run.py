@@ -3,12 +3,16 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.processes import trainers
-from rbm_core.config import RunConfig
+from dashboard.ui.new_run.wish import WATCHED_FIRST
+from rbm_core import datasets
+from rbm_core.config import PRESETS, RunConfig
 from rbm_core.runs import RunReader
+from rbm_core.training import Training
 from tests.core.image_files import grey, save
 from tests.dashboard.opened import open_page
 from tests.dashboard.small_train import RUN, text
@@ -309,3 +313,27 @@ def test_a_proposal_is_forgotten_once_the_run_is_another_or_the_form_asks_for_th
     app.button(key="new.start").click().run()
     ((config, _),) = started
     assert config.model_dump() == RunReader(run).config()["config"]
+
+
+def alike_beside(W: np.ndarray) -> np.ndarray:
+    """(H,) of each filter of 28 × 28 pixels, the correlation of neighbours off the rim: near 0 of noise."""
+    image = W.T.reshape(-1, 28, 28)[:, 4:24, 4:24].astype(np.float64)
+    here = np.concatenate(
+        [image[:, :, :-1].reshape(len(image), -1), image[:, :-1].reshape(len(image), -1)], 1
+    )
+    beside = np.concatenate(
+        [image[:, :, 1:].reshape(len(image), -1), image[:, 1:].reshape(len(image), -1)], 1
+    )
+    return np.array([np.corrcoef(one, other)[0, 1] for one, other in zip(here, beside, strict=True)])
+
+
+@pytest.mark.slow
+def test_a_minute_of_quick_at_its_first_speed_shows_strokes() -> None:
+    config = PRESETS["quick"].model_copy(
+        update={"dataset": "mnist-5k", "device": "cpu", "precision": "float32"}
+    )
+    training = Training(config, datasets.load(config.dataset, n_valid=config.n_valid))
+    assert abs(np.median(alike_beside(training.snapshot()["W"]))) < 0.05
+    for _ in range(int(60 * WATCHED_FIRST)):
+        training.update()
+    assert np.quantile(alike_beside(training.snapshot()["W"]), 0.1) > 0.7, "filters still look like noise"
