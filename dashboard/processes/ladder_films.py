@@ -1,6 +1,5 @@
 """Films of ladders: from a run's record to a request of the sampler, and its answer for the player."""
 
-from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -10,9 +9,10 @@ from dashboard.processes import sampler
 from dashboard.processes.gibbs_films import Shown, image_shape
 from rbm_core.runs import RunReader, Snapshot
 from rbm_core.runs.files import halved
-from rbm_core.runs.past_models import read_past_models
+from rbm_core.runs.past_models import PastModel, models_before
 from rbm_core.visible import units_of
 
+_KEPT, _SNAPSHOTS = "the models that the run kept as rungs while it trained", "the run's snapshots"
 _MOST_BYTES = 64_000_000  # of weights, in half precision
 
 
@@ -24,8 +24,17 @@ def make_ladder_film(
     on_progress: sampler.Progress | None = None,
 ) -> Shown:
     """The film of the ladder that leads to this snapshot. Raises SamplerError or RunError."""
-    past, source = _past(reader, snapshot)
-    models: list[_Past | Snapshot] = [*past, snapshot]
+    if snapshot.n_labels:
+        raise sampler.SamplerError(
+            f"run {reader.name!r} has label units, and a ladder shows machines of pixels alone; choose another run"
+        )
+    past, kept = models_before(reader, snapshot.step, _MOST_BYTES)
+    if len(past) < 2:
+        raise sampler.SamplerError(
+            f"a ladder needs at least two earlier models of this run, and before step {snapshot.step:,} it kept "
+            f"{len(past) or 'none'}; choose a later step, or a run that trained longer"
+        )
+    models: list[PastModel | Snapshot] = [*past, snapshot]
     log_vars = [model.log_var for model in models if model.log_var is not None]
     config, probe = reader.config(), reader.probe()
     fields = config["config"]
@@ -52,7 +61,7 @@ def make_ladder_film(
         **made.header,
         "version": uuid4().hex,
         "image_shape": image_shape(reader, snapshot),
-        "source": source,
+        "source": _KEPT if kept else _SNAPSHOTS,
         "of": {
             "run": reader.name,
             "step": snapshot.step,
@@ -61,49 +70,3 @@ def make_ladder_film(
         },
     }
     return Shown(header, made.arrays)
-
-
-@dataclass(frozen=True)
-class _Past:
-    """An earlier model of the run, after `step` updates."""
-
-    step: int
-    W: np.ndarray
-    vbias: np.ndarray
-    hbias: np.ndarray
-    log_var: np.ndarray | None
-
-
-def _past(reader: RunReader, snapshot: Snapshot) -> tuple[list[_Past], str]:
-    """The models that lead to this snapshot, in the order of learning, and where they are kept.
-
-    Those that the run recorded as rungs while it trained; the snapshots of a run that recorded none.
-    """
-    kept = read_past_models(reader.path)
-    if kept is not None:
-        source = "the models that the run kept as rungs while it trained"
-        past = [
-            _Past(
-                step,
-                kept.W[k],
-                kept.vbias[k],
-                kept.hbias[k],
-                None if kept.log_var is None else kept.log_var[k],
-            )
-            for k, step in enumerate(kept.steps)
-            if step < snapshot.step
-        ]
-    else:
-        source = "the run's snapshots"
-        steps = [step for step in reader.snapshot_steps() if step < snapshot.step]
-        most = max(2, _MOST_BYTES // (2 * snapshot.W.size))
-        past = []
-        for step in steps[:: max(1, -(-len(steps) // most))]:
-            found = reader.snapshot(step)
-            past.append(_Past(step, found.W, found.vbias, found.hbias, found.log_var))
-    if len(past) < 2:
-        raise sampler.SamplerError(
-            f"a ladder needs at least two earlier models of this run, and before step {snapshot.step:,} it kept "
-            f"{len(past) or 'none'}; choose a later step, or a run that trained longer"
-        )
-    return past, source

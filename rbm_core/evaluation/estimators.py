@@ -30,9 +30,8 @@ from rbm_core.likelihood.evidence import Evidence, Verdict, fewer, origins, prep
 from rbm_core.likelihood.exact import exact_log_z
 from rbm_core.likelihood.ladder import LadderResult, Tempered
 from rbm_core.likelihood.pseudo import stochastic_pseudo_log_likelihood
-from rbm_core.rbm import RBM
 from rbm_core.runs.evaluation_record import STARTS
-from rbm_core.runs.past_models import read_past_models
+from rbm_core.runs.past_models import models_before
 from rbm_core.runs.reader import RunReader
 
 __all__ = ["BY_NAME", "Estimator"]
@@ -114,28 +113,19 @@ def trajectory(subject: Subject, settings: Settings, job: Job) -> dict[str, Any]
 
     A run that goes on may lose some of them while the job is interrupted; then it begins anew.
     """
-    steps, past = _past(subject, RunReader(job.folder.parents[1]))
-    return _climbed(subject, settings, job, tempering.trajectory_path([*past, subject.rbm]), steps)
-
-
-def _past(subject: Subject, reader: RunReader) -> tuple[list[int], list[RBM]]:
-    """The earlier models of the run in the order of learning, and the updates each had seen."""
-    kept, before = read_past_models(reader.path), subject.snapshot.step
-    if kept is None:
-        steps = [step for step in reader.snapshot_steps() if step < before]
-        return steps, [subject.model(reader.snapshot(step)) for step in steps]
-    earlier = [k for k, step in enumerate(kept.steps) if step < before]
+    past, _ = models_before(RunReader(job.folder.parents[1]), subject.snapshot.step)
     models = [
         replace(
             subject.rbm,
-            W=torch.from_numpy(kept.W[k].astype(np.float32)),
-            vbias=torch.from_numpy(kept.vbias[k]),
-            hbias=torch.from_numpy(kept.hbias[k]),
-            log_var=None if kept.log_var is None else torch.from_numpy(kept.log_var[k]),
+            W=torch.from_numpy(one.W.astype(np.float32)),
+            vbias=torch.from_numpy(one.vbias),
+            hbias=torch.from_numpy(one.hbias),
+            log_var=None if one.log_var is None else torch.from_numpy(one.log_var),
         )
-        for k in earlier
+        for one in past
     ]
-    return [kept.steps[k] for k in earlier], models
+    path = tempering.trajectory_path([*models, subject.rbm])
+    return _climbed(subject, settings, job, path, [one.step for one in past])
 
 
 def _climbed(

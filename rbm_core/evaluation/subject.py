@@ -45,10 +45,6 @@ class Subject:
         """The run's chains as the snapshot recorded them, (n, V) float32."""
         return torch.from_numpy(self.snapshot.particles())
 
-    def model(self, snapshot: Snapshot) -> RBM:
-        """The model of a snapshot of the same run."""
-        return _model(snapshot, self.config)
-
     def pixels(self, v: Tensor) -> Tensor:
         """The visible states (N, V) without their label units."""
         return v[:, : self.rbm.n_pixels]

@@ -1,14 +1,18 @@
 """The past models of a run that serve as rungs of a ladder, and the only place that knows how their file is laid out.
 
+`models_before` gives those of any run: of one that kept none, its snapshots.
+
 The file, trajectory.safetensors, is replaced whole as the run goes on: a row a model, "steps" as JSON in the header.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from rbm_core.runs.files import SnapshotError, of_run, read_tensors, tensor_bytes
+from rbm_core.runs.reader import RunReader
 
 _NAME = "trajectory.safetensors"
 
@@ -27,6 +31,43 @@ class PastModels:
     vbias: np.ndarray
     hbias: np.ndarray
     log_var: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class PastModel:
+    """One earlier model of a run, after `step` updates: W (V, H) in half or single precision, vbias (V,), hbias (H,),
+    log_var (V,) only for Gaussian visible units with learned variances. Label units are the last visible ones.
+    """
+
+    step: int
+    W: np.ndarray
+    vbias: np.ndarray
+    hbias: np.ndarray
+    log_var: np.ndarray | None
+
+
+def models_before(
+    reader: RunReader, step: int, most_bytes: int | None = None
+) -> tuple[list[PastModel], bool]:
+    """The models of the run before `step`, in the order of learning, and whether it kept them as rungs.
+
+    A run that kept none, as those of older versions, has its snapshots; of these every second, or fewer, where their
+    weights take more than most_bytes in half precision. Raises RunError if a file is damaged.
+    """
+    kept = read_past_models(reader.path)
+    if kept is not None:
+        log_vars = [None] * len(kept.steps) if kept.log_var is None else list(kept.log_var)
+        rows = zip(kept.steps, kept.W, kept.vbias, kept.hbias, log_vars, strict=True)
+        return [PastModel(*row) for row in rows if row[0] < step], True
+    steps = [one for one in reader.snapshot_steps() if one < step]
+    if steps and most_bytes is not None:
+        most = max(2, most_bytes // (2 * reader.snapshot(steps[0]).W.size))
+        steps = steps[:: math.ceil(len(steps) / most)]
+    found = []
+    for one in steps:
+        fields = reader.snapshot(one).parameters()
+        found.append(PastModel(one, *(fields[name] for name in ("W", "vbias", "hbias", "log_var"))))
+    return found, False
 
 
 def encode(models: PastModels) -> bytes:

@@ -33,6 +33,7 @@ from rbm_core.runs.evaluation_record import (
     read_evaluation,
 )
 from rbm_core.runs.files import hold_lock, read_tensors, tensor_bytes
+from rbm_core.runs.past_models import PastModels, encode, past_models_file
 from rbm_core.runs.snapshot import snapshot_file
 from tests.live import REPO, until
 from tests.robustness.damage import one_array_wrong, one_wrong
@@ -117,6 +118,25 @@ def test_the_ladder_agrees_with_counting_and_says_how_often_it_was_walked(run: P
         assert along[-1]["step"] == ladder["step"]
         assert along[-1]["log_z"] == pytest.approx(ladder["log_z"], abs=1e-3)
         assert [one["step"] for one in along] == sorted(one["step"] for one in along)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_the_trajectory_leads_through_the_kept_rungs_and_else_through_the_snapshots(
+    run: Path, kept: bool
+) -> None:
+    reader = RunReader(run)
+    steps, last = reader.snapshot_steps(), reader.snapshot(reader.snapshot_steps()[-1])
+    if kept:
+        W = np.stack([share * last.W for share in (0.0, 0.5)]).astype(np.float16)
+        rungs = PastModels((0, 7), W, np.stack([last.vbias] * 2), np.stack([last.hbias] * 2))
+        past_models_file(run).write_bytes(encode(rungs))
+    assert past_models_file(run).exists() is kept
+    with pytest.raises(Interrupted):
+        evaluate(run, estimator="trajectory", n_chains=20, should_stop=lambda: True)
+    (state,) = run.glob("evaluations/*/state.safetensors")
+    assert read_tensors(state)[1]["steps"] == ([0, 7] if kept else steps[:-1])
+    exact, row = evaluate(run, estimator="exact"), evaluate(run, estimator="trajectory", n_chains=20)
+    assert abs(row["log_z"] - exact["log_z"]) < 5 * row["stderr"]
 
 
 def test_more_rounds_are_asked_for_by_name_and_are_another_question(run: Path) -> None:

@@ -13,12 +13,19 @@ from rbm_core.datasets import load
 from rbm_core.datasets.dataset import Dataset
 from rbm_core.likelihood.exact import exact_samples
 from rbm_core.rbm import RBM
-from rbm_core.runs import SnapshotError
-from rbm_core.runs.past_models import PastModels, encode, past_models_file, read_past_models
+from rbm_core.runs import RunReader, SnapshotError
+from rbm_core.runs.past_models import (
+    PastModels,
+    encode,
+    models_before,
+    past_models_file,
+    read_past_models,
+)
 from rbm_core.training import Training, rungs
 from rbm_core.training.rungs import Rungs, Temperatures, Trajectory
 from tests.core.test_tempering import bound, exact_replicas, model, table, total_variation, two_modes
 from tests.core.training_runs import make_run
+from tests.small_run import train_small
 
 N = 30_000
 
@@ -166,6 +173,31 @@ def test_what_is_recorded_is_what_the_run_climbed(tmp_path: Path) -> None:
         np.testing.assert_array_equal(
             back.W[k].astype(np.float32), made.rung(k, made._kept[0].model).W.numpy()
         )
+
+
+def test_models_before_a_step_are_the_kept_rungs_and_where_none_were_kept_the_snapshots(
+    tmp_path: Path,
+) -> None:
+    run = train_small(tmp_path, dataset="bars-and-stripes", n_hidden=10, batch_size=10, epochs=40)
+    reader = RunReader(run)
+    steps, last = reader.snapshot_steps(), reader.snapshot(reader.snapshot_steps()[-1])
+    assert len(steps) > 4
+    past, kept = models_before(reader, steps[-2])
+    assert not kept
+    assert [one.step for one in past] == steps[:-2]
+    for one in past:
+        np.testing.assert_array_equal(one.W, reader.snapshot(one.step).W)
+        np.testing.assert_array_equal(one.hbias, reader.snapshot(one.step).hbias)
+    few, _ = models_before(reader, steps[-1], most_bytes=2 * 2 * last.W.size)
+    assert [one.step for one in few] == steps[:-1][:: -(-len(steps[:-1]) // 2)]
+    assert models_before(reader, steps[0]) == ([], False)
+    W = np.stack([share * last.W for share in (0, 0.5, 1)]).astype(np.float16)
+    rungs = PastModels((0, 7, steps[-1]), W, np.stack([last.vbias] * 3), np.stack([last.hbias] * 3))
+    past_models_file(run).write_bytes(encode(rungs))
+    past, kept = models_before(reader, steps[-1])
+    assert kept
+    assert [one.step for one in past] == [0, 7]
+    np.testing.assert_array_equal(past[1].W, W[1])
 
 
 def test_a_run_without_the_file_has_none_and_a_damaged_file_says_so(tmp_path: Path) -> None:

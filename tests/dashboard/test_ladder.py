@@ -49,6 +49,13 @@ def test_snapshots_serve_a_run_that_recorded_no_rungs(
     assert np.isfinite([rung["to"] for rung in header["rungs"]]).all()
 
 
+def test_a_run_with_labels_says_that_it_has_no_ladder_to_show(runs_root: Path) -> None:
+    train_small(runs_root, "named", n_hidden=10, epochs=1, labels=True)
+    app = open_page("gibbs", beside="ladder", rounds="10", run="named")
+    assert not app.exception
+    assert ["has label units, and a ladder shows" in error.value for error in app.error] == [True]
+
+
 def test_a_run_too_short_says_so(open_gibbs: Callable[..., AppTest]) -> None:
     app = open_gibbs(beside="ladder", rounds="10", step="0")
     assert not app.exception

@@ -116,6 +116,10 @@ def choose_settings(estimator: str) -> dict[str, Any]:
         )
     elif estimator in texts.TEMPERED:
         settings["rounds"] = st.selectbox(
-            "How long", list(texts.ROUNDS), format_func=texts.ROUNDS.get, key=ROUNDS, help=texts.ROUNDS_HELP
+            "How long",
+            list(texts.ROUNDS),
+            format_func=lambda n: texts.ROUNDS[n],
+            key=ROUNDS,
+            help=texts.ROUNDS_HELP,
         )
     return settings
