@@ -1,4 +1,4 @@
-"""Makes the film of a ladder: replicas at a run's past models, their exchanges, and a plain chain in equal time."""
+"""Makes the film of a ladder: replicas at a run's past models, their exchanges, and a plain chain of as many sweeps."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-// What the last rung draws over the film, and below it a plain chain in equal time.
+// What the last rung draws over the film, and below it a plain chain of as many sweeps.
 
 import { newCanvas, putPixels, sharpen, textScale } from "../lib/canvas.js";
 import { abgr } from "../lib/colour.js";
