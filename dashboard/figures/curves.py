@@ -43,6 +43,8 @@ COLUMNS = (
     "label_log_p_test",
     "units_in_use",
     "units_taking_part",
+    "exchanges_least",
+    "exchanges_model",
 )
 
 
@@ -96,6 +98,15 @@ F(v) = -b^\top v - \sum_j \log\bigl(1 + e^{\,c_j + (vW)_j}\bigr), \qquad p(v) = 
         "formula": r"""\begin{gathered} p(y \mid v) = \frac{e^{s_y(v)}}{\sum_{k} e^{s_k(v)}} \\
 s_y(v) = d_y + \sum_j \log\bigl(1 + e^{\,c_j + (vW)_j + U_{yj}}\bigr) \end{gathered}""",
         "source": "Larochelle and Bengio, *Classification using discriminative restricted Boltzmann machines* (2008).",
+    },
+    "ladder": {
+        "text": "The chains of this run exchange states with a ladder of simpler machines below them, so that new ones "
+        "come up from noise. An exchange is accepted with a probability that leaves every machine's law as it is. The "
+        "share that succeeds is shown for the two neighbours where it is least, and for the last rung with the machine "
+        "that learns. About three in ten is good; where it stays near zero, no state passes there.",
+        "formula": r"\min\Bigl(1,\; e^{F_k(v) + F_{k+1}(v') - F_k(v') - F_{k+1}(v)}\Bigr)",
+        "source": "Béreux, Decelle, Furtlehner, Rosset and Seoane, *Fast training and sampling of restricted Boltzmann "
+        "machines* (2024).",
     },
     "layer": {
         "text": "Ordered hidden units take part one after the other: how many, $z$, is drawn anew for each image. The "

@@ -125,7 +125,17 @@ def or_any(field: Field) -> Field:
     )
 
 
-CURVE_GROUPS = ("energy", "likelihood", "reconstruction", "weights", "activity", "labels", "layer", "pace")
+CURVE_GROUPS = (
+    "energy",
+    "likelihood",
+    "reconstruction",
+    "weights",
+    "activity",
+    "labels",
+    "layer",
+    "ladder",
+    "pace",
+)
 CURVE_AXES = ("step", "epoch", "time")
 FILTER_ORDERS = ("index", "norm", "activity", "change", "similarity", "groups")
 

@@ -136,6 +136,7 @@ class Monitor:
         row |= self._weights()
         row |= self._likelihoods({name: seen[name][0] for name in ("train", "valid")}, particles)
         row |= self._layer()
+        row |= self._exchanges()
         mean_hidden = hidden.mean(0)[: max(state.shown.in_use, 1)]
         row["mean_activation"] = float(mean_hidden.mean())
         row["dead_units"] = dead_units(mean_hidden)
@@ -155,6 +156,20 @@ class Monitor:
         return {
             "units_in_use": rbm.in_use,
             "units_taking_part": float(reached[:, : rbm.in_use].sum(1).mean()),
+        }
+
+    def _exchanges(self) -> dict[str, float]:
+        """Of chains on a ladder: the share of exchanges that succeed, of the pair of neighbours where it is least, and
+        of the last rung with the model. Moving means; none before the first climb.
+        """
+        climbed = self.state.climbed
+        known = [] if climbed is None else [share for share in climbed.accepted if not math.isnan(share)]
+        if climbed is None or not known:
+            return {}
+        last = climbed.accepted[-1]
+        return {
+            "exchanges_least": min(known),
+            **({} if math.isnan(last) else {"exchanges_model": last}),
         }
 
     def _labels_told(self) -> dict[str, float]:

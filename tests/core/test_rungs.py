@@ -145,6 +145,28 @@ def test_chains_on_the_ladder_of_the_past_keep_a_cluster_that_persistent_chains_
     assert not 0.05 < lost < 0.95
 
 
+@pytest.mark.parametrize("algorithm", ["pt", "ptt", "pcd"])
+def test_the_curves_say_how_often_chains_on_a_ladder_exchange(algorithm: str) -> None:
+    from tests.core.test_training import small
+
+    config = small(algorithm=algorithm, n_chains=20, learning_rate=0.3)
+    training = Training(config, load("mnist-5k", n_valid=200))
+    assert not any(name.startswith("exchanges") for name in training.metrics()), "before the first climb"
+    for _ in range(20):
+        training.update()
+        training.observe()
+    row, climbed = training.metrics(), training.state.climbed
+    if climbed is None:
+        assert not any(name.startswith("exchanges") for name in row)
+        return
+    known = [share for share in climbed.accepted if share == share]
+    assert row["exchanges_least"] == min(known)
+    assert row.get("exchanges_model", climbed.accepted[-1]) == pytest.approx(
+        climbed.accepted[-1], nan_ok=True
+    )
+    assert 0 <= row["exchanges_least"] <= 1
+
+
 def test_the_number_of_rungs_is_bounded_and_the_ends_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     all_steps = trained().state.trajectory.steps
     monkeypatch.setattr(rungs, "_MOST", 5)

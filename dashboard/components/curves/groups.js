@@ -164,6 +164,22 @@ export const GROUPS = {
     note: "How the layer of ordered hidden units grows, and how many of its units an image of the training subset needs on average.",
     optional: true,
   },
+  ladder: {
+    label: "Ladder",
+    panels: [
+      {
+        title: "share of exchanges accepted",
+        share: 1,
+        zero: true,
+        lines: [
+          line("exchanges_least", "where least", "vermillion"),
+          line("exchanges_model", "last rung with the model", "blue"),
+        ],
+      },
+    ],
+    note: "How often neighbours on the ladder exchange states: where it is near zero, no fresh state passes.",
+    optional: true,
+  },
   pace: {
     label: "Pace",
     panels: [

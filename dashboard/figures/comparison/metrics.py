@@ -146,6 +146,14 @@ METRICS: dict[str, Metric] = {
         rf"p(z \mid v) \propto \exp \sum_{{j \le z}} \Bigl[{ORDERED_PART}\Bigr]",
         "Côté and Larochelle, *An infinite restricted Boltzmann machine* (2016).",
     ),
+    "exchanges_least": Metric(
+        "Exchanges accepted, where least",
+        "share",
+        "How often neighbours on the ladder of the chains exchange, where least; only runs by pt or ptt record it.",
+        r"\min_k \Bigl\langle \min\bigl(1, "
+        r"e^{F_k(v) + F_{k+1}(v') - F_k(v') - F_{k+1}(v)}\bigr) \Bigr\rangle",
+        "Béreux et al., *Fast training and sampling of restricted Boltzmann machines* (2024).",
+    ),
     "flips_per_sweep": Metric(
         "Pixels flipped per sweep",
         "share",
