@@ -231,9 +231,9 @@ def parallel_tempered(rbm: RBM, n: int, *, base: Tensor, seed: int = 0) -> Tenso
     ladder = tuple(map(path, places))
     first = gibbs.from_bernoulli_noise(rbm, len(ladder) * _LADDERS, rng).v
     replicas = tempering.replicas_at(first.view(len(ladder), _LADDERS, -1))
-    found = []
+    found, rows = [], tempering.kept_rows(ladder)
     for _ in range(2 * _ROUNDS):
-        replicas, _ = tempering.temper(ladder, replicas, rng, sweeps=_ROUND)
+        replicas, _ = tempering.temper(ladder, replicas, rng, sweeps=_ROUND, rows=rows)
         found.append(replicas.v[-1])
     kept = torch.cat(found[_ROUNDS:])
     return kept[rng.permutation(len(kept))[torch.arange(n) % len(kept)]]

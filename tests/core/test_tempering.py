@@ -6,12 +6,14 @@ import torch
 
 from rbm_core import gibbs, tempering
 from rbm_core.compute import Rng
+from rbm_core.config import make_config
+from rbm_core.datasets import load
 from rbm_core.likelihood.ais import base_rate
 from rbm_core.likelihood.exact import exact_log_z
 from rbm_core.likelihood.ladder import Tempered, bennett, independent_log_z, ladder_log_z
 from rbm_core.rbm import RBM, ShapeError
+from rbm_core.training import Training
 from tests import oracles
-from tests.core.verdict_models import ORDINARY
 
 SHAPES = [(4, 3), (3, 4), (4, 4)]
 SEEDS = 24  # estimates of one kind whose error bars are judged together
@@ -187,12 +189,26 @@ def test_log_z_of_the_ladder_covers_the_exact_one(shape: tuple[int, int], along:
 
 @pytest.mark.slow
 def test_log_z_of_placed_rungs_covers_the_exact_one_of_a_trained_model() -> None:
-    rbm = ORDINARY["stripes 18 hidden, 200 epochs"]().rbm
+    config = make_config(
+        dataset="bars-and-stripes",
+        n_hidden=18,
+        n_chains=30,
+        batch_size=30,
+        updates=5000,
+        learning_rate=0.2,
+        n_valid=0,
+        device="cpu",
+        precision="float32",
+    )
+    training = Training(config, load("bars-and-stripes", n_valid=0))
+    while not training.finished:
+        training.update()
+    rbm = training.rbm
     exact = exact_log_z(rbm)
     path = tempering.temperature_path(rbm, base_rate(rbm))
     ladder = tuple(map(path, tempering.place_rungs(path, Rng(0, "place"))))
     assert len(ladder) > 3
-    found = [ladder_log_z(ladder, n_ladders=20, rounds=60, settle=40, seed=seed) for seed in range(SEEDS)]
+    found = [ladder_log_z(ladder, n_ladders=20, rounds=100, settle=100, seed=seed) for seed in range(SEEDS)]
     check_bars([(one.log_z - exact) / one.stderr for one in found])
 
 
