@@ -23,7 +23,7 @@ from rbm_core.diagnostics import (
 )
 from rbm_core.evaluation.job import Job, State
 from rbm_core.evaluation.subject import Subject
-from rbm_core.likelihood.ais import sweeps
+from rbm_core.likelihood.ais import each_sweep, sweeps
 from rbm_core.runs.files import halved, tensor_bytes, write_bytes
 
 __all__ = ["mixing"]
@@ -145,10 +145,9 @@ def _memory(subject: Subject, job: Job, v: Tensor, seed: int) -> dict[str, Any]:
     n_pixels = subject.rbm.n_pixels
     pixels = torch.linspace(0, n_pixels - 1, min(_PIXELS, n_pixels)).long()
     energies, values = [], []
-    for t in range(_RECORDED):
-        v = sweeps(subject.rbm, v, 1, seed=seed, stream=f"correlation-{t}")
-        energies.append(subject.free_energies(v))
-        values.append(v[:, pixels].numpy())
+    for t, now in enumerate(each_sweep(subject.rbm, v, _RECORDED, seed=seed, stream="correlation")):
+        energies.append(subject.free_energies(now))
+        values.append(now[:, pixels].numpy())
         if t % 50 == 0:
             job.show(f"Measuring how long the chains remember: sweep {t:,} of {_RECORDED:,}.")
     series, moving = np.stack(energies), np.stack(values)

@@ -7,7 +7,7 @@ log Z errs upwards. The two bracket the truth, as far as the reverse chains begi
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -219,13 +219,26 @@ def sweeps(rbm: RBM, v: Tensor, n: int, *, seed: int = 0, stream: str = "sweeps"
     """The chains v (N, V) after n sweeps of the model itself, by the same kernels as annealing. Returns (N,
     V).
     """
-    flips = rbm.device.type == "cpu" and rbm.bitwise
-    precision = "differences" if flips else "float32"  # not timed: that would take longer than the sweeps
-    held = Annealing(
-        rbm, np.ones(n + 2), rbm.vbias.double(), v, seed=seed, stream=stream, precision=precision
-    )
+    held = _held(rbm, v, n, seed, stream)
     held.advance(n + 1)
     return held.visible_states()
+
+
+def each_sweep(rbm: RBM, v: Tensor, n: int, *, seed: int = 0, stream: str = "sweeps") -> Iterator[Tensor]:
+    """The chains v (N, V) after each of n sweeps, each (N, V): what `sweeps` makes, at the cost of one call of it."""
+    held = _held(rbm, v, n, seed, stream)
+    for _ in range(n):
+        held.advance(1)
+        yield held.visible_states().clone()
+
+
+def _held(rbm: RBM, v: Tensor, n: int, seed: int, stream: str) -> Annealing:
+    """Chains that stay at the model for n temperatures."""
+    flips = rbm.device.type == "cpu" and rbm.bitwise
+    precision = "differences" if flips else "float32"  # not timed: that would take longer than the sweeps
+    return Annealing(
+        rbm, np.ones(n + 2), rbm.vbias.double(), v, seed=seed, stream=stream, precision=precision
+    )
 
 
 def tempered_samples(

@@ -16,6 +16,7 @@ from rbm_core.likelihood.ais import (
     adaptive_betas,
     ais,
     base_rate,
+    each_sweep,
     prepare_ais,
     prepare_reverse_ais,
     reverse_ais,
@@ -230,6 +231,28 @@ def test_sweeps_keep_the_model_invariant(shape: tuple[int, int]) -> None:
     W, b, c = oracles.tiny_model(6, *shape)
     rbm = RBM.from_numpy(W, b, c)
     assert_drawn_from(oracles.p_v(W, b, c), sweeps(rbm, exact_samples(rbm, 40_000, Rng(1, "test")), 3))
+
+
+@FOR_EVERY_SHAPE
+def test_each_of_many_sweeps_keeps_the_model_invariant_and_no_later_one_changes_it(
+    shape: tuple[int, int],
+) -> None:
+    W, b, c = oracles.tiny_model(6, *shape)
+    rbm = RBM.from_numpy(W, b, c)
+    states = list(each_sweep(rbm, exact_samples(rbm, 40_000, Rng(1, "test")), 4))
+    assert len(states) == 4
+    for v in (states[0], states[3]):
+        assert_drawn_from(oracles.p_v(W, b, c), v)
+    assert not torch.equal(states[2], states[3])
+    for n, v in enumerate(states, start=1):
+        assert torch.equal(v, sweeps(rbm, exact_samples(rbm, 40_000, Rng(1, "test")), n))
+
+
+@pytest.mark.parametrize("visible", ["bernoulli", "gaussian"])
+def test_states_after_each_sweep_are_those_of_as_many_sweeps(visible: str) -> None:
+    rbm, v = model(14, 100, 110, 0.1, visible), Rng(0, "coins").bernoulli(torch.zeros(30, 100))
+    for n, state in enumerate(each_sweep(rbm, v, 12, seed=3, stream="test"), start=1):
+        assert torch.equal(state, sweeps(rbm, v, n, seed=3, stream="test"))
 
 
 def test_tempered_samples_find_both_modes() -> None:

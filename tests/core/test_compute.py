@@ -164,12 +164,12 @@ def test_every_name_of_a_stream_that_the_engine_uses_has_a_number_of_its_own() -
             elif isinstance(node, ast.keyword) and node.arg == "stream":
                 counted |= {ast.unparse(node.value)} if isinstance(node.value, ast.JoinedStr) else set()
     assert {"chains", "binarise", "gibbs page", "reverse-ais", "sampling-time"} <= names
-    assert counted == {"f'{stream}-{done}'", "f'mixing-{done}'", "f'correlation-{t}'", "f'{origin}-settled'"}
+    assert counted == {"f'{stream}-{done}'", "f'mixing-{done}'", "f'{origin}-settled'"}
     begun = (*STARTS, "ais", "ais-pilot", "ais-base", "tempered")
     names |= {f"{one}-{what}" for one in begun for what in ("start", "starts", "settled")}
     numbers = [zlib.crc32(name.encode()) for name in names]
     assert len(set(numbers)) == len(names)
-    for prefix in ("mixing", "correlation", "sampling-time"):
+    for prefix in ("mixing", "sampling-time"):
         numbers += [zlib.crc32(f"{prefix}-{i}".encode()) for i in range(100_000)]
         assert len(np.unique(numbers)) == len(numbers), prefix
         numbers = numbers[: len(names)]
