@@ -10,6 +10,7 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard import assets
 from dashboard.components import script
 from dashboard.components.blob import pack
 from dashboard.figures import palette
@@ -40,7 +41,20 @@ def parts(name: str, *modules: str) -> dict[str, str]:
 def load(name: str, *modules: str) -> Callable[..., Any]:
     """The mounting command of the component of these `parts`: call it with key= and data=<bytes>."""
     texts = parts(name, *modules)
-    return st.components.v2.component(f"rbm_{name}", js=texts["js"], css=texts["css"], html=texts["html"])
+    return st.components.v2.component(
+        f"rbm_{name}", js=_fetching(name, texts["js"]), css=texts["css"], html=texts["html"]
+    )
+
+
+def _fetching(name: str, text: str) -> str:
+    """A short script that fetches the component's own, once a browser.
+
+    Streamlit sends a component's script again with each payload, 35 kB beside the 6 kB of a picture, and the browser
+    compares it sign by sign.
+    """
+    where = assets.serve(f"{name}.js", text)
+    loader = script.joined({"lib/fetched.js": _source("lib/fetched.js")})
+    return f'{loader}export default await fetched("{where}");\n'
 
 
 def _source(path: str) -> str:
@@ -73,6 +87,11 @@ def feed(
         data = build()
         sent[key] = version
     return mount(key=key, data=data, on_need_change=lambda: sent.pop(key, None), **callbacks)
+
+
+def stands(key: str) -> bool:
+    """Whether the component is on this tab's page, and has not asked for anything since."""
+    return key in st.session_state.get(_SENT, {})
 
 
 def feed_afresh() -> None:

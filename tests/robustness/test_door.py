@@ -20,6 +20,7 @@ from starlette.datastructures import Headers
 from streamlit import config
 from websockets.exceptions import InvalidStatus
 
+from dashboard import assets
 from dashboard.assets import Assets
 from dashboard.door import LEAST_TOKEN, is_foreign, opening, token_wanted
 from tests.live import REPO, SLOWER, App, settle, until
@@ -32,7 +33,7 @@ ROUTES = (
     "/", "/gibbs", "/static/index.html", "/media/0123456789abcdef.png", "/component/x/y.js", "/_stcore/host-config",
     "/_stcore/upload_file/a/b", "/_stcore/bidi-components/x/y.js", "/_stcore/metrics", "/app/static/x",
     "/_stcore/script-health-check", "/?token=wrong", "//evil.example/?token=wrong", "/_stcore/health/x",
-    "/x/_stcore/health", "/media/_stcore/health", "/_stcore/health/", ASSET,
+    "/x/_stcore/health", "/media/_stcore/health", "/_stcore/health/", ASSET, "/rbm/film.js",
 )  # fmt: skip
 
 
@@ -305,6 +306,50 @@ def test_a_file_of_streamlit_is_answered_whole_and_kept_by_the_browser(open_: Ap
     assert asked(open_, ASSET, "HEAD")[::2] == (200, "")
     assert asked(open_, "/static/js/no-such.js")[2].startswith("<!--"), "Streamlit's own answer"
     assert asked(open_, "/static/js/../../../app.py")[0] == 400
+
+
+def test_a_text_of_ours_is_answered_below_any_path_of_the_app_under_a_name_of_its_own() -> None:
+    answers = Assets(None)  # type: ignore[arg-type]
+    one, other = assets.serve("film.js", "export default 1;"), assets.serve("film.js", "export default 2;")
+    assert one != other, "a browser would keep the old one"
+    for base in ("/", "/class/", "/rbm/"):
+        assert answers.content(base + one) == "export default 1;"
+        assert answers.content(base + other) == "export default 2;"
+    for stranger in (
+        "/rbm/film.js",
+        "/" + one + "x",
+        "/x" + one,
+        "/rbm/../" + one.removeprefix("rbm/"),
+        "/rbm/",
+        "/",
+        "",
+    ):
+        assert answers.content(stranger) is None, stranger
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_components_scripts_are_fetched_also_where_the_app_is_below_a_path(
+    store: Path, tmp_path: Path, new_context: Callable[..., BrowserContext]
+) -> None:
+    app = App(tmp_path / "app.log", {"RBM_RUNS_DIR": str(store)}, "--server.baseUrlPath", "class/one")
+    app.url += "/class/one"
+    with app:
+        page, answers = new_context().new_page(), []
+        page.on("response", lambda answer: answers.append(answer) if "/rbm/" in answer.url else None)
+        for path in ("", "/gibbs?chains=2&sweeps=2", ""):
+            page.goto(app.url + path)
+            page.locator("canvas:visible").first.wait_for()
+            settle(page)
+        fetched = {
+            answer.url: answer for answer in answers if not answer.request.timing["responseStart"] == -1
+        }
+        assert all(url.startswith(f"{app.url}/rbm/") for url in fetched)
+        assert {answer.status for answer in fetched.values()} == {200}
+        for answer in fetched.values():
+            assert "immutable" in answer.headers["cache-control"]
+            assert "javascript" in answer.headers["content-type"]
+        assert "Traceback" not in app.output()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a connection may inherit nothing")

@@ -116,6 +116,8 @@ def particles(run: Run, shown: Moment) -> None:
 
 
 def activity(run: Run, shown: Moment, order: state.Order) -> None:
+    if sight.stays(run, ACTIVITY):
+        return
     version = f"{shown.key} {order.made} {order.sort}"
 
     def build() -> bytes:
@@ -124,14 +126,16 @@ def activity(run: Run, shown: Moment, order: state.Order) -> None:
         return pack({**header, "version": version, "of": source(run, shown)}, arrays)
 
     drawn = partial(audience.drawn_once, ACTIVITY, version, build)
-    components.feed(activity_component.mount, ACTIVITY, version, drawn, rests=sight.rests(run, ACTIVITY))
+    components.feed(activity_component.mount, ACTIVITY, version, drawn)
 
 
 def histograms(run: Run, shown: Moment) -> None:
+    if sight.stays(run, HISTOGRAMS):
+        return
+
     def build() -> bytes:
         header, arrays = pictures.histograms(shown.snapshot)
         return pack({**header, "version": shown.key, "of": source(run, shown)}, arrays)
 
     drawn = partial(audience.drawn_once, HISTOGRAMS, shown.key, build)
-    rests = sight.rests(run, HISTOGRAMS)
-    components.feed(histograms_component.mount, HISTOGRAMS, shown.key, drawn, rests=rests)
+    components.feed(histograms_component.mount, HISTOGRAMS, shown.key, drawn)

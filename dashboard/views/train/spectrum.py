@@ -62,6 +62,8 @@ def _worker() -> ThreadPoolExecutor:
 
 def draw(run: Run, steps: list[int], shown: Moment) -> None:
     """The singular values of every moment worked out so far, and the projections at the one shown."""
+    if sight.stays(run, SPECTRUM):
+        return
     if run.alive and state.watched().step == "live":
         shown = lately(run, shown)
     earlier = _earlier(run, [step for step in steps if step != shown.step])
@@ -82,8 +84,7 @@ def draw(run: Run, steps: list[int], shown: Moment) -> None:
         return pack(dressed({**header, "version": version, "of": source(run, shown)}, run.config), arrays)
 
     drawn = partial(audience.drawn_once, SPECTRUM, version, build)
-    rests = sight.rests(run, SPECTRUM)
-    components.feed(component.mount, SPECTRUM, version, drawn, rests=rests, on_modes_change=_chosen)
+    components.feed(component.mount, SPECTRUM, version, drawn, on_modes_change=_chosen)
 
 
 def lately(run: Run, shown: Moment) -> Moment:
