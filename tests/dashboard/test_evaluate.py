@@ -259,8 +259,9 @@ def test_the_scale_has_the_run_above_what_knows_nothing(run: Path) -> None:
 @pytest.mark.parametrize(
     ("trusted", "low", "high", "said"),
     [
-        (True, 10.0, 10.1, "Trust it: "),
+        (True, 10.0, 10.1, "what one annealing misses both miss"),
         (False, 10.0, 19.0, "9.0 nats apart"),
+        (False, 10.0, 10.7, "0.7 nats apart"),
         (False, 10.0, 10.1, "too few"),
         (None, 10.0, 10.1, "as it is"),
     ],
@@ -286,6 +287,24 @@ def test_the_verdict_is_first_said_in_plain_words(
         assert texts.because(torn) in ("", "as it is"), "words that the record does not bear out"
 
 
+def test_a_doubt_is_said_as_what_it_is() -> None:
+    """Estimates apart are said to be apart, and too few walks to be too few, weak ones heard only where they object."""
+
+    def said(*evidence: tuple[float, bool, str | None]) -> str:
+        parts = [
+            {"log_z": log_z, "weak": weak, "doubt": doubt, "origin": "coins"}
+            for log_z, weak, doubt in evidence
+        ]
+        both = {"forward": {"log_z": 10.0}, "reverse": {"log_z": 10.1}}
+        return texts.because({"estimator": "bracket", "trusted": False, "evidence": parts, **both})
+
+    sound = [(10.0, False, None), (10.1, False, None)]
+    assert "0.8 nats apart" in said(*sound, (10.8, False, "lies 0.8 nats above"))
+    assert "too few" in said(*sound, (10.2, True, "only 3 of 50 chains carry the weight"))
+    assert "too few" in said(*sound, (3.0, True, "only 3 of 50 chains carry the weight"))
+    assert "20.0 nats apart" in said(*sound, (30.0, True, "lies 19.9 nats above"))
+
+
 def test_the_evidence_is_a_table_that_says_which_agreed(run: Path) -> None:
     row = evaluate(run, betas=100)
     parts = [
@@ -300,8 +319,19 @@ def test_the_evidence_is_a_table_that_says_which_agreed(run: Path) -> None:
     assert "All 3 estimates agree." in words(app)
     table = app.dataframe[0].value
     assert table["chains began at"].tolist()[1:] == ["the run's own chains", "samples by parallel tempering"]
+    weak = {**parts[2], "origin": "annealed", "method": "reverse", "log_z": 3.0, "ess": 2, "weak": True}
+    quiet = shutil.copytree(run, run.parent / "quiet")
+    (quiet / "likelihood.jsonl").write_text(json.dumps({**judged, "evidence": [*parts, weak]}) + "\n")
+    app = page("quiet")
+    assert "3 estimates that began" in app.success[0].value
+    assert "agree to 0.20 nats" in as_read(app.success[0].value), (
+        "a weak estimate is not among those that agree"
+    )
+    assert "annealed" not in app.success[0].value
+    assert "1 of 4 could not be counted" in words(app)
+    assert app.dataframe[0].value["doubt"].tolist()[-1] == "not counted"
     parts[2]["doubt"] = "it stands 9 nats above the others"
-    odd = {**judged, "trusted": False, "evidence": [*parts, {"log_z": "x"}, 7]}
+    odd = {**judged, "trusted": False, "evidence": parts}
     other = shutil.copytree(run, run.parent / "doubted")
     (other / "likelihood.jsonl").write_text(json.dumps(odd) + "\n")
     app = page("doubted")

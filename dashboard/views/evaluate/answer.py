@@ -182,11 +182,16 @@ def evidence(row: Mapping[str, Any]) -> None:
     if not found:
         return
     doubted = [one for one in found if one.get("doubt")]
-    st.markdown(
-        f"All {len(found)} estimates agree."
-        if not doubted
-        else f"{len(doubted)} of {len(found)} estimates speak against the others."
-    )
+    silent = [one for one in found if one.get("weak") and not one.get("doubt")]
+    if doubted:
+        st.markdown(f"{len(doubted)} of {len(found)} estimates speak against the others.")
+    elif silent:
+        st.markdown(
+            f"{len(found) - len(silent)} estimates agree; {len(silent)} of {len(found)} could not be counted: too few "
+            "chains carry the weight."
+        )
+    else:
+        st.markdown(f"All {len(found)} estimates agree.")
     rows = [
         {
             "way": {"forward": "errs low", "reverse": "errs high"}.get(
@@ -195,11 +200,11 @@ def evidence(row: Mapping[str, Any]) -> None:
             "chains began at": {**BASES, **STARTS}.get(str(one.get("origin")), one.get("origin")),
             "log Z, nats": f"{nats(one['log_z'])} ± {float(one.get('stderr') or 0.0):.2f}",
             "chains that count": f"{float(one.get('ess') or 0.0):.0f} of {one.get('chains', '?')}",
-            "doubt": one.get("doubt"),
+            "doubt": one.get("doubt") or ("not counted" if one.get("weak") else None),
         }
         for one in found
     ]
-    if not doubted:
+    if not doubted and not silent:
         rows = [{name: value for name, value in one.items() if name != "doubt"} for one in rows]
     st.dataframe(
         tables.frame(rows), hide_index=True, placeholder="–", key=f"evaluate.evidence-{row.get('id', '')}"

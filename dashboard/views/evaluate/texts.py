@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 from dashboard.figures.numbers import minus
-from rbm_core.runs.evaluation_record import ESTIMATORS
+from rbm_core.runs.evaluation_record import BASES, ESTIMATORS, STARTS
 
 CARE = {  # the temperatures to ask for
     "1000": "1,000 temperatures: a quick look",
@@ -36,7 +36,8 @@ HOW_AIS_WORKS = (
     "walk from a model without weights, whose Z is known, to this one: what they gather on the way is log Z "
 )
 WAYS = {  # the end of that sentence, and which way the estimate errs
-    "bracket": "(forward; errs low), and again on the way back (reverse; errs high). Where both agree, believe it.",
+    "bracket": "(forward; errs low), and again on the way back (reverse; errs high), each from several places. Believe "
+    "it where all of them agree.",
     "ais": "(forward AIS). It errs low, so the likelihood looks better than it is.",
     "reverse": "(here on the way back: reverse AIS). It errs high, so the likelihood looks worse than it is.",
 }
@@ -49,6 +50,7 @@ MISTRUST_WALKS = (
     "Do not trust it: too few pictures went from noise to this model and back, so that a kind of picture may be "
     "missing from the sum. Take more rounds."
 )
+_APART = 0.5  # nats between two estimates, beyond which they do not agree: rbm_core.likelihood.evidence
 
 
 def title(one: dict[str, Any]) -> str:
@@ -80,27 +82,44 @@ def because(row: Mapping[str, Any]) -> str:
         is_number(low.get("log_z")) and is_number(high.get("log_z"))
     ):
         return said
-    known = [one["log_z"] for one in estimates(row)]
-    several = known if len(known) > 2 else [low["log_z"], high["log_z"]]
-    apart = max(several) - min(several)
-    if row.get("trusted") is True and len(several) > 2:
-        return (
-            f"Trust it: {len(several)} estimates that began at different places, some erring to the good side and some "
-            f"to the bad, agree to {apart:.2f} nats."
-        )
+    counted = [one for one in estimates(row) if not one.get("weak")]
     if row.get("trusted") is True:
-        return (
-            "Trust it: one estimate that errs to the good side and one that errs to the bad side agree to "
-            f"{apart:.2f} nats."
-        )
+        return _trusted(counted) if len(counted) > 2 else _trusted_once(abs(high["log_z"] - low["log_z"]))
     if row.get("trusted") is not False:
         return said
-    if apart > 1.0:
+    # One that few walks carry and that contradicts the others has its doubt for that.
+    speaking = counted + [
+        one for one in estimates(row) if one.get("weak") and "lies" in str(one.get("doubt"))
+    ]
+    several = [one["log_z"] for one in speaking] if len(speaking) > 1 else [low["log_z"], high["log_z"]]
+    apart = max(several) - min(several)
+    if apart > _APART:
         return (
-            "Do not trust it: estimates that err to the good side and to the bad side are "
+            "Do not trust it: estimates that began at different places, or err to different sides, are "
             f"{apart:,.1f} nats apart. Measure more carefully."
         )
     return "Do not trust it: too few of the random walks behind the number count. Measure more carefully."
+
+
+def _trusted(counted: list[Mapping[str, Any]]) -> str:
+    values = [one["log_z"] for one in counted]
+    good, bad = (
+        "; ".join(names[str(one.get("origin"))] for one in counted if str(one.get("origin")) in names)
+        for names in (BASES, STARTS)
+    )
+    return (
+        f"Trust it: {len(values)} estimates that began at different places agree to {max(values) - min(values):.2f} "
+        f"nats, some that err to the good side (from {good}) and some that err to the bad side (from {bad}). "
+        "A mode that none of these places leads to no method sees."
+    )
+
+
+def _trusted_once(apart: float) -> str:
+    return (
+        "Trust it with care: one estimate that errs to the good side and one that errs to the bad side agree to "
+        f"{apart:.2f} nats, but what one annealing misses both miss. Evaluate it again: estimates that begin at other "
+        "places are made today too."
+    )
 
 
 def question(one: dict[str, Any]) -> str:
