@@ -15,6 +15,7 @@ from rbm_core import datasets, gibbs
 from rbm_core.compute import Rng
 from rbm_core.config import make_config
 from rbm_core.likelihood.ais import ais
+from rbm_core.machine import processor_kind
 from rbm_core.precision import pick_precision
 from rbm_core.training.update import Training
 
@@ -48,18 +49,24 @@ def when_compiling(say: Callable[[], None]) -> Iterator[None]:
 
 
 def main() -> None:
-    """Calls every kernel that a run, its curves, samples and annealing call on the CPU."""
+    """Calls every kernel that a run, its curves, samples and annealing call on the CPU.
+
+    Those of bfloat16 where the processor multiplies it: elsewhere no run takes it unless it is told to.
+    """
     data = datasets.load("bars-and-stripes")
-    for precision in ("differences", "float32"):
-        config = make_config(dataset=data.name, n_hidden=8, precision=precision, device="cpu")
-        training = Training(config, data)
+    shades = ({"binarisation": "none"}, {"visible": "gaussian", "learning_rate": 0.01})
+    kinds: list[dict[str, Any]] = [{"precision": "differences", **fields} for fields in ({}, *shades)]
+    kinds += [
+        {"precision": dense} for dense in ("float32", "bfloat16")[: 1 + (processor_kind() == "bfloat16")]
+    ]
+    for fields in kinds:
+        training = Training(make_config(dataset=data.name, n_hidden=8, device="cpu", **fields), data)
         training.update()
         training.metrics()
         training.snapshot()
-        ais(training.rbm, betas=200, n_chains=2, precision=precision)
-        gibbs.sweep(
-            training.rbm, gibbs.from_bernoulli_noise(training.rbm, 2, Rng(0, "chains")), Rng(0, "x"), 5
-        )
+        rbm, rng = training.rbm, Rng(0, "chains")
+        ais(rbm, betas=200, n_chains=2, precision=fields["precision"] if rbm.bitwise else "float32")
+        gibbs.sweep(rbm, gibbs.from_bernoulli_noise(rbm, 2, rng), rng, 5)
     pick_precision(784, 500, 100, 5, torch.device("cpu"))
 
 

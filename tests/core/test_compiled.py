@@ -1,5 +1,7 @@
 """A trainer that compiles says so, and one that finds everything compiled does not."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numba
@@ -44,3 +46,46 @@ def test_the_status_says_that_the_first_update_is_compiling(
     )
     assert ("running", COMPILING) in seen
     assert seen[-1] == ("finished", "")
+
+
+AFTERWARDS = """
+import gc
+from numba.core.dispatcher import Dispatcher
+from rbm_core import datasets, gibbs
+from rbm_core.compute import Rng
+from rbm_core.config import make_config
+from rbm_core.likelihood.ais import ais
+from rbm_core.machine import processor_kind
+from rbm_core.training import Training, compiled
+
+def kernels():
+    mine = (d for d in gc.get_objects() if isinstance(d, Dispatcher) and d.py_func.__module__.startswith("rbm_core"))
+    return {(d.py_func.__module__, d.py_func.__name__, str(s)) for d in mine for s in d.signatures}
+
+compiled.main()
+before, data = kernels(), datasets.load("digits-8", n_valid=50)
+real = {"visible": "gaussian", "learning_rate": 0.01}
+kinds = [{}, {"algorithm": "cd"}, {"algorithm": "ptt", "momentum": 0.5}, {"binarisation": "none"},
+         {**real, "learn_variance": True}]
+for precision in ("differences", "float32", "bfloat16")[: 2 + (processor_kind() == "bfloat16")]:
+    for kind in kinds:
+        if precision == "bfloat16" and kind.get("visible"):
+            continue
+        fields = {"dataset": data.name, "n_hidden": 20, "batch_size": 20, "n_chains": 30, "n_valid": 50}
+        training = Training(make_config(**{**fields, **kind}, precision=precision, device="cpu"), data)
+        for _ in range(5):
+            training.update()
+            training.observe()
+        training.metrics(), training.snapshot()
+        rbm, rng = training.rbm, Rng(0, "chains")
+        way = precision if rbm.bitwise else "float32"
+        ais(rbm, betas=50, n_chains=8, base_vbias=rbm.vbias, precision=way)
+        gibbs.sweep(rbm, gibbs.from_bernoulli_noise(rbm, 8, rng), rng, 9)
+        print(*(f"{precision} {kind}: {more}" for more in kernels() - before), sep="\\n", end="")
+"""
+
+
+@pytest.mark.slow
+def test_a_run_finds_everything_compiled_that_setup_had_compiled() -> None:
+    done = subprocess.run([sys.executable, "-c", AFTERWARDS], capture_output=True, text=True, check=True)
+    assert done.stdout == ""
