@@ -23,7 +23,8 @@ T = TypeVar("T")
 
 def draw(run: Run, shown: Moment | None) -> None:
     """Sends the rows that this tab has not had yet; the chart keeps the others, its zoom and its legend."""
-    metrics, events = _read(run.reader.metrics, {}), _read(run.reader.events, [])
+    metrics: dict[str, Any] = _read(run.reader.metrics, {})
+    events: list[dict[str, Any]] = _read(run.reader.events, [])
     estimates = curve_rows.estimates(_read(run.reader.likelihood, []))
     steps: Any = metrics.get("step", ())
     # A run begun anew under its old name starts at another step, and a long record is thinned now and then: the chart
