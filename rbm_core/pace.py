@@ -6,6 +6,7 @@ No torch here; `rbm_core.training.trial` makes the trial.
 
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from typing import Any
 from rbm_core import datasets
 from rbm_core.config import ConfigError, RunConfig, make_config
 from rbm_core.machine import gpu_names, processor_name
-from rbm_core.runs import RunError, RunReader, store
+from rbm_core.runs import RunError, RunReader, json_input, layout, store
 from rbm_core.runs.files import read_object, write_json
+from rbm_core.runs.json_input import DamagedError
 
 __all__ = ["Estimate", "estimate", "keep_trial", "kind_of"]
 
@@ -111,24 +113,23 @@ def _runs(root: Path) -> Iterator[_Timed]:
 
 def _trials(root: Path) -> Iterator[_Timed]:
     """The trials that this machine made."""
+    for trial in _kept(root):
+        with suppress(ConfigError, DamagedError):
+            one = json_input.typed(layout.TRIAL, trial)
+            if one["processor"] == processor_name():
+                size = one["n_train"], one["n_visible"]
+                yield _Timed(make_config(**one["config"]), *size, one["seconds_per_update"], None)
+
+
+def _kept(root: Path) -> list[Any]:
     try:
-        kept = read_object(root / TRIALS_FILE, root)
+        kept = read_object(root / TRIALS_FILE, root).get("trials")
     except (FileNotFoundError, RunError):
-        return
-    for trial in kept.get("trials", []) if isinstance(kept.get("trials"), list) else []:
-        try:
-            if trial["processor"] == processor_name():
-                size = int(trial["n_train"]), int(trial["n_visible"])
-                yield _Timed(make_config(**trial["config"]), *size, float(trial["seconds_per_update"]), None)
-        except (ConfigError, KeyError, TypeError, ValueError):
-            continue
+        return []
+    return kept if isinstance(kept, list) else []
 
 
 def keep_trial(root: Path, trial: Mapping[str, Any]) -> None:
     """Adds a trial's outcome to the store's: config, n_train, n_visible, seconds_per_update."""
-    path = root / TRIALS_FILE
-    try:
-        kept = read_object(path, root).get("trials", [])
-    except (FileNotFoundError, RunError):
-        kept = []
-    write_json(path, {"trials": [{**trial, "processor": processor_name()}, *kept][:20]}, store=root)
+    trials = [{**trial, "processor": processor_name()}, *_kept(root)]
+    write_json(root / TRIALS_FILE, {"trials": trials[:20]}, store=root)

@@ -24,6 +24,7 @@ __all__ = [
     "NOTES",
     "PROGRESS",
     "STATUS",
+    "TRIAL",
     "Count",
     "recorded_settings",
 ]
@@ -346,6 +347,17 @@ class Notes(TypedDict, total=False):
 
 
 @with_config(_RULES)
+class Trial(TypedDict):
+    """An entry of "trials" in .pace.json, which lies in the store beside the runs."""
+
+    config: dict[str, Any]
+    processor: Text
+    n_train: Annotated[int, Field(ge=1, le=_LARGEST)]
+    n_visible: Annotated[int, Field(ge=1, le=_LARGEST)]
+    seconds_per_update: Annotated[float, Field(ge=0, le=1e12)]
+
+
+@with_config(_RULES)
 class Meta(TypedDict, total=False):
     """The description in a snapshot's header."""
 
@@ -365,7 +377,7 @@ def _dict_of(shape: Any) -> TypeAdapter[dict[str, Any]]:
 CONFIG, STATUS, EVENT, LIKELIHOOD = map(
     _dict_of, (Config, Status, Annotated[Event, AfterValidator(_as_commanded)], Likelihood)
 )
-PROGRESS, COMMAND, NOTES, META = map(_dict_of, (Progress, Command, Notes, Meta))
+PROGRESS, COMMAND, NOTES, META, TRIAL = map(_dict_of, (Progress, Command, Notes, Meta, Trial))
 
 _Recorded: type[BaseModel] = create_model(  # type: ignore[call-overload]
     "_Recorded",

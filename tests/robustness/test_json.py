@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from dashboard.figures.comparison.records import as_trained
 from dashboard.figures.curves import marks
+from rbm_core import pace
 from rbm_core.config import ConfigError, RunConfig, make_config
 from rbm_core.runs import RunError, RunReader, SnapshotError, create_run, list_runs
 from rbm_core.runs.files import tensor_bytes
@@ -18,7 +19,7 @@ from rbm_core.runs.json_input import DamagedError, parse
 from rbm_core.runs.recorder import Recorder
 from rbm_core.runs.snapshot import decode, encode
 from tests.core.run_record import CONFIG, moment
-from tests.robustness.damage import DEEP, DIGITS, json_values, one_sentence
+from tests.robustness.damage import DEEP, DIGITS, json_values, one_sentence, one_wrong
 
 LINES = ("metrics.jsonl", "events.jsonl", "likelihood.jsonl")
 ROOT = Path(__file__).parents[2]
@@ -161,6 +162,20 @@ def test_every_value_that_a_trainer_records_is_read_back(run: Path) -> None:
     *rows, last = RunReader(run).events()
     assert [(row["command"], row.get("value")) for row in rows] == given[:-1]
     assert last["value"] == {"step": 4, "nats": None}
+
+
+TRIAL = {"config": {"n_hidden": 8}, "n_train": 9, "n_visible": 16, "seconds_per_update": 0.5}
+
+
+def test_a_trial_of_the_pace_with_one_wrong_entry_is_passed_over_or_used(tmp_path: Path) -> None:
+    pace.keep_trial(tmp_path, TRIAL)
+    file = tmp_path / pace.TRIALS_FILE
+    for what, spoilt in one_wrong(json.loads(file.read_bytes())):
+        file.write_text(json.dumps(spoilt))
+        found = pace.estimate(tmp_path, RunConfig(dataset="bars-and-stripes"))
+        assert found is not None, what
+        assert found.seconds is None or found.seconds >= 0, what
+        pace.keep_trial(tmp_path, TRIAL)
 
 
 WHOLE = encode(moment(7))
