@@ -1,6 +1,5 @@
 """A model of another program as a run: it can be sampled, inspected, evaluated and trained on like any other."""
 
-import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -69,12 +68,10 @@ def import_model(
         },
     )
     shown = Path(source).name if is_file else f"a {type(source).__name__}"
-    path = store.create_run(root, name, config, preset=preset)
-    try:
-        _begin(path, found, download, "; ".join([f"Imported from {shown}", *notes]), shown)
-    except BaseException:
-        shutil.rmtree(path, ignore_errors=True)
-        raise
+    said = "; ".join([f"Imported from {shown}", *notes])
+    path = store.create_run(
+        root, name, config, preset=preset, begin=lambda path: _begin(path, found, download, said, shown)
+    )
     return path, notes
 
 

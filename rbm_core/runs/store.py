@@ -8,7 +8,7 @@ import shutil
 import threading
 import time
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -171,11 +171,13 @@ def create_run(
     *,
     preset: str | None = None,
     origin: Mapping[str, Any] | None = None,
+    begin: Callable[[Path], None] | None = None,
 ) -> Path:
     """Makes the folder of a run to be trained and returns it; it appears whole or not at all.
 
     config: a RunConfig or a dict of its fields. origin: {"run", "step"}, a snapshot in the same store whose
-    parameters the new run starts from; it is copied, so that the new run does not depend on the old one.
+    parameters the new run starts from; it is copied, so that the new run does not depend on the old one. begin: writes
+    what else belongs to the new run into its folder before that appears; what it raises is raised here.
     Raises RunError if the name is taken or not allowed, SnapshotError if there is no such snapshot or it does not fit,
     ConfigError if its trainer would refuse what the environment says.
     """
@@ -206,13 +208,15 @@ def create_run(
         write_json(aside / "status.json", {"state": "starting", "heartbeat": now, "message": "starting"})
         if source is not None:
             write_bytes(aside / "origin.safetensors", read_bytes(source))
+        if begin is not None:
+            begin(aside)
         put_in_place(aside, path)
     except OSError as error:
-        shutil.rmtree(aside, ignore_errors=True)
         raise RunError(explain(error, path)) from error
     except RunError as error:
-        shutil.rmtree(aside, ignore_errors=True)
         raise RunError(str(error).replace(aside.name, name)) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
     return path
 
 
