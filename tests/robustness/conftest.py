@@ -1,6 +1,10 @@
-"""How many cases hypothesis throws: a few hundred a test with `make test`, thousands with `make soak`."""
+"""How many cases hypothesis throws: a few hundred a test with `make test`, thousands with `make soak`; and how long
+one case may wait.
+"""
 
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +28,26 @@ settings.register_profile(
 )
 settings.register_profile("soak", max_examples=1500, deadline=None, suppress_health_check=_SHARED)
 settings.load_profile("soak" if os.environ.get("RBM_SOAK") else "test")
+
+
+HANGS_AFTER_S = 600 if "RBM_SOAK" not in os.environ else 7200
+
+
+@pytest.fixture(autouse=True)
+def alarm() -> Iterator[None]:
+    """A test that waits for a lock or a pipe uses no processor time, and would wait for ever: it fails instead."""
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def rung(number: int, frame: object) -> None:
+        pytest.fail(f"it has not ended after {HANGS_AFTER_S} s")  # no Exception, which a test may expect
+
+    before = signal.signal(signal.SIGALRM, rung)
+    signal.setitimer(signal.ITIMER_REAL, HANGS_AFTER_S)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture(scope="module")
