@@ -71,15 +71,24 @@ def test_every_page_shows_its_first_figure_without_scrolling(
             main = page.get_by_test_id("stMain")
             assert main.evaluate("(e) => e.scrollTop") == 0, where
             if name == "train":
-                both_and_the_slider(page, width, height, where)
+                both_and_the_slider(page, width, height, seen, where)
             shoot(page, f"fold-{name}-{width}-{scheme}")
 
 
-def both_and_the_slider(page: Page, width: int, height: int, where: str) -> None:
-    """Filters and fantasies and the slider are whole in a wide window; in a narrow one the filters and the slider."""
-    shown = ["filters", "timeline"] if width < 640 else ["filters", "particles", "timeline"]
-    low = height < 800  # there the tiles keep a size at which one sees strokes, and reach below the window
-    for key in shown if not low else ["timeline"]:
+def both_and_the_slider(page: Page, width: int, height: int, seen: int, where: str) -> None:
+    """Filters and fantasies and the slider are whole in a wide window; in a narrow one the filters and the slider.
+
+    In a low window the tiles keep a size at which one sees strokes, and reach below it: so many css pixels are `seen`.
+    """
+    pictures = ["filters"] if width < 640 else ["filters", "particles"]  # side by side from there on
+    low = height < 800
+    for key in pictures:
+        until(
+            lambda key=key: bounds(page, f".st-key-train-{key} canvas")[0] < height - seen,
+            5,
+            f"the {key} are above the fold, {where}",
+        )
+    for key in ["timeline"] if low else [*pictures, "timeline"]:
         selector = f".st-key-train-{key} canvas"
         until(
             lambda selector=selector: bounds(page, selector)[1] <= height,

@@ -24,7 +24,11 @@ LINKS = {
     "evaluate": f"evaluate?run={RUN}",
 }
 LIVE_LINKS = {"train": f"?run={RUN}", "gibbs": f"gibbs?run={RUN}", "learn": "learn"}
-WINDOWS = {"narrow": (420, 900, 1.0), "zoomed": (853, 533, 1.5)}  # the second: a laptop's window at 150 %
+WINDOWS = {
+    "narrow": (420, 900, 1.0),
+    "small": (960, 600, 1.0),
+    "zoomed": (853, 533, 1.5),  # a laptop's window at 150 %
+}
 
 
 @pytest.fixture(scope="module")
