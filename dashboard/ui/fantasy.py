@@ -1,4 +1,4 @@
-"""A fantasy that is clicked, in whatever mosaic of a page, goes on in Gibbs from where it stands."""
+"""A fantasy that is clicked, in whatever picture of a page, goes on in Gibbs from where it stands."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,9 @@ from dashboard.ui.page_state import state_of
 OPENS: dict[str, Any] = {"opens": True, "hint": "Click one: its chain goes on in Gibbs."}
 """What the header of a mosaic of fantasies says beside its own."""
 
-_FEWEST, _MOST = 25, 100  # chains that Gibbs is asked to run
+MOST = 100
+"""Chains that Gibbs is asked to run at most: of more fantasies the others open nothing."""
+_FEWEST = 25
 
 
 @dataclass
@@ -22,11 +24,11 @@ class _Clicked:
 
 
 def opener(key: str, run: str, step: int | None) -> Callable[[], None]:
-    """The mosaic's `on_open_change`. key: the mosaic's own. step: the snapshot that it shows; None for the newest."""
+    """The picture's `on_open_change`. key: the picture's own. step: the snapshot that it shows; None for the newest."""
 
     def clicked() -> None:
         chain = heard(key, "open")
-        if chain is None or chain >= _MOST:
+        if chain is None or chain >= MOST:
             return
         where = {
             "run": run,

@@ -3,16 +3,47 @@
 import re
 from collections.abc import Callable
 
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.gibbs_player import until_player
-from tests.browser.train_page import canvas, link, open_train
-from tests.live import App, click_at, settle, until
+from tests.browser.train_page import link, open_train
+from tests.live import App, box_of, click_at, painted, settle, until
 
 
-def test_a_fantasy_that_is_clicked_goes_on_in_gibbs(gibbs_app: App, open_page: Callable[..., Page]) -> None:
-    page = open_train(open_page, gibbs_app, "run=small")
-    click_at(canvas(page, "particles"), 0.45, 0.45)
+def in_a_mosaic(picture: Locator) -> None:
+    click_at(picture.locator("canvas").first, 0.45, 0.45)
+
+
+def in_the_cloud(picture: Locator) -> None:
+    """On the dot that stands farthest to the right."""
+    view = "(e) => e.querySelector('[data-testid=stBidiComponentIsolated]').shadowRoot.__view"
+    until(lambda: picture.evaluate(f"{view}.spots"), 10, "the dots of the fantasies")
+    cloud = picture.locator(".cloud canvas")
+    cloud.scroll_into_view_if_needed()
+    box_of(cloud)  # once it stands still
+    x, y = max(picture.evaluate(f"{view}.spots"))
+    cloud.click(position={"x": x, "y": y})
+
+
+@pytest.mark.parametrize(
+    ("where", "picture", "click"),
+    [
+        ("?run=small", "train-particles", in_a_mosaic),
+        ("?run=small", "train-spectrum", in_the_cloud),
+        ("compare?run=small&runs=small,grey", "compare-samples-0", in_a_mosaic),
+    ],
+    ids=["train", "cloud", "compare"],
+)
+def test_a_fantasy_that_is_clicked_goes_on_in_gibbs(
+    gibbs_app: App, open_page: Callable[..., Page], where: str, picture: str, click: Callable[[Locator], None]
+) -> None:
+    page = open_page(f"{gibbs_app.url}/{where}")
+    mounted = page.locator(f".st-key-{picture}")
+    expect(mounted.locator("canvas").first).to_be_visible()
+    settle(page)
+    painted(page)
+    click(mounted)
     page.wait_for_selector(".film[data-frame='0']")
     until(lambda: "chain=" in link(page), 5, "the link names no chain but the first")
     settle(page)

@@ -151,7 +151,7 @@ def said_by(key: str) -> Iterator[str]:
         "gibbs.player": ("fork", "place", "rest", "slim"),
         "gibbs.pad": ("picture",),
         "gibbs.hold_pad": ("held",),
-        "train.spectrum": ("modes",),
+        "train.spectrum": ("modes", "open"),
         "inspect.units": ("open", "sort"),
         "inspect.history": ("open", "moment"),
     }

@@ -1,6 +1,6 @@
 // The singular values of W over training, a line a mode, and data and fantasies as points on two chosen modes.
 
-import { context, dot, segment, sharpen } from "../lib/canvas.js";
+import { context, dot, segment, sharpen, spotOf } from "../lib/canvas.js";
 import { colourTable, cssOf } from "../lib/colour.js";
 import { el } from "../lib/dom.js";
 import { clamp, extent, pretty, ticks } from "../lib/numbers.js";
@@ -13,6 +13,7 @@ const HEIGHT = 250;
 const LEFT = 44;
 const BOTTOM = 26;
 const TILE = 112;
+const NEAR = 10; // css pixels: as far from its dot a click still means a fantasy
 const STRIP = 22; // css pixels of height of a table's row
 
 /**
@@ -23,6 +24,7 @@ const STRIP = 22; // css pixels of height of a table's row
  * @property {[number, number]} chosen two modes, counted from 1
  * @property {number} k how many modes there are
  * @property {[number, number]} shape rows and columns of an image
+ * @property {number} opens so many fantasies, the first ones, open their chain where they are clicked
  * @property {import("../lib/save.js").Source} of
  * @property {import("../lib/table.js").Table} [table] images are rows of a table
  */
@@ -43,6 +45,8 @@ class Spectrum extends View {
   /** @type {Arrays} */
   a;
   modesOffered = 0;
+  /** @type {[number, number][]} where on the cloud, in css pixels, the fantasies stand that can be opened */
+  spots = [];
 
   /** @param {HTMLElement} root */
   constructor(root) {
@@ -80,6 +84,14 @@ class Spectrum extends View {
     );
     root.append(this.box, this.note);
     this.observer = onResize(this, root);
+    this.cloud.title = "Click a fantasy: its chain goes on in Gibbs.";
+    this.cloud.addEventListener("pointermove", (event) => {
+      this.cloud.style.cursor = this.fantasyAt(event) === null ? "" : "pointer";
+    });
+    this.cloud.addEventListener("click", (event) => {
+      const chain = this.fantasyAt(event);
+      if (chain !== null) this.ask("open", chain);
+    });
   }
   close() {
     this.observer.disconnect();
@@ -212,8 +224,22 @@ class Spectrum extends View {
       for (let i = 0; i < points.length; i += 2) dot(ctx, x(points[i]), y(points[i + 1]), 3);
     }
     ctx.globalAlpha = 1;
+    this.spots = Array.from({ length: Math.min(h.opens, a.fantasies.length / 2) }, (_, i) => [
+      x(a.fantasies[2 * i]),
+      y(a.fantasies[2 * i + 1]),
+    ]);
     const label = `${a.data.length / 2} images and ${a.fantasies.length / 2} fantasies on modes ${h.chosen.join(" and ")}`;
     this.cloud.setAttribute("aria-label", label);
+  }
+  /**
+   * The fantasy whose dot is nearest, if that is near.
+   * @param {MouseEvent} event
+   */
+  fantasyAt(event) {
+    const [x, y] = spotOf(event, this.cloud);
+    const far = this.spots.map(([across, down]) => Math.hypot(across - x, down - y));
+    const least = Math.min(NEAR, ...far);
+    return least < NEAR ? far.indexOf(least) : null;
   }
   /**
    * @param {HTMLCanvasElement} canvas

@@ -94,7 +94,8 @@ def sampled(run: str, one: dict[str, Any], k: int, beside: dict[str, dict[str, A
                         st.caption(plain(texts.sweeps(t, ks[name])))
         st.caption(
             "The same sixteen chains from noise. A good model's samples get better with time and stay varied; if "
-            "they turn blank or all alike long after k sweeps, the pictures at k were an accident of the start."
+            "they turn blank or all alike long after k sweeps, the pictures at k were an accident of the start. They "
+            "belong to this measurement and not to the run's fantasies, so none opens its chain in Gibbs."
         )
         with st.container(horizontal=True, vertical_alignment="center"):
             about(

@@ -14,7 +14,7 @@ from dashboard.components.messages import heard
 from dashboard.figures import spectrum as figures
 from dashboard.figures.cases import dressed
 from dashboard.recent import Recent
-from dashboard.ui import link
+from dashboard.ui import fantasy, link
 from dashboard.views.train import audience, sight, state
 from dashboard.views.train.moment import Moment, source
 from dashboard.views.train.recorded import Run
@@ -81,10 +81,19 @@ def draw(run: Run, steps: list[int], shown: Moment) -> None:
         header, arrays = figures.spectrum(
             {shown.step: now.values} | earlier, shown.step, now, chosen, seen, fantasies, shape
         )
-        return pack(dressed({**header, "version": version, "of": source(run, shown)}, run.config), arrays)
+        header |= {"version": version, "of": source(run, shown), "opens": fantasy.MOST}
+        return pack(dressed(header, run.config), arrays)
 
     drawn = partial(audience.drawn_once, SPECTRUM, version, build)
-    components.feed(component.mount, SPECTRUM, version, drawn, on_modes_change=_chosen)
+    opened = fantasy.opener(SPECTRUM, run.name, None if state.watched().step == "live" else shown.step)
+    components.feed(
+        component.mount,
+        SPECTRUM,
+        version,
+        drawn,
+        on_modes_change=_chosen,
+        on_open_change=opened,
+    )
 
 
 def lately(run: Run, shown: Moment) -> Moment:
