@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from rbm_core.runs import RunReader
+from rbm_core.runs.snapshot import snapshot_file
 from tests.browser.train_page import canvas, link, open_train, pixels, refresh, shown_step, slide
 from tests.live import App, drag, painted, settle, shoot, until
 from tests.small_run import train_small
@@ -51,6 +52,25 @@ def test_the_slider_moves_every_picture_and_the_link(finished: Callable[..., Pag
     until(lambda: step < shown_step(page) <= last, 5, "the arrow key does not move on")
     page.keyboard.press("End")
     until(lambda: shown_step(page) == last, 5, "End does not lead to the end")
+
+
+def test_why_no_picture_could_be_saved_is_said_where_it_was_asked_for(
+    runs_root: Path, start_app: Callable[..., App], open_page: Callable[..., Page]
+) -> None:
+    run = train_small(runs_root, RUN)
+    page = open_train(open_page, start_app(RBM_RUNS_DIR=str(runs_root)), f"run={RUN}")
+    middle = RunReader(run).snapshot_steps()[1]
+    snapshot_file(run, middle).write_bytes(b"half of it")
+    slider = page.locator(".st-key-train-timeline")
+    picker = slider.get_by_label("Save the training")
+    picker.select_option("filters gif")
+    said = slider.get_by_role("alert")
+    expect(said).to_contain_text("No picture could be made")
+    expect(said).to_be_in_viewport()
+    expect(picker).to_have_attribute("aria-busy", "false")
+    expect(picker.locator("option").first).to_have_text("save as …")
+    said.click()
+    expect(said).to_be_hidden()
 
 
 def test_the_spectrum_is_that_of_the_weights_and_follows_the_slider_and_the_modes_chosen(

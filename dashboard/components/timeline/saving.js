@@ -1,10 +1,11 @@
-// Saving the training's pictures: the timelapse as an animation, or the moment shown as a still. It is made beside the server while the page goes on; each refresh
-// says how far it is, and the view takes the file once.
+// Saving the training's pictures: the timelapse as an animation, or the moment shown as a still. It is made beside the
+// server while the page goes on; each refresh says how far it is, and the view takes the file once.
 
 import { el } from "../lib/dom.js";
 import { download } from "../lib/save.js";
 
 const ASK_AGAIN = 4000; // ms
+const READ = 8000; // ms that a failure is shown
 const OFFER = "save as …";
 const TITLE = "Save the training as an animation, or this moment as a picture";
 /** [subject and format, words] of what can be saved. */
@@ -18,7 +19,15 @@ const CHOICES = [
   ["fantasies webp", "fantasies, WebP"],
 ];
 
-/** @typedef {{ number: number, words: string, file: string, made: boolean, failed: boolean }} Progress of what is being made */
+/**
+ * Of what is being made, or what became of it.
+ * @typedef {object} Progress
+ * @property {number} number
+ * @property {string} words
+ * @property {string} file
+ * @property {boolean} made
+ * @property {string} failed why there will be no file; "" while there may be one
+ */
 
 /** The picker of what to save, and the exchange with the page about the picture asked for. */
 export class Saving {
@@ -32,6 +41,10 @@ export class Saving {
     this.number = undefined;
     this.taking = false;
     this.timer = 0;
+    this.hiding = 0;
+    /** Over the slider, which is in sight wherever the page stands: why nothing was saved. */
+    this.refusal = el("div", { class: "silence refusal", role: "alert", hidden: "" });
+    this.refusal.onclick = () => this.hide();
     this.picker = el("select", {
       class: "saving",
       "aria-label": TITLE,
@@ -43,6 +56,10 @@ export class Saving {
   }
   close() {
     clearInterval(this.timer);
+    clearTimeout(this.hiding);
+  }
+  hide() {
+    this.refusal.hidden = true;
   }
   start() {
     const [subject, format] = this.picker.value.split(" ");
@@ -50,6 +67,7 @@ export class Saving {
     if (!format || this.number !== undefined) return;
     this.number = Date.now();
     this.taking = false;
+    this.hide();
     const moment = format === "png" && !this.view.follows ? { step: this.view.step } : {};
     this.wish({ subject, format, number: this.number, ...moment });
     this.show("starting …");
@@ -82,13 +100,20 @@ export class Saving {
    */
   receive(progress, bytes) {
     if (!progress || progress.number !== this.number) return;
-    if (progress.failed)
-      this.end(); // the page says why
+    if (progress.failed) this.refuse(progress.failed);
     else if (bytes) {
       download(new Blob([bytes], { type: `image/${progress.file.split(".").pop()}` }), progress.file);
       this.view.ask("export", { got: this.number });
       this.end();
     } else this.wait(progress);
+  }
+  /** @param {string} why */
+  refuse(why) {
+    this.end();
+    this.refusal.textContent = why;
+    this.refusal.hidden = false;
+    clearTimeout(this.hiding);
+    this.hiding = setTimeout(() => this.hide(), READ);
   }
   /** @param {Progress} progress */
   wait(progress) {

@@ -89,7 +89,7 @@ class Timeline extends View {
     const parts = [this.playButton, back, on, this.stage, speed, this.saving.picker, this.liveButton];
     this.bar = el("div", { class: "bar" }, ...parts);
     const silence = el("div", { class: "silence", role: "status", hidden: "" });
-    root.append(this.bar, silence);
+    root.append(this.bar, silence, this.saving.refusal);
     this.presses = new Presses(this, silence);
     this.landing = new Landing(this);
     this.sight = new Sight(this);

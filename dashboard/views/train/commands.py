@@ -137,11 +137,6 @@ def underway(run_state: str) -> str | None:
     return f"{word} …"
 
 
-def complain(error: object) -> None:
-    """Says what could not be done."""
-    state.watched().complaint = Answer(sentence(error))
-
-
 def refusal(status: dict[str, Any]) -> str:
     """Why the last command was not obeyed, by the page or by the trainer; "" where nothing was refused."""
     complaint = state.watched().complaint

@@ -7,7 +7,8 @@ import numpy as np
 from dashboard import data
 from dashboard.figures import moment as pictures
 from dashboard.processes import timelapse
-from dashboard.views.train import commands, state
+from dashboard.ui.texts import sentence
+from dashboard.views.train import state
 from rbm_core.runs import RunError
 
 
@@ -16,16 +17,13 @@ def payload() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     watched = state.watched()
     export = watched.export
     if export is None:
-        return {}, {}
-    if export.error is not None and watched.export_regretted != export.number:
-        watched.export_regretted = export.number
-        commands.complain(export.error)
+        return {"export": watched.export_refused} if watched.export_refused else {}, {}
     header = {
         "number": export.number,
         "words": export.words,
         "file": export.file,
         "made": export.data is not None,
-        "failed": export.error is not None,
+        "failed": export.error or "",
     }
     if export.data is None or not watched.export_wanted:
         return {"export": header}, {}
@@ -45,10 +43,11 @@ def wished() -> None:
     elif "take" in message:
         watched.export_wanted = number is not None and number == message["take"]
     elif {"subject", "format", "number"} <= message.keys() and number != message["number"]:
+        watched.export = watched.export_refused = None
         try:
             watched.export = _begin(message)
         except (RunError, ValueError, IndexError) as error:
-            commands.complain(error)
+            watched.export_refused = {"number": message["number"], "failed": sentence(error)}
 
 
 def _begin(wish: dict[str, Any]) -> timelapse.Export:

@@ -109,7 +109,7 @@ class Watched:
 
     export: timelapse.Export | None = None
     export_wanted: bool = False  # the browser asks for the finished file
-    export_regretted: int | None = None  # the number of the export whose failure the page has shown
+    export_refused: dict[str, Any] | None = None  # of an export that could not begin: its number, and why
 
 
 @dataclass
