@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from rbm_core.runs import list_runs
-from tests.live import App, settle, shoot
+from tests.live import App, box_of, settle, shoot
 from tests.small_run import train_small
 
 
@@ -17,6 +17,23 @@ def root(runs_root: Path) -> Path:
     train_small(runs_root, "one")
     train_small(runs_root, "two", n_hidden=20, epochs=1, learning_rate=0.1)
     return runs_root
+
+
+def test_a_click_into_a_row_opens_what_looks_after_its_run(
+    root: Path, start_app: Callable[..., App], open_page: Callable[..., Page]
+) -> None:
+    page = open_page(f"{start_app().url}/compare")
+    rows = page.get_by_test_id("stDataFrame").locator("canvas").first
+    expect(rows).to_be_visible()
+    cared = page.locator(".st-key-compare-cared")
+    expect(cared).to_be_hidden()
+    for row, name in enumerate(["two", "one"]):  # the newest stands first
+        settle(page)
+        box_of(rows)
+        rows.click(position={"x": 180, "y": 38 + 35 * row + 17})
+        expect(cared).to_be_visible()
+        expect(cared).to_contain_text(name)
+        expect(page.get_by_label("New name")).to_be_visible()
 
 
 def test_runs_are_compared_at_equal_step_and_deleted_by_a_second_word_only(

@@ -97,6 +97,18 @@ def both_and_the_slider(page: Page, width: int, height: int, seen: int, where: s
         )
 
 
+def test_the_sentence_that_says_what_to_look_at_is_in_sight(app: App, open_page: Callable[..., Page]) -> None:
+    page = open_page(f"{app.url}/?run={RUN}", width=1280, height=800)
+    expect(page.get_by_text("A restricted Boltzmann machine (RBM) learns strokes")).to_be_in_viewport(ratio=1)
+
+
+def test_train_has_its_name_in_a_link_too(app: App, open_page: Callable[..., Page]) -> None:
+    page = open_page(f"{app.url}/train?run={RUN}")
+    expect(page.locator(".st-key-train-top")).to_contain_text(RUN)
+    expect(page.locator(".st-key-train-filters canvas").first).to_be_visible()
+    expect(page.get_by_text("Page not found")).to_have_count(0)
+
+
 @pytest.fixture
 def visit(new_context: Callable[..., BrowserContext], app: App) -> Callable[[str], Page]:
     """visit(motion) -> the app's front page in a new browser tab of one who wants this motion."""
@@ -105,7 +117,7 @@ def visit(new_context: Callable[..., BrowserContext], app: App) -> Callable[[str
         window = {"width": 1280, "height": 800}
         page = new_context(viewport=window, reduced_motion=motion).new_page()
         page.add_init_script(FOLLOW_FRAMES)
-        page.goto(f"{app.url}/?run={store.LANDING_RUN}")
+        page.goto(f"{app.url}/")
         page.wait_for_selector(".st-key-train-histograms canvas")
         return page
 
@@ -129,6 +141,7 @@ def test_a_first_visit_plays_the_training_in_ten_seconds_and_rests(
     visit: Callable[[str], Page], runs: Path
 ) -> None:
     page = visit("no-preference")
+    expect(page.locator(".st-key-train-top")).to_contain_text(store.LANDING_RUN)
     page.wait_for_function("window.__frames.length > 3 && window.__frames.at(-1)[1] === null")
     frames = page.evaluate("window.__frames")
     assert frames[0][1] == "Filters at step 0"

@@ -68,6 +68,17 @@ def test_what_if_forks_at_the_frame_shown(open_film: Callable[..., Page]) -> Non
     shoot(page, "gibbs-what-if")
 
 
+def test_earlier_moments_enlarge_the_same_chain_of_the_newest(open_film: Callable[..., Page]) -> None:
+    page = open_film("chains=4&sweeps=6&chain=3")
+    until_player(page, "player.chain === 2")
+    page.get_by_text("earlier moments", exact=True).click()
+    until_player(page, "player.film.groups.length > 2")
+    groups, per = page.evaluate(f"() => {{ {PLAYER} return [player.film.groups.length, player.film.per] }}")
+    expect(page.locator(f".film[data-chain='{(groups - 1) * per + 2}']")).to_be_attached()
+    newest = page.evaluate(f"() => {{ {PLAYER} return player.film.groups.at(-1) }}")
+    expect(page.locator(".labels span").last).to_have_text(newest)
+
+
 def test_keys_of_the_player_work_after_a_button_of_the_page_was_pressed(
     open_film: Callable[..., Page],
 ) -> None:
