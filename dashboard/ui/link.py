@@ -139,7 +139,7 @@ CURVE_GROUPS = (
 CURVE_AXES = ("step", "epoch", "time")
 FILTER_ORDERS = ("index", "norm", "activity", "change", "similarity", "groups")
 
-MODES = 12
+MODES = 32
 
 GIBBS_STARTS = ("noise", "gaussian", "digits", "particles", "drawing")
 GIBBS_SHOWS = ("both", "grid", "one")

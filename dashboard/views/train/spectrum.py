@@ -23,16 +23,16 @@ from rbm_core.runs import RunError, RunReader, SnapshotError
 from rbm_core.spectrum import Modes, modes
 
 SPECTRUM = "train.spectrum"
-SHOWN_KEPT = 32  # the moments that tabs look at; the modes of one of 784 × 500 are 120 kB
+SHOWN_KEPT = 32  # the moments that tabs look at; the modes of one of 784 × 500 are 330 kB
 MOST_POINTS = 500
-# While a trainer works the modes of the newest state are worked out no more often: each time takes 12 ms of processor
+# While a trainer works the modes of the newest state are worked out no more often: each time takes 13 ms of processor
 # time for 784 × 500, and the page is refreshed twice a second.
 LIVE_EVERY_S = 3.0
 
 
 @cache
 def _known() -> WeakKeyDictionary[RunReader, dict[int, np.ndarray]]:
-    """Of each run, the singular values at the moments worked out so far, 12 numbers each, as many as it has snapshots.
+    """Of each run, the singular values at the moments worked out so far, 32 numbers each, as many as it has snapshots.
 
     A run deleted and made again under its name has another reader.
     """
