@@ -164,6 +164,27 @@ def test_run_cannot_start_from_what_is_not_there_or_does_not_fit(runs_root: Path
     assert [path.name for path in runs_root.iterdir()] == ["demo"]
 
 
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), RunError("it is none"), ValueError()]
+)
+def test_a_run_appears_when_all_that_begins_it_is_written_or_not_at_all(
+    runs_root: Path, error: Exception
+) -> None:
+    seen = []
+
+    def begin(aside: Path) -> None:
+        (aside / "origin.safetensors").write_bytes(b"half")
+        seen.append((aside.is_dir(), list_runs(runs_root)))
+        raise error
+
+    with pytest.raises(type(error) if isinstance(error, ValueError) else RunError):
+        create_run(runs_root, "begun", CONFIG, begin=begin)
+    assert seen == [(True, [])], "it is seen before it is whole"
+    assert not any(path.is_dir() for path in runs_root.iterdir())
+    create_run(runs_root, "begun", CONFIG, begin=lambda aside: (aside / "more").touch())
+    assert (runs_root / "begun" / "more").exists()
+
+
 def test_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(RunError) as error:
