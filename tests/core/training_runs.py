@@ -65,7 +65,6 @@ class FakeTraining:
         self.snapshot_steps = snapshot_schedule(self.n_steps, config.max_snapshots)
         self.stopping = EarlyStopping(config.patience)
         self.rate = config.learning_rate
-        self.updating = 0.0  # CPU seconds inside updates
         V, H = self.size
         self.arrays = {
             "W": np.zeros((V, H), np.float32),
@@ -83,14 +82,12 @@ class FakeTraining:
     epoch = property(lambda self: self.step / self.steps_per_epoch)
 
     def update(self) -> int:
-        before = time.thread_time()
         if self.on_update is not None:
             type(self).on_update(self)  # type: ignore[misc]
         end = time.perf_counter() + self.cost
         while time.perf_counter() < end:
             pass
         self.step += 1
-        self.updating += time.thread_time() - before
         return self.step
 
     def should_log(self) -> bool:
