@@ -250,7 +250,6 @@ WRITERS = {  # and what each writes or removes by other ways than inside.py and 
     "rbm_core.datasets.published": "the data folder",
     "rbm_core.exchange.bundle": "a new folder beside the runs, unpacked before it is one of them",
     "rbm_core.exchange.exporting": "a file that somebody named",
-    "rbm_core.exchange.importing": "the run that it has just made",
     "rbm_core.exchange.outside": "a file that somebody named",
     "rbm_core.runs.files": "every file of a run: a door",
     "rbm_core.runs.inside": "every file of a run: a door",
