@@ -89,11 +89,6 @@ def feed(
     return mount(key=key, data=data, on_need_change=lambda: sent.pop(key, None), **callbacks)
 
 
-def stands(key: str) -> bool:
-    """Whether the component is on this tab's page, and has not asked for anything since."""
-    return key in st.session_state.get(_SENT, {})
-
-
 def feed_afresh() -> None:
     """Forget what this tab has been sent: a page calls it when it is run as a whole."""
     st.session_state[_SENT] = {}

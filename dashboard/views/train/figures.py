@@ -116,8 +116,6 @@ def particles(run: Run, shown: Moment) -> None:
 
 
 def activity(run: Run, shown: Moment, order: state.Order) -> None:
-    if sight.stays(run, ACTIVITY):
-        return
     version = f"{shown.key} {order.made} {order.sort}"
 
     def build() -> bytes:
@@ -126,16 +124,14 @@ def activity(run: Run, shown: Moment, order: state.Order) -> None:
         return pack({**header, "version": version, "of": source(run, shown)}, arrays)
 
     drawn = partial(audience.drawn_once, ACTIVITY, version, build)
-    components.feed(activity_component.mount, ACTIVITY, version, drawn)
+    components.feed(activity_component.mount, ACTIVITY, version, drawn, rests=sight.rests(run, ACTIVITY))
 
 
 def histograms(run: Run, shown: Moment) -> None:
-    if sight.stays(run, HISTOGRAMS):
-        return
-
     def build() -> bytes:
         header, arrays = pictures.histograms(shown.snapshot)
         return pack({**header, "version": shown.key, "of": source(run, shown)}, arrays)
 
     drawn = partial(audience.drawn_once, HISTOGRAMS, shown.key, build)
-    components.feed(histograms_component.mount, HISTOGRAMS, shown.key, drawn)
+    rests = sight.rests(run, HISTOGRAMS)
+    components.feed(histograms_component.mount, HISTOGRAMS, shown.key, drawn, rests=rests)

@@ -2,7 +2,6 @@
 
 import time
 
-from dashboard import components
 from dashboard.views.train import state
 from dashboard.views.train.recorded import Run
 
@@ -23,8 +22,3 @@ def rests(run: Run, key: str) -> bool:
         watched.made_at[key] = now
         return False
     return True
-
-
-def stays(run: Run, key: str) -> bool:
-    """Whether a picture below the first screen rests. It stands in a place of the page: a refresh leaves it out."""
-    return components.stands(key) and rests(run, key)

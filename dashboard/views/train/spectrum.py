@@ -62,8 +62,6 @@ def _worker() -> ThreadPoolExecutor:
 
 def draw(run: Run, steps: list[int], shown: Moment) -> None:
     """The singular values of every moment worked out so far, and the projections at the one shown."""
-    if sight.stays(run, SPECTRUM):
-        return
     if run.alive and state.watched().step == "live":
         shown = lately(run, shown)
     earlier = _earlier(run, [step for step in steps if step != shown.step])
@@ -91,6 +89,7 @@ def draw(run: Run, steps: list[int], shown: Moment) -> None:
         SPECTRUM,
         version,
         drawn,
+        rests=sight.rests(run, SPECTRUM),
         on_modes_change=_chosen,
         on_open_change=opened,
     )
