@@ -37,8 +37,9 @@ class Assets:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         content = None
         if scope["type"] == "http" and scope["method"] == "GET":
-            content = self.content(scope["path"])
-        if content is None or any(name == b"range" for name, _ in scope["headers"]):
+            in_parts = any(name == b"range" for name, _ in scope["headers"])
+            content = None if in_parts else self.content(scope["path"])
+        if content is None:
             await self.app(scope, receive, send)
             return
         kind = mimetypes.guess_type(scope["path"])[0]

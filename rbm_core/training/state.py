@@ -275,7 +275,7 @@ def _shades(config: RunConfig) -> bool:
 def chosen_precision(
     config: RunConfig, n_visible: int, device: torch.device, ranks: int = 1
 ) -> tuple[str, str]:
-    """The precision of the sweeps, and a line that says why it was chosen, where so many ranks share the chains.
+    """The precision of the sweeps, and a line that says why it was chosen. ranks: how many share the chains.
 
     Raises ConfigError for one not allowed.
     """

@@ -32,45 +32,33 @@ def full(*_args: object, **_settings: object) -> None:
     raise RunError("the disk is full; make room")
 
 
-def renamed_as_it_is() -> AppTest:
-    app = open_page("compare", run=RUN)
-    app.session_state["compare.care"] = True
-    app.run()
-    next(button for button in app.button if button.label == "Rename").click()
+def pressed(app: AppTest, label: str) -> AppTest:
+    next(button for button in app.button if button.label == label).click()
     return app.run()
 
 
-def tagged() -> AppTest:
-    app = open_page("compare", run=RUN)
-    app.session_state["compare.care"] = True
-    app.run()
-    next(button for button in app.button if button.label == "Save tags and note").click()
+def opened_with(page: str, switch: str) -> AppTest:
+    """The page with its folded part open."""
+    app = open_page(page, run=RUN)
+    app.session_state[switch] = True
     return app.run()
 
 
 def not_evaluated(monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.setattr(evaluators, "start", full)
-    app = open_page("evaluate", run=RUN)
-    next(button for button in app.button if button.label == "Evaluate").click()
-    return app.run()
+    return pressed(open_page("evaluate", run=RUN), "Evaluate")
 
 
 def not_started(monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.setattr(wish.Wish, "start", full)
-    app = open_page("", run=RUN)
-    app.session_state["new.open"] = True
-    app.run()
-    next(button for button in app.button if button.label == "Start").click()
-    return app.run()
+    return pressed(opened_with("", "new.open"), "Start")
 
 
 def not_opened() -> AppTest:
     app = open_page("", run=RUN)
     upload = next(one for one in app.file_uploader if one.key == "files.upload")
     upload.upload("broken.npz", b"noise" * 100, "application/octet-stream")
-    app.run()
-    next(button for button in app.button if button.label == "Open it").click()
-    return app.run()
+    return pressed(app.run(), "Open it")
 
 
 def words(app: AppTest) -> str:
@@ -80,8 +68,8 @@ def words(app: AppTest) -> str:
 @pytest.mark.parametrize(
     ("press", "said"),
     [
-        (lambda _: renamed_as_it_is(), "already has that name"),
-        (lambda _: tagged(), "are saved"),
+        (lambda _: pressed(opened_with("compare", "compare.care"), "Rename"), "already has that name"),
+        (lambda _: pressed(opened_with("compare", "compare.care"), "Save tags and note"), "are saved"),
         (not_evaluated, "The disk is full; make room."),
         (not_started, "The disk is full; make room."),
     ],

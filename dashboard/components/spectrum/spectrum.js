@@ -24,7 +24,7 @@ const STRIP = 22; // css pixels of height of a table's row
  * @property {[number, number]} chosen two modes, counted from 1
  * @property {number} k how many modes there are
  * @property {[number, number]} shape rows and columns of an image
- * @property {number} opens so many fantasies, the first ones, open their chain where they are clicked
+ * @property {number} opens how many fantasies, counted from the first, open their chain in Gibbs when clicked
  * @property {import("../lib/save.js").Source} of
  * @property {import("../lib/table.js").Table} [table] images are rows of a table
  */

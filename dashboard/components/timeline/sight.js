@@ -2,7 +2,7 @@
 
 const PICTURES = ["filters", "particles", "activity", "spectrum", "histograms"];
 const NEAR = "50%"; // of the window's height: a picture so near counts as in sight, so that it is new when it comes
-// A picture that leaves the window is reported after so many ms; one that comes near is reported at once.
+// ms after which the page is told that a picture has left the window; it is told at once that one comes near.
 const LEFT_FOR = 2000;
 
 /** Tells the page, through one of its views, the names of the pictures that are out of sight. */
