@@ -14,7 +14,8 @@ from rbm_core.runs.recorder import Recorder
 class StandIn:
     """Holds the run's lock, writes its status ten times a second and obeys pause, resume, stop, step and speed.
 
-    `obeyed` lists the commands in the order obeyed. `with StandIn(path) as trainer:` begins paused.
+    `obeyed` lists the commands in the order obeyed. slow: s between taking a command and obeying it, as a trainer
+    amid a long update. `with StandIn(path) as trainer:` begins paused.
     """
 
     def __init__(self, path: Path) -> None:
@@ -22,6 +23,7 @@ class StandIn:
         self.reader, self._recorder = RunReader(path), Recorder(path)
         self.status: dict[str, Any] = {**self.reader.status(), "pid": os.getpid()}
         self.obeyed: list[str] = []
+        self.slow = 0.0
         # One writer at a time, as the files of a run ask: the thread and the test that commands it.
         self._writing = threading.Lock()
         self._ended = threading.Event()
@@ -44,6 +46,7 @@ class StandIn:
         """Paused, with nothing obeyed yet: how every test begins."""
         control.take(self.path)
         self.obeyed.clear()
+        self.slow = 0.0
         self._write(state="paused", updates_per_second=None)
 
     def advance(self, n: int) -> None:
@@ -60,6 +63,7 @@ class StandIn:
         while not self._ended.wait(0.02):
             commands = control.take(self.path)
             for entry in commands:
+                self._ended.wait(self.slow)
                 name = entry["command"]
                 if name == "step":
                     self.advance(entry["value"]["n"])

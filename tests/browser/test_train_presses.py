@@ -8,13 +8,15 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from streamlit.proto.ClientState_pb2 import ClientState
 
+from rbm_core.runs import control
+from rbm_core.runs.files import locked
 from tests.browser.line import Line
 from tests.browser.train_page import TIMELINE, open_train, refresh
 from tests.live import ARTIFACTS, App, settle, shoot, until
 from tests.small_run import train_small
 from tests.stand_in import StandIn
 
-RUN = "pressed"
+RUN = "pressed-of-a-long-name-as-some-have"
 
 
 @pytest.fixture(scope="module")
@@ -225,3 +227,43 @@ def test_an_app_that_falls_silent_is_said_to_be_silent_and_the_page_goes_on_afte
     app.process.send_signal(signal.SIGCONT)
     expect(said).not_to_be_visible()
     expect(page.locator(".st-key-train-head")).to_contain_text(f"step {step + 1:,}")
+
+
+# Notes where every button of the run's line stands, at each frame, until window.__moved() tells which moved, and where.
+WATCH_PLACES = """() => {
+    const seen = {}, main = document.querySelector('[data-testid=stMain]');
+    const look = () => {
+        for (const button of document.querySelectorAll('.st-key-train-controls button')) {
+            const { x, y, width, height } = button.getBoundingClientRect();
+            if (!width) continue; // each stands in the page twice, once for each width
+            const place = [x, y + main.scrollTop, width, height].map(Math.round).join(' ');
+            (seen[button.innerText.trim()] ??= new Set()).add(place);
+        }
+        requestAnimationFrame(look);
+    };
+    look();
+    window.__moved = () => Object.fromEntries(
+        Object.entries(seen).filter(([, places]) => places.size > 1).map(([name, places]) => [name, [...places]]));
+}"""
+
+
+@pytest.mark.parametrize("width", [1600, 1208, 853])
+def test_no_button_moves_away_under_the_pointer(
+    trainer: StandIn, app: App, open_page: Callable[..., Page], width: int
+) -> None:
+    """A click that begins on a button and ends where it stood is none: the press would be lost."""
+    trainer.hold()
+    page = open_train(open_page, app, f"run={RUN}", width=width)
+    page.evaluate(WATCH_PLACES)
+    trainer.slow = 0.6  # so that the page says "resuming …"
+    for n, name in enumerate(("Resume", "Pause", "1 step", "Resume", "Pause"), 1):
+        button(page, name).click()
+        until(lambda n=n: len(trainer.obeyed) == n, 60, f"{name} was lost")
+        refresh(page, 2)
+    lock = locked(trainer.path / control.LOCK, 5, poll_interval=0.01)
+    assert lock is not None
+    button(page, "1 step").click()
+    expect(page.get_by_text("keeps").first).to_be_visible()
+    shoot(page, f"train-unmoved-{width}")
+    lock.release()
+    assert page.evaluate("window.__moved()") == {}

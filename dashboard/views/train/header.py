@@ -25,7 +25,6 @@ STATES_WITH_NEWS = ("running", "paused", "stopped", "finished", "diverged", "fai
 
 
 def draw(run: Run) -> None:
-    answers.show(state.watched().complaint)
     run_state, underway = run.status["state"], commands.underway(run.status["state"])
     at_rest = "imported" if run_state == "stopped" and run.only_imported else plain(run_state)
     badge = f":{STATE_COLOURS.get(run_state, 'grey')}-badge[● {underway or at_rest}]"
@@ -35,6 +34,7 @@ def draw(run: Run) -> None:
             horizontal=True, vertical_alignment="center", gap="small", width="content", key="train.controls"
         ):
             controls(run, disabled=underway is not None)
+    answers.show(state.watched().complaint)  # below the buttons, which it must not move
     if run.status["message"] and run_state in STATES_WITH_NEWS:
         show = st.info if run_state in ("finished", "stopped") else st.warning
         show(sentence(run.status["message"]))
@@ -64,10 +64,14 @@ def controls(run: Run, disabled: bool) -> None:
         )
 
     run_state = run.status["state"]
-    if run_state == "running":
-        button("Pause", "pause", icon="pause", help="Hold after the current update; nothing is lost.")
-    elif run_state == "paused":
-        button("Resume", "resume", icon="play_arrow", help="Go on training.", primary=True)
+    if run_state in ("running", "paused"):
+        with st.container(
+            width="content", key="train.turn"
+        ):  # both stand in one place, also while they change
+            if run_state == "running":
+                button("Pause", "pause", icon="pause", help="Hold after the current update; nothing is lost.")
+            else:
+                button("Resume", "resume", icon="play_arrow", help="Go on training.", primary=True)
     elif run_state in ("stopped", "interrupted"):
         resumed = "Start a trainer that goes on from the last saved state."
         button("Resume", "restart", icon="play_arrow", help=resumed)
