@@ -222,13 +222,18 @@ def _hdf5(path: Path) -> Named:
     arrays: Named = {}
     with h5py.File(path, "r", locking=False) as file:
         updates = [name for name in file if name.startswith("update_") and name[7:].isdigit()]
+        root = file
         if updates:
-            newest = f"{max(updates, key=lambda name: int(name[7:]))}/params"
-            if file.get(newest, getclass=True) is not h5py.Group:
-                raise ExchangeError(
-                    f"{path.name} holds {len(updates)} moments of training, none with its parameters"
-                )
-        root = file[newest] if updates else file
+            newest = max(updates, key=lambda name: int(name[7:]))
+            for name in (newest, "params"):
+                # To read a link is to follow it, also to a pipe that nobody writes to.
+                if not isinstance(root.get(name, getlink=True), h5py.HardLink | None):
+                    raise ExchangeError(
+                        f"{path.name} keeps {newest} behind a link, and only whole files are read"
+                    )
+                if root.get(name, getclass=True) is not h5py.Group:
+                    raise ExchangeError(f"{path.name} holds no parameters in {newest}")
+                root = root[name]
 
         def take(name: str, item: Any) -> None:
             if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiub":

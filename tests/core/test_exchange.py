@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import pickle
 import struct
 import zipfile
@@ -297,6 +298,21 @@ WRONG: dict[str, tuple[str, Any, str]] = {
         hdf5_with(lambda f: f.create_dataset("W", (4, 4), "f4", external=[("/etc/hostname", 0, 64)])),
         "keeps W in another file",
     ),
+    "HDF5 moment elsewhere": (
+        "m.h5",
+        hdf5_with(lambda f: f.__setitem__("update_7", h5py.ExternalLink("/etc/hostname", "/"))),
+        "keeps update_7 behind a link",
+    ),
+    "HDF5 parameters elsewhere": (
+        "m.h5",
+        hdf5_with(lambda f: f.__setitem__("update_7/params", h5py.ExternalLink("/etc/hostname", "/"))),
+        "keeps update_7 behind a link",
+    ),
+    "HDF5 moment without parameters": (
+        "m.h5",
+        hdf5_with(lambda f: f.create_group("update_7")),
+        "m.h5 holds no parameters in update_7",
+    ),
 }
 
 
@@ -331,6 +347,18 @@ def test_damaged_and_lying_files_are_refused_in_one_sentence(
     assert printed.startswith("Error: ")
     assert "Traceback" not in printed
     assert "code was run" not in printed
+    assert list(runs_root.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+@pytest.mark.parametrize("ending", [*arrays_module.ENDINGS, ".zip"])
+def test_a_pipe_that_nobody_writes_to_is_not_waited_for(
+    ending: str, tmp_path: Path, runs_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(tmp_path / f"m{ending}")
+    code, printed = said(capsys, "import", tmp_path / f"m{ending}", "--name", "theirs")
+    assert code == 2
+    assert printed == f"Error: {tmp_path / f'm{ending}'} is not a file"
     assert list(runs_root.iterdir()) == []
 
 
