@@ -6,7 +6,6 @@ number, in size and against the archive's own words; and the run must be readabl
 
 import os
 import re
-import secrets
 import shutil
 import zipfile
 from pathlib import Path
@@ -81,18 +80,15 @@ def open_bundle(file: Path, root: Path, name: str) -> Path:
         raise RunError(store.taken(root, name))
     if file.exists() and not file.is_file():
         raise ExchangeError(f"{file} is not a file")
-    aside = root / f".new-{name}-{secrets.token_hex(4)}"
     try:
-        (aside / "snapshots").mkdir(parents=True)
-        with zipfile.ZipFile(file) as archive:
-            for inner, member in _wanted(archive, file.name).items():
-                _unpack(archive, member, aside / inner, file.name)
-        _check(aside, file.name, name)
-        store.put_in_place(aside, path)
-    except ExchangeError:
+        with store.appearing(path) as aside:
+            (aside / "snapshots").mkdir()
+            with zipfile.ZipFile(file) as archive:
+                for inner, member in _wanted(archive, file.name).items():
+                    _unpack(archive, member, aside / inner, file.name)
+            _check(aside, file.name, name)
+    except (ExchangeError, RunError):
         raise
-    except RunError as error:
-        raise RunError(str(error).replace(aside.name, name)) from error
     except Exception as error:  # zipfile passes on whatever struct, zlib, bz2 and lzma make of damage
         if isinstance(error, OSError) and error.filename is not None and Path(error.filename) == file:
             raise ExchangeError(f"cannot read {file}: {error.strerror}") from error
@@ -101,8 +97,6 @@ def open_bundle(file: Path, root: Path, name: str) -> Path:
         raise ExchangeError(
             f"{file.name} is no run bundle or is damaged; export it again as a .zip"
         ) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return path
 
 

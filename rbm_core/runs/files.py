@@ -436,6 +436,24 @@ def takes_lock(handle: int, timeout: float, poll_interval: float) -> bool:
         time.sleep(poll_interval)
 
 
+def hold_folder(folder: Path) -> Lock | None:
+    """The folder's own lock, for which no file is made in it; None if another holds it. The folder may be renamed.
+
+    Raises FileNotFoundError if it is gone, another OSError where folders have no locks.
+    """
+    if sys.platform == "win32":
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    held = False
+    try:
+        # Who removed it meanwhile held its lock until then.
+        held = takes_lock(handle, 0.0, 0.0) and os.path.samestat(os.fstat(handle), os.stat(folder))
+    finally:
+        if not held:
+            os.close(handle)
+    return Lock(partial(os.close, handle)) if held else None
+
+
 def lock_for_child(run: Path) -> int | None:
     """A descriptor that holds the run's lock and that a child process inherits: the lock is held until both closed it.
 

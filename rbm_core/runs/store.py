@@ -8,7 +8,8 @@ import shutil
 import threading
 import time
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -18,9 +19,11 @@ from typing import Any
 from rbm_core.config import forced_precision
 from rbm_core.runs.files import (
     SCHEMA,
+    Lock,
     RunError,
     SnapshotError,
     explain,
+    hold_folder,
     hold_lock,
     read_bytes,
     read_object,
@@ -40,6 +43,8 @@ LANDING_RUN = "mnist-timelapse"
 # These runs come with the packages: in a clone they lie in its own store, in a wheel inside the package.
 SHIPPED_RUNS = (LANDING_RUN, "mnist-default")
 _SHIPPED = Path(__file__).resolve().parents[1] / "shipped"
+# Folders of runs that are being made or deleted.
+_ASIDE = re.compile(r"\.(new|deleted)-.+-[0-9a-f]{8}")
 _CONTENT = ("config.json", "status.json", "metrics.jsonl", "snapshots")
 
 
@@ -111,6 +116,58 @@ def put_in_place(folder: Path, path: Path) -> None:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR) and os.path.lexists(path):
             raise RunError(taken(path.parent, path.name)) from error
         raise
+
+
+@contextmanager
+def appearing(path: Path) -> Iterator[Path]:
+    """A hidden folder beside `path`, which takes that name once the block has filled it, or goes again.
+
+    Whoever fills it holds its lock, by which `_sweep` knows what a killed process left. Raises RunError where another
+    process took the name meanwhile.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path.parent)
+    aside, lock = _made_aside(path)
+    try:
+        yield aside
+        put_in_place(aside, path)
+    except RunError as error:
+        raise RunError(str(error).replace(aside.name, path.name)) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+        if lock is not None:
+            lock.release()
+
+
+def _aside(path: Path, why: str) -> Path:
+    return path.with_name(f".{why}-{path.name}-{secrets.token_hex(4)}")
+
+
+def _made_aside(path: Path) -> tuple[Path, Lock | None]:
+    """A new hidden folder with its lock; None where folders have no locks, and where `_sweep` then removes none."""
+    while True:
+        aside = _aside(path, "new")
+        aside.mkdir()
+        try:
+            lock = hold_folder(aside)
+        except FileNotFoundError:
+            continue  # swept away before it was locked
+        except OSError:
+            return aside, None
+        if lock is not None:
+            return aside, lock
+
+
+def _sweep(root: Path) -> None:
+    """Removes the folders that killed processes left of runs which they made or deleted."""
+    with suppress(OSError), os.scandir(root) as entries:
+        for one in [Path(entry) for entry in entries if _ASIDE.fullmatch(entry.name)]:
+            with suppress(OSError):
+                lock = hold_folder(one) if one.name.startswith(".new") else None
+                if lock is not None or one.name.startswith(".deleted"):
+                    shutil.rmtree(one, ignore_errors=True)
+                if lock is not None:
+                    lock.release()
 
 
 def shown(root: Path) -> str:
@@ -200,23 +257,17 @@ def create_run(
         "data": None,
         "origin": dict(origin) if origin is not None else None,
     }
-    aside = root / f".new-{name}-{secrets.token_hex(4)}"
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        (aside / "snapshots").mkdir(parents=True)
-        write_json(aside / "config.json", described)
-        write_json(aside / "status.json", {"state": "starting", "heartbeat": now, "message": "starting"})
-        if source is not None:
-            write_bytes(aside / "origin.safetensors", read_bytes(source))
-        if begin is not None:
-            begin(aside)
-        put_in_place(aside, path)
+        with appearing(path) as aside:
+            (aside / "snapshots").mkdir()
+            write_json(aside / "config.json", described)
+            write_json(aside / "status.json", {"state": "starting", "heartbeat": now, "message": "starting"})
+            if source is not None:
+                write_bytes(aside / "origin.safetensors", read_bytes(source))
+            if begin is not None:
+                begin(aside)
     except OSError as error:
         raise RunError(explain(error, path)) from error
-    except RunError as error:
-        raise RunError(str(error).replace(aside.name, name)) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return path
 
 
@@ -253,15 +304,13 @@ def to_change(root: Path, name: str) -> Path:
     path = resolve(root, name)
     if path != _shipped(root).get(name):
         return path
-    own, aside = Path(root) / name, Path(root) / f".new-{name}-{secrets.token_hex(4)}"
+    own = Path(root) / name
     try:
-        Path(root).mkdir(parents=True, exist_ok=True)
-        shutil.copytree(path, aside)
-        os.rename(aside, own)
-    except OSError as error:
-        shutil.rmtree(aside, ignore_errors=True)
+        with appearing(own) as aside:
+            shutil.copytree(path, aside, dirs_exist_ok=True)
+    except (OSError, RunError) as error:
         if not _is_run(own):  # else another process was faster
-            raise RunError(explain(error, own)) from error
+            raise RunError(explain(error, own) if isinstance(error, OSError) else str(error)) from error
     return own
 
 
@@ -310,10 +359,9 @@ def delete_run(root: Path, name: str) -> None:
     is being trained, for the shipped run, and where files cannot be removed.
     """
     path = resolve(root, name)
-    aside = path.with_name(f".deleted-{name}-{secrets.token_hex(4)}")
+    aside = _aside(path, "deleted")
     _take_away(path, aside, "deleted")
-    for one in path.parent.glob(".deleted-*"):  # the others are of processes that were killed meanwhile
-        shutil.rmtree(one, ignore_errors=True)
+    _sweep(path.parent)
     try:
         shutil.rmtree(aside)  # says why it is still there
     except FileNotFoundError:

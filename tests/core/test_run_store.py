@@ -1,14 +1,20 @@
 """The store of runs: names, the list, runs made and found."""
 
+import errno
 import re
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from numpy.testing import assert_array_equal
 
+from rbm_core.exchange.bundle import open_bundle, write_bundle
 from rbm_core.runs import (
     RunError,
     RunReader,
@@ -23,8 +29,9 @@ from rbm_core.runs import (
 from rbm_core.runs import (
     runs_root as default_root,
 )
+from rbm_core.runs.files import write_bytes
 from rbm_core.runs.recorder import Recorder
-from rbm_core.runs.snapshot import read_snapshot
+from rbm_core.runs.snapshot import encode, read_snapshot, snapshot_file
 from tests.core.run_record import CONFIG, H, moment, one_sentence, running
 
 
@@ -242,3 +249,100 @@ def test_run_that_the_first_visit_plays_is_small_and_has_tiles_to_see() -> None:
     assert len(steps) >= 48
     assert steps[-1] == config["updates"] == reader.status()["step"]
     assert all(reader.snapshot(step).W.shape == (784, config["n_hidden"]) for step in (steps[0], steps[-1]))
+
+
+MAKER = """
+import os, signal, sys
+from pathlib import Path
+from rbm_core.runs import store
+from tests.core.run_record import CONFIG
+def begin(folder):
+    print("begun", flush=True)
+    {then}
+store.create_run(Path(sys.argv[1]), "made", CONFIG, begin=begin)
+"""
+BUNDLE = """
+import os, signal, sys
+from pathlib import Path
+from rbm_core.exchange import bundle
+bundle._check = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+bundle.open_bundle(Path(sys.argv[2]), Path(sys.argv[1]), "made")
+"""
+KILLED = "os.kill(os.getpid(), signal.SIGKILL)"
+
+
+def maker(script: str, *arguments: object) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", script, *map(str, arguments)]
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
+    )
+
+
+def hidden(root: Path) -> list[str]:
+    return [path.name for path in root.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders have no locks there")
+@pytest.mark.parametrize("what", ["run", "bundle"])
+@pytest.mark.parametrize("then", ["made", "imported", "deleted"])
+def test_what_a_killed_maker_left_is_no_run_and_goes_with_the_next_change(
+    tmp_path: Path, what: str, then: str
+) -> None:
+    root = tmp_path / "runs"
+    other = create_run(root, "other", CONFIG)
+    Recorder(other).write_status({"state": "stopped", "step": 0})
+    write_bytes(snapshot_file(other, 0), encode(moment(0)))
+    write_bundle(other, tmp_path / "other.zip")
+    script = MAKER.format(then=KILLED) if what == "run" else BUNDLE
+    with maker(script, root, tmp_path / "other.zip") as killed:
+        assert killed.wait() == -signal.SIGKILL
+    assert len(hidden(root)) == 1
+    assert [info.name for info in list_runs(root)] == ["other"]
+    assert not store.is_taken(root, "made")
+    if then == "made":
+        create_run(root, "made", CONFIG)
+    elif then == "imported":
+        open_bundle(tmp_path / "other.zip", root, "made")
+    else:
+        store.delete_run(root, "other")
+    assert hidden(root) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders have no locks there")
+def test_a_folder_in_which_a_run_is_still_made_stays_and_what_is_no_such_folder_too(tmp_path: Path) -> None:
+    root, elsewhere = tmp_path / "runs", tmp_path / "elsewhere"
+    for folder in (root / ".new-ideas", root / ".new-wine-2026", elsewhere):
+        folder.mkdir(parents=True)
+    (root / ".new-link-01234567").symlink_to(elsewhere)
+    (root / ".new-file-01234567").write_text("mine")
+    before = set(hidden(root))
+    with maker(MAKER.format(then="sys.stdin.read()"), root) as living:
+        assert living.stdout is not None
+        assert living.stdout.readline() == "begun\n"
+        Recorder(create_run(root, "meanwhile", CONFIG)).write_status({"state": "stopped"})
+        store.delete_run(root, "meanwhile")
+        assert len(set(hidden(root)) - before) == 1
+        living.communicate()
+    assert living.returncode == 0
+    assert [info.name for info in list_runs(root)] == ["made"]
+    assert set(hidden(root)) == before
+    assert elsewhere.is_dir()
+
+
+def test_makers_at_the_same_moment_do_not_sweep_each_other_away(runs_root: Path) -> None:
+    with ThreadPoolExecutor(8) as at_once:
+        list(at_once.map(lambda n: create_run(runs_root, f"run-{n}", CONFIG), range(200)))
+    assert len(list_runs(runs_root)) == 200
+    assert hidden(runs_root) == []
+
+
+def test_a_store_whose_folders_have_no_locks_takes_runs_and_sweeps_none(
+    runs_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: object) -> bool:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(files, "takes_lock", none)
+    (runs_root / ".new-made-01234567").mkdir()
+    create_run(runs_root, "made", CONFIG)
+    assert hidden(runs_root) == [".new-made-01234567"]
