@@ -72,7 +72,10 @@ class Job:
         self._snapshot_file = folder / "snapshot.safetensors"
         answered = (_read(folder, PROGRESS) or {}).get("state") == "finished"
         self._file = folder / (AGAIN if answered else PROGRESS)
-        before = (_read(folder, self._file.name) or {}) if self._state_file.exists() else {}
+        before = _read(folder, self._file.name) or {}
+        if not self._state_file.exists():
+            # It begins anew; its row may be there, if its process was killed before it wrote that it ended.
+            before = {"started": before["started"]} if "started" in before else {}
         self.progress: dict[str, Any] = {**before, "state": "running", "message": "", "pid": os.getpid()}
         self.progress.setdefault("started", time.time())
         self._seconds_before = float(before.get("seconds", 0.0))

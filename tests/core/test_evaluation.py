@@ -377,6 +377,28 @@ def test_a_kill_at_any_write_of_an_evaluation_asked_again_leaves_an_answer(
         assert states_of(run) == ["finished"]
 
 
+@pytest.mark.parametrize("name", ["exact", "pseudo", "mixing", "ais"])
+def test_an_answer_is_recorded_once_though_its_process_is_killed_before_it_says_so(
+    run: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = QUICK.get(name, {})
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    for asked in (1, 2):
+        for _ in range(2):
+            with monkeypatch.context() as patch:
+                patch.setattr(job.Job, "end", killed)
+                with pytest.raises(Killed):
+                    evaluate(run, estimator=name, **options)
+            assert len(RunReader(run).likelihood()) == asked
+        row = evaluate(run, estimator=name, **options)
+        assert len(RunReader(run).likelihood()) == asked
+        assert last_row(run)["id"] == row["id"]
+        assert states_of(run) == ["finished"]
+
+
 @pytest.mark.slow
 def test_a_killed_process_leaves_an_evaluation_that_goes_on(run: Path) -> None:
     command = [
