@@ -1,118 +1,92 @@
 """kill −9 inside each kind of write and at random moments: every file reads, the run is seen to be interrupted within
 five seconds, and the resumed run ends bit for bit as one that nobody killed.
 
-One helper process loads the engine and forks a trainer for each kill, so that a kill costs a second and not five.
+One helper process loads the engine and forks a child for each kill, so that a kill costs a second and not five.
 """
 
+import json
 import os
 import random
+import shutil
 import subprocess
 import sys
-import textwrap
 import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 
-from rbm_core.runs import RunReader
+from rbm_core import datasets
+from rbm_core.cli import main as command
+from rbm_core.runs import RunReader, list_runs, notes
+from rbm_core.runs.evaluation_record import list_evaluations
 from rbm_core.runs.files import read_object
 from rbm_core.training import process as training_process
 from tests.core.training_runs import make_run
 from tests.live import REPO, until
-from tests.robustness.after import every_file_reads, same_end
+from tests.robustness.after import every_file_reads, fingerprint, same_end
+from tests.robustness.killed import PLACES
+from tests.small_run import train_small
 
 SOAK = bool(os.environ.get("RBM_SOAK"))
 RANDOM_KILLS = 50 if SOAK else 2
-# Where a write can be cut: before and in the middle of the content, before and after the rename, in a line, before a
-# snapshot is thinned away.
-PLACES = ("open", "half", "replace", "replaced", "line", "remove")
+WHOLE = PLACES[:4]
+WRITTEN = {
+    "config": (r"config\.json", WHOLE),
+    "status": (r"status\.json", WHOLE),
+    "live": (r"live\.", (*WHOLE, "remove")),
+    "resume": (r"resume\.", WHOLE),
+    "trajectory": (r"trajectory\.", WHOLE),
+    "snapshot": (r"\d{9}\.safetensors", WHOLE),
+    "metrics": (r"metrics\.jsonl", ("line",)),
+    "events": (r"events\.jsonl", ("line",)),
+}
+"""What a trainer writes, by kind: how its file is named, and where the write can be cut."""
+RARE = ("config", "trajectory", "events")  # written a few times in a run
 
-HELPER = """
-    import os, signal, sys
-    from rbm_core.runs import files, inside
-    from rbm_core.training import process
-    import rbm_core.training.update
-    process.SAVE_S = 0.05  # every kind of write happens often
-    def arm(place, count):
-        left = [int(count)]
-        def kill():
-            left[0] -= 1
-            if left[0] <= 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-        def before(module, name):
-            true = getattr(module, name)
-            def wrapped(*args, **options):
-                kill()
-                return true(*args, **options)
-            setattr(module, name, wrapped)
-        if place == "open": before(inside, "open_new")
-        if place == "replace": before(os, "replace")
-        if place == "remove": before(inside, "remove")
-        if place == "replaced":
-            true = os.replace
-            def replaced(*args, **options):
-                true(*args, **options)
-                kill()
-            os.replace = replaced
-        if place in ("half", "line"):
-            true_open = os.fdopen
-            class Cut:
-                def __init__(self, file): self.file = file
-                def __enter__(self): self.file.__enter__(); return self
-                def __exit__(self, *error): return self.file.__exit__(*error)
-                def __getattr__(self, name): return getattr(self.file, name)
-                def write(self, data):
-                    left[0] -= 1
-                    if left[0] <= 0:
-                        self.file.write(data[: len(data) // 2])
-                        self.file.flush()
-                        os.kill(os.getpid(), signal.SIGKILL)
-                    return self.file.write(data)
-            def opened(handle, mode="r", *args, **options):
-                file = true_open(handle, mode, *args, **options)
-                return Cut(file) if mode == ("wb" if place == "half" else "r+b") else file
-            os.fdopen = opened
-    for line in sys.stdin:
-        wish, *words = line.split()
-        if wish == "end":
-            print(os.waitpid(int(words[0]), 0)[1], flush=True)
-            continue
-        place, count, path = words
-        child = os.fork()
-        if child == 0:
-            arm(place, count)
-            os._exit(process.main([path]))
-        print(child, flush=True)
-"""
+
+class Kill(NamedTuple):
+    """Where the child is killed: at the count-th arrival of a file at a place, or after so many seconds."""
+
+    place: str = "none"
+    file: str = ""
+    count: int = 1
+    after: float | None = None
 
 
 class Killer:
-    """start(place, count, run) begins a trainer that is killed at its count-th arrival at the place, and returns its
-    pid; end(pid) waits for it.
-    """
+    """start(do, run, kill) begins a child that does this with the run, and returns its pid; end(pid) waits for it."""
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", textwrap.dedent(HELPER)],
+            [sys.executable, "-m", "tests.robustness.killed"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
             cwd=REPO,
+            env={
+                **os.environ,
+                "OMP_NUM_THREADS": "1",
+            },  # nine at once: their threads would wait for each other
         )
 
-    def start(self, place: str, count: int, run: Path) -> int:
-        return self._told(f"start {place} {count} {run}")
+    def start(self, do: str, run: Path, kill: Kill) -> int:
+        return self._told(
+            {"do": do, "path": str(run), "place": kill.place, "file": kill.file, "count": kill.count}
+        )
 
     def end(self, child: int) -> int:
-        return os.waitstatus_to_exitcode(self._told(f"end {child}"))
+        """How it ended, as of a process of subprocess: 0, or the negative number of the signal that killed it."""
+        return os.waitstatus_to_exitcode(self._told({"end": child}))
 
-    def _told(self, wish: str) -> int:
+    def _told(self, wish: dict[str, Any]) -> int:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        print(wish, file=self.process.stdin, flush=True)
+        print(json.dumps(wish), file=self.process.stdin, flush=True)
         return int(self.process.stdout.readline())
 
 
@@ -146,20 +120,17 @@ def unharmed(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 
 def torn(
-    killer: Killer,
-    runs: list[Path],
-    kills: int,
-    next_kill: Callable[[Path, int], tuple[str, int, float | None]],
+    killer: Killer, runs: list[Path], kills: int, next_kill: Callable[[Path, int], Kill]
 ) -> dict[Path, int]:
     """Trains the runs to their ends through kills, all of them at once; returns how many kills each of them had."""
     done, left = dict.fromkeys(runs, 0), list(runs)
     for n in range(10 * kills + 10):
         children = {}
         for run in left:
-            place, count, after = next_kill(run, n) if done[run] < kills else ("none", 1, None)
-            children[run] = killer.start(place, count, run)
-            if after is not None:
-                time.sleep(after)  # the moment of the kill, not a wait for a state
+            kill = next_kill(run, n) if done[run] < kills else Kill()
+            children[run] = killer.start("train", run, kill)
+            if kill.after is not None:
+                time.sleep(kill.after)  # the moment of the kill, not a wait for a state
                 try:
                     os.kill(children[run], 9)
                 except ProcessLookupError:
@@ -167,7 +138,7 @@ def torn(
         codes = {run: killer.end(child) for run, child in children.items()}
         for run, code in codes.items():
             check_after_kill(run)
-            assert code in (0, -9), f"the trainer of {run.name} ended by itself"
+            assert code <= 0, f"the trainer of {run.name} ended by itself"
             done[run] += code != 0
         left = [run for run in left if codes[run] != 0]
         if not left:
@@ -175,18 +146,28 @@ def torn(
     raise AssertionError(f"these runs never end: {[run.name for run in left]}")
 
 
+def cut_where() -> dict[str, tuple[str, str]]:
+    """The (kind, place) of each run: every kind and every place at least once, each with each in a soak."""
+    cut = [(kind, places[n % len(places)]) for n, (kind, (_, places)) in enumerate(WRITTEN.items())]
+    if SOAK:
+        cut = [(kind, place) for kind, (_, places) in WRITTEN.items() for place in places]
+    return {f"{kind}-{place}": (kind, place) for kind, place in [*cut, ("live", "remove")]}
+
+
 @pytest.mark.slow
 def test_killed_inside_a_write_nothing_is_lost(
     runs_root: Path, killer: Killer, unharmed: Callable[..., Path]
 ) -> None:
-    settings = {"epochs": 150, "max_snapshots": 8}
-    runs = [make_run(runs_root, place, **settings) for place in PLACES]
-    kills = torn(
-        killer,
-        runs,
-        8 if SOAK else 1,
-        lambda run, n: (run.name, (1 if run.name == "remove" else 3) + 4 * n, None),
-    )
+    settings, cut = {"epochs": 150, "max_snapshots": 8}, cut_where()
+    assert {kind for kind, _ in cut.values()} == set(WRITTEN)
+    assert {place for _, place in cut.values()} == set(PLACES)
+
+    def next_kill(run: Path, n: int) -> Kill:
+        kind, place = cut[run.name]
+        return Kill(place, WRITTEN[kind][0], 1 if kind in RARE or place == "remove" else 3 + 4 * n)
+
+    runs = [make_run(runs_root, name, **settings) for name in cut]
+    kills = torn(killer, runs, 8 if SOAK else 1, next_kill)
     assert all(kills.values()), f"no trainer arrived at one of the places: {kills}"
     for run in runs:
         same_end(run, unharmed(**settings))
@@ -197,7 +178,85 @@ def test_killed_at_random_moments_nothing_is_lost(
     runs_root: Path, killer: Killer, unharmed: Callable[..., Path]
 ) -> None:
     settings = {"epochs": 3000 if SOAK else 150, "max_snapshots": 8}
-    run, moments = make_run(runs_root, "torn", **settings), random.Random(7)
-    kills = torn(killer, [run], RANDOM_KILLS, lambda run, n: ("none", 1, moments.uniform(0.05, 1.5)))
-    assert kills[run] >= 1
-    same_end(run, unharmed(**settings))
+    moments, left = random.Random(7), RANDOM_KILLS
+    for n in range(10 * RANDOM_KILLS):  # a run that reaches its end between two kills is followed by another
+        run = make_run(runs_root, f"torn-{n}", **settings)
+        kills = torn(killer, [run], left, lambda run, n: Kill(after=moments.uniform(0.05, 1.5)))
+        same_end(run, unharmed(**settings))
+        left -= kills[run]
+        if not left:
+            return
+    raise AssertionError(f"{left} of {RANDOM_KILLS} kills came too late")
+
+
+OTHERS = {
+    "an evaluation's progress": ("count", Kill("half", r"progress\.json")),
+    "an evaluation's answer": ("count", Kill("line", r"likelihood\.jsonl")),
+    "an evaluation's saved state": ("anneal", Kill("half", r"state\.safetensors", 3)),
+    "the snapshot that an evaluation keeps": ("anneal", Kill("half", r"snapshot\.safetensors")),
+    "an evaluation's pictures": ("sample", Kill("replace", r"samples\.safetensors")),
+    "notes": ("note", Kill("half", r"notes\.json")),
+    "notes before they take their place": ("note", Kill("replace", r"notes\.json")),
+    "a new run": ("create", Kill("half", r"status\.json")),
+    "a new run before it takes its place": ("create", Kill("replace", r"^new$")),
+    "the start of a fork": ("fork", Kill("half", r"origin\.")),
+    "an import": ("import", Kill("half", r"resume\.")),
+    "an import's last word": ("import", Kill("open", r"status\.json", 2)),
+    "an opened bundle": ("open a bundle", Kill("half", r"\d{9}\.safetensors")),
+    "a bundle": ("export a bundle", Kill("half", r"\.tmp")),
+    "parameters": ("export parameters", Kill("half", r"\.tmp")),
+    "parameters before they take their place": ("export parameters", Kill("replace", r"out\.npz")),
+    "own data": ("keep data", Kill("half", r"own-\w+\.safetensors")),
+}
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a store of one finished run, with a note, and beside it all that the writers read or replace."""
+    outside = tmp_path_factory.mktemp("exported")
+    root = outside / "store"
+    run = train_small(
+        root, "trained", dataset="bars-and-stripes", n_hidden=8, epochs=40, n_valid=0, max_snapshots=4
+    )
+    notes.write_notes(run, notes.Notes((), "before"))
+    np.save(outside / "own.npy", np.eye(30, dtype=np.uint8))
+    for file in ("model.npz", "run.zip", "out.npz", "out.zip"):
+        assert command(["export", run.name, "--out", str(outside / file), "--runs", str(root)]) == 0
+    return outside
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", OTHERS)
+def test_another_writer_that_is_killed_leaves_everything_as_it_was(
+    exported: Path, tmp_path: Path, killer: Killer, case: str
+) -> None:
+    do, kill = OTHERS[case]
+    outside = tmp_path / "outside"
+    shutil.copytree(exported, outside)
+    root = outside / "store"
+    trained = root / "trained"
+    before = fingerprint(outside)
+    assert killer.end(killer.start(do, trained, kill)) < 0, "it was not killed"
+    after = {
+        path: sha
+        for path, sha in fingerprint(outside).items()
+        if not any(part.startswith(".") for part in Path(path).parts)
+    }
+    whole = {path: sha for path, sha in after.items() if "evaluations" not in Path(path).parts}
+    if kill.place == "line":
+        whole = {path: sha for path, sha in whole.items() if Path(path).name != "likelihood.jsonl"}
+    assert whole == before, "something else than before is there"
+    assert [
+        info.name for info in list_runs(root) if info.error is None and info.name in os.listdir(root)
+    ] == ["trained"]
+    every_file_reads(trained)
+    assert notes.read_notes(trained).note == "before"
+    assert all(one["state"] == "interrupted" for one in list_evaluations(trained))
+    assert killer.end(killer.start(do, trained, Kill())) == 0, "it cannot be done after that"
+    assert all(one["state"] == "finished" for one in list_evaluations(trained))
+    assert len(RunReader(trained).likelihood()) == (do in ("count", "anneal", "sample"))
+    if do in ("create", "fork", "import", "open a bundle"):
+        every_file_reads(root / "new")
+    if do == "keep data":
+        (name,) = [file.stem for file in (outside / "data" / "own").glob("[!.]*")]
+        assert datasets.load(name, n_valid=0, root=outside / "data").train.shape == (27, 30)
