@@ -3,16 +3,20 @@
 import errno
 import os
 import resource
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from dashboard.processes import exchange
 from rbm_core.cli import main
 from rbm_core.evaluation import evaluate
+from rbm_core.exchange.importing import import_model
 from rbm_core.runs import RunError, RunReader, control, create_run, files
 from rbm_core.runs import notes as run_notes
 from rbm_core.runs.evaluation_record import list_evaluations
@@ -21,6 +25,7 @@ from rbm_core.training import process as training_process
 from rbm_core.training import report
 from tests.core.run_record import CONFIG
 from tests.core.training_runs import make_run
+from tests.live import REPO
 from tests.robustness.after import fingerprint, nothing_half_written, same_end
 from tests.robustness.damage import one_sentence
 
@@ -85,10 +90,14 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 with open(os.devnull, "r+b", buffering=0) as _raw:
     _RAW = type(_raw)
 
-WRITTEN_BY_A_TRAINER = (
-    *("config.json", "probe.safetensors", "status.json", "metrics.jsonl", "events.jsonl"),
-    *("live.safetensors", "000000000.safetensors", "resume.safetensors"),
-)
+WRITTEN_BY_A_TRAINER: dict[str, dict[str, int]] = {
+    **{f"{name}.json": {} for name in ("config", "status")},
+    **{f"{name}.jsonl": {} for name in ("metrics", "events")},
+    **{f"{name}.safetensors": {} for name in ("probe", "live", "000000000", "resume")},
+    "trajectory.safetensors": {"epochs": 150},
+    "best.safetensors": {"patience": 10_000},
+}
+"""The files, and the settings that a run needs to write them."""
 
 
 @pytest.mark.slow
@@ -99,7 +108,10 @@ def test_a_disk_that_fills_up_in_any_write_of_a_trainer_costs_a_sentence_and_no_
 ) -> None:
     monkeypatch.setattr(training_process, "SAVE_S", 0.05)
     monkeypatch.setattr(report, "SHOW_S", 0.05)
-    run = make_run(runs_root, "full")
+    if settings := WRITTEN_BY_A_TRAINER[name]:
+        calm = make_run(runs_root.parent / "calm", "calm", **settings)
+        assert training_process.run(calm) == "finished"
+    run = make_run(runs_root, "full", **settings)
     disk.full(name)
     try:
         assert training_process.run(run) == "failed"
@@ -116,6 +128,34 @@ def test_a_disk_that_fills_up_in_any_write_of_a_trainer_costs_a_sentence_and_no_
     same_end(run, calm)
 
 
+@pytest.mark.slow
+def test_a_trainer_whose_disk_is_full_ends_with_a_sentence_and_goes_on_once_there_is_room(
+    runs_root: Path,
+) -> None:
+    """The system itself refuses: the trainer is a process of its own, and no function is another than ever."""
+    settings = {"epochs": 4, "log_every": 1}
+    whole = make_run(runs_root.parent / "other", "calm", **settings)
+    assert training_process.run(whole) == "finished"
+    sizes = {file.name: file.stat().st_size for file in whole.rglob("*") if file.is_file()}
+    most = sizes.pop("metrics.jsonl") // 2
+    assert max(sizes.values()) < most, "another file finds no room before the rows do"
+    run = make_run(runs_root, "full", **settings)
+    command = [sys.executable, "-m", "rbm_core.training.process", str(run)]
+    with no_file_larger_than(most):
+        ended = subprocess.run(command, cwd=REPO, capture_output=True, text=True)
+    assert ended.returncode == 1, ended.stderr
+    status = RunReader(run).status()
+    assert status["state"] == "failed"
+    assert one_sentence(status["message"])
+    assert "isk is full: metrics.jsonl of run 'full'" in status["message"]
+    nothing_half_written(run)
+    recorded = RunReader(run).metrics()["step"].tolist()
+    assert len(recorded) > 20
+    assert subprocess.run(command, cwd=REPO, capture_output=True).returncode == 0
+    same_end(run, whole)
+    assert RunReader(run).metrics()["step"].tolist()[: len(recorded)] == recorded
+
+
 OTHER_WRITERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "an evaluation's progress": ("progress.json", lambda run: evaluate(run, estimator="exact")),
     "an evaluation's answer": ("likelihood.jsonl", lambda run: evaluate(run, estimator="exact")),
@@ -130,6 +170,12 @@ OTHER_WRITERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "the snapshot that an evaluation keeps": (
         "snapshot.safetensors",
         lambda run: evaluate(run, estimator="bracket", betas=200, n_chains=4),
+    ),
+    "an import": (
+        "origin.safetensors",
+        lambda run: import_model(
+            {"W": np.zeros((16, 8))}, "new", root=run.parent, dataset="bars-and-stripes", preset="quick"
+        ),
     ),
     "notes": ("notes.json", lambda run: run_notes.write_notes(run, run_notes.Notes((), "after"))),
     "a new run": ("config.json", lambda run: create_run(run.parent, "new", CONFIG)),
