@@ -5,12 +5,25 @@ import platform
 import sys
 from pathlib import Path
 
-__all__ = ["QUIET", "gpu_names", "hand_back_memory", "processor_kind", "processor_name"]
+__all__ = ["QUIET", "gpu_names", "hand_back_memory", "lacks_memory", "processor_kind", "processor_name"]
 
 # The environment of a process that computes, set before torch is loaded. OpenMP's threads spin while they wait, which
 # takes the cores from whatever else runs and, where there are more threads than free cores, from the very thread that
 # they wait for: a trainer with two threads beside another busy process fell from 400 to 5 updates a second.
 QUIET = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}
+
+
+# As torch, C++, the system and its loader of libraries say it, and Python where there is none for a thread's stack.
+_NO_MEMORY = (
+    *(
+        "out of memory",
+        "can't allocate memory",
+        "cannot allocate memory",
+        "bad_alloc",
+        "failed to map segment",
+    ),
+    "can't start new thread",
+)
 
 
 def processor_name() -> str:
@@ -45,6 +58,11 @@ def gpu_names() -> set[str]:
             continue
         names |= {line.split(":", 1)[1].strip() for line in lines if line.startswith("Model")}
     return names
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether the error says that memory could not be had."""
+    return isinstance(error, MemoryError) or any(words in str(error).lower() for words in _NO_MEMORY)
 
 
 def hand_back_memory() -> None:

@@ -23,6 +23,7 @@ from torch.nn.functional import softplus
 from rbm_core import ordered
 from rbm_core.compute import Rng, resolve_device
 from rbm_core.laws import LAWS, Law, with_labels
+from rbm_core.machine import lacks_memory
 from rbm_core.visible import Visible
 
 __all__ = ["RBM", "ShapeError"]
@@ -240,7 +241,9 @@ class RBM:
             raise ShapeError("data_mean holds numbers that are not finite; biases need finite means")
         try:
             W = rng.normal((n_visible, n_hidden)) * (weight_std if penalty is None else 0.0)
-        except (MemoryError, torch.OutOfMemoryError):
+        except Exception as error:
+            if not lacks_memory(error):
+                raise
             raise ShapeError(
                 f"{n_visible:,} × {n_hidden:,} weights need {n_visible * n_hidden * 4 / 2**30:,.1f} GiB, which is "
                 "more than this machine has free; ask for fewer hidden units"

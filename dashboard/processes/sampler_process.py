@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 
 from dashboard.processes.sampler import FilmRequest, encode, read_message
+from rbm_core.machine import lacks_memory
+from rbm_core.runs.files import one_line
 from rbm_core.trajectory import film, ladder_film
 
 
@@ -83,21 +85,15 @@ def _answer(meta: dict[str, Any], arrays: dict[str, np.ndarray], answers: Any, c
         send({"kind": "film", "header": header}, film_arrays)
     except Cancelled:
         return
-    except (ValueError, MemoryError) as error:
-        send(
-            {
-                "kind": "error",
-                "sentence": " ".join(str(error).split()) or "there was not enough memory for this film",
-            }
-        )
+    except ValueError as error:
+        send({"kind": "error", "sentence": one_line(error)})
     except Exception as error:  # the process goes on after a request that it cannot serve
-        send(
-            {
-                "kind": "error",
-                "sentence": f"the sampler could not make this film: {type(error).__name__}: {error}",
-            }
-        )
-        traceback.print_exception(error)
+        if lacks_memory(error):
+            sentence = "there is not enough memory for this film: choose fewer chains or sweeps, or stop other programs"
+        else:
+            sentence = f"the sampler could not make this film: {type(error).__name__}: {one_line(error)}"
+            traceback.print_exception(error)
+        send({"kind": "error", "sentence": sentence})
     finally:
         cancelled.discard(number)
 

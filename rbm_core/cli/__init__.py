@@ -11,13 +11,17 @@ import typer
 from rbm_core.cli import train, sweep, sample, runs, import_, export, evaluate, doctor  # isort: skip
 from rbm_core.cli.console import app, err
 from rbm_core.config import ConfigError
-from rbm_core.machine import QUIET
+from rbm_core.machine import QUIET, lacks_memory
 from rbm_core.runs.files import RunError, one_line
 
 __all__ = ["app", "doctor", "evaluate", "export", "import_", "main", "runs", "sample", "sweep", "train"]
 
 
 _LONGEST = 2000  # characters of an error's line
+_TOO_LARGE = (
+    "not enough memory for that: ask for less (fewer chains, a smaller batch, fewer units), stop other programs, or "
+    "raise the limit (ulimit -v)"
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,6 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
+        if lacks_memory(error):
+            return _failed(error, _TOO_LARGE, 1)
         if hasattr(error, "format_message"):  # click's errors about options, printed without its usage block
             return _failed(error, error.format_message(), 2)
         if isinstance(error, OSError):

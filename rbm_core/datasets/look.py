@@ -41,6 +41,7 @@ SUFFIXES = (*picture_files.SUFFIXES, ".zip", ".npy", ".npz", ".csv", ".tsv", ".i
 """How the names of files end that `look` reads; an idx file may also end in -ubyte."""
 MOST_BYTES = 2_000_000_000
 """Bytes that are read, unpacked, of a file; and values (four bytes each) that are kept."""
+_BLOCK = 1 << 20
 _LABELS = ("label", "labels", "class", "target")  # a column or array of this name holds the classes
 _ARRAYS = ("images", "x", "data", "x_train", "train", "train_images", "features")
 _ARRAY_LABELS = (*_LABELS, "y", "y_train", "train_labels", "targets")
@@ -184,16 +185,21 @@ def _file(name: str, data: bytes, choices: Choices) -> Found:
 
 
 def _unzipped(name: str, data: bytes) -> bytes:
+    content = io.BytesIO()
     try:
         with gzip.open(io.BytesIO(data)) as file:
-            content = file.read(MOST_BYTES + 1)
+            # In blocks: the memory for all that is asked for at once is taken first, and refused where it is bounded.
+            while content.tell() <= MOST_BYTES and (block := file.read(_BLOCK)):
+                content.write(block)
+    except MemoryError:
+        raise
     except (OSError, EOFError, ValueError) as error:
         raise DatasetError(f"{name} is damaged: it cannot be unpacked") from error
     except Exception as error:  # zlib's own class
         raise DatasetError(f"{name} is damaged: it cannot be unpacked") from error
-    if len(content) > MOST_BYTES:
+    if content.tell() > MOST_BYTES:
         raise DatasetError(f"{name} unpacks to more than {MOST_BYTES:,} bytes; take a part of it")
-    return content
+    return content.getvalue()
 
 
 def _picture_files(folder: Path) -> Iterator[Path]:

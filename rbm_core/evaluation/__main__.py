@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rbm_core.evaluation import Interrupted, evaluate
+from rbm_core.machine import lacks_memory
 from rbm_core.runs.files import one_line
 
 
@@ -53,6 +54,13 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     except ValueError as error:
         sys.stderr.write(f"{one_line(error)}\n")
+        return 2
+    except Exception as error:
+        if not lacks_memory(error):
+            raise
+        sys.stderr.write(
+            "not enough memory for this model and its data: stop other programs, or choose a smaller model\n"
+        )
         return 2
     return 0
 

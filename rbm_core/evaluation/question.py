@@ -15,6 +15,7 @@ from rbm_core.evaluation.subject import Subject, load_subject
 from rbm_core.likelihood.ais import temperatures
 from rbm_core.likelihood.annealing import sweep_precision
 from rbm_core.likelihood.exact import check_tractable
+from rbm_core.machine import lacks_memory
 from rbm_core.runs.evaluation_record import ESTIMATORS, MOST_SWEEPS, evaluation_folder, evaluation_id
 from rbm_core.runs.files import RunError, one_line
 from rbm_core.runs.reader import RunReader
@@ -136,8 +137,12 @@ def _answer(path: Path, subject: Subject, job: Job) -> dict[str, Any]:
         job.end("interrupted", "Interrupted; start it again to go on.")
         raise
     except Exception as error:
-        job.end("failed", one_line(error))
-        raise
+        if not lacks_memory(error):
+            job.end("failed", one_line(error))
+            raise
+        too_large = _too_large(name, settings)
+        job.end("failed", str(too_large))
+        raise too_large from error
     row = {
         "step": subject.snapshot.step,
         "epoch": subject.snapshot.meta.get("epoch"),
@@ -159,13 +164,20 @@ def _estimate(subject: Subject, job: Job) -> dict[str, Any]:
     name, settings = job.progress["estimator"], job.progress["settings"]
     try:
         return BY_NAME[name](subject, settings, job)
-    except (Interrupted, RunError, OSError, MemoryError):
+    except (Interrupted, RunError, OSError):
         raise
-    except Exception:
-        if not job.resumed:
+    except Exception as error:
+        if not job.resumed or lacks_memory(error):
             raise
     job.begin_anew()
     return BY_NAME[name](subject, settings, job)
+
+
+def _too_large(name: str, settings: dict[str, Any]) -> RunError:
+    chains = f" with {settings['n_chains']:,} chains: ask for fewer, or" if "n_chains" in settings else ":"
+    return RunError(
+        f"not enough memory for estimator {name!r}{chains} stop other programs, or raise the limit on memory"
+    )
 
 
 def _append_once(path: Path, row: dict[str, Any], started: float) -> None:

@@ -126,7 +126,9 @@ def read(path: Path, most: int, store: Path | None = None) -> bytes:
         size = os.fstat(handle).st_size
         if size > most:
             raise OSError(errno.EFBIG, f"it has {size:,} bytes, and {most:,} are the most", os.fspath(path))
-        return file.read(most)
+        return file.read(
+            size
+        )  # not `most`: that much memory would be taken first, and be refused where it is bounded
 
 
 def open_to_append(path: Path) -> int:

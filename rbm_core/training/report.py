@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rbm_core.machine import lacks_memory
 from rbm_core.runs import inside
 from rbm_core.runs.files import LOG_FILE, RunError, one_line, sentence
 from rbm_core.runs.reader import RunReader
@@ -23,8 +24,6 @@ __all__ = ["OnProgress", "Report", "explained"]
 OnProgress = Callable[[dict[str, Any], dict[str, Any]], None]
 """Called twice a second and at the end: (the content of status.json, the last row of metrics.jsonl)."""
 
-# As torch, the system and its loader of libraries say it.
-_NO_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "failed to map segment")
 SHOW_S = 0.5  # how often status.json is replaced
 
 
@@ -105,15 +104,24 @@ class Report:
 def explained(error: Exception, run: Path) -> str:
     """One sentence for a person; the traceback goes to trainer.log unless the sentence says it all."""
     text = one_line(error)
-    no_memory = any(words in text.lower() for words in _NO_MEMORY)
-    if no_memory or isinstance(error, MemoryError):
+    if lacks_memory(error):
         _log_traceback(run)
-        return "Not enough memory for this run: choose fewer hidden units, chains or images a batch."
+        return f"Not enough memory for {_asked(run)}: choose fewer hidden units, chains or images a batch."
     # Every ValueError class that rbm_core defines carries a sentence for the user.
     if isinstance(error, ValueError) and type(error).__module__.startswith("rbm_core."):
         return sentence(text)
     _log_traceback(run)
     return f"The trainer failed with {type(error).__name__}: {text[:300]} (details in {LOG_FILE})."
+
+
+def _asked(run: Path) -> str:
+    """What of the run takes memory, as a person chose it."""
+    try:
+        config = RunReader(run).config()["config"]
+        hidden, chains, batch = config["n_hidden"], config["n_chains"], config["batch_size"]
+        return f"{hidden:,} hidden units, {chains:,} chains and {batch:,} images a batch"
+    except (RunError, KeyError, MemoryError):
+        return "this run"
 
 
 def _log_traceback(run: Path) -> None:

@@ -91,7 +91,11 @@ def test_lack_of_memory_says_what_to_choose_smaller(
     fake.on_update = fail
     path = make_run(runs_root, "huge")
     assert training_process.run(path) == "failed"
-    assert RunReader(path).status()["message"].startswith("Not enough memory for this run: choose fewer")
+    assert (
+        RunReader(path)
+        .status()["message"]
+        .startswith("Not enough memory for 12 hidden units, 10 chains and 2 images a batch: choose fewer")
+    )
 
 
 def test_full_disk_fails_in_one_sentence_and_goes_on_once_there_is_room(
