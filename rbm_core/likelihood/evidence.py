@@ -26,13 +26,12 @@ from rbm_core.likelihood.ais import (
 )
 from rbm_core.likelihood.annealing import AISResult, Annealing, Direction
 from rbm_core.rbm import RBM
-from rbm_core.runs.evaluation_record import BASES, STARTS
+from rbm_core.runs.evaluation_record import APART, BASES, STARTS
 
 __all__ = ["Evidence", "Verdict", "judge", "origins", "parallel_tempered", "prepared", "starts_of"]
 
 _SETTLE = 1000  # sweeps of data and of a run's chains before reverse AIS begins at them
-_APART = 0.5  # nats between two estimates beyond which they differ, unless their error bars are wide,
-_MOST_APART = 1.0  # and nats beyond which they differ however wide these are
+_MOST_APART = 1.0  # nats beyond which two estimates differ however wide their error bars are
 _FEWEST, _SHARE = 10, 0.1  # chains in effect, and share of all, below which an estimate says nothing
 _LADDERS, _ROUNDS, _ROUND = 10, 40, 5  # of parallel tempering: ladders, rounds that count, sweeps of a round
 _MOST_RUNGS = 100
@@ -43,7 +42,8 @@ class Evidence:
     """One estimate of log Z and the place where its chains began.
 
     method: "forward" or "reverse" AIS. origin: a key of `evaluation_record.BASES` or `STARTS`. log_z and stderr in
-    nats; ess: chains in effect, of `chains`. doubt: why it speaks against the others, None if it does not.
+    nats; ess: chains in effect, of `chains`. doubt: why it speaks against the others, None if it does not; differs:
+    whether that is its distance from one of them.
     """
 
     method: Direction
@@ -53,6 +53,7 @@ class Evidence:
     ess: float
     chains: int
     doubt: str | None = None
+    differs: bool = False
 
     @classmethod
     def of(cls, result: AISResult, origin: str) -> "Evidence":
@@ -80,7 +81,7 @@ class Evidence:
         if not math.isfinite(self.log_z - other.log_z):
             return True
         error = 3 * math.hypot(self.stderr, other.stderr)
-        return abs(self.log_z - other.log_z) > max(_APART, min(error, _MOST_APART))
+        return abs(self.log_z - other.log_z) > max(APART, min(error, _MOST_APART))
 
 
 @dataclass(frozen=True)
@@ -151,18 +152,18 @@ def _doubted(evidence: list[Evidence]) -> Iterator[Evidence]:
     have begun in a mode that the others never enter.
     """
     for number, e in enumerate(evidence):
-        doubt = None
+        doubt, differs = None, False
         # Of two sound ones that differ the later has the doubt; a weak one is held against all sound ones.
         others = [o for o in (evidence if e.weak else evidence[:number]) if not o.weak]
         differing = next((other for other in others if e.apart(other)), None)
         if e.weak and number < 2:
             doubt = e.weakness
         elif differing is not None and not (e.weak and e.method == "forward" and e.log_z < differing.log_z):
-            away = e.log_z - differing.log_z
+            away, differs = e.log_z - differing.log_z, True
             doubt = (
                 f"{e.words} lies {abs(away):.1f} nats {'above' if away > 0 else 'below'} {differing.words}"
             )
-        yield replace(e, doubt=doubt)
+        yield replace(e, doubt=doubt, differs=differs)
 
 
 def _listed(parts: list[str]) -> str:

@@ -20,6 +20,7 @@ from rbm_core.runs.files import RunError, lock_is_held, read_typed
 
 __all__ = [
     "AGAIN",
+    "APART",
     "BASES",
     "ESTIMATORS",
     "MOST_SWEEPS",
@@ -92,7 +93,8 @@ ESTIMATORS: dict[str, Words] = {
 # them under "evidence", the two that log_z joins first: a list of
 #     {"method": "forward" | "reverse", "origin": a key of BASES or STARTS, "log_z": nats, "stderr": nats, "ess": chains
 #      in effect, "chains": all chains, "weak": whether too few chains are in effect for it to say anything, "doubt":
-#      null or a clause that says why this estimate speaks against the rest}
+#      null or a clause that says why this estimate speaks against the rest, "differs": whether it is that it lies
+#      apart from one of them}
 # "trusted" is true where no estimate has a doubt and at least two bases and two starts are not weak; "verdict" names
 # those that agreed. Rows written before, and
 # those of other estimators, have no "evidence".
@@ -110,6 +112,9 @@ STARTS: dict[str, str] = {
     "tempered": "samples by parallel tempering",
 }
 """The states that reverse AIS begins at."""
+
+APART = 0.5
+"""Nats between two estimates of log Z, beyond which they do not agree unless their error bars are wide."""
 
 
 def evaluation_id(step: int, estimator: str, settings: Mapping[str, Any]) -> str:

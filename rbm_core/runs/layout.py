@@ -191,6 +191,7 @@ class _Evidence(TypedDict, total=False):
     chains: Count
     weak: bool
     doubt: Text | None
+    differs: bool
 
 
 @with_config(_RULES)

@@ -67,6 +67,18 @@ def test_a_weak_estimate_says_nothing_unless_it_errs_against_its_direction_or_be
     assert judged(data=an("reverse", "data", 10.2, ess=2)).trusted
 
 
+def test_the_record_says_which_estimates_lie_apart_from_the_others() -> None:
+    verdict = judged(
+        data_means=an("forward", "data-means", 10, ess=2),  # a doubt, but not that it differs
+        coins=an("forward", "coins", 17, ess=2),
+        own_means=an("forward", "own-means", 3, ess=2),  # weak, and as it errs
+        tempered=an("reverse", "tempered", 9),
+    )
+    record = {one["origin"]: one for one in verdict.record()}
+    assert {origin for origin, one in record.items() if one["differs"]} == {"coins", "tempered"}
+    assert {origin for origin, one in record.items() if one["doubt"]} == {"data-means", "coins", "tempered"}
+
+
 def test_two_bases_and_two_starts_must_be_left() -> None:
     weak = {name.replace("-", "_"): an("forward", name, 8, ess=2) for name in ("coins", "own-means")}
     assert "no two bases of forward AIS could be compared" in judged(**weak).sentence

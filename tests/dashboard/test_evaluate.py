@@ -290,19 +290,19 @@ def test_the_verdict_is_first_said_in_plain_words(
 def test_a_doubt_is_said_as_what_it_is() -> None:
     """Estimates apart are said to be apart, and too few walks to be too few, weak ones heard only where they object."""
 
-    def said(*evidence: tuple[float, bool, str | None]) -> str:
+    def said(*evidence: tuple[float, bool, bool]) -> str:
         parts = [
-            {"log_z": log_z, "weak": weak, "doubt": doubt, "origin": "coins"}
-            for log_z, weak, doubt in evidence
+            {"log_z": log_z, "weak": weak, "differs": differs, "doubt": "it lies there", "origin": "coins"}
+            for log_z, weak, differs in evidence
         ]
         both = {"forward": {"log_z": 10.0}, "reverse": {"log_z": 10.1}}
         return texts.because({"estimator": "bracket", "trusted": False, "evidence": parts, **both})
 
-    sound = [(10.0, False, None), (10.1, False, None)]
-    assert "0.8 nats apart" in said(*sound, (10.8, False, "lies 0.8 nats above"))
-    assert "too few" in said(*sound, (10.2, True, "only 3 of 50 chains carry the weight"))
-    assert "too few" in said(*sound, (3.0, True, "only 3 of 50 chains carry the weight"))
-    assert "20.0 nats apart" in said(*sound, (30.0, True, "lies 19.9 nats above"))
+    sound = [(10.0, False, False), (10.1, False, False)]
+    assert "0.8 nats apart" in said(*sound, (10.8, False, True))
+    assert "too few" in said(*sound, (10.2, True, False))
+    assert "too few" in said(*sound, (3.0, True, False))
+    assert "20.0 nats apart" in said(*sound, (30.0, True, True))
 
 
 def test_the_evidence_is_a_table_that_says_which_agreed(run: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 from dashboard.figures.numbers import minus
-from rbm_core.runs.evaluation_record import BASES, ESTIMATORS, STARTS
+from rbm_core.runs.evaluation_record import APART, BASES, ESTIMATORS, STARTS
 
 CARE = {  # the temperatures to ask for
     "1000": "1,000 temperatures: a quick look",
@@ -50,7 +50,6 @@ MISTRUST_WALKS = (
     "Do not trust it: too few pictures went from noise to this model and back, so that a kind of picture may be "
     "missing from the sum. Take more rounds."
 )
-_APART = 0.5  # nats between two estimates, beyond which they do not agree: rbm_core.likelihood.evidence
 
 
 def title(one: dict[str, Any]) -> str:
@@ -87,13 +86,11 @@ def because(row: Mapping[str, Any]) -> str:
         return _trusted(counted) if len(counted) > 2 else _trusted_once(abs(high["log_z"] - low["log_z"]))
     if row.get("trusted") is not False:
         return said
-    # One that few walks carry and that contradicts the others has its doubt for that.
-    speaking = counted + [
-        one for one in estimates(row) if one.get("weak") and "lies" in str(one.get("doubt"))
-    ]
+    # One that few walks carry says nothing, unless it contradicts the others.
+    speaking = [one for one in estimates(row) if not one.get("weak") or one.get("differs") is True]
     several = [one["log_z"] for one in speaking] if len(speaking) > 1 else [low["log_z"], high["log_z"]]
     apart = max(several) - min(several)
-    if apart > _APART:
+    if apart > APART:
         return (
             "Do not trust it: estimates that began at different places, or err to different sides, are "
             f"{apart:,.1f} nats apart. Measure more carefully."
