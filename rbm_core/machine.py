@@ -29,7 +29,7 @@ _NO_MEMORY = (
 def processor_name() -> str:
     """What a person calls the processor."""
     try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     except OSError:
@@ -40,7 +40,9 @@ def processor_name() -> str:
 def processor_kind() -> str:
     """What decides which products are fast: bfloat16, AVX-512 or AVX2 (Linux), else the machine's own name."""
     try:
-        flags = Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0].split()
+        flags = (
+            Path("/proc/cpuinfo").read_text(encoding="utf-8").split("flags", 1)[1].split("\n", 1)[0].split()
+        )
     except (OSError, IndexError):
         return platform.machine()
     if {"avx512_bf16", "amx_bf16"} & set(flags):
@@ -53,7 +55,7 @@ def gpu_names() -> set[str]:
     names = set()
     for listed in Path("/proc/driver/nvidia/gpus").glob("*/information"):
         try:
-            lines = listed.read_text().splitlines()
+            lines = listed.read_text(encoding="utf-8").splitlines()
         except OSError:
             continue
         names |= {line.split(":", 1)[1].strip() for line in lines if line.startswith("Model")}

@@ -407,3 +407,27 @@ def test_importing_it_loads_neither_torch_nor_numba(module: str) -> None:
     )
     assert loaded.returncode == 0, loaded.stderr
     assert loaded.stdout.split() == []
+
+
+def texts_of_the_locale(source: str) -> list[int]:
+    """The lines that read or write text as the locale has it: cp1252 on Windows, ASCII in a bare container."""
+    found = []
+    for node in ast.walk(parsed(source)):
+        if not isinstance(node, ast.Call) or any(one.arg == "encoding" for one in node.keywords):
+            continue
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        mode = next((one.value for one in node.args[1:2] if isinstance(one, ast.Constant)), "r")
+        opened = isinstance(node.func, ast.Name) and called == "open" and "b" not in str(mode)
+        if called in ("read_text", "write_text") or opened:
+            found.append(node.lineno)
+    return found
+
+
+@pytest.mark.parametrize("module", sorted(SOURCES))
+def test_text_is_read_as_utf_8_whatever_the_locale(module: str) -> None:
+    assert texts_of_the_locale(SOURCES[module].read_text(encoding="utf-8")) == []
+
+
+def test_every_way_to_read_text_by_the_locale_is_seen() -> None:
+    assert texts_of_the_locale("p.read_text()\np.write_text('x')\nopen(p)\nopen(p, 'w')") == [1, 2, 3, 4]
+    assert texts_of_the_locale("p.read_text(encoding='utf-8')\nopen(p, 'rb')\nos.open(p, 0)") == []

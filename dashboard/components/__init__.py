@@ -33,8 +33,11 @@ def parts(name: str, *modules: str) -> dict[str, str]:
     template = folder / f"{name}.html"
     return {
         "js": script.joined({path: _source(path) for path in paths}),
-        "css": script.unindented((_HERE / "lib/base.css").read_text() + (folder / f"{name}.css").read_text()),
-        "html": f"<div>{script.unindented(template.read_text()) if template.exists() else ''}</div>",
+        "css": script.unindented(
+            (_HERE / "lib/base.css").read_text(encoding="utf-8")
+            + (folder / f"{name}.css").read_text(encoding="utf-8")
+        ),
+        "html": f"<div>{script.unindented(template.read_text(encoding='utf-8')) if template.exists() else ''}</div>",
     }
 
 
@@ -60,7 +63,7 @@ def _fetching(name: str, text: str) -> str:
 def _source(path: str) -> str:
     if path == "lib/palette.js":
         return palette.javascript()
-    return (_HERE / path).read_text()
+    return (_HERE / path).read_text(encoding="utf-8")
 
 
 def feed(

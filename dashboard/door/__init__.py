@@ -37,7 +37,7 @@ _UPLOADS = "/_stcore/upload_file/"
 MOST_UPLOADED = 1 << 30  # bytes that are held for all tabs; a tab's go with it
 HEALTH = "/_stcore/health"  # says "ok" and nothing else: whoever keeps the app alive may ask
 LEAST_TOKEN = 12  # characters
-_FORM = Template((Path(__file__).parent / "door.html").read_text())
+_FORM = Template((Path(__file__).parent / "door.html").read_text(encoding="utf-8"))
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 

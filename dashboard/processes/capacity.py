@@ -108,15 +108,18 @@ def bytes_free() -> int | None:
     """The memory that a new process can have, by the kernel and by this process's control group; None where unknown."""
     found = []
     try:
-        lines = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+        lines = dict(
+            line.split(":", 1) for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+        )
         found.append(1024 * int(lines["MemAvailable"].split()[0]))
     except (OSError, KeyError, ValueError):
         pass
     try:
-        most = (Path("/sys/fs/cgroup") / "memory.max").read_text().strip()
-        used = int((Path("/sys/fs/cgroup") / "memory.current").read_text())
+        most = (Path("/sys/fs/cgroup") / "memory.max").read_text(encoding="utf-8").strip()
+        used = int((Path("/sys/fs/cgroup") / "memory.current").read_text(encoding="utf-8"))
         reclaimable = dict(
-            line.split() for line in (Path("/sys/fs/cgroup") / "memory.stat").read_text().splitlines()
+            line.split()
+            for line in (Path("/sys/fs/cgroup") / "memory.stat").read_text(encoding="utf-8").splitlines()
         )
         if most != "max":
             found.append(int(most) - used + int(reclaimable["inactive_file"]))

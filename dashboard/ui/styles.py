@@ -29,7 +29,7 @@ def use(name: str) -> None:
 def sheet(name: str) -> str:
     """The sheet as a `<style>` element, for a page that takes it away again by itself."""
     variables = _theme() if name == "shared" else ""
-    return f"<style>\n{variables}{(_SHEETS / f'{name}.css').read_text()}</style>"
+    return f"<style>\n{variables}{(_SHEETS / f'{name}.css').read_text(encoding='utf-8')}</style>"
 
 
 def _theme() -> str:

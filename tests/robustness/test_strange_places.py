@@ -3,6 +3,8 @@ very deep, or behind a link. A run lives there from its first update to its dele
 """
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from rbm_core.runs import RunReader, files, list_runs, store
 from rbm_core.runs.evaluation_record import list_evaluations
 from tests.core.training_runs import TINY, wait_for
 from tests.dashboard.opened import open_page
+from tests.live import REPO
 from tests.robustness.after import nothing_half_written
 
 PLACES: dict[str, str] = {
@@ -96,3 +99,24 @@ def test_the_apps_processes_find_a_store_of_any_name(place: Callable[[str], Path
     wait_for(lambda: [one["state"] for one in list_evaluations(root / "a")] == ["finished"])
     assert {info.name: info.error for info in list_runs(root)} == {"a": None, "b": None}
     wait_for(lambda: not files.lock_is_held(root / "a"))
+
+
+WHOLE_PAGES = """
+import sys
+from rbm_core.cli import main
+from streamlit.testing.v1 import AppTest
+assert main(["export", "bars", "--out", sys.argv[1]]) == 0
+app = AppTest.from_file("dashboard/app.py", default_timeout=60).run()
+assert not app.exception, app.exception
+"""
+
+
+@pytest.mark.slow
+def test_the_app_and_the_pages_that_are_written_need_no_locale(place: Callable[[str], Path]) -> None:
+    root = place("spaces")
+    assert main(["train", *SETTINGS, "--name", "bars"]) == 0
+    # What a bare container or a service has; on Windows the locale is another one again.
+    bare = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-c", WHOLE_PAGES, str(root / "bars.html")]
+    done = subprocess.run(command, env=bare, cwd=REPO, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

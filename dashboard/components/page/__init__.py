@@ -58,14 +58,14 @@ def page(
         _element(key, base64.b64encode(gzip.compress(blob, 6)).decode()) for key, blob in payloads.items()
     ]
     carried += [_element("parts", _json(looks)), _element("timeline", _json(timeline))]
-    own = script.joined({"page/page.js": (_HERE / "page.js").read_text()})
-    text = Template((_HERE / "page.html").read_text()).substitute(
+    own = script.joined({"page/page.js": (_HERE / "page.js").read_text(encoding="utf-8")})
+    text = Template((_HERE / "page.html").read_text(encoding="utf-8")).substitute(
         title=html.escape(f"{name} · RBM Observatory"),
         name=html.escape(name),
         summary=html.escape(summary),
         notice=f'<p class="notice">{html.escape(notice)}</p>' if notice else "",
-        style=_theme() + (_HERE / "page.css").read_text(),
-        film=said((_HERE / "film.html").read_text()) if "film" in payloads else "",
+        style=_theme() + (_HERE / "page.css").read_text(encoding="utf-8"),
+        film=said((_HERE / "film.html").read_text(encoding="utf-8")) if "film" in payloads else "",
         facts="".join(
             f"<dt>{html.escape(key)}</dt><dd>{html.escape(value)}</dd>" for key, value in facts.items()
         ),
@@ -95,7 +95,7 @@ def _json(value: Any) -> str:
 
 def _theme() -> str:
     """The app's colours and font as the variables that Streamlit gives to components, light or dark as the reader's."""
-    theme = tomllib.loads(_CONFIG.read_text())["theme"]
+    theme = tomllib.loads(_CONFIG.read_text(encoding="utf-8"))["theme"]
 
     def variables(kind: str) -> str:
         return "".join(f"--st-{_NAMES[key]}: {theme[kind][key]}; " for key in _NAMES)
