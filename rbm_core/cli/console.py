@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from rbm_core.runs import store
+from rbm_core.runs import inside, store
 from rbm_core.runs.files import RunError
 
 app = typer.Typer(
@@ -36,6 +36,8 @@ class Terminal(Console):
 
     def __init__(self, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False)
+        if not self.width:  # COLUMNS=0, as some editors set it, would leave no room for a letter
+            self.width = 80
 
     def render_str(self, text: str, **options: Any) -> Text:
         return super().render_str(shown(text), **options)
@@ -116,6 +118,9 @@ def check_writable(file: Path) -> None:
         raise RunError(f"cannot write {file}: it is a folder")
     if file.exists() and not file.is_file():
         raise RunError(f"cannot write {file}: it is a pipe or a device; name a file")
+    run = inside.run_of(Path(os.path.realpath(file)))  # a link's target is what is replaced
+    if (run / "config.json").exists() and (run / "snapshots").exists():
+        raise RunError(f"cannot write {file}: there are the files of run {run.name!r}; name another folder")
     if not (os.access(folder, os.W_OK) and (not file.exists() or os.access(file, os.W_OK))):
         raise RunError(f"cannot write {file}: no permission")
 

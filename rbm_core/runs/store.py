@@ -125,7 +125,12 @@ def appearing(path: Path) -> Iterator[Path]:
     Whoever fills it holds its lock, by which `_sweep` knows what a killed process left. Raises RunError where another
     process took the name meanwhile.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise RunError(
+            f"{path.parent} is no folder, so it holds no runs; name another with --runs or RBM_RUNS_DIR"
+        ) from error
     _sweep(path.parent)
     aside, lock = _made_aside(path)
     try:
