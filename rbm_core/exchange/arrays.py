@@ -5,8 +5,10 @@ is refused before memory is taken for it.
 """
 
 import math
+import struct
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -193,14 +195,26 @@ _MATLAB_NUMBERS = (
     *("double", "single", "logical"),
     *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
 )
+# Version 5: how numbers lie in the file, and what a matrix of each class is.
+_MATLAB_STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
+_MATLAB_CLASSES = dict(enumerate(("f8", "f4", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"), 6))
+_MATLAB_MATRIX, _MATLAB_PACKED, _MATLAB_COMPLEX = 14, 15, 0x0800
 
 
 def _matlab(path: Path) -> Named:
+    with open(path, "rb") as file:
+        head = file.read(128)
+        if b"MATLAB 7.3" in head:
+            return {name: array.T for name, array in _hdf5(path).items()}  # MATLAB stores columns first
+        if 0 not in head[:4]:
+            order = ">" if head[126:128] == b"MI" else "<"
+            return _matlab_5(memoryview(file.read()), order, path.name)
+    return _matlab_4(path)
+
+
+def _matlab_4(path: Path) -> Named:
     from scipy.io import loadmat, whosmat
 
-    with open(path, "rb") as file:
-        if b"MATLAB 7.3" in file.read(128):
-            return {name: array.T for name, array in _hdf5(path).items()}  # MATLAB stores columns first
     wanted = []
     for name, shape, kind in whosmat(path):
         if kind in _MATLAB_NUMBERS:
@@ -210,6 +224,49 @@ def _matlab(path: Path) -> Named:
             wanted.append(name)
     found = loadmat(path, variable_names=wanted, squeeze_me=False)
     return {name: found[name] for name in wanted if _numeric(name, found.get(name))}
+
+
+def _matlab_5(content: memoryview, order: str, file: str) -> Named:
+    """The matrices of real numbers in what follows the header. SciPy's reader ends the process on a damaged file."""
+    arrays: Named = {}
+    room = MOST_BYTES
+    while content:
+        kind, element, content = _matlab_element(content, order)
+        if kind == _MATLAB_PACKED:
+            unpacked = zlib.decompressobj().decompress(element, max(room, 1))
+            room -= len(unpacked)
+            kind, element, _ = _matlab_element(memoryview(unpacked), order)
+        if kind != _MATLAB_MATRIX:
+            raise ValueError(f"it holds an element of kind {kind}, and each should be a matrix")
+        _, flags, element = _matlab_element(element, order)
+        (flag,) = struct.unpack_from(order + "I", flags)
+        if flag & 0xFF not in _MATLAB_CLASSES or flag & _MATLAB_COMPLEX:
+            continue
+        _, sides, element = _matlab_element(element, order)
+        _, name, element = _matlab_element(element, order)
+        shape = tuple(np.frombuffer(sides, order + "i4").tolist())
+        stored, numbers, _ = _matlab_element(element, order)
+        flat = np.frombuffer(numbers, order + _MATLAB_STORED[stored])
+        if min(shape) < 0 or math.prod(shape) != flat.size:
+            raise ExchangeError(
+                f"{file} is damaged: {bytes(name)!r} promises {shape} numbers and holds {flat.size:,}"
+            )
+        arrays[bytes(name).decode("latin-1")] = flat.reshape(shape, order="F").astype(
+            _MATLAB_CLASSES[flag & 0xFF]
+        )
+    return arrays
+
+
+def _matlab_element(content: memoryview, order: str) -> tuple[int, memoryview, memoryview]:
+    """(kind, content, what follows) of the element that begins here. Raises ValueError if it is not whole."""
+    kind, size = struct.unpack_from(order + "II", content)
+    begin = 8
+    if kind >> 16:  # up to four bytes lie beside their kind and size
+        begin, kind, size = 4, kind & 0xFFFF, kind >> 16
+    end = begin + size
+    if end > len(content):
+        raise ValueError("it ends in the middle of a matrix")
+    return kind, content[begin:end], content[end if kind == _MATLAB_PACKED else end + -end % 8 :]
 
 
 def _hdf5(path: Path) -> Named:

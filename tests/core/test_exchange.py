@@ -6,6 +6,7 @@ import os
 import pickle
 import struct
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from scipy.io import savemat
+from scipy.io import loadmat, savemat
 
 from rbm_core import BernoulliRBM
 from rbm_core.cli import main
@@ -332,6 +333,31 @@ def matlab() -> bytes:
     file = io.BytesIO()
     savemat(file, {"vishid": W})
     return file.getvalue()
+
+
+@pytest.mark.parametrize("settings", [{}, {"do_compression": True}, {"format": "4"}])
+def test_matrices_of_matlab_are_read_as_scipy_reads_them(tmp_path: Path, settings: dict[str, Any]) -> None:
+    numbers = {"doubles": np.arange(12.0).reshape(3, 4) / 7, "a_longer_name": B, "one": np.array([[3.5]])}
+    if "format" not in settings:
+        for kind in ("f4", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "?"):
+            numbers[f"of_{np.dtype(kind).name}"] = np.arange(30).reshape(5, 2, 3).astype(kind)
+        numbers["empty"] = np.zeros((0, 3))
+    others = {"words": "text", "complex": np.ones((2, 2)) * 1j}
+    savemat(tmp_path / "m.mat", {**numbers, **others}, **settings)
+    found, expected = read_arrays(tmp_path / "m.mat"), loadmat(tmp_path / "m.mat")
+    assert found.keys() == numbers.keys()
+    for name, array in found.items():
+        np.testing.assert_array_equal(array, expected[name])
+
+
+def test_whatever_byte_of_a_matlab_file_is_another_it_is_read_or_refused(tmp_path: Path) -> None:
+    """SciPy's reader ends the process where the kind of the numbers is none."""
+    whole = matlab()
+    for at in range(len(whole)):
+        for other in (b"\0", b"\x0e", b"\x0f", b"\x14", b"\x80", b"\xff", b"\xff" * 8):
+            (tmp_path / "m.mat").write_bytes(whole[:at] + other + whole[at + len(other) :])
+            with suppress(ExchangeError):
+                read_arrays(tmp_path / "m.mat")
 
 
 @pytest.mark.parametrize("case", WRONG)
