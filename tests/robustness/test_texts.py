@@ -4,8 +4,12 @@ The poison is a picture, a link, HTML, formulas and icons in one. Three nets: th
 not use `plain`; every page is built with each field poisoned; and a browser shows the pages, and asks for nothing.
 """
 
+import csv
+import io
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +19,14 @@ import pytest
 from playwright.sync_api import Page
 from streamlit.testing.v1 import AppTest
 
+from dashboard.processes import trainers
 from dashboard.ui.link import FIELDS
+from dashboard.ui.new_run.data_set import OWN_FILES
 from dashboard.ui.texts import plain, sentence
+from rbm_core import datasets
+from rbm_core.runs import RunReader
+from rbm_core.runs.recorder import Recorder
+from tests.dashboard.opened import as_read
 from tests.dashboard.opened import open_page as open_in_memory
 from tests.live import REPO, App, settle
 from tests.robustness.provenance import Module
@@ -285,7 +295,7 @@ def shown(app: AppTest) -> list[str]:
     """Every text on the page that Streamlit renders as Markdown."""
     fields = re.compile(r"^\s*(?:body|label|help|text|caption|content): (\".*\")$", re.MULTILINE)
     texts = []
-    for block in (app.main, app.sidebar):
+    for block in app._tree.children.values():  # a dialog stands beside the main part and the sidebar
         for element in block:
             if element.type not in ("arrow_data_frame", "plotly_chart", "bidi_component"):
                 texts += fields.findall(str(getattr(element, "proto", "")))
@@ -316,6 +326,91 @@ def test_no_field_of_a_link_is_rendered(runs_root: Path, page: str) -> None:
     furnished(runs_root)
     assert_harmless(open_in_memory(page, **dict.fromkeys(FIELDS, POISON)), page)
     assert_harmless(open_in_memory(page, run="small", **dict.fromkeys(set(FIELDS) - {"run"}, POISON)), page)
+
+
+NAMED = POISON.replace("/", "\u2215")  # in the name of a file a slash ends a folder's
+
+
+def table(n: int = 40) -> bytes:
+    """A table whose columns and classes have the poison for names."""
+    text = io.StringIO()
+    rows = csv.writer(text)
+    rows.writerow([f"{POISON} {column}" for column in range(3)] + ["label"])
+    rows.writerows([k % 2, k % 3 % 2, k % 5 % 2, f"{POISON} {k % 2}"] for k in range(n))
+    return text.getvalue().encode()
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on such a table, with label units, that says that it was begun at a snapshot of the poison."""
+    folder = tmp_path_factory.mktemp("labelled")
+    file = folder / f"{NAMED[:60]}.csv"
+    file.write_bytes(table())
+    name = datasets.brought_in(file, root=folder / "data")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RBM_DATA_DIR", str(folder / "data"))
+        run = train_small(
+            folder / "store", dataset=name, labels=True, n_hidden=8, n_valid=4, batch_size=8, updates=40
+        )
+    described = read(run / "config.json")
+    assert POISON in described["data"]["columns"][0]
+    assert POISON in described["data"]["classes"][0]
+    write(
+        run / "config.json",
+        {**described, "preset": POISON, "origin": {"run": POISON, "step": 0, "file": POISON}},
+    )
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "learn"])
+def test_no_name_of_a_column_a_class_a_preset_or_an_origin_is_rendered(
+    labelled: Path, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    monkeypatch.setenv("RBM_RUNS_DIR", str(labelled / "store"))
+    monkeypatch.setenv("RBM_DATA_DIR", str(labelled / "data"))
+    for query in ({}, {"look": "unit"}, {"look": "pixel"}) if page == "inspect" else ({},):
+        app = open_in_memory(page, run="small", **query)
+        assert_harmless(app, f"a labelled table on {page}, {query}")
+    if page == "gibbs":
+        assert "evil.example" in as_read(" ".join(shown(app))), "no name of a class is shown"
+
+
+@pytest.mark.parametrize("trouble", ["none", "a column that is no number", "no such column of classes"])
+def test_no_name_of_a_file_that_is_brought_in_and_none_of_its_columns_is_rendered(
+    runs_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    monkeypatch.setenv("RBM_DATA_DIR", str(tmp_path / "data"))
+    content = table()
+    if trouble == "a column that is no number":
+        content = content.replace(b"\n1,", b"\n" + POISON.replace('"', "").encode() + b",")
+    app = open_in_memory("train")
+    app.session_state["new.open"] = True
+    app.run()
+    next(box for box in app.selectbox if box.label == "Data set").set_value(OWN_FILES).run()
+    next(button for button in app.button if button.label == "Choose files").click().run()
+    if trouble == "no such column of classes":
+        app.session_state["new.labels"] = POISON
+    upload = next(one for one in app.file_uploader if one.label.startswith("Drop pictures"))
+    upload.upload(f"{NAMED}.csv", content, "text/csv")
+    app.run()
+    texts = as_read(" ".join(shown(app)))
+    assert "evil.example" in texts, "what was dropped is not shown"
+    assert_harmless(app, trouble)
+    if trouble == "none":
+        next(button for button in app.button if button.label == "Use these").click().run()
+        assert_harmless(app, "what was kept")
+
+
+def test_what_a_trainer_that_gave_up_wrote_into_its_log_is_not_rendered(runs_root: Path) -> None:
+    run = furnished(runs_root)
+    status = RunReader(run).status()
+    Recorder(run).write_status({**status, "state": "starting"})
+    (run / "trainer.log").write_text(f"Traceback\n{POISON}\n")
+    trainers._wait(subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"]), run)
+    assert POISON in RunReader(run).status()["message"]
+    for page in ("train", "compare"):
+        assert_harmless(open_in_memory(page, run="small"), page)
 
 
 # --- in a browser ---

@@ -5,20 +5,32 @@ import io
 import os
 import time
 import zipfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from rbm_core.datasets import DatasetError, look, own
 from rbm_core.datasets.look import Choices
-from rbm_core.exchange.arrays import ExchangeError
-from rbm_core.exchange.bundle import open_bundle
-from rbm_core.runs import RunError
+from rbm_core.exchange.arrays import ExchangeError, read_arrays
+from rbm_core.exchange.bundle import open_bundle, write_bundle
+from rbm_core.exchange.parameters import understood
+from rbm_core.runs import RunError, RunReader, list_runs, store
+from rbm_core.runs.notes import Notes, read_notes, write_notes
+from rbm_core.runs.past_models import read_past_models
+from rbm_core.runs.recorder import check_resume
+from tests.core.test_exchange import WRITERS as MODELS
 from tests.robustness.damage import one_sentence
+from tests.small_run import train_small
+
+T = TypeVar("T")
+SOAK = bool(os.environ.get("RBM_SOAK"))
 
 CHOICES = [Choices(), Choices(table=True), Choices(table=False), Choices(size=(8, 8)), Choices(inverted=True)]
 
@@ -72,13 +84,22 @@ def sound(cases: own.Cases | None) -> bool:
 def mutated(draw: st.DrawFn) -> tuple[str, bytes]:
     """One of the files with bytes changed, a stretch cut out, or under another's name."""
     name, content = draw(st.sampled_from(sorted(WHOLE.items())))
-    changed = bytearray(content)
-    for _ in range(draw(st.integers(0, 4))):
-        changed[draw(st.integers(0, len(changed) - 1))] = draw(st.integers(0, 255))
-    begin, end = sorted(draw(st.lists(st.integers(0, len(changed)), min_size=2, max_size=2)))
-    if draw(st.booleans()):
-        del changed[begin:end]
-    return draw(st.sampled_from([name, name, name, *WHOLE])), bytes(changed)
+    return draw(st.sampled_from([name, name, name, *WHOLE])), changed(draw, content)
+
+
+NO_NUMBER = st.just(b"\xff" * 8)  # NaN as a float of any size
+
+
+def changed(draw: st.DrawFn, content: bytes) -> bytes:
+    """The content with up to three places changed, or a stretch cut out."""
+    made = bytearray(content)
+    for _ in range(places := draw(st.integers(0, 3))):
+        at, others = draw(st.integers(0, len(made) - 1)), draw(st.binary(min_size=1, max_size=1) | NO_NUMBER)
+        made[at : at + len(others)] = others
+    if not places:
+        begin, end = sorted(draw(st.lists(st.integers(0, len(made)), min_size=2, max_size=2)))
+        del made[begin:end]
+    return bytes(made)
 
 
 @pytest.mark.slow
@@ -200,6 +221,74 @@ def test_a_damaged_bundle_of_a_run_costs_one_sentence_and_leaves_nothing(
         open_bundle(place / "run.zip", place / "store", "new")
     assert one_sentence(str(refused.value))
     assert list((place / "store").glob("*")) == []
+
+
+def tried(read: Callable[[], T]) -> T | None:
+    """What this reads; None where it is refused, which costs one sentence."""
+    try:
+        return read()
+    except (ExchangeError, RunError) as error:
+        refused = str(error)
+    assert one_sentence(refused), refused
+    return None
+
+
+@pytest.fixture(scope="module")
+def models(place: Path) -> dict[str, bytes]:
+    """A model's file of every kind that is imported, by name."""
+    for name, write in MODELS.items():
+        write(place / name)
+    return {name: (place / name).read_bytes() for name in MODELS}
+
+
+@pytest.mark.slow
+@given(st.data())
+def test_a_mutated_model_is_understood_whole_or_costs_one_sentence(
+    place: Path, models: dict[str, bytes], data: st.DataObject
+) -> None:
+    name = data.draw(st.sampled_from(sorted(models)))
+    file = place / data.draw(st.just(name) | st.sampled_from(sorted(models)))
+    file.write_bytes(changed(data.draw, models[name]))
+    began = time.process_time()
+    found = tried(lambda: understood(read_arrays(file)))
+    if found is not None:
+        assert found.W.shape == (len(found.vbias), len(found.hbias))
+        assert all(np.isfinite(one).all() for one in (found.W, found.vbias, found.hbias))
+    assert time.process_time() - began < 2
+
+
+@pytest.fixture(scope="module")
+def bundle(place: Path) -> dict[str, bytes]:
+    """The files of a whole bundle, by name."""
+    run = train_small(place / "whole", "run", dataset="bars-and-stripes", n_hidden=6, epochs=4, n_valid=0)
+    write_notes(run, Notes(("tag",), "note"))
+    write_bundle(run, place / "whole.zip")
+    with zipfile.ZipFile(place / "whole.zip") as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.mark.slow
+@settings(max_examples=1500 if SOAK else 60)
+@given(st.data())
+def test_a_whole_bundle_with_a_mutated_file_in_it_opens_as_a_run_that_reads_or_not_at_all(
+    place: Path, bundle: dict[str, bytes], data: st.DataObject
+) -> None:
+    name = data.draw(st.sampled_from(sorted(bundle)))
+    # Stored anew, so that no checksum of the archive finds it.
+    (place / "run.zip").write_bytes(zipped(**bundle | {name: changed(data.draw, bundle[name])}))
+    root, began = place / "opened", time.process_time()
+    run = tried(lambda: open_bundle(place / "run.zip", root, "new"))
+    if run is not None:
+        reader = RunReader(run)
+        for step in reader.snapshot_steps():
+            reader.snapshot(step)
+        for read in (read_notes, read_past_models, check_resume, store.resumable):
+            tried(partial(read, run))
+        (info,) = [one for one in list_runs(root) if one.name == "new"]
+        assert info.error is None
+        store.delete_run(root, "new")
+    assert list(root.glob("*")) == []
+    assert time.process_time() - began < 2
 
 
 def test_a_letter_that_ends_beyond_the_first_glance_is_no_damage() -> None:
