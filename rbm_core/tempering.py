@@ -31,11 +31,13 @@ __all__ = [
     "Path",
     "Replicas",
     "acceptance",
+    "between",
     "climbed",
     "differences",
     "exchange",
     "independent",
     "kept_rows",
+    "overlap",
     "place_rungs",
     "replicas_at",
     "temper",
@@ -101,7 +103,7 @@ def temperature_path(rbm: RBM, base_vbias: Tensor) -> Path:
 
     base_vbias: (V,), the biases a of the independent pixels at t = 0.
     """
-    return _between(independent(rbm, base_vbias), rbm)
+    return between(independent(rbm, base_vbias), rbm)
 
 
 def trajectory_path(models: Sequence[RBM]) -> Path:
@@ -118,7 +120,7 @@ def trajectory_path(models: Sequence[RBM]) -> Path:
                 f"{tuple(model.W.shape)}"
             )
     stops = [independent(models[0], models[0].vbias), *models]
-    parts = [_between(a, b) for a, b in pairwise(stops)]
+    parts = [between(a, b) for a, b in pairwise(stops)]
 
     def at(t: float) -> RBM:
         place = min(int(t * len(parts)), len(parts) - 1)
@@ -127,7 +129,7 @@ def trajectory_path(models: Sequence[RBM]) -> Path:
     return at
 
 
-def _between(a: RBM, b: RBM) -> Path:
+def between(a: RBM, b: RBM) -> Path:
     """The straight line of parameters from a (t = 0) to b (t = 1); both ends are the models themselves."""
 
     def at(t: float) -> RBM:
@@ -187,6 +189,19 @@ def acceptance(lower: RBM, upper: RBM, v: Tensor, w: Tensor) -> float:
     """
     ahead, behind = (upper.free_energy(states) - lower.free_energy(states) for states in (v, w.roll(1, 0)))
     return float((behind - ahead).clamp(max=0).exp().mean())
+
+
+def overlap(lower: RBM, upper: RBM, v: Tensor) -> tuple[float, Tensor]:
+    """How often states of the two models would exchange, from states of `lower` alone: (mean probability, weights).
+
+    v: (N, V), at least two independent states of `lower`. weights: (N,), proportional to exp(F_lower − F_upper), which
+    make of them states of `upper`. An exchange is between different states. Where the models lie so far apart that one
+    state has all the weight, the probability is near 0, as it should be.
+    """
+    ahead = (upper.free_energy(v) - lower.free_energy(v)).double()
+    weights = (-ahead).softmax(0)
+    chance = (ahead[None, :] - ahead[:, None]).clamp(max=0).exp()
+    return float((chance @ weights).sum() - 1) / (len(v) - 1), weights
 
 
 def _next_place(path: Path, t: float, v: Tensor, energy: Tensor) -> float:
@@ -282,14 +297,19 @@ def temper(
     )
 
 
-def exchange(lower: RBM, upper: RBM, v: Tensor, w: Tensor, rng: Rng) -> tuple[Tensor, Tensor, Tensor]:
-    """One exchange between two models, by the rule of `temper`: their states after it, and which were accepted.
+def exchange(
+    lower: RBM, upper: RBM, v: Tensor, w: Tensor, rng: Rng, energy: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """One exchange between two models, by the rule of `temper`: their states after it, which were accepted, and the
+    free energies of the new states of `upper`.
 
-    v: (N, V), states of `lower`; w: (N, V), states of `upper`. Returns two (N, V) and (N,) bool.
+    v: (N, V), states of `lower`, and energy: (N,), their free energies in it; w: (N, V), states of `upper`. Returns two
+    (N, V), (N,) bool and (N,).
     """
-    ahead, behind = (upper.free_energy(states) - lower.free_energy(states) for states in (v, w))
-    accepted = _accepts(ahead, behind, rng)
-    return torch.where(accepted[:, None], w, v), torch.where(accepted[:, None], v, w), accepted
+    crossed, own = upper.free_energy(torch.cat([v, w])).chunk(2)
+    accepted = _accepts(crossed - energy, own - lower.free_energy(w), rng)
+    chosen = accepted[:, None]
+    return torch.where(chosen, w, v), torch.where(chosen, v, w), accepted, torch.where(accepted, crossed, own)
 
 
 def _accepts(ahead: Tensor, behind: Tensor, rng: Rng) -> Tensor:

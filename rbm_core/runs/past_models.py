@@ -19,8 +19,8 @@ _NAME = "trajectory.safetensors"
 
 @dataclass(frozen=True)
 class PastModels:
-    """K models in the order of learning: one without weights, then one wherever learning had moved so far that chains
-    at it and at the one before exchange in about three of ten cases.
+    """K models in the order of learning: one without weights, then models with at least three times the updates of the
+    one before, where their chains exchange in fewer than three of ten cases.
 
     steps: the updates each had seen, ascending. W (K, V, H) float16, or float32 where a weight is beyond ±65,504;
     vbias (K, V), hbias (K, H) float32; log_var (K, V) only for Gaussian visible units with learned variances.

@@ -26,12 +26,21 @@ from rbm_core.rbm import RBM
 __all__ = ["Rungs", "Temperatures", "Trajectory"]
 
 # A trajectory holds at most this many bytes of weights, and this many rungs.
-_MOST_BYTES, _FEWEST, _MOST = 32_000_000, 8, 64
-# Sweeps of the chains that go ahead of the last rung, at each look.
-_AHEAD = 2
-# A trajectory is looked at after every update at first, later after each fiftieth of the step. Where the model moves by
-# a rung at each look, as the noise of a high learning rate lets it, that is still few rungs made.
+_MOST_BYTES, _FEWEST, _MOST = 64_000_000, 8, 64
+# A past model has seen at least so many times the updates of the one before. Learning wanders: on straight lines
+# between few models the ladder is half as long as along every turn of it.
+_APART = 3.0
+# A model is looked at after each fiftieth of the step, so after every update at first. Where it moves by a rung at each
+# look, as the noise of a high learning rate lets it, that is still few rungs made.
 _LOOKS = 50
+# Sweeps of the last rung's chains at each look, and of a new rung's before it is used.
+_SWEEPS, _SETTLING = 2, 10
+# Neighbours further apart than this get rungs between them; at most so many at a time.
+_FAR, _MOST_BETWEEN = 0.2, 24
+# Rungs that follow the model beyond the last past one, before a straight line takes their place.
+_MOST_FOLLOWING = 12
+# States of the last rung are taken for states of the next by weights worth at least so many equal ones in a hundred.
+_FEWEST_EQUAL = 0.05
 # Temperatures stand closer where fewer than this share of a pair's exchanges succeed; the share is a moving mean.
 _TOO_FEW, _MEMORY = 0.2, 0.2
 
@@ -63,15 +72,17 @@ class Rungs(ABC):
         """
         lower = self.rung(0, model)
         self.v[0] = self._swept(lower, 0)
-        for k in range(len(self) - 1):
-            upper = self.rung(k + 1, model)
-            w = self._swept(upper, k + 1)
-            self.v[k], self.v[k + 1], accepted = tempering.exchange(lower, upper, self.v[k], w, self._rng)
+        energy = lower.free_energy(self.v[0])
+        for k in range(len(self)):
+            top = k == len(self) - 1
+            upper = model if top else self.rung(k + 1, model)
+            w = particles if top else self._swept(upper, k + 1)
+            self.v[k], w, accepted, energy = tempering.exchange(lower, upper, self.v[k], w, self._rng, energy)
             self._count(k, accepted)
+            if not top:
+                self.v[k + 1] = w
             lower = upper
-        self.v[-1], particles, accepted = tempering.exchange(lower, model, self.v[-1], particles, self._rng)
-        self._count(len(self) - 1, accepted)
-        return particles, accepted
+        return w, accepted
 
     def _swept(self, rbm: RBM, k: int) -> Tensor:
         return gibbs.sweep(rbm, gibbs.from_images(rbm, self.v[k]), self._rng).v
@@ -108,13 +119,13 @@ class Rungs(ABC):
 @dataclass(frozen=True)
 class _Kept:
     """A past model: the updates it had seen, its parameters, and how far it stood from the rung below: −log of the
-    probability of an exchange.
+    probability of an exchange. step None: no model of the run, but one on the straight line between two.
 
     W is in half precision where that can hold it: a run keeps up to 32 MB of them for as long as it trains. like: a
     model of the run, for what all of them have in common.
     """
 
-    step: int
+    step: int | None
     W: Tensor
     vbias: Tensor
     hbias: Tensor
@@ -128,7 +139,7 @@ class _Kept:
         return replace(self.like, W=self.W.float(), vbias=self.vbias, hbias=self.hbias, log_var=self.log_var)
 
 
-def _kept(step: int, model: RBM, gap: float) -> _Kept:
+def _kept(step: int | None, model: RBM, gap: float) -> _Kept:
     """A copy of the model, which goes on learning."""
     log_var = None if model.log_var is None else model.log_var.clone()
     W, vbias, hbias = (t.clone() for t in (_halved(model.W), model.vbias, model.hbias))
@@ -136,50 +147,100 @@ def _kept(step: int, model: RBM, gap: float) -> _Kept:
 
 
 class Trajectory(Rungs):
-    """Past models of the run, each kept when learning had moved so far that its chains exchange with those of the one
-    before in fewer than three of ten cases.
+    """Past models of the run, and models between them, such that neighbours exchange in about three of ten cases.
 
-    base: a model without weights, the first rung. v: (N, V), independent states of it. At most 32 MB of weights, but
-    never fewer than 8 rungs nor more than 64: beyond that the rung goes whose neighbours are closest.
+    A past model is kept when it has seen three times the updates of the last one and states of the two would exchange
+    in fewer than three of ten cases. Where chains climb the ladder, rungs lead to it on the straight line from the last
+    one; until then rungs follow the model as it moves.
+
+    How far it has moved is told by the last rung's chains: their law stands still. Chains of the model itself lag
+    behind while it learns, and an exchange with them seems easier than it is.
+
+    base: a model without weights, the first rung. v: (N, V), independent states of it. climbed: whether chains climb
+    this ladder; else its past models alone are kept, for whoever judges the run. At most 64 MB of weights, but never
+    fewer than 8 rungs nor more than 64: beyond that the rung goes whose neighbours are closest.
     """
 
-    def __init__(self, base: RBM, v: Tensor, rng: Rng) -> None:
+    def __init__(self, base: RBM, v: Tensor, rng: Rng, *, climbed: bool = True) -> None:
         super().__init__(rng, v)
         self._kept = [_kept(0, base, 0.0)]
+        self._climbed = climbed
         self._next_look = 0
-        self._ahead = v  # chains of the model under way: those of the next rung
         self.most = min(_MOST, max(_FEWEST, _MOST_BYTES // (2 * base.W.numel())))
 
     @property
     def steps(self) -> list[int]:
-        """The updates each rung's model had seen."""
-        return [kept.step for kept in self._kept]
+        """The updates that the run's own models among the rungs had seen."""
+        return [kept.step for kept in self._kept if kept.step is not None]
 
     def rung(self, k: int, model: RBM) -> RBM:
         """The past model at rung k; the model above it does not matter."""
         return self._kept[k].model
 
     def observe(self, model: RBM, step: int) -> bool:
-        """Keeps this model as a rung if it is far enough from the last one; returns whether it did.
+        """Makes rungs of this model if it is far enough from the last one; returns whether it did.
 
-        model: the one to show and judge, after `step` updates. Costs two sweeps and four free energies when it is due,
-        about 50 + 50 log(step/50) times in a run.
+        model: the one to show and judge, after `step` updates. When it is due, about 50 + 50 log(step/50) times in a
+        run whose chains climb, it costs two sweeps and two free energies, and some twelve sweeps for each new rung.
         """
-        if step < self._next_look:
+        due = _APART * self.steps[-1]
+        if step < self._next_look or not (self._climbed or step >= due):
             return False
         self._next_look = step + max(1, step // _LOOKS)
-        if len(self._ahead) < 2 or not bool(model.free_energy(self._ahead).isfinite().all()):
-            return False  # a single chain has none to compare with; a model that diverges has no chains
-        ahead = self._ahead = gibbs.sweep(model, gibbs.from_images(model, self._ahead), self._rng, _AHEAD).v
-        rate = tempering.acceptance(self._kept[-1].model, model, self.v[-1], ahead)
-        if rate >= tempering.ACCEPTANCE:
+        if len(self.v[-1]) < 2:
+            return False  # a single chain has none to exchange with
+        last = self._kept[-1].model
+        self.v[-1] = gibbs.sweep(last, gibbs.from_images(last, self.v[-1]), self._rng, _SWEEPS).v
+        if not bool(model.free_energy(self.v[-1]).isfinite().all()):
+            return False  # a model that diverges has no chains
+        if tempering.overlap(last, model, self.v[-1])[0] >= tempering.ACCEPTANCE:
             return False
-        self._kept.append(_kept(step, model, -math.log(max(rate, 1e-12))))
-        self.accepted.append(float("nan"))
-        self.v.append(ahead)
-        if len(self) > self.most:
+        following = len(self) - 1 - self._last_past
+        if step >= due or following >= _MOST_FOLLOWING:
+            self._forget_following()
+        if self._climbed:
+            self._lead_to(model)
+        self._put(step if step >= due else None, model)
+        while len(self) > self.most:
             self._drop_one()
         return True
+
+    @property
+    def _last_past(self) -> int:
+        """The rung of the newest past model that is kept for good."""
+        return max(k for k, kept in enumerate(self._kept) if kept.step is not None)
+
+    def _forget_following(self) -> None:
+        """The rungs that followed the model since the last past one: the straight line to it is shorter."""
+        first = self._last_past + 1
+        for each in (self._kept, self.v, self.accepted):
+            del each[first:]
+
+    def _lead_to(self, model: RBM) -> None:
+        """Rungs on the straight line from the last one to this model, until it exchanges with the last of them."""
+        for _ in range(_MOST_BETWEEN):
+            last, v = self._kept[-1].model, self.v[-1]
+            if tempering.overlap(last, model, v)[0] >= _FAR:
+                return
+            line, near, far = tempering.between(last, model), 0.0, 1.0
+            for _ in range(6):
+                middle = (near + far) / 2
+                reached = tempering.overlap(last, line(middle), v)[0] >= tempering.ACCEPTANCE
+                near, far = (middle, far) if reached else (near, middle)
+            self._put(None, line(far))
+
+    def _put(self, step: int | None, model: RBM) -> None:
+        """One rung more. Its chains begin as the last rung's, drawn by their weights under the model where these are of
+        use.
+        """
+        v = self.v[-1]
+        rate, weights = tempering.overlap(self._kept[-1].model, model, v)
+        if 1 / float((weights**2).sum()) > _FEWEST_EQUAL * len(v):
+            at = (torch.arange(len(v), device=v.device) + self._rng.uniform((1,))) / len(v)
+            v = v[torch.searchsorted(weights.cumsum(0), at.double()).clamp(max=len(v) - 1)]
+        self._kept.append(_kept(step, model, -math.log(max(rate, 1e-12))))
+        self.accepted.append(float("nan"))
+        self.v.append(gibbs.sweep(model, gibbs.from_images(model, v), self._rng, _SETTLING).v)
 
     def _drop_one(self) -> None:
         """Drops the inner rung whose two neighbours are closest, by the sum of both gaps."""
@@ -190,21 +251,14 @@ class Trajectory(Rungs):
         del self._kept[k], self.v[k], self.accepted[k]
 
     def parameters(self) -> dict[str, Tensor]:
-        """The models' parameters on the CPU by name, a rung a row; W (K, V, H) in half precision where it fits."""
-        kept = self._kept
-        half = all(one.W.dtype == torch.float16 for one in kept)
-        named = {
-            "W": torch.stack([one.W if half else one.W.float() for one in kept]),
-            "vbias": torch.stack([one.vbias for one in kept]),
-            "hbias": torch.stack([one.hbias for one in kept]),
-        }
-        if kept[0].log_var is not None:
-            named["log_var"] = torch.stack([one.log_var for one in kept if one.log_var is not None])
-        return {name: t.cpu() for name, t in named.items()}
+        """The parameters of the run's own models among the rungs, on the CPU by name, a rung a row; W (K, V, H) in half
+        precision where it fits.
+        """
+        return _stacked([kept for kept in self._kept if kept.step is not None])
 
     def _own_state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        return {**self.parameters(), "ahead": self._ahead.cpu()}, {
-            "steps": self.steps,
+        return _stacked(self._kept), {
+            "steps": [kept.step for kept in self._kept],
             "gaps": [kept.gap for kept in self._kept],
             "next_look": self._next_look,
         }
@@ -216,7 +270,7 @@ class Trajectory(Rungs):
         log_var = tensors["log_var"].to(device) if "log_var" in tensors else None
         self._kept = [
             _Kept(
-                int(step),
+                None if step is None else int(step),
                 _halved(W[k]).clone(),
                 vbias[k].float().clone(),
                 hbias[k].float().clone(),
@@ -227,7 +281,19 @@ class Trajectory(Rungs):
             for k, (step, gap) in enumerate(zip(meta["steps"], gaps, strict=True))
         ]
         self._next_look = int(meta["next_look"])
-        self._ahead = tensors["ahead"].to(device) if "ahead" in tensors else self.v[-1]
+
+
+def _stacked(kept: list[_Kept]) -> dict[str, Tensor]:
+    """Parameters of models on the CPU by name, a model a row."""
+    half = all(one.W.dtype == torch.float16 for one in kept)
+    named = {
+        "W": torch.stack([one.W if half else one.W.float() for one in kept]),
+        "vbias": torch.stack([one.vbias for one in kept]),
+        "hbias": torch.stack([one.hbias for one in kept]),
+    }
+    if kept[0].log_var is not None:
+        named["log_var"] = torch.stack([one.log_var for one in kept if one.log_var is not None])
+    return {name: t.cpu() for name, t in named.items()}
 
 
 def _halved(W: Tensor) -> Tensor:

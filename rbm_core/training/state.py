@@ -142,7 +142,7 @@ class TrainState:
         base = tempering.independent(self.model, law.bias_of(mean))
         rng = Rng(config.seed, "rungs", self.device)
         v = law.at_means(mean, n_chains(config), rng)
-        trajectory = Trajectory(base, v, rng)
+        trajectory = Trajectory(base, v, rng, climbed=config.algorithm == "ptt")
         if config.algorithm == "pt":
             return trajectory, Temperatures(base, v, Rng(config.seed, "temperatures", self.device))
         return trajectory, trajectory if config.algorithm == "ptt" else None

@@ -191,7 +191,9 @@ def costs() -> dict[str, float]:
     replicas = tempering.replicas_at(torch.stack([chain.v, chain.v]))
     work = {
         "a sweep of plain Gibbs": lambda: gibbs.sweep(upper, chain, rng),
-        "an exchange between two neighbours": lambda: tempering.exchange(lower, upper, chain.v, chain.v, rng),
+        "an exchange between two neighbours": lambda: tempering.exchange(
+            lower, upper, chain.v, chain.v, rng, lower.free_energy(chain.v)
+        ),
         "a round of two rungs: their sweeps, by flips, and the exchange": lambda: tempering.temper(
             ladder, replicas, rng, rows=rows
         ),

@@ -1,5 +1,6 @@
 """The rungs below a run's model keep their laws, stand where neighbours exchange, and are bounded in number."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -94,20 +95,46 @@ def trained(**changes: object) -> Training:
     return training
 
 
-def test_past_models_stand_where_neighbours_exchange_in_three_of_ten_cases() -> None:
-    made = trained(learning_rate=0.2, batch_size=100, averaging=0.1, epochs=9).state.trajectory
-    assert len(made) >= 4
-    assert made.steps == sorted(set(made.steps))
+def test_rungs_stand_where_neighbours_exchange_in_three_of_ten_cases_however_fast_the_run_learns() -> None:
+    """Chains that lag behind a model in a hurry make exchanges with it look easier than they are."""
+    config = make_config(
+        dataset="mnist-5k",
+        n_hidden=250,
+        algorithm="ptt",
+        n_chains=100,
+        batch_size=100,
+        updates=2000,
+        learning_rate=0.2,
+        averaging=0.05,
+        n_valid=200,
+        device="cpu",
+    )
+    training = Training(config, load("mnist-5k", n_valid=200))
+    for _ in range(100):
+        training.update()
+    made, rng = training.state.trajectory, Rng(0, "judge")
+    assert training.state.climbed is made
     replicas = tempering.replicas_at(torch.stack(made.v))
-    ladder = tuple(made.rung(k, made.rung(-1, made._kept[0].model)) for k in range(len(made)))
-    rates, rng = [], Rng(0, "judge")
-    for _ in range(20):
+    ladder, rates = tuple(made.rung(k, training.rbm) for k in range(len(made))), []
+    for _ in range(40):
         replicas, seen = tempering.temper(ladder, replicas, rng)
         rates.append(torch.where(seen.proposed[:, None], seen.accepted.float(), torch.nan))
     rate = torch.stack(rates).nanmean((0, 2))
-    # Three in ten for normal differences; from independent pixels to the first shapes they are far from normal.
-    assert 0.2 < rate.mean() < 0.45, rate
-    assert rate.min() > 0.02, rate
+    assert 0.15 < rate.mean() < 0.6, rate
+    assert rate.min() > 0.01, rate
+    assert len(made) < 40, "rungs at every turn of learning"
+
+
+def test_past_models_are_kept_further_and_further_apart() -> None:
+    fields = {"learning_rate": 0.2, "batch_size": 100, "averaging": 0.1, "epochs": 9}
+    made = trained(**fields).state.trajectory
+    assert len(made) >= 3
+    assert all(later >= 3 * earlier for earlier, later in pairwise(made.steps))
+    assert len(made) == len(made.steps), "nobody climbs, and there are rungs between"
+    climbed = trained(**fields, algorithm="ptt").state.trajectory
+    assert all(later >= 3 * earlier for earlier, later in pairwise(climbed.steps))
+    assert len(climbed) > len(climbed.steps) >= 3
+    assert len(climbed.parameters()["W"]) == len(climbed.steps)
 
 
 def two_clusters(algorithm: str) -> tuple[Training, float]:
@@ -168,14 +195,15 @@ def test_the_curves_say_how_often_chains_on_a_ladder_exchange(algorithm: str) ->
 
 
 def test_the_number_of_rungs_is_bounded_and_the_ends_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    all_steps = trained().state.trajectory.steps
+    fields = {"algorithm": "ptt", "epochs": 9}
+    every = trained(**fields).state.trajectory
     monkeypatch.setattr(rungs, "_MOST", 5)
     monkeypatch.setattr(rungs, "_FEWEST", 5)
-    few = trained().state.trajectory
-    assert len(all_steps) > 5
+    few = trained(**fields).state.trajectory
+    assert len(every) > 5
     assert len(few) == len(few.v) == len(few.accepted) == 5
     assert few.steps[0] == 0
-    assert few.steps[-1] > all_steps[0]
+    assert few.steps[-1] > every.steps[0]
     assert few.steps == sorted(set(few.steps))
     assert {kept.W.dtype for kept in few._kept} == {torch.float16}, "a trainer keeps twice as many bytes"
 
