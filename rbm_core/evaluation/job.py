@@ -24,6 +24,7 @@ from rbm_core.runs.files import (
     hold_lock,
     read_bytes,
     read_tensors,
+    remove,
     tensor_bytes,
     write_bytes,
     write_json,
@@ -109,7 +110,7 @@ class Job:
         """Releases the lock, and drops the kept snapshot unless the job was interrupted."""
         try:
             if self.progress["state"] != "interrupted":
-                inside.remove(self._snapshot_file)
+                remove(self._snapshot_file)
         finally:
             self._lock.release()
 
@@ -181,7 +182,7 @@ class Job:
 
     def begin_anew(self) -> None:
         """Drops the saved state and what `progress` has of it."""
-        inside.remove(self._state_file)
+        remove(self._state_file)
         for key in _RESUMED:
             self.progress.pop(key, None)
         self.resumed, self._resumed_at = False, 0.0
@@ -195,8 +196,8 @@ class Job:
             self._file = self.folder / PROGRESS
         self.show("Done." if state == "finished" else None, force=True)
         if state == "finished":
-            inside.remove(self._state_file)
-            inside.remove(self.folder / AGAIN)
+            remove(self._state_file)
+            remove(self.folder / AGAIN)
 
 
 def _read(folder: Path, name: str) -> dict[str, Any] | None:

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rbm_core.runs import inside, json_input, layout
-from rbm_core.runs.files import RunError, explain, locked, of_run, read_object, write_json
+from rbm_core.runs import json_input, layout
+from rbm_core.runs.files import RunError, locked, of_run, read_object, remove, write_json
 from rbm_core.runs.json_input import DamagedError
 from rbm_core.runs.reader import RunReader
 from rbm_core.runs.vocabulary import COMMANDS, LIVE_STATES, SETTABLE
@@ -84,11 +84,7 @@ def take(path: Path, complain: Callable[[str], None] = lambda sentence: None) ->
 
 def drop(path: Path) -> None:
     """Removes the waiting commands, unread: those left to a trainer that died. RunError if that cannot be done."""
-    file = path / "control.json"
-    try:
-        inside.remove(file)
-    except OSError as error:
-        raise RunError(explain(error, file)) from error
+    remove(path / "control.json")
 
 
 def _waiting(path: Path) -> list[Any]:

@@ -134,6 +134,14 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = True, store: Path | 
         raise RunError(explain(error, path)) from error
 
 
+def remove(path: Path) -> None:
+    """Removes the file if it is there. Raises RunError in one sentence if it cannot."""
+    try:
+        inside.remove(path)
+    except OSError as error:
+        raise RunError(explain(error, path)) from error
+
+
 def _beside(name: str) -> str:
     folder, file = os.path.split(name)
     return os.path.join(folder, f".{file}.{secrets.token_hex(4)}.tmp")

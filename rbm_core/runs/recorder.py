@@ -23,6 +23,7 @@ from rbm_core.runs.files import (
     one_line,
     read_bytes,
     read_object,
+    remove,
     split_meta,
     tensor_bytes,
     unreadable,
@@ -210,15 +211,11 @@ class Recorder:
             return
         if best.step == step:
             self.write_snapshot(best)
-        inside.remove(path)
+        remove(path)
 
     def drop_live(self) -> None:
         """Removes live.safetensors: the last kept snapshot is the newest state, or its space is needed."""
-        path = self.folder / "live.safetensors"
-        try:
-            inside.remove(path)
-        except OSError as error:
-            raise RunError(explain(error, path)) from error
+        remove(self.folder / "live.safetensors")
 
     # --- everything for a bit-exact resume ---
 

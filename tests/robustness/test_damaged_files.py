@@ -5,8 +5,10 @@ such that every file, every way, every command and every page is among them; `ma
 command and every page.
 """
 
+import errno
 import itertools
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -18,8 +20,11 @@ import pytest
 from safetensors.numpy import load
 
 from dashboard.ui import pages
+from rbm_core import pace, sweeps
 from rbm_core.cli import main
-from rbm_core.evaluation import evaluate
+from rbm_core.config import RunConfig, preset
+from rbm_core.evaluation import Interrupted, evaluate
+from rbm_core.pace import TRIALS_FILE
 from rbm_core.runs import RunError, RunReader, list_runs, store
 from rbm_core.runs import notes as run_notes
 from rbm_core.runs.evaluation_record import list_evaluations
@@ -27,6 +32,7 @@ from rbm_core.runs.files import split_meta, tensor_bytes
 from rbm_core.runs.past_models import PastModels, read_past_models
 from rbm_core.runs.recorder import Recorder
 from tests.dashboard.opened import open_page
+from tests.live import REPO
 from tests.robustness.after import fingerprint
 from tests.robustness.damage import damaged, one_sentence, wrong_types
 from tests.small_run import train_small
@@ -44,8 +50,12 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     evaluate(run, estimator="exact")
     evaluate(run, estimator="bracket", betas=200, n_chains=4)
     evaluate(run, estimator="mixing", sweeps_max=20, n_chains=4)
+    for asked in ({"estimator": "exact"}, {"estimator": "ais", "betas": 50, "n_chains": 2}):
+        with pytest.raises(Interrupted):
+            evaluate(run, should_stop=lambda: True, **asked)  # type: ignore[arg-type]
     reader = RunReader(run)
     Recorder(run).write_live(reader.snapshot(reader.snapshot_steps()[-1]))
+    Recorder(run).write_best(reader.snapshot(reader.snapshot_steps()[-1]))
     Recorder(run).append_event(3, "set", {"name": "k", "value": 2}, "page")
     run_notes.write_notes(run, run_notes.Notes(("a tag",), "a note"))
     (run / "control.json").write_text('{"commands": [{"command": "pause", "time": 1.0}]}')
@@ -56,10 +66,15 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Recorder(run).write_past_models(
         PastModels((0,), W, np.zeros((1, 16), np.float32), np.zeros((1, 8), np.float32))
     )
-    (run / "trainer.log").write_text("said by the trainer\n")
+    for log in ("trainer.log", "evaluation.log"):
+        (run / log).write_text("said by a process\n")
+    pace.keep_trial(root, TRIAL)
     assert all(list(run.glob(pattern)) for pattern in FILES)
     shutil.copytree(run, root / "sound")
     return root
+
+
+TRIAL = {"config": {"n_hidden": 8}, "n_train": 9, "n_visible": 16, "seconds_per_update": 0.5}
 
 
 def ways() -> Iterator[str]:
@@ -71,8 +86,9 @@ FILES = (
     *("config.json", "status.json", "metrics.jsonl", "events.jsonl", "likelihood.jsonl", "notes.json"),
     *("control.json", "probe.safetensors", "live.safetensors", "resume.safetensors", "origin.safetensors"),
     *("trajectory.safetensors", "snapshots/000000000.safetensors", "snapshots/*.safetensors"),
-    "evaluations/*/progress.json",
-    *("evaluations/*/samples.safetensors", "trainer.log"),
+    *("best.safetensors", "evaluations/*/progress.json", "evaluations/*/again.json"),
+    *("evaluations/*/state.safetensors", "evaluations/*/snapshot.safetensors"),
+    *("evaluations/*/samples.safetensors", "trainer.log", "evaluation.log", f"../{TRIALS_FILE}"),
 )
 OF_JSON_ALONE = ("1e999", "400 digits", "text")
 
@@ -149,20 +165,49 @@ def nothing_else_happens(run: Path) -> Iterator[None]:
     assert errors["sound"] is None
 
 
-# With `make test` each damage meets every second of them, and its neighbours among CASES the others.
+# With `make test` each damage meets every second of COMMANDS, its neighbours among CASES the others, and every 16th of
+# them one of OTHERS, which are slow. {0} is a folder, {1} the damaged file.
 COMMANDS = (
     ["runs"],
     ["doctor", "hurt"],
-    ["export", "hurt", "--out", "{}/model.npz"],
-    ["sample", "hurt", "--sweeps", "1", "--chains", "2", "--start", "data", "--out", "{}/x.png"],
-    ["evaluate", "hurt", "--estimator", "exact"],
+    ["export", "hurt", "--out", "{0}/model.npz"],
+    ["sample", "hurt", "--sweeps", "1", "--chains", "2", "--start", "data", "--out", "{0}/x.png"],
+    ["evaluate", "hurt", "--estimator", "ais", "--temperatures", "50", "--chains", "2"],
     ["train", "--resume", "hurt"],
 )
+OTHERS = (
+    *(["export", "hurt", "--out", f"{{0}}/out.{ending}"] for ending in ("zip", "html", "gif", "csv")),
+    ["import", "{1}", "--name", "brought"],
+    ["sweep", "--name", "hurt"],
+)
+
+
+def commands(n: int) -> tuple[list[str], ...]:
+    """Those that case number n meets; `sweep` last, as it gives the run another name."""
+    if SOAK:
+        return *COMMANDS, *OTHERS
+    return *COMMANDS[n % 2 :: 2], *([OTHERS[n // 16 % len(OTHERS)]] if n % 16 == 0 else ())
+
+
+def no_process(*_: object, **__: object) -> None:
+    raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+
+def sweep_that_has(run: Path) -> list[str]:
+    """What follows `sweep` for one whose only run has the settings of this one and, once renamed, its name."""
+    settings, quick = RunReader(run).config()["config"], preset("quick").model_dump(mode="json")
+    other = [f"{name}={value}" for name, value in settings.items() if value != quick[name] and name != "k"]
+    return ["--grid", f"k={settings['k']}", *(part for one in other for part in ("--set", one))]
 
 
 @pytest.mark.parametrize(("pattern", "way"), CASES)
 def test_the_reader_and_every_command_say_what_is_wrong_and_touch_nothing_else(
-    hurt: Path, pattern: str, way: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    hurt: Path,
+    pattern: str,
+    way: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     damage(hurt, pattern, way)
     with nothing_else_happens(hurt):
@@ -174,16 +219,56 @@ def test_the_reader_and_every_command_say_what_is_wrong_and_touch_nothing_else(
             lambda: read_past_models(hurt),
             *(lambda: run_notes.read_notes(hurt), lambda: list_evaluations(hurt)),
             *(lambda: reader.snapshot(0), lambda: reader.snapshot(max(steps, default=0))),
-            lambda: store.resumable(hurt),
+            *(lambda: store.resumable(hurt), lambda: pace.estimate(hurt.parent, RunConfig())),
         ):
             assert one_sentence(complaint(read))
     n = CASES.index((pattern, way))
-    for command in COMMANDS if SOAK else COMMANDS[n % 2 :: 2]:
+    file = next(iter(sorted(hurt.glob(pattern))), hurt / pattern)
+    for command in commands(n):
+        given = [part.format(tmp_path, file) for part in command]
+        if command[0] == "sweep":
+            hurt.rename(hurt.with_name("hurt-1"))
+            given += sweep_that_has(hurt.with_name("sound"))
+            monkeypatch.setattr(sweeps.subprocess, "Popen", no_process)
+        elif command[0] == "import" and way == "a pipe":
+            continue  # whoever names a pipe waits for what comes out of it
         with nothing_else_happens(hurt):
-            code = main([part.format(tmp_path) for part in command])
+            code = main(given)
             captured = capsys.readouterr()
             assert code in (0, 2), f"{command}: {captured.err}"
             assert "Traceback" not in captured.out + captured.err
+
+
+@pytest.mark.parametrize("name", ["snapshots", "evaluations"])
+@pytest.mark.parametrize("way", ["empty", "a pipe", "a link out", "null"])
+def test_a_folder_of_a_run_that_is_none_costs_a_sentence(
+    hurt: Path, name: str, way: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    shutil.rmtree(hurt / name)
+    damage(hurt, name, way)
+    for command in COMMANDS:
+        if command[0] in ("runs", "doctor", "export", "evaluate"):
+            with nothing_else_happens(hurt):
+                code = main([part.format(tmp_path) for part in command])
+            captured = capsys.readouterr()
+            assert code in (0, 2), f"{command}: {captured.err}"
+            assert "Traceback" not in captured.out + captured.err
+    for page in PAGES:
+        app = open_page(page, run="hurt")
+        assert not app.exception, app.exception[0].value + str(app.exception[0].stack_trace)
+
+
+def test_every_file_of_the_format_in_words_is_damaged() -> None:
+    table = (REPO / "docs" / "run-format.md").read_text().split("## ")[0]
+    rows = [row.split("|")[1:4] for row in table.splitlines() if row.startswith("| `")]
+    told = {name for row in rows for name in re.findall(r"`([^`]+)`", row[0])}
+    told |= {
+        f"evaluations/<id>/{name}"
+        for name in re.findall(r"`(\w+\.\w+)`", " ".join(r[2] for r in rows if "<id>" in r[0]))
+    }
+    patterns = {re.sub(r"<\w+>", "*", name) for name in told} - {"evaluations/*/", "run.lock", "*.lock"}
+    assert patterns <= set(FILES)
+    assert {one for one in FILES if not one.startswith(("..", "snapshots/0"))} <= patterns
 
 
 SHOWN = [
