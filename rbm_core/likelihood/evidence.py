@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -58,7 +59,10 @@ class Evidence:
     @classmethod
     def of(cls, result: AISResult, origin: str) -> "Evidence":
         """The result without its raw material. origin: a key of BASES or STARTS."""
-        return cls(result.direction, origin, result.log_z, result.stderr, result.ess, len(result.log_weights))
+        stderr = result.stderr
+        if origin == "tempered":
+            stderr = max(stderr, _stderr_by_ladders(result.log_z - result.log_weights))
+        return cls(result.direction, origin, result.log_z, stderr, result.ess, len(result.log_weights))
 
     @property
     def words(self) -> str:
@@ -221,7 +225,10 @@ def starts_of(
 
 
 def parallel_tempered(rbm: RBM, n: int, *, base: Tensor, seed: int = 0) -> Tensor:
-    """n states (n, V) of the last rung of ladders in temperature that have exchanged states; they begin at noise."""
+    """n states (n, V) of the last rung of ladders in temperature that have exchanged states; they begin at noise.
+
+    State i is one of ladder i modulo their number.
+    """
     rng = Rng(seed, "tempered-starts", rbm.device)
     path = tempering.temperature_path(rbm, base.to(rbm.device, rbm.dtype))
     places = tempering.place_rungs(path, rng, n_chains=50, sweeps=_ROUND)
@@ -236,8 +243,28 @@ def parallel_tempered(rbm: RBM, n: int, *, base: Tensor, seed: int = 0) -> Tenso
     for _ in range(2 * _ROUNDS):
         replicas, _ = tempering.temper(ladder, replicas, rng, sweeps=_ROUND, rows=rows)
         found.append(replicas.v[-1])
-    kept = torch.cat(found[_ROUNDS:])
-    return kept[rng.permutation(len(kept))[torch.arange(n) % len(kept)]]
+    each = -(-n // _LADDERS)  # of a ladder, as far from one another in time as there is room
+    rounds = [-1 - k % _ROUNDS for k in (torch.arange(each) * max(1, _ROUNDS // each)).tolist()]
+    return torch.cat([found[at] for at in rounds])[:n]
+
+
+def _stderr_by_ladders(log_ratios: np.ndarray) -> float:
+    """The standard error of a log mean of exp(log_ratios), (N,), of states that `parallel_tempered` gave in this order.
+
+    States of one ladder are not independent of each other, so that only the spread from ladder to ladder tells (a
+    jackknife).
+    """
+    w, ladder = np.exp(log_ratios - log_ratios.max()), np.arange(len(log_ratios)) % _LADDERS
+    groups = min(_LADDERS, len(w))
+    if groups < 2:
+        return math.inf
+    rest = (w.sum() - np.bincount(ladder, w)) / (len(w) - np.bincount(ladder))
+    with np.errstate(divide="ignore"):
+        left = np.log(rest)
+    spread = left - left.mean()
+    return (
+        float(np.sqrt((groups - 1) / groups * (spread**2).sum())) if np.isfinite(spread).all() else math.inf
+    )
 
 
 def prepared(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from rbm_core import tempering
 from rbm_core.likelihood.ais import Bracket
 from rbm_core.likelihood.annealing import AISResult
 from rbm_core.likelihood.evidence import Evidence, Verdict, judge, origins, parallel_tempered
@@ -110,6 +111,23 @@ def test_tempered_samples_have_the_law_of_the_model() -> None:
     share = float((v.mean(1) > 0.5).float().mean())
     # ten ladders, whose states of twenty rounds are not independent
     assert abs(share - 1 / (1 + math.exp(-1.0))) < 4 * math.sqrt(0.2 / 30)
+
+
+def test_states_of_one_ladder_that_resemble_each_other_widen_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    stuck, free = np.tile(rng.normal(0, 0.5, 10), 5), rng.normal(0, 0.5, 50)
+    bars = []
+    for log_weights in (stuck, free):
+        result = AISResult.from_log_weights(log_weights, 100, "reverse")
+        bars.append(Evidence.of(result, "tempered").stderr / result.stderr)
+        assert Evidence.of(result, "annealed").stderr == result.stderr
+    assert bars[0] == pytest.approx(5**0.5, rel=0.2), "ten ladders of five equal states"
+    assert 1 <= bars[1] < 1.6
+    monkeypatch.setattr(tempering, "temper", lambda ladder, replicas, *rest, **options: (replicas, None))
+    still = parallel_tempered(model(1, 20), 25, base=torch.zeros(20))
+    assert torch.equal(still[:10], still[10:20])
+    assert torch.equal(still[:5], still[20:])
+    assert not torch.equal(still[0], still[1])
 
 
 def test_the_same_question_has_the_same_answer() -> None:
