@@ -40,23 +40,21 @@ def scale(
     if comparable:
         rows += [(*one, "purple") for one in PUBLISHED]
     known = [(name, value, colour) for name, value, colour in rows if value is not None]
-    least = min(value for _, value, _ in known)
+    least, most = (end(value for _, value, _ in known) for end in (min, max))
     colours, figure = lines(dark), go.Figure()
     figure.add_scatter(
         x=[value for _, value, _ in known],
         y=[name for name, _, _ in known],
         mode="markers+text",
         text=[f"{value:,.1f}".replace("-", "−") for _, value, _ in known],
-        textposition="middle right",
+        # Towards the middle, so that no number is cut off at an edge of a narrow window.
+        textposition=[f"middle {'left' if 2 * value > least + most else 'right'}" for _, value, _ in known],
         cliponaxis=False,
         marker={"size": 15, "color": [colours[colour] for _, _, colour in known]},
         hovertemplate="%{y}: %{text} nats<extra></extra>",
     )
-    most = max(value for _, value, _ in known)
-    figure.update_xaxes(
-        title="nats per image; right is better",
-        range=[least - 0.05 * (most - least or 1.0), most + 0.25 * (most - least or 1.0)],
-    )
+    margin = 0.06 * (most - least or 1.0)
+    figure.update_xaxes(title="nats per image; right is better", range=[least - margin, most + margin])
     figure.update_yaxes(autorange="reversed", title="model")
     return dress(figure, dark, 90 + 36 * len(known), title_text=WORDS["scale"].title, showlegend=False)
 

@@ -252,6 +252,9 @@ def test_the_scale_has_the_run_above_what_knows_nothing(run: Path) -> None:
     assert -230 < float(bars["text"][1].replace("−", "-")) < -180
     both = figures.scale(-543.4, -206.0, ("this run", -84.2), True, dark=False)
     assert list(both.data[0].x) == pytest.approx([-543.4, -206.0, -84.2, -137.64, -86.34])
+    assert list(both.data[0].textposition) == ["middle right", *["middle left"] * 4], (
+        "cut off in a narrow window"
+    )
     gaussian = figures.scale(None, -900.0, ("this run", -880.0), False, dark=True)
     assert len(gaussian.data[0].x) == 2
 

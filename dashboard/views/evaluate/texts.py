@@ -9,12 +9,13 @@ from rbm_core.runs.evaluation_record import APART, BASES, ESTIMATORS, STARTS
 
 CARE = {  # the temperatures to ask for
     "1000": "1,000 temperatures: a quick look",
-    "adaptive": "5,000, placed with care: some 10 s",
-    "salakhutdinov-murray": "14,500, the usual: some 20 s",
+    "adaptive": "5,000, placed with care: some 20 s",
+    "salakhutdinov-murray": "14,500, the usual: about a minute",
 }
 CARE_HELP = (
     "Chains are led from a model without weights to this one through many temperatures. More of them "
-    "make a truer estimate, and cost time in proportion: the seconds are those of 784 × 500 units on 2 cores. "
+    "make a truer estimate, and cost time in proportion: these times are of 784 × 500 units, from all places, on two "
+    "cores. "
     "A quick look is often not to be trusted; 14,500 are what Salakhutdinov and Murray (2008) used."
 )
 SWEEPS_HELP = (
