@@ -1,7 +1,6 @@
 """A long record and a full store cost bounded memory and time."""
 
 import ast
-import json
 import os
 import subprocess
 import sys
@@ -16,48 +15,22 @@ import pytest
 
 from dashboard.recent import Recent
 from rbm_core import datasets
-from rbm_core.cli import main
 from rbm_core.config import make_config
-from rbm_core.runs import RunReader, create_run, list_runs
+from rbm_core.runs import RunReader
 from rbm_core.runs.columns import MOST_ROWS, extremes
 from rbm_core.runs.recorder import Recorder
 from rbm_core.training import Training
-from tests.core.run_record import CONFIG
-from tests.dashboard.opened import open_page
+from tests.benchmarks.scale import COMPARE, LIST, NAMES, PEAK, READ, command_line, fill, told, write_rows
 from tests.live import REPO
 
 SOAK = bool(os.environ.get("RBM_SOAK"))
 ROWS = 2_000_000 if SOAK else 120_000
-NAMES = [f"column_{n}" for n in range(24)]
-PEAK = 123_456.0
-
-
-def write_rows(run: Path, n: int) -> None:
-    """n rows of 25 numbers; row n // 3 has a peak in every column."""
-    line = json.dumps({"step": 7, **dict.fromkeys(NAMES, 0.25)}) + "\n"
-    peak = line.replace("0.25", str(PEAK))
-    with open(run / "metrics.jsonl", "w") as file:
-        for step in range(n):
-            file.write((peak if step == n // 3 else line).replace(": 7,", f": {step},", 1))
-
-
-READ = """
-import resource, sys, time
-from rbm_core.runs import RunReader
-reader, began = RunReader(sys.argv[1]), time.process_time()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-reader.metrics()
-print(time.process_time() - began, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e3)
-"""
 
 
 def test_a_record_of_any_length_is_read_in_seconds_and_in_bounded_memory(run: Path) -> None:
     """In a process of its own, whose memory nothing else has touched; the trace of allocations is ten times slower."""
     write_rows(run, ROWS)
-    told = subprocess.run(
-        [sys.executable, "-c", READ, run], capture_output=True, text=True, cwd=REPO, check=True
-    )
-    seconds, megabytes = map(float, told.stdout.split())
+    (_, _, seconds), (megabytes,) = told(READ, run)
     assert megabytes < 200
     assert seconds < 60 * ROWS / 2_000_000 + 1, "of processor time"
 
@@ -91,44 +64,26 @@ def test_of_each_group_the_smallest_and_the_largest_stay_in_their_order() -> Non
 def full_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store of 2,000 runs with a record each."""
     root = tmp_path_factory.mktemp("full")
-    original = create_run(root, "run-0", CONFIG)
-    Recorder(original).write_status({"state": "stopped", "step": 90})
-    for step in range(10):
-        Recorder(original).append_metrics(
-            {"step": step, "free_energy_train": 1.0, "reconstruction_error": 0.1}
-        )
-    files = {file.name: file.read_bytes() for file in original.iterdir() if file.is_file()}
-    for n in range(1, 2000):
-        (root / f"run-{n}").mkdir()
-        for name, content in files.items():
-            (root / f"run-{n}" / name).write_bytes(content)
+    fill(root, 2000)
     return root
 
 
 @pytest.mark.slow
 def test_two_thousand_runs_are_listed_within_seconds(full_store: Path) -> None:
-    began = time.process_time()  # of this process: others may have the cores
-    assert len(list_runs(full_store)) == 2000
-    assert time.process_time() - began < 2
-    began = time.process_time()
-    list_runs(full_store)
-    assert time.process_time() - began < 1
+    """Each in a process that has seen none of them, and in processor time: others may have the cores."""
+    (n, _, first), (_, _, again) = told(LIST, full_store)
+    assert n == 2000
+    assert first < 2, "of processor time; a core with nothing else on it takes half a second"
+    assert again < 1
 
 
 @pytest.mark.slow
-def test_two_thousand_runs_are_compared_and_printed_within_seconds(
-    full_store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("RBM_RUNS_DIR", str(full_store))
-    open_page("compare")  # what a first page imports is not what is measured
-    began = time.process_time()
-    app = open_page("compare")
-    assert time.process_time() - began < 3
-    assert not app.exception
-    began = time.process_time()
-    assert main(["runs"]) == 0
-    assert time.process_time() - began < 2
-    assert len(capsys.readouterr().out.splitlines()) == 2001
+def test_two_thousand_runs_are_compared_and_printed_within_seconds(full_store: Path) -> None:
+    *_, (_, _, again) = told(COMPARE, full_store)
+    assert again < 3
+    lines, _, used = command_line(full_store)
+    assert lines == 2001
+    assert used < 4, "with all that it loads"
 
 
 @pytest.mark.parametrize(("epochs", "log_every"), [(40_000, 1), (100_000, 7), (300, 3)])
