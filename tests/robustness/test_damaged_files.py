@@ -165,7 +165,7 @@ def nothing_else_happens(run: Path) -> Iterator[None]:
     assert errors["sound"] is None
 
 
-# With `make test` each damage meets every second of COMMANDS, its neighbours among CASES the others, and every 16th of
+# With `make test` each damage meets every second of COMMANDS, its neighbours among CASES the others, and every 32nd of
 # them one of OTHERS, which are slow. {0} is a folder, {1} the damaged file.
 COMMANDS = (
     ["runs"],
@@ -186,7 +186,7 @@ def commands(n: int) -> tuple[list[str], ...]:
     """Those that case number n meets; `sweep` last, as it gives the run another name."""
     if SOAK:
         return *COMMANDS, *OTHERS
-    return *COMMANDS[n % 2 :: 2], *([OTHERS[n // 16 % len(OTHERS)]] if n % 16 == 0 else ())
+    return *COMMANDS[n % 2 :: 2], *([OTHERS[n // 32 % len(OTHERS)]] if n % 32 == 0 else ())
 
 
 def no_process(*_: object, **__: object) -> None:
