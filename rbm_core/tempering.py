@@ -191,17 +191,16 @@ def acceptance(lower: RBM, upper: RBM, v: Tensor, w: Tensor) -> float:
     return float((behind - ahead).clamp(max=0).exp().mean())
 
 
-def overlap(lower: RBM, upper: RBM, v: Tensor) -> tuple[float, Tensor]:
-    """How often states of the two models would exchange, from states of `lower` alone: (mean probability, weights).
+def overlap(lower: RBM, upper: RBM, v: Tensor) -> float:
+    """The mean probability of an exchange between states of the two models, from states of `lower` alone.
 
-    v: (N, V), at least two independent states of `lower`. weights: (N,), proportional to exp(F_lower − F_upper), which
-    make of them states of `upper`. An exchange is between different states. Where the models lie so far apart that one
-    state has all the weight, the probability is near 0, as it should be.
+    v: (N, V), at least two independent states of `lower`: with weights proportional to exp(F_lower − F_upper) they are
+    states of `upper`. An exchange is between different states. Where the models lie so far apart that one state has all
+    the weight, the probability is near 0, as it should be.
     """
     ahead = (upper.free_energy(v) - lower.free_energy(v)).double()
-    weights = (-ahead).softmax(0)
     chance = (ahead[None, :] - ahead[:, None]).clamp(max=0).exp()
-    return float((chance @ weights).sum() - 1) / (len(v) - 1), weights
+    return (float((chance @ (-ahead).softmax(0)).sum()) - 1) / (len(v) - 1)
 
 
 def _next_place(path: Path, t: float, v: Tensor, energy: Tensor) -> float:

@@ -31,10 +31,11 @@ from rbm_core.runs.evaluation_record import APART, BASES, STARTS
 
 __all__ = ["Evidence", "Verdict", "judge", "origins", "parallel_tempered", "prepared", "starts_of"]
 
-_SETTLE = 1000  # sweeps of data and of a run's chains before reverse AIS begins at them
+_SETTLE = 1000  # sweeps of annealed samples, data and a run's chains before reverse AIS begins at them
+_COOLING = 4000  # temperatures on the way to annealed samples
 _MOST_APART = 1.0  # nats beyond which two estimates differ however wide their error bars are
 _FEWEST, _SHARE = 10, 0.1  # chains in effect, and share of all, below which an estimate says nothing
-_LADDERS, _ROUNDS, _ROUND = 10, 40, 5  # of parallel tempering: ladders, rounds that count, sweeps of a round
+_LADDERS, _ROUNDS, _ROUND = 10, 40, 20  # of parallel tempering: ladders, rounds that count, sweeps of a round
 _MOST_RUNGS = 100
 
 
@@ -210,7 +211,7 @@ def starts_of(
     n they are used several times, each time with other random numbers.
     """
     if origin == "annealed":
-        return tempered_samples(rbm, n, base_vbias=base, seed=seed)
+        return tempered_samples(rbm, n, n_steps=_COOLING, n_sweeps=_SETTLE, base_vbias=base, seed=seed)
     if origin == "tempered":
         return parallel_tempered(rbm, n, base=base, seed=seed)
     found = data if origin == "data" else particles

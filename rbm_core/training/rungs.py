@@ -34,13 +34,11 @@ _APART = 3.0
 # look, as the noise of a high learning rate lets it, that is still few rungs made.
 _LOOKS = 50
 # Sweeps of the last rung's chains at each look, and of a new rung's before it is used.
-_SWEEPS, _SETTLING = 2, 10
+_SWEEPS, _SETTLING = 2, 20
 # Neighbours further apart than this get rungs between them; at most so many at a time.
 _FAR, _MOST_BETWEEN = 0.2, 24
 # Rungs that follow the model beyond the last past one, before a straight line takes their place.
 _MOST_FOLLOWING = 12
-# States of the last rung are taken for states of the next by weights worth at least so many equal ones in a hundred.
-_FEWEST_EQUAL = 0.05
 # Temperatures stand closer where fewer than this share of a pair's exchanges succeed; the share is a moving mean.
 _TOO_FEW, _MEMORY = 0.2, 0.2
 
@@ -181,7 +179,7 @@ class Trajectory(Rungs):
         """Makes rungs of this model if it is far enough from the last one; returns whether it did.
 
         model: the one to show and judge, after `step` updates. When it is due, about 50 + 50 log(step/50) times in a
-        run whose chains climb, it costs two sweeps and two free energies, and some twelve sweeps for each new rung.
+        run whose chains climb, it costs two sweeps and two free energies, and some 22 sweeps for each new rung.
         """
         due = _APART * self.steps[-1]
         if step < self._next_look or not (self._climbed or step >= due):
@@ -193,7 +191,7 @@ class Trajectory(Rungs):
         self.v[-1] = gibbs.sweep(last, gibbs.from_images(last, self.v[-1]), self._rng, _SWEEPS).v
         if not bool(model.free_energy(self.v[-1]).isfinite().all()):
             return False  # a model that diverges has no chains
-        if tempering.overlap(last, model, self.v[-1])[0] >= tempering.ACCEPTANCE:
+        if tempering.overlap(last, model, self.v[-1]) >= tempering.ACCEPTANCE:
             return False
         following = len(self) - 1 - self._last_past
         if step >= due or following >= _MOST_FOLLOWING:
@@ -220,27 +218,22 @@ class Trajectory(Rungs):
         """Rungs on the straight line from the last one to this model, until it exchanges with the last of them."""
         for _ in range(_MOST_BETWEEN):
             last, v = self._kept[-1].model, self.v[-1]
-            if tempering.overlap(last, model, v)[0] >= _FAR:
+            if tempering.overlap(last, model, v) >= _FAR:
                 return
             line, near, far = tempering.between(last, model), 0.0, 1.0
             for _ in range(6):
                 middle = (near + far) / 2
-                reached = tempering.overlap(last, line(middle), v)[0] >= tempering.ACCEPTANCE
+                reached = tempering.overlap(last, line(middle), v) >= tempering.ACCEPTANCE
                 near, far = (middle, far) if reached else (near, middle)
             self._put(None, line(far))
 
     def _put(self, step: int | None, model: RBM) -> None:
-        """One rung more. Its chains begin as the last rung's, drawn by their weights under the model where these are of
-        use.
-        """
-        v = self.v[-1]
-        rate, weights = tempering.overlap(self._kept[-1].model, model, v)
-        if 1 / float((weights**2).sum()) > _FEWEST_EQUAL * len(v):
-            at = (torch.arange(len(v), device=v.device) + self._rng.uniform((1,))) / len(v)
-            v = v[torch.searchsorted(weights.cumsum(0), at.double()).clamp(max=len(v) - 1)]
+        """One rung more, whose chains go on from those of the last."""
+        rate = tempering.overlap(self._kept[-1].model, model, self.v[-1])
+        begun = gibbs.from_images(model, self.v[-1])
         self._kept.append(_kept(step, model, -math.log(max(rate, 1e-12))))
         self.accepted.append(float("nan"))
-        self.v.append(gibbs.sweep(model, gibbs.from_images(model, v), self._rng, _SETTLING).v)
+        self.v.append(gibbs.sweep(model, begun, self._rng, _SETTLING).v)
 
     def _drop_one(self) -> None:
         """Drops the inner rung whose two neighbours are closest, by the sum of both gaps."""
