@@ -365,14 +365,30 @@ def lock_is_held(run: Path) -> bool:
 class Lock:
     """A lock that this process holds until it is released, or until the process ends in any way."""
 
-    def __init__(self, let_go: Callable[[], None]) -> None:
+    def __init__(self, let_go: Callable[[], None], file: os.stat_result | None = None) -> None:
         self._let_go: Callable[[], None] | None = let_go
+        self._file = file
+
+    @classmethod
+    def on(cls, handle: int) -> "Lock":
+        """The lock of an open file or folder."""
+        return cls(partial(os.close, handle), os.fstat(handle))
 
     @classmethod
     def inherited(cls, handle: int) -> "Lock":
         """The run's lock as a child process got it from `lock_for_child`."""
         os.set_inheritable(handle, False)
-        return cls(partial(os.close, handle))
+        return cls.on(handle)
+
+    def stands_at(self, path: Path) -> bool:
+        """Whether the lock file there is the one that is locked. Its folder may be gone: that is no news of the lock.
+
+        Windows removes no file that is open.
+        """
+        try:
+            return self._file is None or os.path.samestat(self._file, os.lstat(path))
+        except OSError:
+            return not path.parent.exists()
 
     def release(self) -> None:
         """Lets the lock go; a second time it does nothing."""
@@ -407,7 +423,7 @@ def locked(path: Path, timeout: float, poll_interval: float) -> Lock | None:
             raise RunError(explain(error, path)) from error
         return Lock(lock.release)
     handle = _flocked(path, timeout, poll_interval)
-    return None if handle is None else Lock(partial(os.close, handle))
+    return None if handle is None else Lock.on(handle)
 
 
 def _flocked(path: Path, timeout: float, poll_interval: float) -> int | None:
@@ -459,7 +475,7 @@ def hold_folder(folder: Path) -> Lock | None:
     finally:
         if not held:
             os.close(handle)
-    return Lock(partial(os.close, handle)) if held else None
+    return Lock.on(handle) if held else None
 
 
 def lock_for_child(run: Path) -> int | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from rbm_core.machine import hand_back_memory
 from rbm_core.runs import control
-from rbm_core.runs.files import Lock, RunError, hold_lock, one_line, sentence
+from rbm_core.runs.files import RUN_LOCK, Lock, RunError, hold_lock, one_line, sentence
 from rbm_core.runs.past_models import PastModels
 from rbm_core.runs.reader import RunReader
 from rbm_core.runs.recorder import Recorder, check_resume
@@ -64,17 +64,22 @@ def run(
             f"run {path.name!r} is already being trained{f' by process {pid}' if pid else ''}; "
             "watch that one, or stop it first"
         )
+    trainer = None
     try:
         check_resume(path)
-        trainer = _Trainer(path, on_progress, ranks)
+        trainer = _Trainer(path, held, on_progress, ranks)
         trainer.waiting.insert(0, {"command": "speed", "value": speed})
         return trainer.live(described, download)
     finally:
-        held.release()
+        (trainer.lock if trainer else held).release()
 
 
 class _Stop(BaseException):
     """Ends a process that has not begun to train. It is no Exception, so that no library catches it."""
+
+
+class _LostError(RunError):
+    """Another process has begun to train the run, which is its own from now on."""
 
 
 class _Diverged(Exception):
@@ -88,8 +93,8 @@ class _Trainer:
     ends the run, "" while none has come.
     """
 
-    def __init__(self, path: Path, on_progress: OnProgress | None, ranks: "Ranks | None") -> None:
-        self.path, self.ranks = path, ranks
+    def __init__(self, path: Path, lock: Lock, on_progress: OnProgress | None, ranks: "Ranks | None") -> None:
+        self.path, self.lock, self.ranks = path, lock, ranks
         self.recorder = Recorder(path)
         self.clock = Clock()
         self.report = Report(self.recorder, self.clock, on_progress)
@@ -123,6 +128,8 @@ class _Trainer:
                 state, message = self._train(training, seconds)
             except _Stop:
                 state, message = "stopped", f"Stopped by {self.stopped_by} before training began."
+            except _LostError:
+                raise
             except Exception as error:
                 state, message = "failed", explained(error, self.path)
             self.interruptible = False
@@ -194,9 +201,24 @@ class _Trainer:
         for entry in self._commands():
             self._obey(training, entry)
         if now >= self.report.next_at:
+            self._keep_lock()
             self._show(training)
             if now >= self.next_save:
                 self._save(training)
+
+    def _keep_lock(self) -> None:
+        """Locks the run again where somebody removed the lock's file: without it another could begin to train."""
+        folder = self.recorder.folder
+        if self.lock.stands_at(folder / RUN_LOCK):
+            return
+        again = hold_lock(folder, timeout=0.2)
+        if again is None:
+            raise _LostError(
+                f"{RUN_LOCK} of run {self.path.name!r} was removed, and another process trains the run by now; this "
+                "one ends, and leaves the run to that one"
+            )
+        self.lock.release()
+        self.lock = again
 
     def _stopped(self, training: "Training") -> tuple[str, str]:
         self._check(training.diverged())

@@ -43,6 +43,44 @@ def test_a_dead_trainers_number_that_another_process_has_keeps_nobody_away_and_e
     assert bystander.poll() is None
 
 
+def test_a_lock_that_somebody_removed_is_taken_again(runs_root: Path, fake: type[FakeTraining]) -> None:
+    """It looks like one that was left; without it the run would look dead, and a second trainer could begin."""
+    run, seen = make_run(runs_root, "bare", epochs=100), []
+
+    def on_update(training: FakeTraining) -> None:
+        if training.step == 3:
+            (run / files.RUN_LOCK).unlink()
+            assert RunReader(run).status()["state"] == "interrupted"
+        elif training.step > 3 and (run / files.RUN_LOCK).exists():
+            seen.append((RunReader(run).status()["state"], hold_lock(run, timeout=0)))
+            training.step = training.n_steps - 1
+
+    fake.cost, fake.on_update = 0.02, on_update
+    assert training_process.run(run) == "finished"
+    assert seen[0] == ("running", None)
+    lock = hold_lock(run)
+    assert lock is not None, "the new lock is kept"
+    lock.release()
+
+
+def test_a_trainer_whose_removed_lock_another_has_taken_ends_and_writes_nothing(
+    runs_root: Path, fake: type[FakeTraining]
+) -> None:
+    run, taken = make_run(runs_root, "taken", epochs=100), []
+
+    def on_update(training: FakeTraining) -> None:
+        if training.step == 3:
+            (run / files.RUN_LOCK).unlink()
+            taken.append(hold_lock(run))
+            Recorder(run).write_status({"state": "running", "pid": 1, "step": 77})
+
+    fake.cost, fake.on_update = 0.02, on_update
+    with pytest.raises(RunError, match="removed, and another process trains the run by now"):
+        training_process.run(run)
+    assert RunReader(run).status()["step"] == 77
+    taken[0].release()
+
+
 def test_interrupting_an_evaluation_that_is_starting_again_ends_no_bystander(
     trained: Path, bystander: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
