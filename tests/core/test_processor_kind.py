@@ -22,7 +22,7 @@ FLAGS = {
 def pretend(patch: pytest.MonkeyPatch, text: str | None) -> None:
     """A machine named "other" whose /proc/cpuinfo holds this; None: it has none."""
 
-    def read_text() -> str:
+    def read_text(encoding: str) -> str:
         if text is None:
             raise FileNotFoundError("/proc/cpuinfo")
         return text
