@@ -30,9 +30,9 @@ _MOST_BYTES, _FEWEST, _MOST = 64_000_000, 8, 64
 # A past model has seen at least so many times the updates of the one before. Learning wanders: on straight lines
 # between few models the ladder is half as long as along every turn of it.
 _APART = 3.0
-# A model is looked at after each fiftieth of the step, so after every update at first. Where it moves by a rung at each
-# look, as the noise of a high learning rate lets it, that is still few rungs made.
-_LOOKS = 50
+# A model is looked at after each fiftieth of the step, and not before chains climb again. Where it moves by a rung at
+# each look, as the noise of a high learning rate lets it, that is still few rungs made.
+_LOOKS, _SOONEST = 50, 4
 # Sweeps of the last rung's chains at each look, and of a new rung's before it is used.
 _SWEEPS, _SETTLING = 2, 20
 # Neighbours further apart than this get rungs between them; at most so many at a time.
@@ -178,13 +178,13 @@ class Trajectory(Rungs):
     def observe(self, model: RBM, step: int) -> bool:
         """Makes rungs of this model if it is far enough from the last one; returns whether it did.
 
-        model: the one to show and judge, after `step` updates. When it is due, about 50 + 50 log(step/50) times in a
+        model: the one to show and judge, after `step` updates. When it is due, about 50 + 50 log(step/200) times in a
         run whose chains climb, it costs two sweeps and two free energies, and some 22 sweeps for each new rung.
         """
         due = _APART * self.steps[-1]
         if step < self._next_look or not (self._climbed or step >= due):
             return False
-        self._next_look = step + max(1, step // _LOOKS)
+        self._next_look = step + max(_SOONEST, step // _LOOKS)
         if len(self.v[-1]) < 2:
             return False  # a single chain has none to exchange with
         last = self._kept[-1].model
