@@ -104,7 +104,7 @@ class Verdict:
     @classmethod
     def of(cls, bracket: Bracket, evidence: list[Evidence]) -> "Verdict":
         """The verdict on the joined estimate; evidence holds the bracket's own two first, forward and reverse."""
-        return cls(bracket.log_z, bracket.stderr, tuple(_doubted(evidence)))
+        return cls(bracket.log_z, bracket.stderr, tuple(_doubted(bracket, evidence)))
 
     @property
     def trusted(self) -> bool:
@@ -150,24 +150,31 @@ class Verdict:
         return [{**vars(e), "weak": e.weak} for e in self.evidence]
 
 
-def _doubted(evidence: list[Evidence]) -> Iterator[Evidence]:
-    """Each estimate with its doubt: of the two that are joined that it is weak, of any that it differs from others.
+def _doubted(bracket: Bracket, evidence: list[Evidence]) -> Iterator[Evidence]:
+    """Each estimate with its doubt: of the two that are joined that it is weak, or that the second differs from the
+    first; of any other that it differs from what the two say together, which is what is to be believed.
 
-    A weak forward estimate below the others has said nothing: that is how it errs. A weak reverse one above them may
-    have begun in a mode that the others never enter.
+    Held each against each, one of two score pairs would often differ by chance. A weak forward estimate below has said
+    nothing: that is how it errs. A weak reverse one above may have begun in a mode that the others never enter.
     """
+    sound = [e for e in evidence if not e.weak]
+    joined = replace(evidence[0], log_z=bracket.log_z, stderr=bracket.stderr)
+    both = sound[:2] == evidence[:2] and not evidence[1].apart(evidence[0])
     for number, e in enumerate(evidence):
         doubt, differs = None, False
-        # Of two sound ones that differ the later has the doubt; a weak one is held against all sound ones.
-        others = [o for o in (evidence if e.weak else evidence[:number]) if not o.weak]
-        differing = next((other for other in others if e.apart(other)), None)
+        other = joined if both and number > 1 else next((o for o in sound if o is not e), None)
+        if number < 2 and other is not evidence[0]:
+            other = None
         if e.weak and number < 2:
             doubt = e.weakness
-        elif differing is not None and not (e.weak and e.method == "forward" and e.log_z < differing.log_z):
-            away, differs = e.log_z - differing.log_z, True
-            doubt = (
-                f"{e.words} lies {abs(away):.1f} nats {'above' if away > 0 else 'below'} {differing.words}"
-            )
+        elif (
+            other is not None
+            and e.apart(other)
+            and not (e.weak and e.method == "forward" and e.log_z < other.log_z)
+        ):
+            away, differs = e.log_z - other.log_z, True
+            words = "forward and reverse AIS joined" if other is joined else other.words
+            doubt = f"{e.words} lies {abs(away):.1f} nats {'above' if away > 0 else 'below'} {words}"
         yield replace(e, doubt=doubt, differs=differs)
 
 

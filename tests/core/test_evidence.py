@@ -58,6 +58,15 @@ def test_one_estimate_that_differs_is_enough_for_doubt(other: Evidence) -> None:
     assert verdict.sentence.startswith(f"Do not trust it: {other.words} lies 1.0 nats")
 
 
+def test_two_others_on_either_side_of_what_is_believed_are_no_contradiction() -> None:
+    assert judged(coins=an("forward", "coins", 9.7), tempered=an("reverse", "tempered", 10.3)).trusted
+    assert not judged(coins=an("forward", "coins", 9.7), tempered=an("reverse", "tempered", 10.6)).trusted
+    two = judged(data_means=an("forward", "data-means", 9.4))
+    assert two.sentence.startswith(
+        "Do not trust it: reverse AIS from the run's own chains lies 0.6 nats above"
+    )
+
+
 def test_a_weak_estimate_says_nothing_unless_it_errs_against_its_direction_or_began_elsewhere() -> None:
     low = judged(coins=an("forward", "coins", 3, ess=2))
     assert low.trusted
