@@ -72,7 +72,7 @@ OURS: dict[str, tuple[str, ...]] = {
     ),
     "ui/settings.py": ("label.given",),
     "ui/styles.py": (
-        "(_SHEETS / f'{name}.css').read_text()",
+        "(_SHEETS / f'{name}.css').read_text(encoding='utf-8')",
         "both.items()",
     ),
     "views/compare/curves.py": ("quantity.tells",),
