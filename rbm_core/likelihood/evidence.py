@@ -130,14 +130,14 @@ class Verdict:
             few = min(e.chains for e in self.evidence) < 2 * _FEWEST  # more temperatures cannot mend that
             return words + (" Try more chains." if few else " Try more temperatures, or adaptive ones.")
         sound, silent = [[e for e in self.evidence if e.weak == weak] for weak in (False, True)]
-        values = [e.log_z for e in sound]
+        far = max(abs(e.log_z - self.log_z) for e in sound)
         fewest = min(sound, key=lambda e: e.ess / e.chains)
         bases, starts = (
             _listed([(BASES | STARTS)[e.origin] for e in sound if e.method == method])
             for method in ("forward", "reverse")
         )
         words = (
-            f"Trust it: {len(values)} estimates agree to {max(values) - min(values):.2f} nats, forward AIS from "
+            f"Trust it: {len(sound)} estimates lie within {far:.2f} nats of it, forward AIS from "
             f"{bases} and reverse AIS from {starts}; at least {fewest.ess:.0f} of {fewest.chains} chains carry the "
             "weight in each. A mode that none of these enters no method sees."
         )

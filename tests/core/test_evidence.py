@@ -36,7 +36,7 @@ def an(method: str, origin: str, log_z: float, *, ess: float = 40) -> Evidence:
 def test_agreement_is_trusted_and_says_whose_it_is() -> None:
     verdict = judged()
     assert verdict.trusted
-    assert verdict.sentence.startswith("Trust it: 7 estimates agree to 0.0")
+    assert verdict.sentence.startswith("Trust it: 7 estimates lie within 0.0")
     assert (
         "from the run's own chains, annealed samples, data, after many sweeps and samples" in verdict.sentence
     )

@@ -84,14 +84,19 @@ def because(row: Mapping[str, Any]) -> str:
         return said
     counted = [one for one in estimates(row) if not one.get("weak")]
     if row.get("trusted") is True:
-        return _trusted(counted) if len(counted) > 2 else _trusted_once(abs(high["log_z"] - low["log_z"]))
+        return (
+            _trusted(counted, row["log_z"])
+            if len(counted) > 2
+            else _trusted_once(abs(high["log_z"] - low["log_z"]))
+        )
     if row.get("trusted") is not False:
         return said
     # One that few walks carry says nothing, unless it contradicts the others.
     speaking = [one for one in estimates(row) if not one.get("weak") or one.get("differs") is True]
     several = [one["log_z"] for one in speaking] if len(speaking) > 1 else [low["log_z"], high["log_z"]]
     apart = max(several) - min(several)
-    if apart > APART:
+    told = [one["differs"] for one in estimates(row) if "differs" in one]  # not in older rows
+    if apart > APART and (any(told) or not told):
         return (
             "Do not trust it: estimates that began at different places, or err to different sides, are "
             f"{apart:,.1f} nats apart. Measure more carefully."
@@ -99,15 +104,15 @@ def because(row: Mapping[str, Any]) -> str:
     return "Do not trust it: too few of the random walks behind the number count. Measure more carefully."
 
 
-def _trusted(counted: list[Mapping[str, Any]]) -> str:
-    values = [one["log_z"] for one in counted]
+def _trusted(counted: list[Mapping[str, Any]], log_z: float) -> str:
+    far = max(abs(one["log_z"] - log_z) for one in counted)
     good, bad = (
         "; ".join(names[str(one.get("origin"))] for one in counted if str(one.get("origin")) in names)
         for names in (BASES, STARTS)
     )
     return (
-        f"Trust it: {len(values)} estimates that began at different places agree to {max(values) - min(values):.2f} "
-        f"nats, some that err to the good side (from {good}) and some that err to the bad side (from {bad}). "
+        f"Trust it: {len(counted)} estimates that began at different places lie within {far:.2f} nats of what they say "
+        f"together, some that err to the good side (from {good}) and some that err to the bad side (from {bad}). "
         "A mode that none of these places leads to no method sees."
     )
 
