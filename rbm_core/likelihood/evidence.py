@@ -26,6 +26,7 @@ from rbm_core.likelihood.ais import (
     tempered_samples,
 )
 from rbm_core.likelihood.annealing import AISResult, Annealing, Direction
+from rbm_core.likelihood.ladder import jackknife
 from rbm_core.rbm import RBM
 from rbm_core.runs.evaluation_record import APART, BASES, STARTS
 
@@ -157,14 +158,15 @@ def _doubted(bracket: Bracket, evidence: list[Evidence]) -> Iterator[Evidence]:
     Held each against each, one of two score pairs would often differ by chance. A weak forward estimate below has said
     nothing: that is how it errs. A weak reverse one above may have begun in a mode that the others never enter.
     """
+    first, second = evidence[:2]
+    joined = replace(first, log_z=bracket.log_z, stderr=bracket.stderr)
     sound = [e for e in evidence if not e.weak]
-    joined = replace(evidence[0], log_z=bracket.log_z, stderr=bracket.stderr)
-    both = sound[:2] == evidence[:2] and not evidence[1].apart(evidence[0])
-    for number, e in enumerate(evidence):
+    believed = sound if first.weak or second.weak or second.apart(first) else [joined]
+    # The first is held against nothing, the second against the first.
+    against = [[], [] if first.weak else [first]] + [believed] * (len(evidence) - 2)
+    for number, (e, others) in enumerate(zip(evidence, against, strict=True)):
         doubt, differs = None, False
-        other = joined if both and number > 1 else next((o for o in sound if o is not e), None)
-        if number < 2 and other is not evidence[0]:
-            other = None
+        other = next((o for o in others if o is not e), None)
         if e.weak and number < 2:
             doubt = e.weakness
         elif (
@@ -263,16 +265,10 @@ def _stderr_by_ladders(log_ratios: np.ndarray) -> float:
     jackknife).
     """
     w, ladder = np.exp(log_ratios - log_ratios.max()), np.arange(len(log_ratios)) % _LADDERS
-    groups = min(_LADDERS, len(w))
-    if groups < 2:
+    if len(w) < 2:
         return math.inf
     rest = (w.sum() - np.bincount(ladder, w)) / (len(w) - np.bincount(ladder))
-    with np.errstate(divide="ignore"):
-        left = np.log(rest)
-    spread = left - left.mean()
-    return (
-        float(np.sqrt((groups - 1) / groups * (spread**2).sum())) if np.isfinite(spread).all() else math.inf
-    )
+    return float(jackknife(np.log(rest))) if (rest > 0).all() else math.inf
 
 
 def prepared(

@@ -18,7 +18,7 @@ from rbm_core.compute import Rng
 from rbm_core.rbm import RBM
 from rbm_core.tempering import Ladder
 
-__all__ = ["LadderResult", "Tempered", "bennett", "independent_log_z", "ladder_log_z"]
+__all__ = ["LadderResult", "Tempered", "bennett", "independent_log_z", "jackknife", "ladder_log_z"]
 
 # In place of whether an exchange was accepted; no NaN, which no file of tensors may hold.
 _NOT_PROPOSED = -1.0
@@ -70,6 +70,12 @@ def bennett(ahead: np.ndarray, behind: np.ndarray) -> tuple[float, np.ndarray]:
     rest = slope_n.sum() - slope_n
     without = c + np.divide(surplus_n, rest, out=np.zeros_like(rest), where=rest > 0)
     return -c, -without
+
+
+def jackknife(left_out: np.ndarray) -> np.ndarray:
+    """The standard errors of estimates, from what they are without each of N groups of their data: (N, …) -> (…)."""
+    n = len(left_out)
+    return np.sqrt((n - 1) / n * ((left_out - left_out.mean(0)) ** 2).sum(0))
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
@@ -131,8 +137,7 @@ class Tempered:
         seen = self._whole()
         steps = _steps(seen["ahead"].numpy(), seen["behind"].numpy())
         rungs = self._first + np.concatenate([np.zeros((len(steps), 1)), steps.cumsum(1)], axis=1)
-        n, accepted = len(rungs) - 1, seen["accepted"]
-        errors = np.sqrt((n - 1) / n * ((rungs[1:] - rungs[1:].mean(0)) ** 2).sum(0))
+        accepted, errors = seen["accepted"], jackknife(rungs[1:])
         return LadderResult(
             float(rungs[0, -1]),
             float(errors[-1]),

@@ -27,7 +27,7 @@ __all__ = ["Rungs", "Temperatures", "Trajectory"]
 
 # A trajectory holds at most this many bytes of weights, and this many rungs.
 _MOST_BYTES, _FEWEST, _MOST = 64_000_000, 8, 64
-# A past model has seen at least so many times the updates of the one before. Learning wanders: on straight lines
+# A past model has seen at least this many times the updates of the one before it. Learning wanders: on straight lines
 # between few models the ladder is half as long as along every turn of it.
 _APART = 3.0
 # A model is looked at after each fiftieth of the step, and not before chains climb again. Where it moves by a rung at
@@ -35,7 +35,7 @@ _APART = 3.0
 _LOOKS, _SOONEST = 50, 4
 # Sweeps of the last rung's chains at each look, and of a new rung's before it is used.
 _SWEEPS, _SETTLING = 2, 20
-# Neighbours further apart than this get rungs between them; at most so many at a time.
+# Neighbours that would exchange more seldom than this get rungs between them, at most 24 at a time.
 _FAR, _MOST_BETWEEN = 0.2, 24
 # Rungs that follow the model beyond the last past one, before a straight line takes their place.
 _MOST_FOLLOWING = 12
