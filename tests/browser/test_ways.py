@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.gibbs_player import until_player
+from tests.browser.line import Line
 from tests.browser.train_page import link, open_train
 from tests.live import App, box_of, click_at, painted, settle, until
 
@@ -59,6 +60,25 @@ def test_the_doctors_button_fills_in_the_form(gibbs_app: App, open_page: Callabl
     page.get_by_role("button", name="Go on from step 88 with 1,000 updates").first.click()
     expect(page.get_by_role("spinbutton", name=re.compile("^Updates"))).to_have_value("1000")
     expect(page.get_by_role("button", name="Start", exact=True)).to_be_enabled()
+
+
+def test_a_question_asked_before_the_button_does_not_empty_the_form(
+    gibbs_app: App, open_page: Callable[..., Page]
+) -> None:
+    """What the page asked of itself before it heard of the new form says what the old one held."""
+    line = Line()
+    page = open_train(open_page, gibbs_app, "run=small", prepare=line.lay)
+    # What it asks reaches the line while the test asks the page something.
+    until(lambda: bool(link(page) and line.refreshed), 30, "the page does not refresh itself")
+    before = line.refreshed
+    assert before is not None
+    page.get_by_role("button", name="Go on from step 88 with 1,000 updates").first.click()
+    updates = page.get_by_role("spinbutton", name=re.compile("^Updates"))
+    for _ in range(40):  # at whatever point of the answer one of them comes
+        line.ask(before)
+        page.wait_for_timeout(25)
+    settle(page)
+    expect(updates).to_have_value("1000")
 
 
 def test_back_on_gibbs_takes_back_a_setting(open_film: Callable[..., Page]) -> None:

@@ -261,8 +261,8 @@ def test_a_finished_run_offers_what_comes_next_and_is_trained_longer_from_its_en
     assert {"gibbs", "evaluate", "learn"} <= links
     app.button(key="train.longer").click().run()
     app.run()
-    assert app.selectbox(key="new.preset").value == "as this run"
-    assert app.checkbox(key="new.fork").value
+    assert app.selectbox(key="new.preset_1").value == "as this run"
+    assert app.checkbox(key="new.fork_1").value
     app.button(key="new.start").click().run()
     ((config, options),) = started
     recorded = RunReader(run).config()["config"]
@@ -297,7 +297,7 @@ def test_a_remedy_that_goes_on_starts_from_its_step(
     remedy = app.button(key="train.remedy_now")
     assert remedy.label.startswith("Go on from step 88 with")
     app = remedy.click().run()
-    assert app.checkbox(key="new.fork").label == "Start from step 88"
+    assert app.checkbox(key="new.fork_1").label == "Start from step 88"
     app.button(key="new.start").click().run()
     ((config, options),) = started
     assert options["origin"] == {"run": RUN, "step": 88}

@@ -1,6 +1,7 @@
 """The form from top to bottom: preset, weights to start from, data set, settings, name, Start."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,34 +12,45 @@ from dashboard.ui import answers, run_choice
 from dashboard.ui.answers import Answer
 from dashboard.ui.new_run import data_set, length
 from dashboard.ui.new_run import fields as run_fields
-from dashboard.ui.new_run.state import Proposal, key, state
+from dashboard.ui.new_run.state import Begins, Proposal, key, key_here, state
 from dashboard.ui.new_run.wish import LIKE, AtStep, Wish, misnamed
 from dashboard.ui.texts import plain, sentence
 from rbm_core.config import OF_THE_MODEL, PRESET_NOTES, PRESETS, ConfigError, RunConfig, make_config
 from rbm_core.runs import RunError
 
-OPEN, PRESET, FORK, NAME = key("open"), key("preset"), key("fork"), key("name")
-
 
 def offer_to_go_on() -> None:
     """Opens the form with the run's own settings and its weights: how a finished run is trained further."""
-    state().proposal = None
-    st.session_state.update({OPEN: True, PRESET: LIKE, FORK: True})
+    _begin(LIKE, open=True, fork=True)
 
 
 def propose(run: str, changes: Mapping[str, Any], step: int | None) -> None:
     """Opens the form filled in with the settings of `run` but for `changes`, and the weights at `step`, if any."""
-    before = state().proposal
-    state().proposal = Proposal(run, changes, step, 1 if before is None else before.number + 1)
-    st.session_state.update({OPEN: True, PRESET: LIKE, FORK: step is not None})
+    _begin(LIKE, open=True, fork=step is not None, proposal=Proposal(run, changes, step))
     st.toast(
         "The form in the sidebar is filled in; **Start** there begins the new run.", icon=":material/add:"
     )
 
 
+def _begin(preset: str, *, open: bool, fork: bool, proposal: Proposal | None = None) -> None:
+    """Another form, with widgets of its own: a question that the browser asked before it heard of this one says what
+    the old widgets held, and must not be taken for an answer.
+    """
+    state().begins = Begins(state().begins.number + 1, preset, open, fork, proposal)
+    state().refusal = None
+
+
 def is_open() -> bool:
     """Whether the form is open, as it is where there is no run yet."""
-    return bool(st.session_state.get(OPEN, run_choice.chosen() is None))
+    return bool(st.session_state.get(key_here("open"), _opens()))
+
+
+def _opens() -> bool:
+    """Whether the form is open as long as nobody opens or folds it; settled when it is first asked for."""
+    begins = state().begins
+    if begins.open is None:
+        state().begins = begins = replace(begins, open=run_choice.chosen() is None)
+    return bool(begins.open)
 
 
 def sidebar(step: AtStep) -> None:
@@ -48,8 +60,10 @@ def sidebar(step: AtStep) -> None:
     """
     run = run_choice.chosen()
     proposal = state().proposed(run)
-    st.session_state.setdefault(OPEN, run is None)
-    with st.sidebar, st.expander("New run", icon=":material/add:", key=OPEN, on_change="rerun"):
+    folded = st.sidebar.expander(
+        "New run", expanded=_opens(), icon=":material/add:", key=key_here("open"), on_change="rerun"
+    )
+    with folded:
         wish = _settings(run)
         wrong = run_fields.wrong(wish.fields) if wish.fields["dataset"] is not None else None
         called = _name(wish, sound=wrong is None)
@@ -58,7 +72,7 @@ def sidebar(step: AtStep) -> None:
             st.caption(f":red[{bad_name}]")
         if wrong:  # the field itself may be folded away, or scrolled out of sight
             st.caption(f":red[{wrong[1]}]")
-        if st.session_state[OPEN] and wish.fields["dataset"] is not None and wrong is None:
+        if folded.open and wish.fields["dataset"] is not None and wrong is None:
             length.show(wish.config, wish.watched_at)
         st.button(
             "Start",
@@ -80,7 +94,7 @@ def _settings(run: str | None) -> Wish:
     proposal = state().proposed(run)
     form = f"{preset}_{run}" if preset == LIKE else preset
     if preset == LIKE and proposal is not None:
-        form += f"_{proposal.number}"
+        form += f"_{state().begins.number}"
     given = _fork(run)
     example = recipe.dataset if preset == LIKE else None
     dataset = given["dataset"] if given else data_set.choose(recipe, example, form)
@@ -111,12 +125,14 @@ def _recipe(run: str | None) -> tuple[str, RunConfig]:
             recipes[LIKE] = make_config(**{k: v for k, v in asked.items() if k in RunConfig.model_fields})
         except (RunError, ConfigError):
             pass  # a run that cannot be read is not offered as an example
-    if st.session_state.get(PRESET) not in recipes:
-        st.session_state[PRESET] = "quick"
+    names, begins = list(recipes), state().begins.preset
+    if st.session_state.get(key_here("preset")) not in names:  # it was as a run that is not on the page now
+        st.session_state.pop(key_here("preset"), None)
     preset = st.selectbox(
         "Preset",
-        list(recipes),
-        key=PRESET,
+        names,
+        index=names.index(begins if begins in names else "quick"),
+        key=key_here("preset"),
         help="A complete recipe that is known to work; every setting below starts from it.",
     )
     st.caption(PRESET_NOTES.get(preset) or _what_it_repeats(str(run)))
@@ -139,7 +155,8 @@ def _fork(run: str | None) -> dict[str, Any]:
     asked = None if proposal is None else proposal.step
     wanted = st.checkbox(
         "Start from the moment shown" if asked is None else f"Start from step {asked:,}",
-        key=FORK,
+        value=state().begins.fork,
+        key=key_here("fork"),
         help="Copy the weights of the run on this page, at the slider's moment, instead of starting from random ones."
         if asked is None
         else "Copy the weights of the run on this page, at this step, instead of starting from random ones.",
@@ -179,7 +196,7 @@ def _name(wish: Wish, sound: bool) -> str:
         suggested = wish.new_name().rpartition("-")[0]  # its last four characters are drawn at the start
     typed = st.text_input(
         "Name",
-        key=NAME,
+        key=key_here("name"),
         placeholder=suggested,
         help="What the run is called in every list, and its folder too. Left empty, it gets the name "
         "suggested, with four more signs to tell it from others; *changed* in it says that a setting is not "
@@ -197,6 +214,5 @@ def _start(wish: Wish, called: str, step: AtStep) -> None:
     except ValueError as error:  # ConfigError, DatasetError and RunError are all one sentence
         state().refusal = Answer(sentence(error))
         return
-    state().proposal = state().refusal = None
-    st.session_state.update({FORK: False, OPEN: False, NAME: ""})
+    _begin(wish.preset, open=False, fork=False)
     run_choice.lead_to(name)
