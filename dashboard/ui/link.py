@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import Any
 
 import streamlit as st
@@ -233,12 +234,68 @@ def complaints() -> tuple[str, ...]:
     return sentences
 
 
+@dataclass
+class _Written:
+    """What this tab wrote into its link and the browser may not have heard of yet.
+
+    now: what each parameter says now, None where it is left out. before: all that it said since the browser was last
+    known to have heard. run, page: the run of a page's script that wrote last.
+    """
+
+    now: dict[str, str | None] = dataclass_field(default_factory=dict)
+    before: dict[str, set[str | None]] = dataclass_field(default_factory=dict)
+    run: object = None
+    page: str = ""
+
+
+def query() -> dict[str, str]:
+    """The link's parameters as text.
+
+    A question that the browser asked before it heard of a new link brings the one of before, and often comes right
+    after what changed it: a stroke that ended, a number that was typed. So what was written holds until the browser
+    is known to have heard of it, was led elsewhere, or goes back.
+    """
+    said, written, context = st.query_params.to_dict(), state_of(_Written), get_script_run_ctx()
+    if context is None or context.cursors is written.run:
+        return said
+    for key, now in list(written.now.items()):
+        if (
+            context.is_history_navigation
+            or context.page_script_hash != written.page
+            or said.get(key) not in written.before[key]
+        ):
+            del written.now[key], written.before[key]
+        elif now is None:
+            said.pop(key, None)
+        else:
+            said[key] = now
+    return said
+
+
+def _write(after: dict[str, str]) -> None:
+    """Makes these the link's parameters."""
+    before, written, context = query(), state_of(_Written), get_script_run_ctx()
+    for key in before.keys() | after.keys():
+        if before.get(key) != after.get(key):
+            written.now[key] = after.get(key)
+            written.before.setdefault(key, set()).add(before.get(key))
+            written.before[key].discard(after.get(key))
+    if context is not None:
+        written.run, written.page = context.cursors, context.page_script_hash
+    st.query_params.from_dict(after)
+
+
+def only(values: Mapping[str, Any]) -> None:
+    """Makes a link of these values and nothing else."""
+    _write({key: FIELDS[key].text(value) for key, value in values.items()})
+
+
 def field(key: str) -> Any:
     """The value in the URL, or the default where there is none or it cannot be read."""
     spec = FIELDS[key]
-    if key not in st.query_params:
+    text = query().get(key)
+    if text is None:
         return spec.default
-    text = st.query_params[key]
     try:
         return spec.parse(text)
     except ValueError:
@@ -248,7 +305,7 @@ def field(key: str) -> Any:
 def among(key: str, options: Sequence[str], otherwise: str) -> str:
     """The value in the URL if it is one of the options that the page has now; `otherwise` where there is none."""
     value = field(key)
-    if key not in st.query_params:
+    if key not in query():
         return otherwise
     return value if value in options else _fallen_back(key, value, "one of " + ", ".join(options), otherwise)
 
@@ -256,7 +313,7 @@ def among(key: str, options: Sequence[str], otherwise: str) -> str:
 def _fallen_back(key: str, text: str, expects: str, instead: Any) -> Any:
     sentence = f"The link says {key}={text[:40]!r}, but {key} must be {expects}; showing {instead!r}."
     state_of(_Complaints).sentences += (sentence,)
-    del st.query_params[key]
+    _write({name: text for name, text in query().items() if name != key})
     return instead
 
 
@@ -275,7 +332,7 @@ def remember_all(values: Mapping[str, Any]) -> None:
     """
     if gone_back():
         return
-    before = st.query_params.to_dict()
+    before = query()
     after = dict(before)
     for key, value in values.items():
         spec = FIELDS[key]
@@ -287,7 +344,7 @@ def remember_all(values: Mapping[str, Any]) -> None:
             after[key] = spec.text(value)
     if after != before:
         known = {key: after[key] for key in FIELDS if key in after}
-        st.query_params.from_dict({**known, **after})
+        _write({**known, **after})
 
 
 def _meant(key: str, query: Mapping[str, str]) -> Any:

@@ -68,7 +68,7 @@ def lead_to(run: str, *, opened: bool = False) -> None:
     """
     choose(run)
     state_of(_Choice).opened = opened
-    st.query_params.from_dict({"run": run})
+    link.only({"run": run})
 
 
 def offer(picker: bool, notices: Any) -> None:

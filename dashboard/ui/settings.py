@@ -27,7 +27,7 @@ class Settings:
 
     def value(self, name: str) -> Any:
         """What the setting is now."""
-        if name in self._unwritten or name not in st.query_params:
+        if name in self._unwritten or name not in link.query():
             return self._used.get(name, link.FIELDS[name].default)
         return link.field(name)
 

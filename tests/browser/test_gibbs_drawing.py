@@ -7,7 +7,8 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.gibbs_player import PLAYER, at_frame
-from tests.live import box_of, drag, settle, shoot, until
+from tests.browser.line import Line
+from tests.live import App, box_of, drag, settle, shoot, until
 
 
 def test_a_stroke_on_the_pad_starts_the_chains_from_it(open_film: Callable[..., Page]) -> None:
@@ -37,6 +38,25 @@ def test_a_stroke_on_the_pad_starts_the_chains_from_it(open_film: Callable[..., 
     )
     why = ", likelier than most single pictures of the data; but there is one empty picture"
     assert [why in words for words in explained] == [True, False]
+
+
+def test_a_stroke_holds_though_the_page_asks_again_before_it_heard_of_it(
+    gibbs_app: App, open_page: Callable[..., Page]
+) -> None:
+    line = Line()
+    page = open_page(f"{gibbs_app.url}/gibbs?chains=4&sweeps=10&start=drawing", prepare=line.lay)
+    expect(page.locator(".sentence")).to_contain_text("nothing is drawn yet")
+    settle(page)
+    line.carries = lambda question: [question, question]
+    pad = page.locator(".pad canvas")
+    drag(pad, (60, 40), (180, 45), (110, 200))
+    expect(page.locator(".sentence")).to_contain_text("your drawing")
+    settle(page)
+    page.keyboard.press("End")
+    at_frame(page, 20)
+    low = 0.8 * box_of(pad)["height"]
+    drag(pad, (60, low), (180, low))
+    at_frame(page, 0)
 
 
 def test_a_picture_can_be_drawn_with_the_keyboard(open_film: Callable[..., Page]) -> None:

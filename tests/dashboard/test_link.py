@@ -1,12 +1,16 @@
 """Links: each field reads what it wrote, and a bad value is refused with its bounds."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import NumberInput
 
 from dashboard.ui import link
 from dashboard.ui.link import FIELDS
+from tests.dashboard.opened import open_page
 
 
 @pytest.mark.parametrize("key", sorted(FIELDS))
@@ -103,3 +107,41 @@ def test_several_values_are_one_step_of_the_history_and_the_same_ones_none(
     app.run()
     assert not app.exception
     assert json.loads(app.json[0].value) == sent
+
+
+def other_value(control: Any) -> Any:
+    """A value that the control does not hold; None where it has no other."""
+    if isinstance(control, NumberInput):
+        return control.value + 1 if control.max is None or control.value < control.max else control.value - 1
+    others = [option for option in control.options if option != control.format_func(control.value)]
+    return control.options.index(others[0]) if others else None
+
+
+@pytest.mark.parametrize("page", ["inspect", "gibbs", "compare", "evaluate"])
+def test_a_choice_holds_though_the_browser_asks_before_it_heard_of_the_new_link(
+    small_run: Path, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    """Every control of the page that the link knows: its next question brings the link of before."""
+    monkeypatch.setenv("RBM_RUNS_DIR", str(small_run.parent))
+    app = open_page(page, run=small_run.name)
+    held = []
+    for key in [one.key for one in (*app.selectbox, *app.radio, *app.number_input) if one.key]:
+        found = [one for one in (*app.selectbox, *app.radio, *app.number_input) if one.key == key]
+        if not found or (value := other_value(found[0])) is None:
+            continue
+        before = dict(app.query_params)
+        control = found[0]
+        app = (
+            control.set_value(value) if isinstance(control, NumberInput) else control.select_index(value)
+        ).run()
+        if dict(app.query_params) == before:
+            continue
+        chosen = [one.value for one in (*app.selectbox, *app.radio, *app.number_input) if one.key == key]
+        app.query_params.clear()
+        app.query_params.update(before)
+        app.run()
+        assert not app.exception
+        now = [one.value for one in (*app.selectbox, *app.radio, *app.number_input) if one.key == key]
+        assert now == chosen, f"{key} went back"
+        held.append(key)
+    assert held, "no control is in the link"

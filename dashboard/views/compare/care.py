@@ -113,7 +113,7 @@ def follow(name: str, new: str | None) -> None:
     state, change = state_of(Compare), {}
     renamed = [new if one == name else one for one in state.ticked or ()]
     state.ticked = [one for one in renamed if one is not None]
-    if "runs" in st.query_params:
+    if "runs" in link.query():
         change["runs"] = ",".join(state.ticked)
     if run_choice.chosen() == name:
         run_choice.choose(new)

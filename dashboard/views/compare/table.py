@@ -77,7 +77,7 @@ def ticked_names(readable: set[str], proposed: list[str]) -> list[str]:
     state = state_of(Compare)
     if link.gone_back():
         state.ticked = None
-    if "runs" in st.query_params:
+    if "runs" in link.query():
         asked = [name for name in link.field("runs").split(",") if name]
         state.ticked = [name for name in asked if name in readable]
         missing = [name for name in asked if name not in readable]

@@ -89,7 +89,7 @@ def choose_settings(estimator: str) -> dict[str, Any]:
     settings: dict[str, Any] = {"n_chains": CHAINS}
     state = state_of(Evaluate)
     if estimator in texts.WAYS:
-        if "care" in st.query_params or link.gone_back():
+        if "care" in link.query() or link.gone_back():
             state.care = link.field("care")
         st.session_state[CARE] = state.care
 

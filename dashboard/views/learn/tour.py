@@ -64,7 +64,7 @@ def take_guess_from_link() -> None:
 def begin_from_link() -> None:
     """A link that names a lesson and nothing of the player opens as the lesson's own button does."""
     of_player = {"machine", "method", "hidden", "rate", "seed", "view", "update", "guess"}
-    if "lesson" in st.query_params and not of_player & set(st.query_params):
+    if "lesson" in link.query() and not of_player & set(link.query()):
         _turn(link.field("lesson"))
 
 
