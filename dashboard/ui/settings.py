@@ -20,6 +20,7 @@ class Settings:
         self._page = page
         self._used: dict[str, Any] = {}
         self._unwritten: set[str] = set()
+        self._due: dict[str, Any] = {}
 
     def widget(self, name: str) -> str:
         """The key of the setting's widget."""
@@ -32,9 +33,15 @@ class Settings:
         return link.field(name)
 
     def key(self, name: str, value: Any = None) -> str:
-        """The widget's key, with its first value in place: the setting's own, or `value` where one is given."""
+        """The widget's key, with its first value in place: the setting's own, or `value` where one is given.
+
+        What was set for it since it was last made is put in place again: where a part of the page then asked for the
+        whole, the browser's next question may have come first, and says what the widget held before.
+        """
         key = self.widget(name)
-        if key not in st.session_state:
+        if name in self._due:
+            st.session_state[key] = self._due.pop(name)
+        elif key not in st.session_state:
             st.session_state[key] = self.value(name) if value is None else value
         return key
 
@@ -63,7 +70,7 @@ class Settings:
 
     def set(self, name: str, value: Any) -> None:
         """Takes the value and puts it into the widget, from a callback or before the widget is made."""
-        st.session_state[self.widget(name)] = self.use(name, value)
+        self._due[name] = st.session_state[self.widget(name)] = self.use(name, value)
 
     def forget(self) -> None:
         """Drops every value and every widget's, so that the link alone decides."""
@@ -71,6 +78,7 @@ class Settings:
             st.session_state.pop(self.widget(name), None)
         self._used.clear()
         self._unwritten.clear()
+        self._due.clear()
 
     def follow_link(self, *switches: str) -> bool:
         """At the page's beginning: where Back or Forward led here, the link decides every setting. Returns whether.

@@ -9,7 +9,8 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.gibbs_player import PLAYER, VIEWS, at_frame, pictures, until_player
-from tests.live import App, click_at, painted, settle, shoot
+from tests.browser.line import Line
+from tests.live import App, click_at, painted, settle, shoot, until
 
 
 def test_map_and_nearest_images_come_to_a_visitor_of_other_pages(
@@ -66,6 +67,23 @@ def test_what_if_forks_at_the_frame_shown(open_film: Callable[..., Page]) -> Non
         re.compile(r"It differs from the same chain in “what if” in \d+ pixels\.")
     )
     shoot(page, "gibbs-what-if")
+
+
+def test_the_chains_fork_though_what_the_player_said_before_comes_after(
+    gibbs_app: App, open_page: Callable[..., Page]
+) -> None:
+    line = Line()
+    page = open_page(f"{gibbs_app.url}/gibbs?chains=4&sweeps=20", prepare=line.lay)
+    page.wait_for_selector(".film[data-frame]")
+    settle(page)
+    page.locator(".scrub").fill("13")
+    page.wait_for_url("**frame=13**")
+    until(lambda: bool(page.url and line.asked), 30, "the player did not say where it stands")
+    settle(page)
+    before = line.asked[-1]
+    line.carries = lambda question: [question, before, before]
+    page.locator("[data-do=fork]").click()
+    expect(page.locator(".labels span")).to_have_text(["as it was", "what if"])
 
 
 def test_earlier_moments_enlarge_the_same_chain_of_the_newest(open_film: Callable[..., Page]) -> None:
