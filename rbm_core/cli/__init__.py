@@ -13,6 +13,7 @@ from rbm_core.cli.console import app, err
 from rbm_core.config import ConfigError
 from rbm_core.machine import QUIET, lacks_memory
 from rbm_core.runs.files import RunError, one_line
+from rbm_core.streams import shielded
 
 __all__ = ["app", "doctor", "evaluate", "export", "import_", "main", "runs", "sample", "sweep", "train"]
 
@@ -32,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     err.traceback = False
     os.environ.update(QUIET | os.environ)  # before a command loads torch; what a person has set stays
+    lost = shielded()
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError):  # a stream that a program put in their place
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -52,7 +54,12 @@ def main(arguments: list[str] | None = None) -> int:
             return _failed(error, ": ".join(filter(None, (error.strerror or str(error), error.filename))), 1)
         hint = "" if err.traceback else "; python -m rbm_core --traceback … shows where"
         return _failed(error, f"{type(error).__name__}: {one_line(error)}{hint}", 1)
-    return code if isinstance(code, int) else 0
+    code = code if isinstance(code, int) else 0
+    if not lost or code:
+        return code
+    if isinstance(lost[0], BrokenPipeError):  # whoever read has read enough
+        return 1
+    return _failed(lost[0], f"done, but what it prints cannot be written: {lost[0].strerror}", 1)
 
 
 def _failed(error: Exception, text: str, code: int) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from rbm_core.evaluation import Interrupted, evaluate
 from rbm_core.machine import lacks_memory
 from rbm_core.runs.files import one_line
+from rbm_core.streams import shielded
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,6 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--sweeps", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=500)
     options = parser.parse_args(arguments)
+    shielded()
     stopping = False
 
     def on_signal(number: int, frame: Any) -> None:

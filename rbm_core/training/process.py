@@ -20,6 +20,7 @@ from rbm_core.runs.past_models import PastModels
 from rbm_core.runs.reader import RunReader
 from rbm_core.runs.recorder import Recorder, check_resume
 from rbm_core.runs.snapshot import Snapshot
+from rbm_core.streams import shielded
 from rbm_core.training.begin import begun
 from rbm_core.training.clock import Clock
 from rbm_core.training.report import SHOW_S, OnProgress, Report, explained
@@ -405,6 +406,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--download", action="store_true", help="fetch the data set if this machine lacks it")
     parser.add_argument("--lock", type=int, help="the run's lock, as a descriptor")
     asked = parser.parse_args(arguments)
+    shielded()
     try:
         lock = None if asked.lock is None else Lock.inherited(asked.lock)
         state = run(asked.path, download=asked.download, lock=lock)

@@ -5,6 +5,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,4 +130,7 @@ def _log_traceback(run: Path) -> None:
         with os.fdopen(inside.open_to_append(run / LOG_FILE), "wb") as log:
             log.write(traceback.format_exc().encode(errors="replace"))
     except OSError:
-        sys.stderr.write(traceback.format_exc())
+        with suppress(
+            OSError, AttributeError
+        ):  # often the same log, on the same full disk; None where it is closed
+            sys.stderr.write(traceback.format_exc())
