@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 import tracemalloc
@@ -33,7 +34,7 @@ from rbm_core.cli import main
 def bounded(room):
     # Beyond what the process has after loading and compiling.
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + room, used + room))
+    resource.setrlimit(resource.RLIMIT_AS, (used + room, resource.RLIM_INFINITY))
 """
 
 
@@ -91,6 +92,32 @@ assert main(["evaluate", "small", "--chains", "4", "--temperatures", "20", *runs
     said = " ".join(done.stderr.split())
     assert status["message"] in said
     assert states[10_000]["message"] in said
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS bounds nothing elsewhere")
+def test_a_kernel_that_cannot_be_compiled_for_want_of_memory_costs_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LLVM itself ends the process where it gets no memory."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "empty"))
+    script = """
+import rbm_core.training.compiled
+runs = ["--runs", sys.argv[1], "--preset", "quick", "--dataset", "bars-and-stripes", "--n-hidden", "8"]
+for room in (32, 48, 64, 80):
+    bounded(room << 20)
+    assert main(["train", "--name", f"room-{room}", *runs]) == 2
+"""
+    runs = tmp_path / "runs"
+    done = limited(script, runs)
+    assert done.returncode == 0, done.stderr
+    assert len(os.listdir(runs)) == 4
+    for run in runs.iterdir():
+        status = RunReader(run).status()
+        assert (status["state"], status["message"].split(":")[0]) == (
+            "failed",
+            "Not enough memory for 8 hidden units, 100 chains and 100 images a batch",
+        )
 
 
 @pytest.mark.slow
