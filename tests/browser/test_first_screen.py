@@ -102,6 +102,19 @@ def test_the_sentence_that_says_what_to_look_at_is_in_sight(app: App, open_page:
     expect(page.get_by_text("A restricted Boltzmann machine (RBM) learns strokes")).to_be_in_viewport(ratio=1)
 
 
+def test_the_time_slider_stays_in_sight_down_to_the_last_picture(
+    app: App, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(f"{app.url}/?run={RUN}")
+    page.wait_for_selector(".st-key-train-histograms canvas")
+    main, slider = page.get_by_test_id("stMain"), page.locator(".st-key-train-timeline canvas").first
+    for width, height in WINDOWS:
+        page.set_viewport_size({"width": width, "height": height})
+        for share in (0.25, 0.5, 0.75, 1):
+            main.evaluate("(e, share) => e.scrollTo(0, share * (e.scrollHeight - e.clientHeight))", share)
+            expect(slider, f"{width}×{height}, at {share:.0%}").to_be_in_viewport(ratio=1)
+
+
 def test_train_has_its_name_in_a_link_too(app: App, open_page: Callable[..., Page]) -> None:
     page = open_page(f"{app.url}/train?run={RUN}")
     expect(page.locator(".st-key-train-top")).to_contain_text(RUN)
