@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from numba.core import event
 
 from rbm_core import datasets, gibbs
 from rbm_core.compute import Rng
 from rbm_core.config import make_config
+from rbm_core.kernels import event
 from rbm_core.likelihood.ais import ais
 from rbm_core.machine import processor_kind
 from rbm_core.precision import pick_precision
