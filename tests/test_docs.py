@@ -65,3 +65,18 @@ def test_the_pages_are_written_and_their_links_lead_somewhere(build: ModuleType,
             if target not in pages or (place and place not in ids[target]):
                 lost.append(f"{page}: {link}")
     assert lost == []
+
+
+def test_every_test_of_robustness_shows_a_promise_and_every_test_that_is_named_is_there() -> None:
+    """The last column of the table in docs/robustness.md."""
+    rows = (
+        (REPO / "docs" / "robustness.md")
+        .read_text(encoding="utf-8")
+        .split("| fault | promise | shown by |")[1]
+    )
+    named = set(
+        re.findall(r"`(tests/\S+?\.py)`", " ".join(row.split("|")[-2] for row in rows.splitlines() if row))
+    )
+    there = {str(file.relative_to(REPO)) for file in (REPO / "tests" / "robustness").glob("test_*.py")}
+    assert sorted(there - named) == [], "no row names it"
+    assert [file for file in sorted(named) if not (REPO / file).is_file()] == []

@@ -167,7 +167,7 @@ def test_what_can_be_refused_is_refused_before_anything_is_written(
 def test_exact_on_a_large_model_and_a_damaged_record_are_refused_before_the_work(
     runs_root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = train_small(runs_root, "large")
+    run = train_small(runs_root, "large", dataset="digits-8", n_hidden=40, epochs=1)
     assert main(["evaluate", "large", "--estimator", "exact"]) == 2
     assert "at most 28 units" in said(capsys)
     (run / "likelihood.jsonl").write_text("nonsense\n")
