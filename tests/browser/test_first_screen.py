@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from dashboard.views.evaluate import texts
 from rbm_core.evaluation import evaluate
 from rbm_core.runs import RunReader, store
+from rbm_core.runs.evaluation_record import ESTIMATORS
 from tests.browser.train_page import TIMELINE, link, shown_step
 from tests.live import REPO, App, box_of, settle, shoot, until
 from tests.small_run import train_small
@@ -100,6 +102,63 @@ def both_and_the_slider(page: Page, width: int, height: int, seen: int, where: s
 def test_the_sentence_that_says_what_to_look_at_is_in_sight(app: App, open_page: Callable[..., Page]) -> None:
     page = open_page(f"{app.url}/?run={RUN}", width=1280, height=800)
     expect(page.get_by_text("A restricted Boltzmann machine (RBM) learns strokes")).to_be_in_viewport(ratio=1)
+
+
+CUT = "(boxes) => boxes.filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.value ?? e.innerText)"
+"""The words of those elements that do not hold theirs."""
+
+
+def test_what_evaluate_is_asked_for_is_read_to_its_end(app: App, open_page: Callable[..., Page]) -> None:
+    page = open_page(f"{app.url}/evaluate?run={RUN}")
+    chosen = page.locator(".st-key-evaluate-question input")
+    estimators = [name for name in ESTIMATORS if name != "mixing"]  # its second choice is a slider
+    for estimator, care in [("bracket", care) for care in texts.CARE] + [
+        (name, "1000") for name in estimators
+    ]:
+        page.goto(f"{app.url}/evaluate?run={RUN}&estimator={estimator}&care={care}")
+        expect(page.get_by_role("combobox", name="What to measure")).to_have_value(
+            ESTIMATORS[estimator].title
+        )
+        settle(page)
+        for width in (1280, 853) if estimator == "bracket" else (1280,):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert chosen.evaluate_all(CUT) == [], width
+
+
+def test_the_doctors_first_advice_is_read_to_its_end(app: App, open_page: Callable[..., Page]) -> None:
+    page = open_page(f"{app.url}/?run={RUN}")
+    line = page.locator(".st-key-train-doctor")
+    expect(line.get_by_role("button", name="Go on from")).to_be_visible()
+    for width, height in WINDOWS:
+        page.set_viewport_size({"width": width, "height": height})
+        assert line.locator("p").evaluate_all(CUT) == [], f"{width}×{height}"
+    line.get_by_role("button", name="Doctor").click()
+    # Each finding has a mark of its own.
+    expect(page.locator(".st-key-train-findings ul").first).to_have_css("list-style-type", "none")
+
+
+def test_the_sidebar_leaves_a_small_window_to_the_page(app: App, open_page: Callable[..., Page]) -> None:
+    page = open_page(f"{app.url}/?run={RUN}", width=853, height=533)
+    until(lambda: box_of(page.get_by_test_id("stSidebar"))["width"] == 240, 5, "the sidebar is not narrow")
+
+
+def test_the_choice_of_a_start_stands_in_one_row_on_a_telephone(
+    app: App, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(f"{app.url}/gibbs?run={RUN}", width=420, height=800)
+    starts = page.locator(".st-key-gibbs-start").get_by_role("radio")
+    expect(starts).to_have_count(5)
+    assert len(set(starts.evaluate_all("(es) => es.map((e) => e.getBoundingClientRect().top)"))) == 1
+
+
+@pytest.mark.parametrize("beside", ["nothing", "ages", "whatif"])
+def test_the_heads_of_the_chains_are_read_to_their_end(
+    app: App, open_page: Callable[..., Page], beside: str
+) -> None:
+    page = open_page(f"{app.url}/gibbs?run={RUN}&beside={beside}", width=1280, height=800)
+    hint = page.locator(".film .chains .what")
+    expect(hint).to_contain_text("click to enlarge")
+    assert hint.evaluate_all(CUT) == []
 
 
 def test_the_time_slider_stays_in_sight_down_to_the_last_picture(

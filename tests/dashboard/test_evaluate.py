@@ -23,7 +23,7 @@ from dashboard.views.evaluate.state import Evaluate
 from rbm_core.evaluation import Interrupted, evaluate
 from rbm_core.likelihood.ais import AISResult, Bracket
 from rbm_core.runs import RunError, RunReader
-from rbm_core.runs.evaluation_record import evaluation_folder
+from rbm_core.runs.evaluation_record import BASES, STARTS, evaluation_folder
 from rbm_core.runs.files import hold_lock
 from tests.dashboard.opened import abouts, as_read, charts, open_page, state
 from tests.live import until
@@ -288,6 +288,25 @@ def test_the_verdict_is_first_said_in_plain_words(
         {**row, "reverse": {"log_z": "x"}},
     ):
         assert texts.because(torn) in ("", "as it is"), "words that the record does not bear out"
+
+
+def test_a_verdict_to_trust_counts_estimates_and_leaves_their_names_to_why() -> None:
+    origins = [("data-means", 10.02), *((name, 9.9) for name in STARTS)]
+    row = {
+        "estimator": "bracket",
+        "trusted": True,
+        "verdict": "as it is",
+        "log_z": 10.0,
+        "forward": {"log_z": 10.0},
+        "reverse": {"log_z": 10.0},
+        "evidence": [{"log_z": log_z, "weak": False, "origin": origin} for origin, log_z in origins],
+    }
+    said = texts.because(row)
+    assert said.startswith("Trust it: 5 estimates")
+    assert "within 0.10 nats" in said
+    assert "1 that err" in said
+    assert f"{len(STARTS)} that err" in said
+    assert not any(name in said for name in [*BASES.values(), *STARTS.values()]), "a student reads this"
 
 
 def test_a_doubt_is_said_as_what_it_is() -> None:

@@ -109,7 +109,9 @@ def test_nothing_is_held_of_a_drawing_not_yet_begun(open_gibbs: Callable[..., Ap
 
 
 def test_empty_drawing_is_said_and_plays(open_gibbs: Callable[..., AppTest]) -> None:
-    header, arrays = film_of(open_gibbs(start="drawing", chains="2", sweeps="3"))
+    app = open_gibbs(start="drawing", chains="2", sweeps="3")
+    assert "**draw on the black pad in the sidebar**" in " ".join(one.value for one in app.caption)
+    header, arrays = film_of(app)
     assert "nothing is drawn yet" in header["start_sentence"]
     assert not bits(arrays["v_bits"][0], 784).any()
 

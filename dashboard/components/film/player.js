@@ -377,7 +377,7 @@ export class Player extends View {
     let what = film.called(layer);
     if (layer.endsWith("v") && frame < 2) what = "the start v";
     if (!layer.endsWith("v") && frame === 0) what = "made in the first half step";
-    const hint = film.n_chains > 1 && !this.narrow ? " · click one to see it large" : "";
+    const hint = film.n_chains > 1 && !this.narrow ? " · click to enlarge" : "";
     this.write('[data-figure="chains"] .what', `${what}${hint}`);
     const name = nameOf(film, chain);
     this.write(

@@ -22,7 +22,7 @@ CHAINS = 100
 def ask(reader: RunReader, steps: list[int]) -> None:
     answers.show(state_of(Evaluate).complaint)
     row = st.container(key="evaluate.question")
-    what, when, how, button = row.columns([3, 2, 3, 1.4], vertical_alignment="bottom")
+    what, when, how, button = row.columns([3.4, 1.8, 2.7, 1.4], vertical_alignment="bottom")
     estimators = offered(reader)
     estimator = what.selectbox(
         "What to measure",

@@ -8,9 +8,9 @@ from dashboard.figures.numbers import minus
 from rbm_core.runs.evaluation_record import APART, BASES, ESTIMATORS, STARTS
 
 CARE = {  # the temperatures to ask for
-    "1000": "1,000 temperatures: a quick look",
-    "adaptive": "5,000, placed with care: some 20 s",
-    "salakhutdinov-murray": "14,500, the usual: about a minute",
+    "1000": "1,000 temperatures: quick",
+    "adaptive": "5,000, well placed: 20 s",
+    "salakhutdinov-murray": "14,500, usual: a minute",
 }
 CARE_HELP = (
     "Chains are led from a model without weights to this one through many temperatures. More of them "
@@ -25,8 +25,8 @@ SWEEPS_HELP = (
 TEMPERED = ("ladder", "trajectory")
 ROUNDS = {  # of exchanges, to ask for
     500: "500 rounds: a first look",
-    2_000: "2,000 rounds: four times as long",
-    10_000: "10,000 rounds: twenty times as long",
+    2_000: "2,000 rounds: 4 × as long",
+    10_000: "10,000 rounds: 20 × as long",
 }
 ROUNDS_HELP = (
     "Pictures wander from noise to this model and back, and each round lets them take a step. The answer is trusted "
@@ -106,14 +106,11 @@ def because(row: Mapping[str, Any]) -> str:
 
 def _trusted(counted: list[Mapping[str, Any]], log_z: float) -> str:
     far = max(abs(one["log_z"] - log_z) for one in counted)
-    good, bad = (
-        "; ".join(names[str(one.get("origin"))] for one in counted if str(one.get("origin")) in names)
-        for names in (BASES, STARTS)
-    )
+    good, bad = (sum(str(one.get("origin")) in names for one in counted) for names in (BASES, STARTS))
     return (
         f"Trust it: {len(counted)} estimates that began at different places lie within {far:.2f} nats of what they say "
-        f"together, some that err to the good side (from {good}) and some that err to the bad side (from {bad}). "
-        "A mode that none of these places leads to no method sees."
+        f"together, {good} that err to the good side and {bad} that err to the bad side. A kind of picture that none "
+        "of these places leads to no method sees."
     )
 
 

@@ -8,7 +8,7 @@ from dashboard import data
 from dashboard.ui import run_choice
 from dashboard.ui.texts import plain
 from dashboard.views.gibbs import drawing, spoiling
-from dashboard.views.gibbs.state import settings
+from dashboard.views.gibbs.state import gibbs, settings
 from rbm_core.runs import RunError, RunReader, Snapshot
 
 STARTS = {
@@ -48,8 +48,9 @@ def choose(
     elif chosen["start"] == "drawing":
         chosen["drawing"] = drawing.choose(shape, pad_place)
         if not chosen["drawing"]:
+            where = "below" if gibbs().narrow else "in the sidebar"
             row.caption(
-                "Nothing is drawn yet: **draw on the black pad**, and the chains start from your picture."
+                f"Nothing is drawn yet: **draw on the black pad {where}**, and the chains start from your picture."
             )
     if chosen["start"] in PICTURES and chosen.get("drawing") != "":  # an empty picture cannot be corrupted
         chosen |= spoiling.choose(shape)

@@ -211,12 +211,12 @@ LESSONS = (
         "The energy, added up by hand",
         "A state is now a picture *and* a hidden state. Its energy is a sum: for every unit that is on, minus its "
         "bias; for every weight with both ends on, minus that weight. The table does this for all eight states of "
-        "the trained machine. The biases of the pixels are −2.36, that of the hidden unit −4.10, both weights "
+        "the trained machine. The biases of the pixels are −2.365, that of the hidden unit −4.10, both weights "
         "4.42.",
         "Both pixels on, the hidden unit off: which energy?",
         ("high", "zero", "low"),
         0,
-        "High, 4.73 nats: both pixels pay 2.36, and without the hidden unit no weight pays anything back. With it "
+        "High, 4.73 nats: both pixels pay 2.365, and without the hidden unit no weight pays anything back. With it "
         "on, 4.10 more must be paid, but both weights pay back 4.42 each: 4.73 + 4.10 − 8.84 = −0.01 nats.",
         r"E(v,h) = -\sum_i b_i v_i - \sum_j c_j h_j - \sum_{i,j} v_i\, w_{ij}\, h_j",
         "Show the table",

@@ -24,7 +24,8 @@ def draw(run: Run) -> None:
     findings = [] if examined is None else examined.findings
     with st.container(horizontal=True, vertical_alignment="center", key="train.doctor"):
         with st.popover("Doctor", icon=":material/stethoscope:", type="tertiary", help=HELP):
-            report(run.name, examined)
+            with st.container(key="train.findings"):
+                report(run.name, examined)
         st.markdown(summary(findings, str(run.status["message"])), width="content")
         first = next((remedy for finding in findings for remedy in finding.remedies), None)
         if first is not None:
