@@ -326,10 +326,15 @@ def _swept(rbm: RBM, v: Tensor, rng: Rng, sweeps: int, rows: FlippedRows | None)
 
 def differences(ladder: Ladder, v: Tensor) -> tuple[Tensor, Tensor]:
     """F_{k+1} − F_k in nats at the states of rung k, and at those of rung k + 1. v: (K, N, V). Two (K−1, N)."""
-    own = [rbm.free_energy(state) for rbm, state in zip(ladder, v, strict=True)]
-    ahead = [ladder[k + 1].free_energy(v[k]) - own[k] for k in range(len(ladder) - 1)]
-    behind = [own[k + 1] - ladder[k].free_energy(v[k + 1]) for k in range(len(ladder) - 1)]
-    return torch.stack(ahead), torch.stack(behind)
+    N = v.shape[1]
+    # Each rung's weights are read once, for its own states and those of both neighbours.
+    energies = [
+        rbm.free_energy(v[max(k - 1, 0) : k + 2].flatten(0, 1)).view(-1, N) for k, rbm in enumerate(ladder)
+    ]
+    pairs = [(upper, lower[-2:]) for lower, upper in pairwise(energies)]
+    ahead = torch.stack([upper[0] - own for upper, (own, _) in pairs])
+    behind = torch.stack([upper[1] - crossed for upper, (_, crossed) in pairs])
+    return ahead, behind
 
 
 def _exchanged(accepted: Tensor) -> Tensor:
