@@ -67,7 +67,7 @@ OURS: dict[str, tuple[str, ...]] = {
     "ui/new_run/form.py": (
         "misnamed(called)",
         "run_fields.wrong(wish.fields)",
-        "st.selectbox('Preset', list(recipes), ke",
+        "st.selectbox('Preset', names, index=name",
         "state().error",
     ),
     "ui/settings.py": ("label.given",),
