@@ -6,6 +6,7 @@ the data folder under a name that ends in its fingerprint, so that a run finds i
 
 import json
 import math
+import os
 import re
 from dataclasses import replace
 from functools import partial
@@ -257,8 +258,8 @@ def _place(name: str, root: Path) -> Path:
 
 
 def is_kept(name: str, root: Path) -> bool:
-    """Whether data of this name are kept below the data folder."""
-    return bool(_KEPT.fullmatch(name)) and _place(name, root).is_file()
+    """Whether data of this name are kept below the data folder; not where that may not be looked into."""
+    return bool(_KEPT.fullmatch(name)) and os.path.isfile(_place(name, root))
 
 
 def keep(title: str, made: Cases, root: Path) -> str:

@@ -66,8 +66,8 @@ def files_of(name: str) -> tuple[str, ...]:
 
 
 def is_there(name: str, root: Path) -> bool:
-    """Whether its four files lie under root."""
-    return all((raw_folder(name, root) / file).is_file() for file in files_of(name))
+    """Whether its four files lie under root; not where that may not be looked into."""
+    return all(os.path.isfile(raw_folder(name, root) / file) for file in files_of(name))
 
 
 def read_published(name: str, root: Path, download: bool, progress: Progress | None) -> tuple[Cases, Cases]:

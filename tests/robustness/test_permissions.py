@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from dashboard.processes import evaluators, trainers
-from dashboard.processes.sampler import Sampler
+from dashboard.processes.sampler import Sampler, SamplerError
+from rbm_core import datasets
 from rbm_core.cli import main
 from rbm_core.config import make_config
 from rbm_core.evaluation import evaluate
@@ -70,6 +71,7 @@ def test_a_store_that_cannot_be_written_is_read_and_every_change_costs_a_sentenc
         for page in ("", "evaluate", "compare"):
             app = open_in_test(page, run="kept")
             assert not app.exception, app.exception[0].value
+        capsys.readouterr()  # what a page says in a test is no command's word
 
     pages_open()  # whoever gives up root's rights may not read the interpreter's own files any more
     before = fingerprint(run)
@@ -101,3 +103,32 @@ def test_a_store_that_cannot_be_written_is_read_and_every_change_costs_a_sentenc
             assert "Traceback" not in said, said
     assert fingerprint(run) == before
     assert os.listdir(open_store) == ["kept"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["", "gibbs", "inspect", "evaluate", "compare", "learn"])
+def test_a_folder_of_data_that_may_not_be_looked_into_holds_none(
+    open_store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    monkeypatch.setattr(Sampler, "film", refused)
+    train_small(open_store, "kept", dataset="bars-and-stripes", n_hidden=8, epochs=4, n_valid=0)
+    data = open_store.parent / "data"
+    (data / "MNIST").mkdir(parents=True)
+    (data / "own").mkdir()
+    monkeypatch.setenv("RBM_DATA_DIR", str(data))
+    open_in_test(page, run="kept")  # as above
+    data.chmod(0)
+    with read_only(open_store):
+        app = open_in_test(page, run="kept")
+        assert not app.exception, app.exception[0].value
+        for name in ("mnist", "emnist-letters", "mine-01234567"):
+            assert not datasets.available(name)
+            capsys.readouterr()
+            assert main(["train", "--dataset", name]) == 2
+            said = capsys.readouterr().err
+            assert one_sentence(said.strip()), said
+    data.chmod(0o755)
+
+
+def refused(*_: object, **__: object) -> None:
+    raise SamplerError("no film in this test")
