@@ -5,7 +5,7 @@ None where it is something else. Whether a number lies in a film, or a word amon
 to check.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, NotRequired
 
 import streamlit as st
@@ -98,6 +98,23 @@ def heard(key: str, name: str) -> Any:
     """The last message `name` of the component `key` in its shape; None where there is none, or it has another."""
     said = st.session_state.get(key)
     return taken(name, said.get(name)) if isinstance(said, Mapping) else None
+
+
+_TAKEN_UP = (
+    "components.taken_up"  # session state: component key and name → the message that was taken up last
+)
+
+
+def take_up(key: str, name: str, take: Callable[[Any], None]) -> None:
+    """Gives the last message `name` of the component `key` to `take`, once: from the page, not from a callback.
+
+    For what the browser says and goes on saying, such as a picture that was drawn. Streamlit ends a callback half-way
+    where the browser has asked again meanwhile, and the next run finds nothing changed; a page is run again whole.
+    """
+    said, last = heard(key, name), st.session_state.setdefault(_TAKEN_UP, {})
+    if said is not None and last.get((key, name)) != said:
+        take(said)
+        last[key, name] = said
 
 
 def taken(name: str, message: object) -> Any:

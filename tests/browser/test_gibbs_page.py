@@ -28,6 +28,9 @@ def test_new_film_keeps_player_and_place(open_film: Callable[..., Page]) -> None
     for _ in range(3):
         page.keyboard.press("ArrowRight")
     at_frame(page, 3)
+    # A word of the player's that crosses a run of the page can make Streamlit mount it anew.
+    page.wait_for_url("**frame=3**")
+    settle(page)
     before = pictures(page)
     page.get_by_role("button", name="Next").click()
     page.wait_for_url("**seed=8**")

@@ -58,6 +58,9 @@ def test_a_fantasy_that_is_clicked_goes_on_in_gibbs(
 def test_the_doctors_button_fills_in_the_form(gibbs_app: App, open_page: Callable[..., Page]) -> None:
     page = open_train(open_page, gibbs_app, "run=small")
     page.get_by_role("button", name="Go on from step 88 with 1,000 updates").first.click()
+    # While the form is drawn anew the one of before may stand beside it for a moment.
+    expect(page.locator("input[aria-label='Updates'][value='1000']")).to_be_visible()
+    settle(page)
     expect(page.get_by_role("spinbutton", name=re.compile("^Updates"))).to_have_value("1000")
     expect(page.get_by_role("button", name="Start", exact=True)).to_be_enabled()
 

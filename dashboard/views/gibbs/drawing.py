@@ -1,14 +1,14 @@
 """A start of the reader's own: the pad that is drawn on, and the file that is uploaded."""
 
 import hashlib
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from dashboard.components.drawing import mount as pad
 from dashboard.components.drawing import own_drawing
-from dashboard.components.messages import heard
+from dashboard.components.messages import take_up
 from dashboard.figures import drawings
 from dashboard.ui import run_choice
 from dashboard.ui.texts import sentence
@@ -21,6 +21,7 @@ NOTE = "Draw; the chains start over at the end of each stroke."
 def choose(shape: tuple[int, int], place: Any) -> str:
     """The drawing's bits as base64, empty where nothing is drawn; pad and upload stand in `place`."""
     own, as_mnist = gibbs().drawing, run_choice.digits()
+    take_up(PAD, "picture", partial(_take_stroke, shape, as_mnist))
     laid_out = drawings.words(shape, as_mnist)
     pad_place, complaints = place.container(), place.container()
     uploaded = place.file_uploader(
@@ -45,7 +46,7 @@ def choose(shape: tuple[int, int], place: Any) -> str:
     if sent not in own.blob:
         own.blob = {sent: own_drawing(bits.reshape(shape), f"{NOTE} {laid_out}", own.version)}
     with pad_place:
-        pad(key=PAD, data=own.blob[sent], on_picture_change=_stroke_taker(shape, as_mnist))
+        pad(key=PAD, data=own.blob[sent], on_picture_change=lambda: None)
     if own.complaint:
         complaints.warning(sentence(own.complaint))
     return str(settings().use("drawing", kept))
@@ -70,17 +71,12 @@ def _forget_upload() -> None:
     gibbs().drawing.upload = ""
 
 
-def _stroke_taker(shape: tuple[int, int], as_mnist: bool) -> Callable[[], None]:
-    """The callback that makes a finished stroke the drawing, before the page runs."""
-
-    def take() -> None:
-        own, bits = gibbs().drawing, ""
-        own.complaint = ""
-        try:
-            bits = drawings.bits_from_pad(heard(PAD, "picture") or "", shape, as_mnist)
-        except drawings.DrawingError as error:
-            own.complaint = str(error)
-        settings().use("drawing", bits)
-        settings().write_link()
-
-    return take
+def _take_stroke(shape: tuple[int, int], as_mnist: bool, picture: str) -> None:
+    """Makes what is on the pad, at the end of a stroke, the drawing."""
+    own, bits = gibbs().drawing, ""
+    own.complaint = ""
+    try:
+        bits = drawings.bits_from_pad(picture, shape, as_mnist)
+    except drawings.DrawingError as error:
+        own.complaint = str(error)
+    settings().use("drawing", bits)

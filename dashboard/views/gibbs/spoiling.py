@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard.components.blob import pack
 from dashboard.components.drawing import mount as pad
-from dashboard.components.messages import heard
+from dashboard.components.messages import take_up
 from dashboard.figures import drawings
 from dashboard.ui import link, run_choice
 from dashboard.views.gibbs.state import settings
@@ -57,6 +57,7 @@ def _choose_share(resting: bool) -> int:
 
 def _held(n_pixels: int) -> str:
     """The held pixels of the link or of this session, the upper half at first."""
+    take_up(PAD, "held", _paint)
     held = settings().value("held")
     try:
         if held:
@@ -101,11 +102,10 @@ def show_pad(place: Any, shape: tuple[int, int], held: str, clean: np.ndarray) -
     }
     arrays = {"marks": bits.astype(np.uint8) * 255, "under": clean[chain]}
     with place:
-        pad(key=PAD, data=pack(header, arrays), on_held_change=_painted)
+        pad(key=PAD, data=pack(header, arrays), on_held_change=lambda: None)
 
 
-def _painted() -> None:
-    text = (heard(PAD, "held") or "").replace("+", "-").replace("/", "_").rstrip("=")
+def _paint(bits: str) -> None:
+    text = bits.replace("+", "-").replace("/", "_").rstrip("=")
     if text and link.can_say("held", text):
         settings().use("held", text)
-        settings().write_link()

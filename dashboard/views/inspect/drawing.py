@@ -1,13 +1,13 @@
 """The view of the reader's own drawing: what the pad of the Gibbs page holds, taken apart like an image."""
 
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import streamlit as st
 
 from dashboard.components.drawing import mount as pad
 from dashboard.components.drawing import own_drawing
-from dashboard.components.messages import heard
+from dashboard.components.messages import take_up
 from dashboard.figures import drawings
 from dashboard.ui import run_choice
 from dashboard.ui.page_state import state_of
@@ -25,6 +25,7 @@ def show(opened: Opened) -> None:
         st.info("This run learns rows of a table, which cannot be drawn: choose a row of its data instead.")
         return
     state, as_mnist = state_of(Inspect), run_choice.digits()
+    take_up(PAD, "picture", partial(_take_stroke, opened.shape, as_mnist))
     n = opened.shape[0] * opened.shape[1]
     bits = _bits(n)
     left, right = st.columns([4, 7], gap="large")
@@ -33,7 +34,7 @@ def show(opened: Opened) -> None:
         if state.pad is None or state.pad[0] != opened.shape or PAD not in st.session_state:
             note = f"{NOTE} {drawings.words(opened.shape, as_mnist)}"
             state.pad = (opened.shape, own_drawing(bits.reshape(opened.shape), note, f"{opened.shape}"))
-        pad(key=PAD, data=state.pad[1], on_picture_change=_stroke_taker(opened.shape, as_mnist))
+        pad(key=PAD, data=state.pad[1], on_picture_change=lambda: None)
         if state.complaint:
             st.warning(sentence(state.complaint))
     if not bits.any():
@@ -55,17 +56,13 @@ def _bits(n: int) -> np.ndarray:
     return np.zeros(n, bool)
 
 
-def _stroke_taker(shape: tuple[int, int], as_mnist: bool) -> Callable[[], None]:
-    """The callback that makes a finished stroke the drawing, before the page runs."""
-
-    def take() -> None:
-        state, bits = state_of(Inspect), ""
-        state.complaint = ""
-        try:
-            bits = drawings.bits_from_pad(heard(PAD, "picture") or "", shape, as_mnist)
-        except drawings.DrawingError as error:
-            state.complaint = str(error)
-        state.settings.use("drawing", bits)
-        state.settings.write_link()
-
-    return take
+def _take_stroke(shape: tuple[int, int], as_mnist: bool, picture: str) -> None:
+    """Makes what is on the pad, at the end of a stroke, the drawing."""
+    state, bits = state_of(Inspect), ""
+    state.complaint = ""
+    try:
+        bits = drawings.bits_from_pad(picture, shape, as_mnist)
+    except drawings.DrawingError as error:
+        state.complaint = str(error)
+    state.settings.use("drawing", bits)
+    state.settings.write_link()
