@@ -30,7 +30,7 @@ _SHARED = (
     "map_points",
     "map_labels",
 )  # arrays that are the same in all of them
-START = ("start", "digit", "particles_of", "drawing", "held", "corrupt")  # what the chains begin with
+_START = ("start", "digit", "particles_of", "drawing", "held", "corrupt")  # what the chains begin with
 AGES = 6  # snapshots side by side
 
 
@@ -152,7 +152,7 @@ def make_film(
         "image_shape": image_shape(reader, snapshot),
         "of": {"run": reader.name, "step": snapshot.step, "seed": settings.seed, "more": settings.words()},
         "labels": list(reader.class_names() or map(str, range(snapshot.n_labels))),
-        "start": [getattr(settings, name) for name in START],
+        "start": [getattr(settings, name) for name in _START],
         "steps": steps,
         "fork": settings.fork if settings.beside == "whatif" else None,
         "map_pending": settings.has_map and not with_map,

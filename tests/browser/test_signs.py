@@ -37,12 +37,12 @@ def press(page: Page, control: ElementHandle) -> None:
         control.focus()
         page.keyboard.press("ArrowRight")
     elif kind == "select-one":
-        control.select_option(index=1, timeout=2000)
+        control.select_option(index=1, timeout=5000)
     elif kind in ("text", "number"):
-        control.fill("1", timeout=2000)
+        control.fill("1", timeout=5000)
         page.keyboard.press("Enter")
     else:
-        control.click(timeout=2000)
+        control.click(timeout=5000)
 
 
 def forget(page: Page) -> None:

@@ -282,10 +282,11 @@ export class Player extends View {
     this.shades = new Shades(this.film);
     if (before) this.goOnFrom(before);
     else this.begin();
+    this.seeAnotherStart();
     this.enlargeNewest(before);
     this.chain = Math.min(this.chain, this.film.n_chains - 1);
     this.frame = Math.min(this.frame, this.film.last);
-    if (before) this.leave();
+    this.leave();
     find(this.box, ".scrub", HTMLInputElement).max = String(this.film.last);
     this.$(".caption").textContent = sourceOf(this.film.source);
     this.grid.name();
@@ -304,10 +305,18 @@ export class Player extends View {
   }
   /** @param {Trajectory} before */
   goOnFrom(before) {
-    const start = (/** @type {Trajectory} */ f) => JSON.stringify([f.start, f.start_sentence]);
-    const key = (/** @type {Trajectory} */ f) => JSON.stringify([f.of, f.groups, f.fork, start(f)]);
+    const key = (/** @type {Trajectory} */ f) => JSON.stringify([f.of, f.groups, f.fork, startOf(f)]);
     if (key(this.film) !== key(before)) this.pause(); // else the same film, now with its map and nearest images
-    if (start(this.film) !== start(before)) this.frame = 0; // another start is to be seen
+  }
+  /**
+   * Another start is to be seen. The window remembers the last one: Streamlit may mount the player anew between two
+   * films, and what the link says of the frame is then of the film before.
+   */
+  seeAnotherStart() {
+    const seen = /** @type {{ __rbmStart?: string }} */ (window);
+    const start = startOf(this.film);
+    if (seen.__rbmStart !== undefined && seen.__rbmStart !== start) this.frame = 0;
+    seen.__rbmStart = start;
   }
   /**
    * Among earlier moments the newest is enlarged first: the model itself. Its group stands last.
@@ -407,3 +416,11 @@ export class Player extends View {
 
 /** @param {import("../lib/view.js").Mounted} component */
 export default (component) => show(component, Player);
+
+/**
+ * What its chains begin with.
+ * @param {Trajectory} film
+ */
+function startOf(film) {
+  return JSON.stringify([film.start, film.start_sentence]);
+}

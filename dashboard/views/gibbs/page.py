@@ -26,7 +26,7 @@ def main() -> None:
         st.info("There is no run yet, so no machine to run a chain in. Start one on the Train page.")
         return
     if gibbs().settings.follow_link("cool", "hold"):
-        gibbs().opened, gibbs().begun_with = False, None
+        gibbs().opened = False
     top = st.container()
     try:
         _page(data.reader(name), top)
@@ -54,7 +54,6 @@ def _page(reader: RunReader, top: Any) -> None:
         return
     shape = gibbs_films.image_shape(reader, snapshot)
     chosen, hold_place = _choose(reader, snapshot, shape, top)
-    _see_another_start(chosen)
     key = (*moment.identity(reader), snapshot.step, chosen)
 
     def make(on_progress: sampler.Progress, with_map: bool, with_nearest: bool) -> gibbs_films.Shown:
@@ -102,16 +101,6 @@ def _choose(
     beside = settings.choose_beside(reader, chains["sweeps"], row, what_if_place)
     gibbs().settings.write_link()
     return gibbs_films.ChainSettings(**start, **chains, **beside), hold_place
-
-
-def _see_another_start(chosen: gibbs_films.ChainSettings) -> None:
-    """The player goes to the first frame where the chains begin elsewhere than before; one that Streamlit mounts anew
-    meanwhile begins at the page's own frame.
-    """
-    start = tuple(getattr(chosen, name) for name in gibbs_films.START)
-    if gibbs().begun_with not in (None, start):
-        gibbs().settings.use("frame", 0)
-    gibbs().begun_with = start
 
 
 def _progress(place: Any) -> sampler.Progress:

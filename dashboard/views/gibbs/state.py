@@ -13,8 +13,7 @@ PLACE = ("frame", "chain", "show", "layer")  # settings without a widget: where 
 
 @dataclass
 class Gibbs:
-    """taken: the run and the snapshot whose chains are shown, kept while the run goes on training. begun_with: the
-    start of the chains shown last.
+    """taken: the run and the snapshot whose chains are shown, kept while the run goes on training.
 
     drawing: the pad for a start of the reader's own. opened: whether a film was shown in this tab before.
     narrow: whether the window is so narrow that its sidebar is shut at first. page_anew: the player asked for a run
@@ -24,7 +23,6 @@ class Gibbs:
 
     settings: Settings = field(default_factory=lambda: Settings("gibbs"))
     taken: tuple[tuple[str, int], Snapshot] | None = None
-    begun_with: tuple | None = None
     drawing: "Pad" = field(default_factory=lambda: Pad())
     opened: bool = False
     narrow: bool = False
