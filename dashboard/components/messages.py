@@ -100,9 +100,7 @@ def heard(key: str, name: str) -> Any:
     return taken(name, said.get(name)) if isinstance(said, Mapping) else None
 
 
-_TAKEN_UP = (
-    "components.taken_up"  # session state: component key and name → the message that was taken up last
-)
+_TAKEN_UP = "components.taken_up"  # session state: (component key, name) → the message taken up last
 
 
 def take_up(key: str, name: str, take: Callable[[Any], None]) -> None:

@@ -414,9 +414,6 @@ export class Player extends View {
   }
 }
 
-/** @param {import("../lib/view.js").Mounted} component */
-export default (component) => show(component, Player);
-
 /**
  * What its chains begin with.
  * @param {Trajectory} film
@@ -424,3 +421,6 @@ export default (component) => show(component, Player);
 function startOf(film) {
   return JSON.stringify([film.start, film.start_sentence]);
 }
+
+/** @param {import("../lib/view.js").Mounted} component */
+export default (component) => show(component, Player);

@@ -134,8 +134,7 @@ def choose_seed(place: Any) -> dict[str, Any]:
 
 
 def _next_seed() -> None:
-    seed = settings().widget("seed")
-    st.session_state[seed] = (st.session_state[seed] + 1) % 2**32
+    settings().set("seed", (st.session_state[settings().widget("seed")] + 1) % 2**32)
 
 
 def beside() -> str:
