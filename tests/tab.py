@@ -27,6 +27,7 @@ _SURROUNDINGS = ContextInfo(timezone="UTC", locale="en-US", url="http://127.0.0.
 
 class Tab:
     """components: key → id of the canvas components that the page mounted. sent: key → the blob sent last.
+    buttons: label → id of the buttons that the page has.
 
     auto: fragment's id → its period in seconds. refreshes: the times (monotonic) at which its fragments ended.
     """
@@ -44,6 +45,7 @@ class Tab:
         self.page, self.query = page, urlencode(query)
         self.page_hash = calc_hash(page) if page else ""  # until the app names the page that it shows
         self.components: dict[str, str] = {}
+        self.buttons: dict[str, str] = {}
         self.sent: dict[str, bytes] = {}
         self.auto: dict[str, float] = {}
         self.refreshes: list[float] = []
@@ -104,6 +106,9 @@ class Tab:
         events = f"$$STREAMLIT_INTERNAL_KEY_{self.components[key]}__events"
         self.rerun(states={events: {"json_trigger_value": said}})
 
+    def press(self, label: str) -> None:
+        self.rerun(states={self.buttons[label]: {"trigger_value": True}})
+
     def read(self, seconds: float | None = None) -> None:
         """Takes messages until the script has ended, for `patience` seconds at most unless told otherwise."""
         seconds = self.patience if seconds is None else seconds
@@ -141,6 +146,8 @@ class Tab:
                 self.sent[key] = element.bidi_component.bytes
                 if of := unpack(self.sent[key])[0].get("of"):
                     self.shown_runs.add(of["run"])
+            elif element.WhichOneof("type") == "button":
+                self.buttons[element.button.label] = element.button.id
             elif element.WhichOneof("type") == "markdown":
                 self.texts.append(element.markdown.body)
             elif element.WhichOneof("type") == "exception":

@@ -427,16 +427,17 @@ def test_a_page_of_another_port_gets_nothing(
 
 @pytest.mark.slow
 @pytest.mark.browser
-@pytest.mark.parametrize("page", ["", "gibbs?chains=2&sweeps=2", "inspect", "evaluate", "compare", "learn"])
 def test_the_policy_lets_each_page_work_and_nothing_leave(
-    open_: App, new_context: Callable[..., BrowserContext], page: str
+    open_: App, new_context: Callable[..., BrowserContext]
 ) -> None:
     opened = new_context().new_page()
     refused: list[str] = []
     opened.on("console", lambda said: refused.append(said.text) if "Content Security" in said.text else None)
-    opened.goto(f"{open_.url}/{page}")
-    settle(opened)
-    assert refused == []
-    with opened.expect_event("console", lambda said: "evil.example" in said.text):
-        opened.evaluate("() => { new Image().src = 'http://evil.example/p.png'; }")
-    assert any("evil.example" in one for one in refused), "a picture from elsewhere would be fetched"
+    for page in ("", "gibbs?chains=2&sweeps=2", "inspect", "evaluate", "compare", "learn"):
+        opened.goto(f"{open_.url}/{page}")
+        settle(opened)
+        assert refused == [], page
+        with opened.expect_event("console", lambda said: "evil.example" in said.text):
+            opened.evaluate("() => { new Image().src = 'http://evil.example/p.png'; }")
+        assert any("evil.example" in one for one in refused), "a picture from elsewhere would be fetched"
+        refused.clear()

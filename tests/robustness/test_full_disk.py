@@ -90,11 +90,11 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 with open(os.devnull, "r+b", buffering=0) as _raw:
     _RAW = type(_raw)
 
-WRITTEN_BY_A_TRAINER: dict[str, dict[str, int]] = {
+WRITTEN_BY_A_TRAINER: dict[str, dict[str, float]] = {
     **{f"{name}.json": {} for name in ("config", "status")},
     **{f"{name}.jsonl": {} for name in ("metrics", "events")},
     **{f"{name}.safetensors": {} for name in ("probe", "live", "000000000", "resume")},
-    "trajectory.safetensors": {"epochs": 150},
+    "trajectory.safetensors": {"learning_rate": 0.1},
     "best.safetensors": {"patience": 10_000},
 }
 """The files, and the settings that a run needs to write them."""

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page
 
 from dashboard.processes import trainers
 from dashboard.processes.sampler import Sampler, SamplerError
 from rbm_core.runs import RunError, RunReader, files, list_runs
 from tests.dashboard.gibbs_film import in_process, request
-from tests.live import App, settle, until
+from tests.live import App, until
 from tests.robustness.damage import one_sentence
+from tests.tab import Tab
 
 
 @pytest.mark.slow
@@ -51,16 +51,15 @@ def test_a_sampler_killed_in_every_film_costs_a_sentence_and_the_next_film_is_wh
         helper.close()
 
 
-@pytest.mark.browser
 @pytest.mark.slow
 def test_servers_that_end_take_no_run_along_and_the_next_one_commands_it(
-    runs_root: Path, start_app: Callable[..., App], open_page: Callable[..., Page]
+    runs_root: Path, start_app: Callable[..., App]
 ) -> None:
     """One run goes on while its server is interrupted, and again while the next server is killed."""
     app = start_app()
-    page = open_page(app.url)
-    page.get_by_role("button", name="Start", exact=True).click()
-    until(lambda: bool(list_runs(runs_root)), 20, "no run was started")
+    with Tab(app.port) as tab:
+        tab.press("Start")
+        assert tab.errors == []
     (info,) = list_runs(runs_root)
     reader = RunReader(info.path)
     try:
@@ -73,10 +72,11 @@ def test_servers_that_end_take_no_run_along_and_the_next_one_commands_it(
             step = reader.status()["step"]
             until(lambda step=step: reader.status()["step"] > step, 10, "the run ended with its server")
             app = start_app()
-            page = open_page(f"{app.url}/?run={info.name}")
-            page.locator(".st-key-train-controls").get_by_role("button", name=label).click()
+            with Tab(app.port, run=info.name) as tab:
+                assert tab.shown_runs == {info.name}
+                tab.press(label)
+                assert tab.errors == []
             until(lambda state=state: reader.status()["state"] == state, 10, f"{label} is not carried out")
-        settle(page)
     finally:
         with suppress(RunError):
             trainers.send(info.name, "stop")

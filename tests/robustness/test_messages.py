@@ -23,7 +23,7 @@ from tests.small_run import train_small
 from tests.sources import parsed
 from tests.tab import Tab, json_values
 
-THIN = 1 if os.environ.get("RBM_SOAK") else 10  # every tenth value, others for each message
+THIN = 1 if os.environ.get("RBM_SOAK") else 20  # every twentieth value, others for each message
 COMPONENTS = REPO / "dashboard" / "components"
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=300),

@@ -438,18 +438,19 @@ def poisoned_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.browser
-@pytest.mark.parametrize("page", PAGES)
 def test_no_request_leaves_and_no_link_is_made(
-    serve: Callable[[Path], App], poisoned_store: Path, open_page: Callable[..., Page], page: str
+    serve: Callable[[Path], App], poisoned_store: Path, open_page: Callable[..., Page]
 ) -> None:
-    """open_page fails the test for every request to another machine."""
+    """open_page fails the test for every request to another machine. One page goes to all, and keeps its scripts."""
     app = serve(poisoned_store)
-    address = f"{app.url}/{page}".removesuffix("train")  # the app begins with this page
-    opened = open_page(f"{address}?" + "&".join(f"{key}={POISON_IN_LINK}" for key in FIELDS))
-    assert opened.evaluate(LOOK) == []
-    opened.goto(f"{address}?run=small")
-    settle(opened)
-    if page == "train":
-        opened.get_by_role("button", name="Doctor").click()
-        opened.get_by_text("The checks begin").or_(opened.get_by_text("healthy is")).first.wait_for()
-    assert opened.evaluate(LOOK) == []
+    opened = open_page(f"{app.url}/learn")
+    poisoned = "&".join(f"{key}={POISON_IN_LINK}" for key in FIELDS)
+    for page in PAGES:
+        address = f"{app.url}/{page}".removesuffix("train")  # the app begins with this page
+        for query in (poisoned, "run=small"):
+            opened.goto(f"{address}?{query}")
+            settle(opened)
+            if (page, query) == ("train", "run=small"):
+                opened.get_by_role("button", name="Doctor").click()
+                opened.get_by_text("The checks begin").or_(opened.get_by_text("healthy is")).first.wait_for()
+            assert opened.evaluate(LOOK) == [], f"{page}?{query}"
