@@ -17,13 +17,16 @@ class DrawingError(ValueError):
     """Why a drawing or an upload cannot start a chain, in one sentence."""
 
 
-def bits_from_pad(text: str, shape: tuple[int, int], as_mnist: bool) -> str:
-    """The pad's base64 as the bits of an image of this shape, as `bits_to_text` writes them; "" for an empty pad.
+def bits_from_pad(text: str, shape: tuple[int, int], as_mnist: bool) -> tuple[str, str]:
+    """(bits, complaint): the pad's base64 as the bits of an image of this shape, as `bits_to_text` writes them.
 
-    Raises DrawingError if it is something else.
+    "" for an empty pad, and for what is no drawing, of which the complaint tells.
     """
-    picture = _picture_from_pad(text)
-    return bits_to_text(placed(picture, shape, as_mnist)) if picture.max() > 0 else ""
+    try:
+        picture = _picture_from_pad(text)
+    except DrawingError as error:
+        return "", str(error)
+    return bits_to_text(placed(picture, shape, as_mnist)) if picture.max() > 0 else "", ""
 
 
 def _picture_from_pad(text: str) -> np.ndarray:

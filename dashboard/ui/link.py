@@ -304,7 +304,7 @@ def field(key: str) -> Any:
 
 def among(key: str, options: Sequence[str], otherwise: str) -> str:
     """The value in the URL if it is one of the options that the page has now; `otherwise` where there is none."""
-    value = field(key)
+    value = field(key)  # leaves out of the link what cannot be read
     if key not in query():
         return otherwise
     return value if value in options else _fallen_back(key, value, "one of " + ", ".join(options), otherwise)

@@ -73,10 +73,5 @@ def _forget_upload() -> None:
 
 def _take_stroke(shape: tuple[int, int], as_mnist: bool, picture: str) -> None:
     """Makes what is on the pad, at the end of a stroke, the drawing."""
-    own, bits = gibbs().drawing, ""
-    own.complaint = ""
-    try:
-        bits = drawings.bits_from_pad(picture, shape, as_mnist)
-    except drawings.DrawingError as error:
-        own.complaint = str(error)
+    bits, gibbs().drawing.complaint = drawings.bits_from_pad(picture, shape, as_mnist)
     settings().use("drawing", bits)

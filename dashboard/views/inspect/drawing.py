@@ -58,11 +58,7 @@ def _bits(n: int) -> np.ndarray:
 
 def _take_stroke(shape: tuple[int, int], as_mnist: bool, picture: str) -> None:
     """Makes what is on the pad, at the end of a stroke, the drawing."""
-    state, bits = state_of(Inspect), ""
-    state.complaint = ""
-    try:
-        bits = drawings.bits_from_pad(picture, shape, as_mnist)
-    except drawings.DrawingError as error:
-        state.complaint = str(error)
+    state = state_of(Inspect)
+    bits, state.complaint = drawings.bits_from_pad(picture, shape, as_mnist)
     state.settings.use("drawing", bits)
     state.settings.write_link()
