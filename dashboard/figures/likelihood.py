@@ -7,6 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.figures.likelihood_words import WORDS
+from dashboard.figures.numbers import minus
 from dashboard.figures.plotly_look import dress, lines, soft
 
 FORWARD, REVERSE = "forward: errs low", "reverse: errs high"
@@ -39,14 +40,16 @@ def scale(
     rows = [("coin tosses", coins, "grey"), ("independent pixels", pixels, "grey"), (*run, "blue")]
     if comparable:
         rows += [(*one, "purple") for one in PUBLISHED]
-    known = [(name, value, colour) for name, value, colour in rows if value is not None]
+    known = sorted(
+        ((name, value, colour) for name, value, colour in rows if value is not None), key=lambda row: row[1]
+    )
     least, most = (end(value for _, value, _ in known) for end in (min, max))
     colours, figure = lines(dark), go.Figure()
     figure.add_scatter(
         x=[value for _, value, _ in known],
         y=[name for name, _, _ in known],
         mode="markers+text",
-        text=[f"{value:,.1f}".replace("-", "−") for _, value, _ in known],
+        text=[minus(f"{value:,.1f}") for _, value, _ in known],
         # Towards the middle, so that no number is cut off at an edge of a narrow window.
         textposition=[f"middle {'left' if 2 * value > least + most else 'right'}" for _, value, _ in known],
         cliponaxis=False,
@@ -246,7 +249,7 @@ def free_energies(kinds: Mapping[str, Sequence[float]], dark: bool) -> go.Figure
                 yref="paper",
                 xanchor="right",
                 showarrow=False,
-                text=f"noise: about {noise:,.0f} nats →",
+                text=minus(f"noise: about {noise:,.0f} nats →"),
                 font={"color": colours["grey"]},
             )
     figure.update_xaxes(title="free energy F(v), nats; left is likelier")

@@ -215,7 +215,7 @@ def said(found: Found, choices: Choices = AS_FOUND) -> str:
     """What will be learned, in sentences for a person: how many, of what size, what is done to them."""
     n = f"{found.n:,}"
     if found.values is not None and found.values.ndim == 2 and is_table(found, choices):
-        text = f"A table: {n} rows of {found.values.shape[1]:,} columns."
+        text = f"A table: {n} row{'s' * (found.n != 1)} of {found.values.shape[1]:,} columns."
         if found.row_names:
             text += " The first column has no name and names the rows: it is left out."
         if found.values.min() < 0 or found.values.max() > 1:
@@ -224,7 +224,7 @@ def said(found: Found, choices: Choices = AS_FOUND) -> str:
             )
     else:
         width, height = _size(found, choices)
-        text = f"{n} pictures, {width} × {height}, in grey."
+        text = f"{n} picture{'s' * (found.n != 1)}, {width} × {height}, in grey."
         if found.sizes is not None and found.sizes != {(width, height): found.n}:
             most, count = found.sizes.most_common(1)[0]
             kinds = "" if len(found.sizes) == 1 else f" of {len(found.sizes):,} sizes"

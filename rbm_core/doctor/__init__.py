@@ -4,6 +4,7 @@
 `record_of` reads a run.
 """
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -42,8 +43,21 @@ def examine(record: Record) -> list[Finding]:
     findings = [finding for rule in RULES if (finding := rule(record)) is not None]
     if not record.in_earnest().any():
         findings = [finding for finding in findings if not finding.well]
-    findings = [replace(one, remedies=_worth_trying(one, record)) for one in findings]
+    findings = [
+        replace(
+            one,
+            evidence=_with_minus(one.evidence),
+            healthy=_with_minus(one.healthy),
+            remedies=_worth_trying(one, record),
+        )
+        for one in findings
+    ]
     return sorted(findings, key=lambda finding: (finding.well, not finding.hint))
+
+
+def _with_minus(text: str) -> str:
+    """The text with a true minus sign before negative numbers; PCD-5 and names of runs keep their hyphens."""
+    return re.sub(r"(?<!\w)-(?=\d)", "−", text)
 
 
 def _worth_trying(finding: Finding, record: Record) -> tuple[Remedy, ...]:

@@ -136,6 +136,13 @@ def understood(arrays: Named, n_visible: int | None = None) -> Parameters:
     for side, bias, n in zip(("visible", "hidden"), (visible_bias, hidden_bias), found.shape, strict=True):
         if bias is None:
             notes.append(f"no {side} biases were found, so the {n:,} of them are 0")
+    unused = {
+        name: arrays[name]
+        for name, row in rows.items()
+        if names[name] not in _OF_UNITS and not any(row is used for used in biases.values())
+    }
+    if len(biases) < 2 and unused:
+        notes.append(f"left out, since no bias of this model has its shape: {_shapes(unused)}")
     by_key = {names[name]: array for name, array in arrays.items()}
     log_var = by_key.get("logvar")
     scale = PixelScale.found_in(

@@ -1,5 +1,6 @@
 """The doctor finds what was broken on purpose, says by what evidence, and is silent on healthy runs."""
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -155,6 +156,10 @@ def test_a_healthy_record_passes_every_rule() -> None:
 )
 def test_each_rule_sees_what_it_is_for(changes: dict[str, Any], rule: str) -> None:
     assert rule in ill(record(**changes))
+    said = [
+        part for finding in doctor.examine(record(**changes)) for part in (finding.evidence, finding.healthy)
+    ]
+    assert not [one for one in said if re.search(r"(?<!\w)-\d", one)], "a negative number with a hyphen"
 
 
 def test_a_falling_log_likelihood_counts_by_its_own_error_bar() -> None:

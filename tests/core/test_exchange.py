@@ -128,7 +128,13 @@ def test_what_is_missing_or_turned_is_said() -> None:
         "second (6,) was taken for the hidden biases, by its length",
     )
     two = understood({"W": W, "first": B, "velocity": B, "log_var": B})
-    assert two.notes[0] == "no visible biases were found, so the 16 of them are 0"
+    assert two.notes == (
+        "no visible biases were found, so the 16 of them are 0",
+        "no hidden biases were found, so the 6 of them are 0",
+        "left out, since no bias of this model has its shape: first (16,), velocity (16,)",
+    )
+    short = understood({"W": W, "b": B[1:], "hbias": C})
+    assert short.notes[-1] == "left out, since no bias of this model has its shape: b (15,)"
     linear = understood({"fc.weight": W.T, "fc.bias": C, "b_out": B})
     np.testing.assert_array_equal(linear.W, W)
     np.testing.assert_array_equal(linear.hbias, C)

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from dashboard.ui import pages
 from rbm_core.config import PRESETS
 from rbm_core.runs import RunReader, create_run
 from rbm_core.runs import store as runs_store
-from tests.dashboard.opened import abouts, as_read, open_page
+from tests.dashboard.opened import abouts, as_read, charts, open_page
 from tests.live import PATIENCE_MS, REPO
 from tests.small_run import train_small
 from tests.sources import parsed
@@ -44,6 +45,8 @@ def test_every_page_opens_on_a_run(store: Path, page: str) -> None:
     assert not app.error
     offered = [box.value for box in app.selectbox if box.key == "app.run"]
     assert offered == ([] if page == "learn" else ["small-run"]), "Learn has machines of its own"
+    said = [text(app), *(alt for _, _, alt in charts(app))]
+    assert not re.findall(r"(?<![\w^])-\d.*", "\n".join(said)), "a negative number with a hyphen"
 
 
 @pytest.mark.parametrize("page", PAGES)

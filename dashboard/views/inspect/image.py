@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard import data
 from dashboard.figures.dissection import image as figures
 from dashboard.figures.dissection.parts import image_tiles
+from dashboard.figures.numbers import minus
 from dashboard.ui import run_choice
 from dashboard.ui.about import about
 from dashboard.ui.charts import chart, is_dark, table_button
@@ -217,7 +218,7 @@ def energy_terms(opened: Opened, subject: Subject, terms: EnergyTerms) -> None:
     chart(
         figures.energy_figure(terms, opened.model.units.energy_label, is_dark()),
         f"{subject.key}-energy",
-        f"The terms of the energy; free energy {terms.free_energy:.1f} nats.",
+        minus(f"The terms of the energy; free energy {terms.free_energy:.1f} nats."),
         file,
     )
     with st.container(horizontal=True, vertical_alignment="center"):
