@@ -6,21 +6,26 @@ command and every page.
 """
 
 import errno
+import io
 import itertools
 import os
 import re
 import shutil
+import subprocess
 import time
+import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import load
 
+from dashboard.export import __main__ as drawing
 from dashboard.ui import pages
 from rbm_core import pace, sweeps
+from rbm_core.cli import export as exporting
 from rbm_core.cli import main
 from rbm_core.config import RunConfig, preset
 from rbm_core.evaluation import Interrupted, evaluate
@@ -189,6 +194,30 @@ def commands(n: int) -> tuple[list[str], ...]:
     return *COMMANDS[n % 3 :: 3], *([OTHERS[n // 48 % len(OTHERS)]] if n % 48 == 0 else ())
 
 
+def drawn(command: list[str], **_: object) -> "subprocess.CompletedProcess[str]":
+    """What a process of `dashboard.export` answers, from this one: one that draws a picture begins for seconds."""
+    assert command[1:3] == ["-m", "dashboard.export"]
+    said, complained = io.StringIO(), io.StringIO()
+    with redirect_stdout(said), redirect_stderr(complained):
+        try:
+            code = drawing.main(command[3:])
+        except Exception:
+            traceback.print_exc()
+            code = 1
+    return subprocess.CompletedProcess(command, code, said.getvalue(), complained.getvalue())
+
+
+@pytest.fixture(scope="module")
+def draws(whole: Path) -> Iterator[None]:
+    """Pictures are drawn by this process, which has loaded what that takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exporting.subprocess, "run", drawn)
+        for ending in ("html", "gif"):
+            out_file = whole.parent / f"loaded.{ending}"
+            assert main(["export", "sound", "--out", str(out_file), "--runs", str(whole)]) == 0
+        yield
+
+
 def no_process(*_: object, **__: object) -> None:
     raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
@@ -200,6 +229,7 @@ def sweep_that_has(run: Path) -> list[str]:
     return ["--grid", f"k={settings['k']}", *(part for one in other for part in ("--set", one))]
 
 
+@pytest.mark.usefixtures("draws")
 @pytest.mark.parametrize(("pattern", "way"), CASES)
 def test_the_reader_and_every_command_say_what_is_wrong_and_touch_nothing_else(
     hurt: Path,
