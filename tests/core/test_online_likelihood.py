@@ -186,3 +186,16 @@ def test_a_model_that_can_be_enumerated_is_not_estimated(shape: tuple[int, int])
         pytest.approx(exact_log_z(rbm)),
         0.0,
     )
+
+
+@pytest.mark.parametrize(("visible", "reached"), [("bernoulli", False), ("gaussian", True)])
+def test_a_line_that_leads_above_a_chance_of_1_is_no_estimate(visible: str, reached: bool) -> None:
+    """A density may exceed 1, so the likelihood of real units has no such bound."""
+    rbm = model(3, 20, 14, 0.01, visible)
+    online = OnlineLogZ(rbm, [UPDATES], ROWS, base_vbias=rbm.vbias)
+    seen = {}
+    for step in (410, 4000):
+        online.load({"_step": 400, "_passed": [[200, -200.0], [400, -50.0]]})
+        seen[step] = online.observe(rbm, 0.0, step)
+    assert seen[410] is not None
+    assert (seen[4000] is not None) is reached
