@@ -26,20 +26,20 @@ COMPILING = "Compiling the engine for this processor: half a minute, once."
 
 class _Listener(event.Listener):
     def __init__(self, say: Callable[[], None]) -> None:
-        self._say, self._said = say, False
+        self._say, self._deep = say, 0
 
     def on_start(self, event: Any) -> None:
-        if not self._said:
-            self._said = True
+        if not self._deep:  # a kernel compiles those that it calls
             self._say()
+        self._deep += 1
 
     def on_end(self, event: Any) -> None:
-        pass
+        self._deep -= 1
 
 
 @contextmanager
 def when_compiling(say: Callable[[], None]) -> Iterator[None]:
-    """Calls say() when a kernel is compiled for the first time; one that was compiled before is only read."""
+    """Calls say() before each kernel that is compiled; one that was compiled before is only read."""
     listener = _Listener(say)
     event.register("numba:compile", listener)
     try:

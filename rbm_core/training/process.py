@@ -149,10 +149,10 @@ class _Trainer:
             self._keep(training)
         for entry in self.waiting:
             self._obey(training, entry)
-        from rbm_core.training.compiled import COMPILING, when_compiling
+        from rbm_core.training.compiled import when_compiling
 
         try:
-            with when_compiling(lambda: self.report.write("running", COMPILING)):
+            with when_compiling(self._compiling):
                 return self._update_until_the_end(training)
         except _Diverged as found:
             # Nothing of the bad state is kept: the last snapshot and the last saved state are from before it.
@@ -265,6 +265,13 @@ class _Trainer:
             self.shown_step = training.step
         self.report.note(training)
         self.report.write("paused" if self.allowance == 0 else "running", self.report.message)
+
+    def _compiling(self) -> None:
+        """Says why nothing moves for a while, and no pace: it stands still."""
+        from rbm_core.training.compiled import COMPILING
+
+        self.clock.keep_to(self.clock.limit)
+        self.report.write("running", COMPILING)
 
     def _log(self, training: "Training") -> None:
         """Measures and appends a row of the curves, also one that is on file: measuring moves a random stream on."""

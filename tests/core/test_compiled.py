@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import numba
 import pytest
@@ -14,38 +16,47 @@ from rbm_core.training.compiled import COMPILING, when_compiling
 from rbm_core.training.update import StepInfo, Training
 
 
-def test_it_is_said_once_when_something_is_compiled_and_never_of_what_is_compiled() -> None:
-    one, other = (numba.njit(lambda x, n=n: x + n) for n in (1, 2))
+def test_it_is_said_of_each_kernel_with_those_that_it_calls_and_never_of_what_is_compiled() -> None:
+    called = numba.njit(lambda x: x)
+    one, other = (numba.njit(lambda x, n=n: called(x) + n) for n in (1, 2))
     said: list[str] = []
     with when_compiling(lambda: said.append("compiling")):
         one(1)
         other(1)
-    assert said == ["compiling"]
+    assert said == ["compiling"] * 2
     with when_compiling(lambda: said.append("again")):
         one(2)
     numba.njit(lambda x: x)(1)
-    assert said == ["compiling"]
+    assert said == ["compiling"] * 2
 
 
-def test_the_status_says_that_the_first_update_is_compiling(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("at", [0, 7])
+def test_the_status_says_at_whatever_update_it_compiles_and_names_no_pace_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
     update = Training.update
 
     def compiling(self: Training) -> StepInfo:
-        if self.step == 0:
+        if self.step in (0, at):
             numba.njit(lambda x: x)(1)
+        time.sleep(0.1)  # so that the speed is known before the seventh
         return update(self)
 
     monkeypatch.setattr(Training, "update", compiling)
-    config = make_config(dataset="bars-and-stripes", n_hidden=4, epochs=2, device="cpu")
-    seen: list[tuple[str, str]] = []
-    process.run(
-        store.create_run(tmp_path, "run", config),
-        lambda status, row: seen.append((status["state"], status["message"])),
-    )
-    assert ("running", COMPILING) in seen
-    assert seen[-1] == ("finished", "")
+    config = make_config(dataset="bars-and-stripes", n_hidden=4, updates=12, device="cpu")
+    seen: list[tuple[str, str, bool]] = []
+    steps: list[int] = []
+
+    def see(status: dict[str, Any], row: dict[str, Any]) -> None:
+        seen.append((status["state"], status["message"], status["steps_per_s"] > 0))
+        if status["message"] == COMPILING:
+            steps.append(status["step"])
+
+    process.run(store.create_run(tmp_path, "run", config), see)
+    assert ("running", COMPILING, False) in seen
+    assert ("running", COMPILING, True) not in seen
+    assert len(steps) == len({0, at})
+    assert seen[-1] == ("finished", "", False)
 
 
 AFTERWARDS = """
