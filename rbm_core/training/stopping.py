@@ -33,8 +33,9 @@ class EarlyStopping:
         """Why the run ends after this step, in one sentence; None while it goes on."""
         if self.best is None or step - self.best_step < self.patience:
             return None
+        best = f"{self.best:.1f}".replace("-", "−")
         return (
-            f"Stopped early: the validation likelihood was best at step {self.best_step:,}, {self.best:.1f} nats, and "
+            f"Stopped early: the validation likelihood was best at step {self.best_step:,}, {best} nats, and "
             f"has not risen in {step - self.best_step:,} updates since. That moment is kept as a snapshot."
         )
 

@@ -28,7 +28,7 @@ def test_run_ends_once_patience_has_passed_since_its_best() -> None:
     assert stopping.reason(69) is None
     said = stopping.reason(70)
     assert said is not None
-    assert "best at step 40, -79.0 nats" in said
+    assert "best at step 40, −79.0 nats" in said
     assert "not risen in 30 updates" in said
 
 
@@ -64,7 +64,7 @@ def test_stopped_run_keeps_its_best_moment_and_says_why(runs_root: Path, falling
     read = RunReader(path)
     status = read.status()
     assert status["step"] == 700
-    assert "best at step 400, -50.0 nats" in status["message"]
+    assert "best at step 400, −50.0 nats" in status["message"]
     assert {400, 700} <= set(read.snapshot_steps())
     assert not (path / "best.safetensors").exists()
     last = read.events()[-1]
