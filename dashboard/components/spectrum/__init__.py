@@ -2,4 +2,4 @@
 
 from dashboard import components
 
-mount = components.load("spectrum", "lib/table", "spectrum")
+mount = components.load("spectrum", "lib/table", "signs", "spectrum")

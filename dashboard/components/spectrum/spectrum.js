@@ -8,6 +8,7 @@ import { saveButtons } from "../lib/save.js";
 import { drawNames, inWords, nameBand } from "../lib/table.js";
 import { diverging } from "../lib/theme.js";
 import { onResize, show, View } from "../lib/view.js";
+import { keepSigns } from "./signs.js";
 
 const HEIGHT = 250;
 const LEFT = 44;
@@ -44,6 +45,8 @@ class Spectrum extends View {
   h;
   /** @type {Arrays} */
   a;
+  /** What the figure shows. */
+  words = "";
   modesOffered = 0;
   /** @type {[number, number][]} where on the cloud, in css pixels, the fantasies stand that can be opened */
   spots = [];
@@ -84,7 +87,6 @@ class Spectrum extends View {
     );
     root.append(this.box, this.note);
     this.observer = onResize(this, root);
-    this.cloud.title = "Click a fantasy: its chain goes on in Gibbs.";
     this.cloud.addEventListener("pointermove", (event) => {
       this.cloud.style.cursor = this.fantasyAt(event) === null ? "" : "pointer";
     });
@@ -99,6 +101,8 @@ class Spectrum extends View {
   /** @param {{ header: Header, arrays: Arrays }} blob */
   receive({ header, arrays }) {
     if (this.stale(header) || header.same) return;
+    const again = this.h?.of.run === header.of.run && String(this.h.chosen) === String(header.chosen);
+    if (again) keepSigns(this.a.images, arrays);
     this.h = header;
     this.a = arrays;
     if (this.modesOffered !== header.k) {
@@ -119,7 +123,8 @@ class Spectrum extends View {
     const dot = (/** @type {string} */ colour) => el("i", { style: `background:${colour}` });
     this.key.replaceChildren(dot(this.ink.lines.orange), "data", dot(this.ink.lines.blue), "fantasies");
     const said = chosen.map((m) => `σ${sub(m)} = ${pretty(values[m - 1], 3)}`).join(", ");
-    this.note.textContent = `Left: the ${this.h.k} largest singular values of W at every saved moment, over the step, both on log scales; the two chosen ones are strong. At step ${pretty(at)}: ${said}.`;
+    this.words = `Left: the ${this.h.k} largest singular values of W at every saved moment, over the step, both on log scales; the two chosen ones are strong. At step ${pretty(at)}: ${said}.`;
+    this.note.textContent = `${this.words} Click a fantasy's dot: its chain goes on in Gibbs.`;
     Object.assign(this.box.dataset, { at, modes: chosen.join(), moments: this.a.steps.length });
   }
   /** @param {number} r */
@@ -281,7 +286,7 @@ class Spectrum extends View {
         [ink.lines.vermillion, `mode ${h.chosen[0]}`],
         [ink.lines.green, `mode ${h.chosen[1]}`],
       ]),
-      note: this.note.textContent,
+      note: this.words,
     };
   }
   table() {
