@@ -13,7 +13,7 @@ const SMALLEST = 0.3; // device pixels a tile's pixel, where all tiles are to st
 
 /**
  * Filters fill the width, as large as a calm height allows and never below their own pixels: a tile's pixel is a whole
- * number of device pixels down to 3, then a multiple of a quarter.
+ * number of device pixels down to 3, then a multiple of a quarter. A tall window makes them no higher than wide.
  * @param {number} n tiles
  * @param {[number, number]} shape rows and columns of a tile
  * @param {number} width css pixels
@@ -22,7 +22,7 @@ const SMALLEST = 0.3; // device pixels a tile's pixel, where all tiles are to st
  * @returns {Grid}
  */
 export function filterGrid(n, [th, tw], width, ratio, sight) {
-  const highest = sight ?? HIGHEST;
+  const highest = Math.min(sight ?? HIGHEST, Math.max(width, HIGHEST));
   const smallest = sight === undefined ? 1 : SMALLEST;
   for (let grain = Math.max(1, Math.floor((LARGEST * ratio) / tw)); ; grain -= stride(grain)) {
     const size = (grain * tw) / ratio;
