@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { eachMark, packedBits } from "../../dashboard/components/drawing/brush.js";
 import { filterGrid, sheet, signedTable, squareGrid } from "../../dashboard/components/mosaic/tiles.js";
+import { keepSigns } from "../../dashboard/components/spectrum/signs.js";
 import { frameAt } from "../../dashboard/components/timeline/landing.js";
 
 test("a timelapse that plays by itself shows every frame once, the first three times as long as the last", () => {
@@ -58,6 +59,19 @@ test("tiles that are to be in sight fit the height, down to a third of their own
   assert.deepEqual([square.columns, square.size], [10, 42]);
 });
 
+test("in a tall window filters stand no higher than wide", () => {
+  for (const [n, width, sight] of [
+    [100, 442, 1720],
+    [500, 442, 1200],
+    [100, 760, 1720],
+    [16, 442, 900],
+  ]) {
+    const grid = filterGrid(n, [28, 28], width, 1, sight);
+    assert.ok(grid.rows * (grid.high + 2) <= Math.max(width, 520), `${n} in ${width} × ${sight} px`);
+  }
+  assert.equal(filterGrid(100, [28, 28], 442, 1, 1720).columns, 10);
+});
+
 test("no filter is left over alone in the last row", () => {
   for (const n of [16, 100, 144, 200, 500]) {
     for (let width = 150; width < 1400; width += 7) {
@@ -103,4 +117,17 @@ test("a stroke marks a band without gaps, and nothing outside the pad", () => {
 
 test("bits are packed highest first, as numpy.unpackbits reads them", () => {
   assert.deepEqual([...packedBits(Float32Array.of(1, 0, 0.6, 0.5, 0, 0, 0, 1, 1))], [0b10100001, 0b10000000]);
+});
+
+test("a mode that comes mirrored is turned with its points, and the other mode is left alone", () => {
+  const before = Float32Array.of(0.6, -0.8, 0, 1, 0, 0);
+  const now = {
+    images: Float32Array.of(-0.5, 0.8, 0.1, 0.9, 0.1, 0),
+    data: Float32Array.of(1, 2, 3, 4),
+    fantasies: Float32Array.of(-5, 6),
+  };
+  keepSigns(before, now);
+  assert.deepEqual([...now.images], [...Float32Array.of(0.5, -0.8, -0.1, 0.9, 0.1, 0)]);
+  assert.deepEqual([...now.data], [-1, 2, -3, 4]);
+  assert.deepEqual([...now.fantasies], [5, 6]);
 });

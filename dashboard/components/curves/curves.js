@@ -283,7 +283,7 @@ export class Curves extends View {
    */
   drawNothing(ctx, width, height) {
     const waiting = this.alive
-      ? "The first point arrives within seconds."
+      ? "The first point comes with the first updates."
       : "This run has recorded no curves.";
     this.sayInTheMiddle(
       ctx,

@@ -276,10 +276,18 @@ export class Learn extends View {
     if (command.play || command.walk || command.stages)
       requestAnimationFrame(() => requestAnimationFrame(() => this.bringIntoSight()));
   }
-  /** In a small window what was asked for lies below; a lesson that is only opened is to be read first. */
+  /**
+   * In a small window what was asked for lies below; a lesson that is only opened is to be read first. The answer to a
+   * guess, which stands above, stays in sight.
+   */
   bringIntoSight() {
-    const panel = this.panels[this.view];
-    if (this.room < 200) panel.scrollIntoView({ block: "nearest", behavior: calm() ? "auto" : "smooth" });
+    if (this.room >= 200) return;
+    const main = document.querySelector("[data-testid=stMain]");
+    const header = document.querySelector("[data-testid=stHeader]")?.getBoundingClientRect().bottom ?? 0;
+    const answer = document.querySelector(".st-key-learn-slot")?.getBoundingClientRect().top ?? Infinity;
+    const below = this.panels[this.view].getBoundingClientRect().bottom - innerHeight;
+    const by = Math.min(below, answer - header);
+    if (by > 0) main?.scrollBy({ top: by, behavior: calm() ? "auto" : "smooth" });
   }
   /** The model after a number of updates. */
   rbm(at = this.at) {

@@ -400,6 +400,7 @@ class Timeline extends View {
     };
     if (!this.h || !(event.key in acts)) return;
     event.preventDefault();
+    this.over = null; // a pointer that only rests here says no more where one is
     acts[event.key]();
   }
 }

@@ -40,6 +40,12 @@ def _begin(preset: str, *, open: bool, fork: bool, proposal: Proposal | None = N
     state().refusal = None
 
 
+def opened_by_button() -> int:
+    """The number of the form that a button of the page opened last, while it is the newest; else 0."""
+    begins = state().begins
+    return begins.number if begins.open else 0
+
+
 def is_open() -> bool:
     """Whether the form is open, as it is where there is no run yet."""
     return bool(st.session_state.get(key_here("open"), _opens()))

@@ -125,6 +125,7 @@ def choose_seed(place: Any) -> dict[str, Any]:
     )
     right.button(
         "Next",
+        key="gibbs.next_seed",
         icon=":material/casino:",
         on_click=_next_seed,
         help="The next seed: other chances, all else equal.",

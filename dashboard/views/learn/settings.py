@@ -136,6 +136,7 @@ def _choose_seed() -> int:
     )
     right.button(
         "Next",
+        key="learn.next_seed",
         icon=":material/casino:",
         on_click=_next_seed,
         width="stretch",
