@@ -23,7 +23,9 @@ CONTROLS = """() => {
         [...(el.matches(wanted) ? [el] : []), ...(el.shadowRoot ? all(el.shadowRoot) : [])]);
     return all(document).filter((el) => el.checkVisibility({ visibilityProperty: true }));
 }"""
-CAN_BE_PRESSED = "(el) => el.isConnected && el.checkVisibility() && !el.disabled"
+# Not what shows itself only under the pointer or to the keyboard: a table's own tools, the way past the sidebar.
+CAN_BE_PRESSED = """(el) => el.isConnected && !el.disabled && el.getBoundingClientRect().right > 0
+    && el.checkVisibility({ visibilityProperty: true, opacityProperty: true })"""
 KIND = "(el) => el.role === 'slider' || el.type === 'range' ? 'slider' : el.type ?? el.localName"
 LISTENS = "window.__rbmSign !== undefined"
 # A question counts as its press's for 300 ms, which a busy machine may not keep to: here for ever.
@@ -36,6 +38,8 @@ def press(page: Page, control: ElementHandle) -> None:
     if kind == "slider":
         control.focus()
         page.keyboard.press("ArrowRight")
+    elif kind == "checkbox":  # its label lies over it
+        control.press("Space")
     elif kind == "select-one":
         control.select_option(index=1, timeout=5000)
     elif kind in ("text", "number"):
