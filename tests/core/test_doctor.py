@@ -576,7 +576,7 @@ def test_chains_that_collapse_to_few_digits_are_found_out(tmp_path: Path) -> Non
         tmp_path, "cd", **SHORT | {"algorithm": "cd", "learning_rate": 0.1, "lr_schedule": "constant"}
     )
     fields = {"dataset": "mnist-5k", "n_valid": 100, "n_hidden": 64, "device": "cpu", "precision": "float32"}
-    still = make_config(**fields, **SHORT, k=10, learning_rate=1e-5)
+    still = make_config(**fields, **SHORT | {"epochs": 8}, k=10, learning_rate=1e-5)
     run = store.create_run(tmp_path, "on", still, origin={"run": "cd", "step": 704})
     assert training_process.run(run) == "finished"
     assert "Fantasies differ" in set().union(*diagnose(run).values())
