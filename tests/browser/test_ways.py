@@ -97,6 +97,16 @@ def test_back_on_gibbs_takes_back_a_setting(open_film: Callable[..., Page]) -> N
     assert "start=" not in link(page)
 
 
+def test_the_chain_enlarged_stays_when_those_beside_it_go(open_film: Callable[..., Page]) -> None:
+    page = open_film("chains=4&sweeps=6&beside=ages")
+    beside = page.locator(".st-key-gibbs-beside")
+    # The newest of the earlier moments is enlarged, at its first chain.
+    expect(page.locator(".film:not([data-chain='0'])")).to_be_attached()
+    for choice, chain in (("what if…", 4), ("nothing", 0)):
+        beside.get_by_role("radio", name=choice).click()
+        expect(page.locator(f".film[data-chain='{chain}']")).to_be_attached()
+
+
 def test_the_chains_settings_stay_in_sight_beside_a_pad(open_film: Callable[..., Page]) -> None:
     page = open_film("chains=4&sweeps=6&start=drawing", width=1280, height=800)
     page.get_by_role("button", name="4 chains, 6 sweeps").click(position={"x": 20, "y": 10})

@@ -284,7 +284,7 @@ export class Player extends View {
     else this.begin();
     this.seeAnotherStart();
     this.enlargeNewest(before);
-    this.chain = Math.min(this.chain, this.film.n_chains - 1);
+    this.stayAtChain(before);
     this.frame = Math.min(this.frame, this.film.last);
     this.leave();
     find(this.box, ".scrub", HTMLInputElement).max = String(this.film.last);
@@ -327,6 +327,16 @@ export class Player extends View {
     if (groups.length < 3 || before?.groups.length === groups.length) return;
     if (before ? this.chain < per : this.chain === 0)
       this.chain = (groups.length - 1) * per + (this.chain % per);
+  }
+  /**
+   * Where there are fewer chains than before, the one that began alike in the last group is enlarged.
+   * @param {Trajectory | undefined} before
+   */
+  stayAtChain(before) {
+    const { groups, per, n_chains } = this.film;
+    if (this.chain < n_chains) return;
+    const place = before ? this.chain % before.per : per - 1;
+    this.chain = (groups.length - 1) * per + Math.min(place, per - 1);
   }
   /** Called whenever data or theme change. */
   draw() {
