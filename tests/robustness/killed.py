@@ -24,7 +24,7 @@ from rbm_core.evaluation import evaluate
 from rbm_core.exchange import importing
 from rbm_core.exchange.bundle import open_bundle
 from rbm_core.runs import create_run, notes
-from rbm_core.training import process
+from rbm_core.training import process, report
 from tests.core.training_runs import TINY, make_run
 
 PLACES = ("open", "half", "replace", "replaced", "line", "remove")
@@ -126,7 +126,7 @@ def _answer(number: int) -> None:
 
 
 def main() -> None:
-    process.SAVE_S = 0.05  # every kind of write happens often
+    process.SAVE_S = report.SHOW_S = 0.05  # every kind of write happens often
     rbm_core.evaluation.job.SAVE_S = 0.0
     with (
         tempfile.TemporaryDirectory() as folder

@@ -1,7 +1,6 @@
 """Every file of a run, damaged in every way: a sentence where it is needed, the other run as it was, and no hang.
 
-`make test` throws each damage at the reader and at every second command in turn, and a third of them at one page each,
-such that every file, every way, every command and every page is among them; `make soak` throws each damage at every
+`make test` throws each damage at the reader and at one command in turn, and a third of them at one page each, such that every file, every way, every command and every page is among them; `make soak` throws each damage at every
 command and every page.
 """
 
@@ -170,7 +169,7 @@ def nothing_else_happens(run: Path) -> Iterator[None]:
     assert errors["sound"] is None
 
 
-# With `make test` each damage meets every third of COMMANDS, its neighbours among CASES the others, and every 48th of
+# With `make test` each damage meets one of COMMANDS, its neighbours among CASES the others, and every 48th of
 # them one of OTHERS, which are slow. {0} is a folder, {1} the damaged file.
 COMMANDS = (
     ["runs"],
@@ -191,7 +190,7 @@ def commands(n: int) -> tuple[list[str], ...]:
     """Those that case number n meets; `sweep` last, as it gives the run another name."""
     if SOAK:
         return *COMMANDS, *OTHERS
-    return *COMMANDS[n % 3 :: 3], *([OTHERS[n // 48 % len(OTHERS)]] if n % 48 == 0 else ())
+    return COMMANDS[n % 6], *([OTHERS[n // 48 % len(OTHERS)]] if n % 48 == 0 else ())
 
 
 def drawn(command: list[str], **_: object) -> "subprocess.CompletedProcess[str]":

@@ -337,7 +337,7 @@ def test_components_scripts_are_fetched_also_where_the_app_is_below_a_path(
     with app:
         page, answers = new_context().new_page(), []
         page.on("response", lambda answer: answers.append(answer) if "/rbm/" in answer.url else None)
-        for path in ("", "/gibbs?chains=2&sweeps=2", ""):
+        for path in ("", "/gibbs?chains=2&sweeps=2"):
             page.goto(app.url + path)
             page.locator("canvas:visible").first.wait_for()
             settle(page)
@@ -427,17 +427,12 @@ def test_a_page_of_another_port_gets_nothing(
 
 @pytest.mark.slow
 @pytest.mark.browser
-def test_the_policy_lets_each_page_work_and_nothing_leave(
-    open_: App, new_context: Callable[..., BrowserContext]
-) -> None:
+def test_the_policy_lets_nothing_leave(open_: App, new_context: Callable[..., BrowserContext]) -> None:
+    """That it lets each page work is seen where every page is opened, in test_texts.py."""
     opened = new_context().new_page()
-    refused: list[str] = []
-    opened.on("console", lambda said: refused.append(said.text) if "Content Security" in said.text else None)
-    for page in ("", "gibbs?chains=2&sweeps=2", "inspect", "evaluate", "compare", "learn"):
-        opened.goto(f"{open_.url}/{page}")
-        settle(opened)
-        assert refused == [], page
-        with opened.expect_event("console", lambda said: "evil.example" in said.text):
-            opened.evaluate("() => { new Image().src = 'http://evil.example/p.png'; }")
-        assert any("evil.example" in one for one in refused), "a picture from elsewhere would be fetched"
-        refused.clear()
+    opened.goto(f"{open_.url}/learn")
+    settle(opened)
+    with opened.expect_event(
+        "console", lambda said: "evil.example" in said.text and "Content Security" in said.text
+    ):
+        opened.evaluate("() => { new Image().src = 'http://evil.example/p.png'; }")

@@ -61,7 +61,7 @@ def test_a_run_that_nobody_took_up_is_shown_as_starting_for_less_than_five_secon
     assert RunReader(path).status()["state"] == "interrupted"
 
 
-RUNS = 10 if os.environ.get("RBM_SOAK") else 4
+RUNS = 10 if os.environ.get("RBM_SOAK") else 2
 
 
 @needs_proc

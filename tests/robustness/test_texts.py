@@ -6,6 +6,7 @@ not use `plain`; every page is built with each field poisoned; and a browser sho
 
 import csv
 import io
+import itertools
 import json
 import re
 import subprocess
@@ -438,19 +439,28 @@ def poisoned_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.browser
-def test_no_request_leaves_and_no_link_is_made(
+def test_no_request_leaves_no_link_is_made_and_nothing_of_a_pages_own_is_refused(
     serve: Callable[[Path], App], poisoned_store: Path, open_page: Callable[..., Page]
 ) -> None:
     """open_page fails the test for every request to another machine. One page goes to all, and keeps its scripts."""
-    app = serve(poisoned_store)
-    opened = open_page(f"{app.url}/learn")
+    app, refused = serve(poisoned_store), []
+
+    def listen(page: Page) -> None:
+        page.on(
+            "console", lambda said: refused.append(said.text) if "Content Security" in said.text else None
+        )
+
     poisoned = "&".join(f"{key}={POISON_IN_LINK}" for key in FIELDS)
-    for page in PAGES:
+    opened = None
+    for page, query in itertools.product(PAGES, (poisoned, "run=small")):
         address = f"{app.url}/{page}".removesuffix("train")  # the app begins with this page
-        for query in (poisoned, "run=small"):
+        if opened is None:
+            opened = open_page(f"{address}?{query}", prepare=listen)
+        else:
             opened.goto(f"{address}?{query}")
             settle(opened)
-            if (page, query) == ("train", "run=small"):
-                opened.get_by_role("button", name="Doctor").click()
-                opened.get_by_text("The checks begin").or_(opened.get_by_text("healthy is")).first.wait_for()
-            assert opened.evaluate(LOOK) == [], f"{page}?{query}"
+        if (page, query) == ("train", "run=small"):
+            opened.get_by_role("button", name="Doctor").click()
+            opened.get_by_text("The checks begin").or_(opened.get_by_text("healthy is")).first.wait_for()
+        assert opened.evaluate(LOOK) == [], f"{page}?{query}"
+        assert refused == [], f"{page}?{query}"
