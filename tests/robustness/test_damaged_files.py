@@ -1,7 +1,8 @@
 """Every file of a run, damaged in every way: a sentence where it is needed, the other run as it was, and no hang.
 
-`make test` throws each damage at the reader and at one command in turn, and a third of them at one page each, such that every file, every way, every command and every page is among them; `make soak` throws each damage at every
-command and every page.
+`make test` throws each damage at the reader and at one command in turn, and a third of them at one page each, such
+that every file, every way, every command and every page is among them; `make soak` throws each damage at every command
+and every page.
 """
 
 import errno
