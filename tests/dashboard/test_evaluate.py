@@ -247,11 +247,19 @@ def test_the_scale_has_the_run_above_what_knows_nothing(run: Path) -> None:
     row = evaluate(run, betas=100)
     (scale,) = [one for one, _, _ in charts(page()) if one["layout"]["title"]["text"] == "How good is that?"]
     (bars,) = scale["data"]
-    assert [text.replace("−", "-") for text in bars["text"]][::2] == ["-543.4", f"{row['test_nats']:.1f}"]
+    coins, pixels, of_run = (
+        next(
+            text.replace("−", "-") for name, text in zip(bars["y"], bars["text"], strict=True) if what in name
+        )
+        for what in ("coin", "pixels", "run")
+    )
+    assert (coins, of_run) == ("-543.4", f"{row['test_nats']:.1f}")
     assert "published" not in " ".join(bars["y"]), "the published model saw other images"
-    assert -230 < float(bars["text"][1].replace("−", "-")) < -180
+    assert -230 < float(pixels) < -180
     both = figures.scale(-543.4, -206.0, ("this run", -84.2), True, dark=False)
-    assert list(both.data[0].x) == pytest.approx([-543.4, -206.0, -84.2, -137.64, -86.34])
+    assert list(both.data[0].x) == pytest.approx([-543.4, -206.0, -137.64, -86.34, -84.2]), (
+        "not in order of value"
+    )
     assert list(both.data[0].textposition) == ["middle right", *["middle left"] * 4], (
         "cut off in a narrow window"
     )
