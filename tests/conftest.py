@@ -131,31 +131,13 @@ def new_context(chromium: Browser) -> Iterator[Callable[..., BrowserContext]]:
         context.close()
 
 
-@pytest.fixture(scope="module")
-def one_visitor(chromium: Browser) -> Iterator[Callable[[str, float], BrowserContext]]:
-    """one_visitor(scheme, zoom) -> the context of all the module's pages of this kind.
-
-    The app's scripts, once fetched and compiled, serve the next page too: half of what it costs to open one.
-    """
-    with ExitStack() as contexts:
-
-        @cache
-        def one(scheme: str, zoom: float) -> BrowserContext:
-            context = chromium.new_context(color_scheme=scheme, device_scale_factor=zoom)
-            context.set_default_timeout(PATIENCE_MS)
-            contexts.callback(context.close)
-            return context
-
-        yield one
-
-
 @pytest.fixture
 def open_page(
-    one_visitor: Callable[[str, float], BrowserContext], request: pytest.FixtureRequest
+    new_context: Callable[..., BrowserContext], request: pytest.FixtureRequest
 ) -> Iterator[Callable[..., Page]]:
-    """open_page(url, width=1280, height=800, scheme="light", zoom=1.0) -> Page, settled, in a tab of its own.
+    """open_page(url, width=1280, height=800, scheme="light", zoom=1.0) -> Page, settled, in a context of its own.
 
-    `prepare` is called with the page before it opens. Nothing that earlier tests stored in the browser is left.
+    `prepare` is called with the page before it opens.
     Uncaught script errors and requests to other machines fail the test: the app is whole without a network.
     A failed test leaves a screenshot of each of its pages.
     """
@@ -175,13 +157,9 @@ def open_page(
         zoom: float = 1.0,
         prepare: Callable[[Page], object] = lambda page: None,
     ) -> Page:
-        context = one_visitor(scheme, zoom)
-        page = context.new_page()
+        window = {"width": width, "height": height}
+        page = new_context(viewport=window, color_scheme=scheme, device_scale_factor=zoom).new_page()
         pages.append(page)
-        if context.pages == [page]:
-            stored = {"origin": "*", "storageTypes": "cookies,local_storage,indexeddb"}
-            context.new_cdp_session(page).send("Storage.clearDataForOrigin", stored)
-        page.set_viewport_size({"width": width, "height": height})
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("request", lambda asked: watch(asked.url))
         prepare(page)
