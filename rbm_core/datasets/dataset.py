@@ -18,7 +18,10 @@ _SMALLEST_SPLIT = 20  # cases; fewer are too few to set any aside
 
 
 class DatasetError(ValueError):
-    """Data that are missing or not usable; the message is one sentence with the way out."""
+    """Data that are missing or not usable; the message is one sentence with the way out, whatever names it quotes."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))
 
 
 @dataclass(frozen=True, eq=False)

@@ -180,13 +180,16 @@ def record_of(
             kept = metrics["step"] <= step
             metrics = {name: column[kept] for name, column in metrics.items()}
     earlier = [] if newest is None else [one for one in steps if one <= 0.9 * newest.step]
+    probe = reader.probe()
+    if probe is not None and newest is not None and probe.v.shape[1] != len(newest.W):
+        probe = None  # it belongs to another run
     return Record(
         metrics=metrics,
         config=fields,
         n_hidden=int(fields.get("n_hidden") or (newest.W.shape[1] if newest else 1)),
         newest=newest,
         before=load_if_readable(earlier[-1])[0] if earlier else None,
-        probe=reader.probe(),
+        probe=probe,
         steps=tuple(steps),
         damaged=damaged,
         state=str(status["state"]) if at_its_end else "",
@@ -202,10 +205,14 @@ def _sampled(reader: RunReader, step: int) -> Mapping[str, Any] | None:
         rows = reader.likelihood()
     except RunError:
         return None
+    needed = ("moments_best", "moments_best_sweeps", "moments_end", "moments_of_data")
     measured = (
         row
         for row in reversed(rows)
-        if row.get("moments_end") is not None and step <= 2 * row["step"] and row["step"] <= step
+        if all(row.get(name) is not None for name in needed)
+        and isinstance((row.get("settings") or {}).get("sweeps"), int)
+        and step <= 2 * row["step"]
+        and row["step"] <= step
     )
     return next(measured, None)
 

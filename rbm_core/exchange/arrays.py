@@ -35,7 +35,12 @@ _OBJECTS = {
 
 
 class ExchangeError(ValueError):
-    """A file or an object that holds no RBM; the message is one sentence with what was found and the way out."""
+    """A file or an object that holds no RBM; the message is one sentence with what was found and the way out, whatever
+    names it quotes.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))
 
 
 def read_arrays(path: Path) -> Named:

@@ -15,7 +15,6 @@ from rbm_core.exchange.outside import replacing
 from rbm_core.runs import inside, store
 from rbm_core.runs.files import RunError, explain, one_line, read_object, unreadable, write_json
 from rbm_core.runs.reader import RunReader
-from rbm_core.runs.snapshot import read_snapshot
 from rbm_core.runs.vocabulary import LIVE_STATES
 
 __all__ = ["open_bundle", "write_bundle"]
@@ -149,7 +148,7 @@ def _check(folder: Path, bundle: str, name: str) -> None:
         if not steps:
             raise ExchangeError(f"{bundle} holds no snapshot, so there is nothing to show")
         for step in steps:
-            read_snapshot(folder / "snapshots" / f"{step:09d}.safetensors")
+            reader.snapshot(step)
         write_json(folder / "config.json", {**read_object(folder / "config.json"), "name": name})
     except (RunError, FileNotFoundError) as error:
         raise ExchangeError(

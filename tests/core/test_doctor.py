@@ -1,5 +1,6 @@
 """The doctor finds what was broken on purpose, says by what evidence, and is silent on healthy runs."""
 
+import json
 import re
 import shutil
 from dataclasses import replace
@@ -15,6 +16,7 @@ from rbm_core.config import PRESETS, make_config
 from rbm_core.config import preset as make_preset
 from rbm_core.doctor import Record, learning
 from rbm_core.runs import Probe, RunReader, Snapshot, store
+from rbm_core.runs.files import read_tensors, tensor_bytes
 from rbm_core.runs.snapshot import snapshot_file
 from rbm_core.training import process as training_process
 from tests.small_run import train_small
@@ -612,3 +614,42 @@ def test_a_shipped_run_was_healthy_at_every_snapshot(name: str) -> None:
     said = diagnose(SHIPPED.parent / name)
     assert len(said) >= 8
     assert not set().union(*said.values()), said
+
+
+MEASURED = {
+    "time": 1.0,
+    "step": 0,
+    "epoch": 0.0,
+    "estimator": "mixing",
+    "settings": {"sweeps": 20, "n_chains": 4},
+    "moments_best": 0.1,
+    "moments_best_sweeps": 5,
+    "moments_end": 0.1,
+    "moments_of_data": 0.05,
+}
+
+
+@pytest.mark.parametrize("entry", [name for name in MEASURED if name.startswith(("moments", "settings"))])
+@pytest.mark.parametrize("missing", [True, False])
+def test_what_was_measured_in_part_is_not_rested_on(tmp_path: Path, entry: str, missing: bool) -> None:
+    run = train_small(tmp_path)
+    step = RunReader(run).snapshot_steps()[-1]
+    row = {**MEASURED, "step": step, entry: {"n_chains": 4} if entry == "settings" else None}
+    if missing:
+        del row[entry]
+    (run / "likelihood.jsonl").write_text(json.dumps({**MEASURED, "step": step}) + "\n")
+    assert doctor.record_of(RunReader(run)).sampled is not None
+    (run / "likelihood.jsonl").write_text(json.dumps(row) + "\n")
+    made = doctor.record_of(RunReader(run))
+    assert made.sampled is None
+    assert doctor.examine(made)
+
+
+def test_probe_images_of_another_size_are_not_asked(tmp_path: Path) -> None:
+    run = train_small(tmp_path)
+    arrays, meta = read_tensors(run / "probe.safetensors")
+    wider = np.concatenate([arrays["v"], arrays["v"][:, -1:]], axis=1)
+    (run / "probe.safetensors").write_bytes(tensor_bytes({**arrays, "v": wider}, meta))
+    made = doctor.record_of(RunReader(run))
+    assert made.probe is None
+    assert doctor.examine(made)
