@@ -180,16 +180,13 @@ def record_of(
             kept = metrics["step"] <= step
             metrics = {name: column[kept] for name, column in metrics.items()}
     earlier = [] if newest is None else [one for one in steps if one <= 0.9 * newest.step]
-    probe = reader.probe()
-    if probe is not None and newest is not None and probe.v.shape[1] != len(newest.W):
-        probe = None  # it belongs to another run
     return Record(
         metrics=metrics,
         config=fields,
         n_hidden=int(fields.get("n_hidden") or (newest.W.shape[1] if newest else 1)),
         newest=newest,
         before=load_if_readable(earlier[-1])[0] if earlier else None,
-        probe=probe,
+        probe=reader.probe(),
         steps=tuple(steps),
         damaged=damaged,
         state=str(status["state"]) if at_its_end else "",

@@ -210,9 +210,26 @@ class RunReader:
         return tuple((self.config().get("data") or {}).get("classes") or ())
 
     def probe(self) -> Probe | None:
-        """The probe batch, whose hidden probabilities the snapshots hold; None before the trainer wrote it."""
+        """The probe batch, whose hidden probabilities the snapshots hold; None before the trainer wrote it.
+
+        Raises SnapshotError where its images have another number of pixels than config.json says.
+        """
         with self._guard:
-            return self._probe.get()
+            found = self._probe.get()
+        if found is not None and (pixels := self._pixels()) not in (None, found.v.shape[1]):
+            raise SnapshotError(
+                f"probe.safetensors of run {self.name!r} does not belong to its run: its images have "
+                f"{found.v.shape[1]} pixels, and config.json says {pixels}"
+            )
+        return found
+
+    def _pixels(self) -> int | None:
+        """The pixels of an image as config.json says; None where it does not."""
+        try:
+            shape = (self.config().get("data") or {}).get("image_shape")
+        except RunError:
+            return None
+        return math.prod(shape) if shape else None
 
 
 def _parse_config(path: Path) -> dict[str, Any]:

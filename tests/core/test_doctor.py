@@ -15,7 +15,7 @@ from rbm_core import datasets, doctor
 from rbm_core.config import PRESETS, make_config
 from rbm_core.config import preset as make_preset
 from rbm_core.doctor import Record, learning
-from rbm_core.runs import Probe, RunReader, Snapshot, store
+from rbm_core.runs import Probe, RunError, RunReader, Snapshot, store
 from rbm_core.runs.files import read_tensors, tensor_bytes
 from rbm_core.runs.snapshot import snapshot_file
 from rbm_core.training import process as training_process
@@ -645,11 +645,10 @@ def test_what_was_measured_in_part_is_not_rested_on(tmp_path: Path, entry: str, 
     assert doctor.examine(made)
 
 
-def test_probe_images_of_another_size_are_not_asked(tmp_path: Path) -> None:
+def test_probe_images_of_another_size_are_refused(tmp_path: Path) -> None:
     run = train_small(tmp_path)
     arrays, meta = read_tensors(run / "probe.safetensors")
     wider = np.concatenate([arrays["v"], arrays["v"][:, -1:]], axis=1)
     (run / "probe.safetensors").write_bytes(tensor_bytes({**arrays, "v": wider}, meta))
-    made = doctor.record_of(RunReader(run))
-    assert made.probe is None
-    assert doctor.examine(made)
+    with pytest.raises(RunError, match=r"its images have 785 pixels, and config\.json says 784"):
+        doctor.record_of(RunReader(run))
