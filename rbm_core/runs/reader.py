@@ -182,9 +182,9 @@ class RunReader:
             config = self.config()
         except RunError:
             return snapshot
-        shape = (config.get("data") or {}).get("image_shape")
+        pixels = self._pixels()
         for units, n, expected in (
-            ("visible", V, math.prod(shape) if shape else V),
+            ("visible", V, V if pixels is None else pixels),
             ("hidden", H, config["config"]["n_hidden"]),
         ):
             if n != expected:
