@@ -61,8 +61,9 @@ else:
     from starlette.middleware import Middleware
     from streamlit.starlette import App
 
-    from dashboard import assets, door, memory
+    from dashboard import assets, door, leaving, memory
 
+    leaving.drop_what_left_pages_ask()
     memory.give_back_what_is_freed()
     TOKEN = door.token_or_exit()
     app = App(

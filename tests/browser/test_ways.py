@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from streamlit.proto.ClientState_pb2 import ClientState
 
 from tests.browser.gibbs_player import until_player
 from tests.browser.line import Line
@@ -53,6 +54,42 @@ def test_a_fantasy_that_is_clicked_goes_on_in_gibbs(
     assert "/gibbs?" in link(page)
     assert "start=particles" in link(page)
     expect(page.locator(f".film[data-chain='{int(chain[1]) - 1}']")).to_be_attached()
+
+
+def test_a_refresh_of_the_page_that_is_left_does_not_bring_the_tab_back(
+    gibbs_app: App, open_page: Callable[..., Page]
+) -> None:
+    """Until it hears of the new page, the browser asks for the refresh of the one before."""
+    line = Line()
+    page = open_train(open_page, gibbs_app, "run=small", prepare=line.lay)
+    until(lambda: bool(link(page) and line.refreshed), 30, "the page does not refresh itself")
+    before = line.refreshed
+    assert before is not None
+    in_a_mosaic(page.locator(".st-key-train-particles"))
+    for _ in range(40):  # at whatever point of the way one of them comes
+        line.ask(before)
+        page.wait_for_timeout(10)
+    page.wait_for_selector(".film[data-frame='0']")
+    settle(page)
+    assert "/gibbs?" in link(page)
+
+
+def test_what_a_page_asks_as_it_is_left_is_asked_in_vain(
+    gibbs_app: App, open_page: Callable[..., Page]
+) -> None:
+    """A slider that is moved and a link that is clicked at once: the link's page is shown, and it is whole."""
+    line = Line()
+    page = open_train(open_page, gibbs_app, "run=small", prepare=line.lay)
+    until(lambda: bool(link(page) and line.refreshed), 30, "the page does not refresh itself")
+    before = line.refreshed
+    assert before is not None
+    late = ClientState.FromString(before.SerializeToString())
+    late.is_auto_rerun = False
+    line.carries = lambda question: [question, *([late] * 3 if not question.fragment_id else [])]
+    page.get_by_role("link", name="Gibbs", exact=True).click()
+    page.wait_for_selector(".film[data-frame='0']")
+    settle(page)
+    assert "/gibbs" in link(page)
 
 
 def test_the_doctors_button_fills_in_the_form(gibbs_app: App, open_page: Callable[..., Page]) -> None:

@@ -1,0 +1,35 @@
+"""A tab that goes to another page stays there, whatever the page that is left still asks for.
+
+Until the browser hears of the new page it refreshes parts of the old one. Streamlit answers such a question after the
+new page's run, as one of the old page: the browser clears all it shows, and what the new page writes next finds no
+place. Or it folds the question into the way to the new page, which is then not gone.
+"""
+
+from streamlit.runtime.scriptrunner import ScriptRunner
+from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, ScriptRequests, ScriptRequestType
+
+
+def drop_what_left_pages_ask() -> None:
+    """Makes this process's server drop a question that a part of one page asks once its tab is on the way to another.
+
+    Streamlit 1.67 has no setting for it, so two methods of its queue are wrapped: a test in the browser shows that
+    both still bear.
+    """
+    run, put = ScriptRunner._run_script, ScriptRequests._request_rerun_locked
+
+    def run_of_this_page(runner: ScriptRunner, asked: RerunData) -> None:
+        if not _is_of_a_part_elsewhere(asked, runner._get_script_run_ctx().page_script_hash):
+            run(runner, asked)
+
+    def put_of_this_page(queue: ScriptRequests, asked: RerunData) -> bool:
+        waiting = queue._rerun_data
+        going = queue._state is ScriptRequestType.RERUN and not waiting.fragment_id_queue
+        return (going and _is_of_a_part_elsewhere(asked, waiting.page_script_hash)) or put(queue, asked)
+
+    ScriptRunner._run_script = run_of_this_page  # type: ignore[assignment, method-assign]
+    ScriptRequests._request_rerun_locked = put_of_this_page  # type: ignore[assignment, method-assign]
+
+
+def _is_of_a_part_elsewhere(asked: RerunData, page: str) -> bool:
+    part = asked.fragment_id or asked.fragment_id_queue
+    return bool(part and page and asked.page_script_hash and asked.page_script_hash != page)

@@ -1,0 +1,36 @@
+"""Questions of a page that is left, in Streamlit's own queue; what becomes of its runs is seen in the browser."""
+
+import pytest
+from streamlit.runtime.scriptrunner import ScriptRunner
+from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, ScriptRequests
+
+from dashboard import leaving
+
+OLD, NEW = "old page", "new page"
+PART = RerunData(page_script_hash=OLD, fragment_id="part", is_auto_rerun=True)
+GOING = RerunData(page_script_hash=NEW)
+
+
+@pytest.fixture
+def queue(monkeypatch: pytest.MonkeyPatch) -> ScriptRequests:
+    for kind, method in ((ScriptRunner, "_run_script"), (ScriptRequests, "_request_rerun_locked")):
+        monkeypatch.setattr(kind, method, getattr(kind, method))  # put back after the test
+    leaving.drop_what_left_pages_ask()
+    return ScriptRequests()
+
+
+@pytest.mark.parametrize("asked", [[GOING, PART], [PART, GOING], [PART, GOING, PART, PART]])
+def test_a_tab_on_its_way_goes_there(queue: ScriptRequests, asked: list[RerunData]) -> None:
+    assert all(queue.request_rerun(one) for one in asked)
+    given = queue.on_scriptrunner_ready().rerun_data
+    assert given.page_script_hash == NEW
+    assert not given.fragment_id_queue
+
+
+@pytest.mark.parametrize("first", [PART, RerunData(page_script_hash=OLD)])
+def test_a_part_of_the_page_that_stays_is_asked(queue: ScriptRequests, first: RerunData) -> None:
+    assert queue.request_rerun(first)
+    assert queue.request_rerun(PART)
+    given = queue.on_scriptrunner_ready().rerun_data
+    assert given.page_script_hash == OLD
+    assert given.fragment_id_queue == (["part"] if first is PART else [])
