@@ -29,7 +29,7 @@ class Tab:
     """components: key → id of the canvas components that the page mounted. sent: key → the blob sent last.
     buttons: label → id of the buttons that the page has.
 
-    auto: fragment's id → its period in seconds. refreshes: the times (monotonic) at which its fragments ended.
+    auto: fragment's id → its period in seconds. refreshes: the times (monotonic) at which runs of pictures ended.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Tab:
         self.sent: dict[str, bytes] = {}
         self.auto: dict[str, float] = {}
         self.refreshes: list[float] = []
+        self._drew = False
         self.received = 0
         self.shown_runs: set[str] = set()  # the runs whose pictures were sent
         self.errors: list[str] = []
@@ -96,6 +97,11 @@ class Tab:
             wish.widget_states.widgets.add(id=name, **value)
         self.socket.send(BackMsg(rerun_script=wish).SerializeToString())
 
+    @property
+    def fastest(self) -> str:
+        """The fragment that is refreshed most often: the one with the pictures."""
+        return min(self.auto, key=lambda fragment: self.auto[fragment])
+
     def say(self, key: str, name: str, value: Any) -> None:
         """A component's message that stays, as `say` in lib/view.js sends it."""
         self.rerun(states={self.components[key]: {"json_value": json.dumps({name: value})}})
@@ -132,15 +138,19 @@ class Tab:
         if kind == "new_session":
             self.page_hash = message.new_session.page_script_hash
             self.session = message.new_session.initialize.session_id
+            self._drew = False
+        elif kind == "navigation":
+            self.page_hash = message.navigation.page_script_hash
         elif kind == "auto_rerun":
             self.auto[message.auto_rerun.fragment_id] = message.auto_rerun.interval
         elif kind == "stop_auto_rerun":
             self.auto.clear()
-        elif ended(message):
+        elif ended(message) and self._drew:
             self.refreshes.append(time.monotonic())
         elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
             element = message.delta.new_element
             if element.WhichOneof("type") == "bidi_component":
+                self._drew = True
                 key = element.bidi_component.id.rpartition("-")[2]
                 self.components[key] = element.bidi_component.id
                 self.sent[key] = element.bidi_component.bytes

@@ -29,6 +29,17 @@ def test_a_button_that_fills_in_the_form_brings_it_into_sight_on_a_telephone(
     expect(start).not_to_be_in_viewport()
 
 
+def test_the_doctors_report_closes_over_the_form_that_its_advice_fills_in(
+    gibbs_app: App, open_page: Callable[..., Page]
+) -> None:
+    page = open_train(open_page, gibbs_app, "run=small", **TELEPHONE)
+    page.get_by_role("button", name="Doctor").click()
+    report = page.locator(".st-key-train-findings")
+    report.get_by_role("button", name="Go on from").first.click()
+    expect(report).not_to_be_visible()
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_in_viewport()
+
+
 @pytest.mark.parametrize("where", ["learn", "gibbs?run=small", "gibbs?run=small&beside=ladder"])
 def test_the_sidebar_of_a_small_window_cuts_no_words(
     gibbs_app: App, open_page: Callable[..., Page], where: str

@@ -127,7 +127,7 @@ def test_the_words_below_the_curves_follow_the_group_that_is_chosen(run: Path, t
 
     with App(tmp_path / "app.log", {}) as app, Tab(app.port, run=RUN) as tab:
         assert told(tab) == {"energy"}
-        (fragment,) = tab.auto
+        fragment = tab.fastest
         tab.texts.clear()
         chosen = {"view": {"group": "likelihood", "axis": "epoch"}}
         tab.rerun(fragment, {tab.components["train.curves"]: {"json_value": json.dumps(chosen)}})

@@ -1,6 +1,7 @@
 """The doctor's line on Train: whether the run looks well, and every check with its evidence behind it."""
 
 import time
+from contextlib import suppress
 from weakref import WeakKeyDictionary
 
 import streamlit as st
@@ -8,22 +9,39 @@ import streamlit as st
 from dashboard import data
 from dashboard.ui import new_run, run_choice
 from dashboard.ui.texts import plain, sentence
-from dashboard.views.train import state
+from dashboard.views.train import recorded, state
 from dashboard.views.train.recorded import Run
 from rbm_core import doctor
 from rbm_core.runs import RunError, RunReader
 
 # What it looks for builds up over hundreds of updates, and an examination takes 12 ms of processor time.
 PERIOD_S = 8.0
+LOOK_S = 4.0  # its five elements were a sixth of what a refresh of the pictures sent
 _living: WeakKeyDictionary[RunReader, state.Examination] = WeakKeyDictionary()  # the last one of each run
 HELP = f"{len(doctor.RULES)} checks of this run, each with its evidence, its threshold, what to try, and the source."
+
+
+@st.fragment(run_every=LOOK_S)
+def watch(name: str) -> None:
+    """The doctor's line, refreshed by itself and less often than the pictures. Of a run that cannot be read the page
+    says so above.
+    """
+    with suppress(RunError):
+        draw(recorded.read(name))
 
 
 def draw(run: Run) -> None:
     examined = _examination(run)
     findings = [] if examined is None else examined.findings
     with st.container(horizontal=True, vertical_alignment="center", key="train.doctor"):
-        with st.popover("Doctor", icon=":material/stethoscope:", type="tertiary", help=HELP):
+        with st.popover(
+            "Doctor",
+            icon=":material/stethoscope:",
+            type="tertiary",
+            help=HELP,
+            key=state.DOCTOR,
+            on_change="rerun",  # so that it can be closed
+        ):
             with st.container(key="train.findings"):
                 report(run.name, examined)
         st.markdown(summary(findings, str(run.status["message"])), width="content")
@@ -81,10 +99,15 @@ def offer(run: str, remedy: doctor.Remedy, place: str) -> None:
         key=f"train.remedy_{place}",
         icon=":material/fork_right:",
         help="Opens the form of a new run, filled in. This run stays as it is.",
-        on_click=new_run.propose,
-        args=(run, remedy.changes, remedy.step),
+        on_click=_take_up,
+        args=(run, remedy),
     ):
         st.rerun()  # the form is not part of what refreshes
+
+
+def _take_up(run: str, remedy: doctor.Remedy) -> None:
+    new_run.propose(run, remedy.changes, remedy.step)
+    st.session_state[state.DOCTOR] = False  # its report would stand over the form on a phone
 
 
 def caption(run: Run) -> str:

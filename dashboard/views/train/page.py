@@ -84,9 +84,11 @@ def show(name: str) -> None:
     watched.curves_sent = None  # the chart is mounted anew and has no rows yet
     watched.alive = recorded.alive(name)
     watched.period = audience.period() if watched.alive else REST_PERIOD_S
-    first_screen, places = st.container(), below(name)
+    first_screen, examined, places = st.container(), st.container(), below(name)
     with first_screen:
         st.fragment(run_every=watched.period)(watch)(name, places)
+    with examined:
+        health.watch(name)
 
 
 def first_visit() -> None:
@@ -160,7 +162,6 @@ def watch(name: str, places: Places) -> None:
     order = None if shown is None else figures.kept_order(run, steps, shown)
     draw_first_screen(run, steps, shown, order)
     slider.draw(run, steps, shown)
-    health.draw(run)
     draw_below(run, steps, shown, order, places)
 
 

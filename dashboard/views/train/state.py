@@ -18,6 +18,9 @@ SPEEDS = {"1/s": 1.0, "10/s": 10.0, "100/s": 100.0, "full speed": None}
 CHANGE, CHANGE_WHAT = "train.change", "train.change_what"
 """The keys of the form that changes a setting while the run trains, and of the setting chosen in it."""
 
+DOCTOR = "train.doctor_report"
+"""The key of the doctor's report, open or closed."""
+
 TIMELINE = "train.timeline"
 """The key of the time slider, through which the browser also tells of presses and asks for an export."""
 
