@@ -12,7 +12,8 @@ ABOUT: dict[str, Any] = {
     "text": "The 32 largest singular values of W, one line a mode. They start as those of a random matrix, close "
     "together; then the modes that the data have most of leave them one by one. Right: the run's probe images (amber) "
     "and the fantasies (blue), each a point at its overlap with two modes. Where the clouds do not cover each other, "
-    "the model lacks something, or dreams what is not there. A click on a fantasy goes on with its chain in Gibbs.",
+    "the model lacks something, or dreams what is not there. A click on a line draws its mode across; a click on a "
+    "fantasy goes on with its chain in Gibbs.",
     "formula": r"W = \sum_\alpha \sigma_\alpha\, u_\alpha x_\alpha^\top, \qquad "
     r"m_\alpha = \tfrac{1}{\sqrt{V}}\, u_\alpha \cdot v",
     "source": "Decelle, Fissore and Furtlehner, *Spectral dynamics of learning in restricted Boltzmann machines* "

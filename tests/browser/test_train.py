@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from rbm_core.runs import RunReader
 from rbm_core.runs.snapshot import snapshot_file
 from tests.browser.train_page import canvas, link, open_train, pixels, refresh, shown_step, slide
-from tests.live import App, drag, painted, settle, shoot, until
+from tests.live import App, box_of, drag, painted, settle, shoot, until
 from tests.small_run import train_small
 
 RUN = "small-run"
@@ -94,10 +94,18 @@ def test_the_spectrum_is_that_of_the_weights_and_follows_the_slider_and_the_mode
     expect(box).to_have_attribute("data-modes", "1,5")
     until(lambda: "mode2=5" in link(page), 6, "the link does not hold the mode")
     until(lambda: picture() != before, 5, "the cloud does not follow the mode")
+    # The line of a mode, where it ends: its mode is drawn across, and the one that was, up.
+    lines = box.locator(".lines canvas")
+    lines.scroll_into_view_if_needed()
+    box_of(lines)
+    end = f"document.querySelector('.st-key-train-spectrum'){view}.knots.at(-1)"
+    lines.click(position={"x": page.evaluate(f"{end}.x") - 1, "y": page.evaluate(f"{end}.ys[3]")})
+    expect(box).to_have_attribute("data-modes", "4,1")
+    until(lambda: "mode=4" in link(page), 6, "the link does not hold the mode")
     slide(page, 0.3)
     until(lambda: shown_step(page) < steps[-1], 5, "the slider moves nothing")
     expect(box).to_have_attribute("data-at", str(shown_step(page)))
-    expect(box).to_have_attribute("data-modes", "1,5")
+    expect(box).to_have_attribute("data-modes", "4,1")
 
 
 # Writes down every step that the caption names from now on.

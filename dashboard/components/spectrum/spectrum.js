@@ -14,7 +14,7 @@ const HEIGHT = 250;
 const LEFT = 44;
 const BOTTOM = 26;
 const TILE = 112;
-const NEAR = 10; // css pixels: as far from its dot a click still means a fantasy
+const NEAR = 10; // css pixels: as far from its dot a click still means a fantasy, and from its line a mode
 const STRIP = 22; // css pixels of height of a table's row
 
 /**
@@ -50,6 +50,8 @@ class Spectrum extends View {
   modesOffered = 0;
   /** @type {[number, number][]} where on the cloud, in css pixels, the fantasies stand that can be opened */
   spots = [];
+  /** @type {{ x: number, ys: number[] }[]} where the lines stand, in css pixels, at each moment */
+  knots = [];
 
   /** @param {HTMLElement} root */
   constructor(root) {
@@ -90,6 +92,13 @@ class Spectrum extends View {
     this.cloud.addEventListener("pointermove", (event) => {
       this.cloud.style.cursor = this.fantasyAt(event) === null ? "" : "pointer";
     });
+    this.lines.addEventListener("pointermove", (event) => {
+      this.lines.style.cursor = this.modeAt(event) === null ? "" : "pointer";
+    });
+    this.lines.addEventListener("click", (event) => {
+      const mode = this.modeAt(event);
+      if (mode !== null && mode !== this.h.chosen[0]) this.say("modes", [mode, this.h.chosen[0]]);
+    });
     this.cloud.addEventListener("click", (event) => {
       const chain = this.fantasyAt(event);
       if (chain !== null) this.ask("open", chain);
@@ -124,7 +133,7 @@ class Spectrum extends View {
     this.key.replaceChildren(dot(this.ink.lines.orange), "data", dot(this.ink.lines.blue), "fantasies");
     const said = chosen.map((m) => `σ${sub(m)} = ${pretty(values[m - 1], 3)}`).join(", ");
     this.words = `Left: the ${this.h.k} largest singular values of W at every saved moment, over the step, both on log scales; the two chosen ones are strong. At step ${pretty(at)}: ${said}.`;
-    this.note.textContent = `${this.words} Click a fantasy's dot: its chain goes on in Gibbs.`;
+    this.note.textContent = `${this.words} Click a line: its mode is drawn across, and the one that was, up. Click a fantasy's dot: its chain goes on in Gibbs.`;
     Object.assign(this.box.dataset, { at, modes: chosen.join(), moments: this.a.steps.length });
   }
   /** @param {number} r */
@@ -187,6 +196,7 @@ class Spectrum extends View {
       ctx.stroke();
       dot(ctx, x(h.at), y(this.row(a.steps.indexOf(h.at))[m]), place < 0 ? 2.5 : 4.5);
     }
+    this.knots = Array.from(a.steps, (step, r) => ({ x: x(step), ys: Array.from(this.row(r), y) }));
     ctx.lineWidth = 1.5;
     ctx.strokeStyle = ink.text;
     segment(ctx, x(h.at), 4, x(h.at), HEIGHT - BOTTOM + 2);
@@ -229,12 +239,36 @@ class Spectrum extends View {
       for (let i = 0; i < points.length; i += 2) dot(ctx, x(points[i]), y(points[i + 1]), 3);
     }
     ctx.globalAlpha = 1;
+    ctx.font = `600 11px ${ink.font}`;
+    ctx.fillStyle = ink.lines.vermillion;
+    ctx.textAlign = "right";
+    ctx.fillText(`mode ${h.chosen[0]} →`, width - 12, HEIGHT - BOTTOM - 6);
+    ctx.fillStyle = ink.lines.green;
+    ctx.textAlign = "left";
+    ctx.fillText(`↑ mode ${h.chosen[1]}`, LEFT + 4, 16);
     this.spots = Array.from({ length: Math.min(h.opens, a.fantasies.length / 2) }, (_, i) => [
       x(a.fantasies[2 * i]),
       y(a.fantasies[2 * i + 1]),
     ]);
     const label = `${a.data.length / 2} images and ${a.fantasies.length / 2} fantasies on modes ${h.chosen.join(" and ")}`;
     this.cloud.setAttribute("aria-label", label);
+  }
+  /**
+   * The mode, counted from 1, whose line runs nearest, if that is near.
+   * @param {MouseEvent} event
+   */
+  modeAt(event) {
+    const [x, y] = spotOf(event, this.lines);
+    const right = this.knots.findIndex((knot) => knot.x >= x);
+    if (right < 0) return null;
+    const [a, b] = [this.knots[Math.max(0, right - 1)], this.knots[right]];
+    const share = b.x > a.x ? (x - a.x) / (b.x - a.x) : 1;
+    const far = a.ys.map((_, m) => {
+      const off = Math.abs(a.ys[m] + share * (b.ys[m] - a.ys[m]) - y);
+      return Number.isNaN(off) ? NEAR : off; // a moment with fewer modes
+    });
+    const least = Math.min(NEAR, ...far);
+    return least < NEAR ? far.indexOf(least) + 1 : null;
   }
   /**
    * The fantasy whose dot is nearest, if that is near.
