@@ -31,8 +31,8 @@ export class Braid {
     const rates = narrow ? 48 : RATES;
     const pictures = wide - rates - columns * (side + GAP);
     const step = narrow ? 8 : 11;
-    const height = TOP + film.K * pitch + side / 2;
     const y = (/** @type {number} */ rung) => TOP + side / 4 + (film.K - 0.5 - rung) * pitch;
+    const height = Math.ceil(y(0) + Math.max(pitch, side) / 2 + 2); // the lowest picture with its frame
     return {
       scale,
       wide,
