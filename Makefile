@@ -18,7 +18,7 @@ help:
 	@echo 'make run        start the app (ARGS="--server.port 8502" is passed to streamlit)'
 	@echo 'make test       run all tests (ARGS="-k gibbs" is passed to pytest)'
 	@echo 'make test-fast  run the tests that need no browser and are not marked slow'
-	@echo 'make soak       throw thousands of damages at every door of the app, then watch it live: two hours'
+	@echo 'make soak       throw thousands of damages at every door of the app, then watch it live: an hour'
 	@echo 'make check      lint, format and types, of Python and of JavaScript'
 	@echo 'make bench      time an update beside other packages'
 	@echo 'make docs       write texts and public docstrings as pages with a search (build/docs)'
@@ -35,7 +35,7 @@ test-fast: setup-dev
 	@$(PY) -m pytest -m 'not browser and not slow' $(ARGS)
 
 soak: setup-dev browser
-	@RBM_SOAK=1 $(PY) -m pytest tests/robustness --hypothesis-show-statistics $(ARGS)
+	@RBM_SOAK=1 $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/robustness $(ARGS)
 	@$(PY) -m tests.benchmarks.classroom 8 1800 3
 
 check: setup-dev node_modules/.installed

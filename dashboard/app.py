@@ -61,9 +61,10 @@ else:
     from starlette.middleware import Middleware
     from streamlit.starlette import App
 
-    from dashboard import assets, door, leaving, memory
+    from dashboard import assets, door, memory, mends
 
-    leaving.drop_what_left_pages_ask()
+    mends.drop_what_left_pages_ask()
+    mends.watch_no_settings()
     memory.give_back_what_is_freed()
     TOKEN = door.token_or_exit()
     app = App(

@@ -1,19 +1,23 @@
-"""A tab that goes to another page stays there, whatever the page that is left still asks for.
-
-Until the browser hears of the new page it refreshes parts of the old one. Streamlit answers such a question after the
-new page's run, as one of the old page: the browser clears all it shows, and what the new page writes next finds no
-place. Or it folds the question into the way to the new page, which is then not gone.
-"""
+"""What this app changes in Streamlit's server, which has no settings for it; tests show that each still bears."""
 
 from streamlit.runtime.scriptrunner import ScriptRunner
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, ScriptRequests, ScriptRequestType
+from streamlit.watcher.polling_path_watcher import PollingPathWatcher
+
+
+def watch_no_settings() -> None:
+    """Ends the watch over three places for settings, which looks at each five times a second, whatever
+    server.fileWatcherType says: 1 % of a core for as long as the server lives. Settings are read at its start.
+    """
+    PollingPathWatcher._schedule = lambda watcher: None  # type: ignore[method-assign]
 
 
 def drop_what_left_pages_ask() -> None:
-    """Makes this process's server drop a question that a part of one page asks once its tab is on the way to another.
+    """A tab that goes to another page stays there, whatever the page that is left still asks for.
 
-    Streamlit 1.67 has no setting for it, so two methods of its queue are wrapped: a test in the browser shows that
-    both still bear.
+    Until the browser hears of the new page it refreshes parts of the old one. Streamlit answers such a question after
+    the new page's run, as one of the old page: the browser clears all it shows, and what the new page writes next finds
+    no place. Or it folds the question into the way to the new page, which is then not gone.
     """
     run, put = ScriptRunner._run_script, ScriptRequests._request_rerun_locked
 

@@ -4,7 +4,7 @@ import pytest
 from streamlit.runtime.scriptrunner import ScriptRunner
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, ScriptRequests
 
-from dashboard import leaving
+from dashboard import mends
 
 OLD, NEW = "old page", "new page"
 PART = RerunData(page_script_hash=OLD, fragment_id="part", is_auto_rerun=True)
@@ -15,7 +15,7 @@ GOING = RerunData(page_script_hash=NEW)
 def queue(monkeypatch: pytest.MonkeyPatch) -> ScriptRequests:
     for kind, method in ((ScriptRunner, "_run_script"), (ScriptRequests, "_request_rerun_locked")):
         monkeypatch.setattr(kind, method, getattr(kind, method))  # put back after the test
-    leaving.drop_what_left_pages_ask()
+    mends.drop_what_left_pages_ask()
     return ScriptRequests()
 
 
