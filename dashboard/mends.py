@@ -9,7 +9,7 @@ def watch_no_settings() -> None:
     """Ends the watch over three places for settings, which looks at each five times a second, whatever
     server.fileWatcherType says: 1 % of a core for as long as the server lives. Settings are read at its start.
     """
-    PollingPathWatcher._schedule = lambda watcher: None  # type: ignore[method-assign]
+    PollingPathWatcher._schedule = lambda watcher: None  # type: ignore[assignment, method-assign]
 
 
 def drop_what_left_pages_ask() -> None:

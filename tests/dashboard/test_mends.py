@@ -1,8 +1,13 @@
-"""Questions of a page that is left, in Streamlit's own queue; what becomes of its runs is seen in the browser."""
+"""What is changed in Streamlit's server still bears: questions of a page that is left, in Streamlit's own queue (what
+becomes of its runs is seen in the browser), and the watch over its settings.
+"""
+
+from pathlib import Path
 
 import pytest
 from streamlit.runtime.scriptrunner import ScriptRunner
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, ScriptRequests
+from streamlit.watcher.polling_path_watcher import PollingPathWatcher
 
 from dashboard import mends
 
@@ -34,3 +39,17 @@ def test_a_part_of_the_page_that_stays_is_asked(queue: ScriptRequests, first: Re
     given = queue.on_scriptrunner_ready().rerun_data
     assert given.page_script_hash == OLD
     assert given.fragment_id_queue == (["part"] if first is PART else [])
+
+
+def test_nothing_watches_over_the_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    looks: list[object] = []
+    monkeypatch.setattr(PollingPathWatcher._executor, "submit", looks.append)
+    monkeypatch.setattr(
+        PollingPathWatcher, "_schedule", PollingPathWatcher._schedule
+    )  # put back after the test
+    for watched in (True, False):
+        looks.clear()
+        if not watched:
+            mends.watch_no_settings()
+        PollingPathWatcher(str(tmp_path / "config.toml"), looks.append, allow_nonexistent=True)
+        assert bool(looks) is watched
