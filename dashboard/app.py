@@ -63,6 +63,7 @@ else:
 
     from dashboard import assets, door, memory, mends
 
+    mends.hear_every_press()
     mends.drop_what_left_pages_ask()
     mends.watch_no_settings()
     memory.give_back_what_is_freed()

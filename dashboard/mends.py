@@ -1,7 +1,11 @@
 """What this app changes in Streamlit's server, which has no settings for it; tests show that each still bears."""
 
+import threading
+from typing import Any
+
 from streamlit.runtime.scriptrunner import ScriptRunner
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, ScriptRequests, ScriptRequestType
+from streamlit.runtime.state import SafeSessionState
 from streamlit.watcher.polling_path_watcher import PollingPathWatcher
 
 
@@ -10,6 +14,34 @@ def watch_no_settings() -> None:
     server.fileWatcherType says: 1 % of a core for as long as the server lives. Settings are read at its start.
     """
     PollingPathWatcher._schedule = lambda watcher: None  # type: ignore[assignment, method-assign]
+
+
+def hear_every_press() -> None:
+    """A press is heard to its end before a later question of its page ends the run that it began.
+
+    Streamlit looks for a later question before it calls what a press calls, and at each thing that this shows or writes
+    into the link. It finds one where a picture of the page says something in the same moment: the press was then lost,
+    or half done. With runner.fastReruns a later question would not even wait for the run to begin: see config.toml.
+    """
+    hear, interrupt = (
+        SafeSessionState.on_script_will_rerun,
+        ScriptRunner._maybe_handle_execution_control_request,
+    )
+    hearing = threading.local()
+
+    def hear_whole(state: SafeSessionState, *asked: Any, **how: Any) -> None:
+        hearing.now = True
+        try:
+            hear(state, *asked, **how)
+        finally:
+            hearing.now = False
+
+    def interrupt_later(runner: ScriptRunner) -> None:
+        if not getattr(hearing, "now", False):  # Streamlit looks again as soon as all is heard
+            interrupt(runner)
+
+    SafeSessionState.on_script_will_rerun = hear_whole  # type: ignore[assignment, method-assign]
+    ScriptRunner._maybe_handle_execution_control_request = interrupt_later  # type: ignore[assignment, method-assign]
 
 
 def drop_what_left_pages_ask() -> None:
