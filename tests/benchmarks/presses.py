@@ -106,7 +106,7 @@ PRESSES = (
         f"evaluate?{_SHIPPED}",
         lambda page: page.get_by_role("option", name="Mixing and sample quality").click(),
         "look('.st-key-evaluate-question').textContent + look('.st-key-evaluate-question input')?.value",
-        "Boolean(look('.st-key-evaluate-question [role=slider]'))",
+        "look('.st-key-evaluate-question').textContent.includes('sampling time')",
         lambda page: page.get_by_role("combobox", name="What to measure").click(),
     ),
     Press(
@@ -137,7 +137,7 @@ PRESSES = (
 def cost(page: Page, url: str, press: Press) -> tuple[float, float]:
     """(ms to the first visible sign, ms to the thing) of the press on a page newly opened."""
     page.goto(f"{url}/{press.link}")
-    page.wait_for_selector("canvas", state="visible")
+    page.locator("canvas:visible").first.wait_for()
     settle(page)
     press.ready(page)
     page.evaluate(f"() => {{{_WATCH}}}")

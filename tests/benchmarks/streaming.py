@@ -96,7 +96,7 @@ def first_pictures(new_page: Callable[[], Page], url: str) -> None:
         page.add_init_script(NOTE_FIRST_PICTURE)
         begun = time.perf_counter()
         page.goto(url)
-        page.wait_for_selector("canvas", state="visible")
+        page.locator("canvas:visible").first.wait_for()
         settle(page)
         rested.append(time.perf_counter() - begun)
         pictured.append(page.wait_for_function("window.__pictured").json_value() / 1e3)
