@@ -21,7 +21,7 @@ def hear_every_press() -> None:
 
     Streamlit looks for a later question before it calls what a press calls, and at each thing that this shows or writes
     into the link. It finds one where a picture of the page says something in the same moment: the press was then lost,
-    or half done. With runner.fastReruns a later question would not even wait for the run to begin: see config.toml.
+    or half done. runner.fastReruns stays on: without it a question that comes while Back is answered undoes it.
     """
     hear, interrupt = (
         SafeSessionState.on_script_will_rerun,

@@ -28,6 +28,16 @@ def in_the_cloud(picture: Locator) -> None:
     cloud.click(position={"x": x, "y": y})
 
 
+def refreshing(open_page: Callable[..., Page], app: App) -> tuple[Page, Line, ClientState]:
+    """Train, the line to it, and what it asked when it last refreshed itself, to be asked again later."""
+    line = Line()
+    page = open_train(open_page, app, "run=small", prepare=line.lay)
+    # What it asks reaches the line while the test asks the page something.
+    until(lambda: bool(link(page) and line.refreshed), 30, "the page does not refresh itself")
+    assert line.refreshed is not None
+    return page, line, line.refreshed
+
+
 @pytest.mark.parametrize(
     ("where", "picture", "click"),
     [
@@ -60,11 +70,7 @@ def test_a_refresh_of_the_page_that_is_left_does_not_bring_the_tab_back(
     gibbs_app: App, open_page: Callable[..., Page]
 ) -> None:
     """Until it hears of the new page, the browser asks for the refresh of the one before."""
-    line = Line()
-    page = open_train(open_page, gibbs_app, "run=small", prepare=line.lay)
-    until(lambda: bool(link(page) and line.refreshed), 30, "the page does not refresh itself")
-    before = line.refreshed
-    assert before is not None
+    page, line, before = refreshing(open_page, gibbs_app)
     in_a_mosaic(page.locator(".st-key-train-particles"))
     for _ in range(40):  # at whatever point of the way one of them comes
         line.ask(before)
@@ -78,11 +84,7 @@ def test_what_a_page_asks_as_it_is_left_is_asked_in_vain(
     gibbs_app: App, open_page: Callable[..., Page]
 ) -> None:
     """A slider that is moved and a link that is clicked at once: the link's page is shown, and it is whole."""
-    line = Line()
-    page = open_train(open_page, gibbs_app, "run=small", prepare=line.lay)
-    until(lambda: bool(link(page) and line.refreshed), 30, "the page does not refresh itself")
-    before = line.refreshed
-    assert before is not None
+    page, line, before = refreshing(open_page, gibbs_app)
     late = ClientState.FromString(before.SerializeToString())
     late.is_auto_rerun = False
     line.carries = lambda question: [question, *([late] * 3 if not question.fragment_id else [])]
@@ -106,12 +108,7 @@ def test_a_question_asked_before_the_button_does_not_empty_the_form(
     gibbs_app: App, open_page: Callable[..., Page]
 ) -> None:
     """What the page asked of itself before it heard of the new form says what the old one held."""
-    line = Line()
-    page = open_train(open_page, gibbs_app, "run=small", prepare=line.lay)
-    # What it asks reaches the line while the test asks the page something.
-    until(lambda: bool(link(page) and line.refreshed), 30, "the page does not refresh itself")
-    before = line.refreshed
-    assert before is not None
+    page, line, before = refreshing(open_page, gibbs_app)
     page.get_by_role("button", name="Go on from step 88 with 1,000 updates").first.click()
     updates = page.get_by_role("spinbutton", name=re.compile("^Updates"))
     for _ in range(40):  # at whatever point of the answer one of them comes
