@@ -1,12 +1,28 @@
 """What this app changes in Streamlit's server, which has no settings for it; tests show that each still bears."""
 
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from streamlit.runtime.scriptrunner import ScriptRunner
-from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, ScriptRequests, ScriptRequestType
+from streamlit.runtime.scriptrunner_utils.script_requests import (
+    RerunData,
+    ScriptRequest,
+    ScriptRequests,
+    ScriptRequestType,
+)
 from streamlit.runtime.state import SafeSessionState
 from streamlit.watcher.polling_path_watcher import PollingPathWatcher
+
+
+@dataclass
+class _Turns:
+    """The runners of a tab that are at work, in their order, and what the last one that was stopped did not come to."""
+
+    at_work: list[ScriptRunner] = field(default_factory=list)
+    unheard: RerunData | None = None
 
 
 def watch_no_settings() -> None:
@@ -17,31 +33,94 @@ def watch_no_settings() -> None:
 
 
 def hear_every_press() -> None:
-    """A press is heard to its end before a later question of its page ends the run that it began.
+    """What a tab asks is heard whole, in the order in which it was asked, and though it asks more in the same moment.
 
-    Streamlit looks for a later question before it calls what a press calls, and at each thing that this shows or writes
-    into the link. It finds one where a picture of the page says something in the same moment: the press was then lost,
-    or half done. runner.fastReruns stays on: without it a question that comes while Back is answered undoes it.
+    A later question of the whole page stops the runner of the one before and begins with another, in a thread of its
+    own. Streamlit stops the first before it has called what a press calls, or in the midst of it, or before it has
+    looked at the question at all: then the press was lost. It finds such a question where a picture of the page says
+    something in the same moment. So a runner that hears a question hears it to its end, the next one waits for that,
+    or what the first one heard late would put the controls back; and what it did not come to is asked by the next.
+    runner.fastReruns stays on: without it a question that comes while Back is answered undoes it.
     """
     hear, interrupt = (
         SafeSessionState.on_script_will_rerun,
         ScriptRunner._maybe_handle_execution_control_request,
     )
-    hearing = threading.local()
+    prepare, start, work = ScriptRequests.__init__, ScriptRunner.start, ScriptRunner._run_script_thread
+    tabs: WeakKeyDictionary[Any, _Turns] = WeakKeyDictionary()  # by something of which each tab has its own
+    changing, own = threading.Lock(), threading.local()
+
+    def with_mark(requests: Any) -> None:
+        prepare(requests)
+        requests.heard = threading.Event()  # cleared while a question is taken that was not heard to its end
+
+    def start_in_turn(runner: Any) -> None:
+        with changing:
+            turns = tabs.setdefault(runner._fragment_storage, _Turns())
+            runner.earlier = list(turns.at_work)
+            turns.at_work.append(runner)
+            unheard, turns.unheard = turns.unheard, None
+        if unheard is not None:
+            asked, runner._requests = runner._requests._rerun_data, ScriptRequests()
+            runner._requests.request_rerun(unheard)
+            runner._requests.request_rerun(asked)
+        start(runner)
+
+    def stop_and_leave(runner: Any) -> None:
+        requests = runner._requests
+        with requests._lock:
+            unheard = requests._rerun_data if requests._state is ScriptRequestType.RERUN else None
+            requests._state = ScriptRequestType.STOP
+        with changing:
+            tabs.setdefault(runner._fragment_storage, _Turns()).unheard = unheard
+        runner._wake_parallel_join_barrier_if_waiting()
+
+    def work_in_turn(runner: Any) -> None:
+        own.runner, own.hearing = runner, False
+        try:
+            work(runner)
+        finally:
+            runner._requests.heard.set()
+            with changing:
+                tabs[runner._fragment_storage].at_work.remove(runner)
 
     def hear_whole(state: SafeSessionState, *asked: Any, **how: Any) -> None:
-        hearing.now = True
+        earlier, own.runner.earlier = own.runner.earlier, []
+        for one in earlier:
+            one._requests.heard.wait()
+        own.hearing = True
         try:
             hear(state, *asked, **how)
         finally:
-            hearing.now = False
+            own.hearing = False
+            own.runner._requests.heard.set()
 
     def interrupt_later(runner: ScriptRunner) -> None:
-        if not getattr(hearing, "now", False):  # Streamlit looks again as soon as all is heard
+        if not getattr(own, "hearing", False):  # Streamlit looks again as soon as all is heard
             interrupt(runner)
 
-    SafeSessionState.on_script_will_rerun = hear_whole  # type: ignore[assignment, method-assign]
-    ScriptRunner._maybe_handle_execution_control_request = interrupt_later  # type: ignore[assignment, method-assign]
+    def to_be_heard(take: Callable[[ScriptRequests], ScriptRequest | None]) -> Any:
+        def taken(requests: Any) -> ScriptRequest | None:
+            requests.heard.clear()
+            request = take(requests)
+            if request is None or request.type is not ScriptRequestType.RERUN:
+                requests.heard.set()
+            return request
+
+        return taken
+
+    changed: tuple[tuple[type, str, Any], ...] = (
+        (ScriptRequests, "__init__", with_mark),
+        (ScriptRequests, "on_scriptrunner_ready", to_be_heard(ScriptRequests.on_scriptrunner_ready)),
+        (ScriptRequests, "on_scriptrunner_yield", to_be_heard(ScriptRequests.on_scriptrunner_yield)),
+        (ScriptRunner, "start", start_in_turn),
+        (ScriptRunner, "request_stop", stop_and_leave),
+        (ScriptRunner, "_run_script_thread", work_in_turn),
+        (ScriptRunner, "_maybe_handle_execution_control_request", interrupt_later),
+        (SafeSessionState, "on_script_will_rerun", hear_whole),
+    )
+    for kind, method, new in changed:
+        setattr(kind, method, new)
 
 
 def drop_what_left_pages_ask() -> None:

@@ -2,13 +2,19 @@
 left, in Streamlit's own queue (what becomes of its runs is seen in the browser), and the watch over its settings.
 """
 
+import asyncio
 import re
+import threading
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from streamlit.proto.WidgetStates_pb2 import WidgetStates
+from streamlit.runtime.fragment import MemoryFragmentStorage
 from streamlit.runtime.scriptrunner import ScriptRunner
-from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, ScriptRequests
+from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, ScriptRequests, ScriptRequestType
+from streamlit.runtime.state import SafeSessionState, SessionState
 from streamlit.watcher.polling_path_watcher import PollingPathWatcher
 
 from dashboard import mends
@@ -43,6 +49,118 @@ def test_a_part_of_the_page_that_stays_is_asked(queue: ScriptRequests, first: Re
     given = queue.on_scriptrunner_ready().rerun_data
     assert given.page_script_hash == OLD
     assert given.fragment_id_queue == (["part"] if first is PART else [])
+
+
+class Runners:
+    """Streamlit's own runners of one tab, whose script is no more than the hearing of what was asked."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        for kind, method in HEARING:
+            patch.setattr(kind, method, getattr(kind, method))  # put back after the test
+        self.heard: list[str] = []
+        self.held: dict[str, threading.Event] = {}  # what the script waits for before it hears a press
+        self.tab, self.loop = MemoryFragmentStorage(), asyncio.new_event_loop()
+        self.all: list[ScriptRunner] = []
+        patch.setattr(SafeSessionState, "on_script_will_rerun", lambda _, asked: self.heard.extend(asked))
+        patch.setattr(ScriptRunner, "_run_script", lambda runner, asked: self.run(runner, asked))
+        mends.hear_every_press()
+
+    def run(self, runner: ScriptRunner, asked: RerunData) -> None:
+        presses = [state.id for state in asked.widget_states.widgets]
+        for press in presses:
+            if press in self.held:
+                assert self.held[press].wait(60)
+        runner._session_state.on_script_will_rerun(presses)
+
+    def ask(self, press: str) -> ScriptRunner:
+        """What Streamlit does with a question of the whole page."""
+        if self.all:
+            self.all[-1].request_stop()
+        self.all.append(
+            ScriptRunner(
+                "tab",
+                "app.py",
+                SessionState(),
+                uploaded_file_mgr=Mock(),
+                script_cache=Mock(),
+                initial_rerun_data=pressed(press),
+                user_info={},
+                fragment_storage=self.tab,
+                pages_manager=Mock(),
+                event_loop=self.loop,
+            )
+        )
+        self.all[-1].start()
+        return self.all[-1]
+
+    def end(self) -> list[str]:
+        """Every press that was heard, in the order of hearing."""
+        for gate in self.held.values():
+            gate.set()
+        for runner in self.all:
+            thread = runner._script_thread
+            assert thread is not None
+            thread.join(60)
+            assert not thread.is_alive()
+        self.loop.close()
+        return self.heard
+
+
+HEARING = [
+    *((ScriptRunner, name) for name in ("start", "request_stop", "_run_script_thread", "_run_script")),
+    (ScriptRunner, "_maybe_handle_execution_control_request"),
+    *((ScriptRequests, name) for name in ("__init__", "on_scriptrunner_ready", "on_scriptrunner_yield")),
+    (SafeSessionState, "on_script_will_rerun"),
+]
+
+
+def pressed(name: str, part: str | None = None) -> RerunData:
+    states = WidgetStates()
+    states.widgets.add(id=name, trigger_value=True)
+    return RerunData(widget_states=states, fragment_id=part)
+
+
+def taken(runner: ScriptRunner) -> None:
+    until(lambda: runner._requests._state is ScriptRequestType.CONTINUE, 30, "a question that is taken")
+
+
+def test_what_is_asked_later_is_heard_later_though_its_runner_was_faster(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runners = Runners(monkeypatch)
+    runners.held["first"] = threading.Event()
+    taken(runners.ask("first"))
+    for press in ("second", "third"):
+        thread = runners.ask(press)._script_thread
+        assert thread is not None
+        thread.join(0.2)  # so long it could be heard before the first
+    assert runners.end() == ["first", "second", "third"]
+
+
+def test_what_a_runner_did_not_come_to_is_asked_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    runners = Runners(monkeypatch)
+    runners.held["first"] = threading.Event()
+    first = runners.ask("first")
+    taken(first)
+    assert first.request_rerun(pressed("in a part", part="part"))
+    runners.ask("second")
+    heard = runners.end()
+    assert heard[0] == "first"
+    assert sorted(heard[1:]) == ["in a part", "second"]
+
+
+def test_a_runner_that_is_stopped_before_it_began_leaves_its_press_to_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gate, ready = threading.Event(), ScriptRequests.on_scriptrunner_ready
+    monkeypatch.setattr(
+        ScriptRequests, "on_scriptrunner_ready", lambda requests: (gate.wait(60), ready(requests))[1]
+    )
+    runners = Runners(monkeypatch)
+    for press in ("first", "second", "third"):
+        runners.ask(press)
+    gate.set()
+    assert sorted(runners.end()) == ["first", "second", "third"]
 
 
 @pytest.mark.slow
