@@ -16,6 +16,8 @@ from streamlit.runtime.scriptrunner_utils.script_requests import (
 from streamlit.runtime.state import SafeSessionState
 from streamlit.watcher.polling_path_watcher import PollingPathWatcher
 
+_ENDS_S = 0.25  # how long a run is waited for that was stopped: it ends at the next thing that it shows
+
 
 @dataclass
 class _Turns:
@@ -88,6 +90,7 @@ def hear_every_press() -> None:
         earlier, own.runner.earlier = own.runner.earlier, []
         for one in earlier:
             one._requests.heard.wait()
+            one._script_thread.join(_ENDS_S)  # until then both change what the tab remembers
         own.hearing = True
         try:
             hear(state, *asked, **how)

@@ -137,6 +137,30 @@ def test_what_is_asked_later_is_heard_later_though_its_runner_was_faster(
     assert runners.end() == ["first", "second", "third"]
 
 
+def test_a_run_that_was_stopped_ends_before_the_next_begins_if_it_ends_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both would change what the tab remembers; one that shows nothing for long is not waited for."""
+    monkeypatch.setattr(mends, "_ENDS_S", 30)
+    runners, gate = Runners(monkeypatch), threading.Event()
+    run = runners.run
+
+    def run_on(runner: ScriptRunner, asked: RerunData) -> None:
+        run(runner, asked)
+        if runner is runners.all[0]:
+            assert gate.wait(60)
+            runners.heard.append("first ended")
+
+    runners.run = run_on  # type: ignore[method-assign]
+    runners.ask("first")
+    until(lambda: runners.heard == ["first"], 30, "a press that is heard")
+    thread = runners.ask("second")._script_thread
+    assert thread is not None
+    thread.join(0.2)  # so long it could run beside the first
+    gate.set()
+    assert runners.end() == ["first", "first ended", "second"]
+
+
 def test_what_a_runner_did_not_come_to_is_asked_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     runners = Runners(monkeypatch)
     runners.held["first"] = threading.Event()
