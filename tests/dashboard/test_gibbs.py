@@ -93,6 +93,18 @@ def test_a_place_the_film_does_not_have_falls_back_and_is_said_once(
     assert not app.warning, "a film made shorter by hand is no fault of the link"
 
 
+@pytest.mark.parametrize(("chain", "chains", "left"), [(7, 4, 3), (8, 4, 4), (5, 4, 1), (8, 3, 3), (6, 3, 2)])
+def test_the_chain_enlarged_is_the_one_that_began_alike_where_those_beside_it_go(
+    open_gibbs: Callable[..., AppTest], chain: int, chains: int, left: int
+) -> None:
+    app = open_gibbs(chains="4", sweeps="4", beside="whatif", chain=str(chain))
+    assert film_of(app)[0]["place"]["chain"] == chain
+    app.number_input(key="gibbs.chains").set_value(chains)
+    app.segmented_control(key="gibbs.beside").set_value("nothing").run()
+    assert film_of(app)[0]["place"]["chain"] == left
+    assert not app.warning
+
+
 def test_the_newest_machine_of_a_living_run_stays_until_another_is_asked_for(
     open_gibbs: Callable[..., AppTest], small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

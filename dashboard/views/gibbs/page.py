@@ -121,16 +121,24 @@ def _progress(place: Any) -> sampler.Progress:
 
 
 def _check_place(header: dict[str, Any], top: Any) -> None:
-    """Keeps frame and chain within this film; says so where the link named others."""
-    page = gibbs()
-    for name, low, high in (("frame", 0, 2 * header["n_sweeps"]), ("chain", 1, header["n_chains"])):
+    """Keeps frame and chain within this film; says so where the link named others.
+
+    Where there are fewer chains than before, the one that began alike in the last group is enlarged. So does the player
+    by itself; but the browser may mount it anew.
+    """
+    page, n_chains = gibbs(), header["n_chains"]
+    per = n_chains // len(header["groups"])
+    for name, low, high in (("frame", 0, 2 * header["n_sweeps"]), ("chain", 1, n_chains)):
         if (asked := page.settings.value(name)) > high:
+            shown = high
             if not page.opened:
                 top.warning(
                     f"The link says {name} {asked:,}, but this film has {low} to {high:,}; showing {high:,}."
                 )
-            page.settings.use(name, high)
-    page.opened = True
+            elif name == "chain":
+                shown = n_chains - per + min((asked - 1) % page.per, per - 1) + 1
+            page.settings.use(name, shown)
+    page.opened, page.per = True, per
 
 
 main()

@@ -15,16 +15,18 @@ PLACE = ("frame", "chain", "show", "layer")  # settings without a widget: where 
 class Gibbs:
     """taken: the run and the snapshot whose chains are shown, kept while the run goes on training.
 
-    drawing: the pad for a start of the reader's own. opened: whether a film was shown in this tab before.
-    narrow: whether the window is so narrow that its sidebar is shut at first. page_anew: the player asked for a run
-    of the whole page. with_page: the player is being run with the page, not by itself. asked, failed: versions of the
-    films whose map and nearest training images the player asked for, and could not be made.
+    drawing: the pad for a start of the reader's own. opened: whether a film was shown in this tab before. per: how many
+    chains a group of the last one had. narrow: whether the window is so narrow that its sidebar is shut at first.
+    page_anew: the player asked for a run of the whole page. with_page: the player is being run with the page, not by
+    itself. asked, failed: versions of the films whose map and nearest training images the player asked for, and could
+    not be made.
     """
 
     settings: Settings = field(default_factory=lambda: Settings("gibbs"))
     taken: tuple[tuple[str, int], Snapshot] | None = None
     drawing: "Pad" = field(default_factory=lambda: Pad())
     opened: bool = False
+    per: int = 1
     narrow: bool = False
     page_anew: bool = False
     with_page: bool = False
