@@ -29,7 +29,7 @@ __all__ = [
 MOST_PENALTY = 10.0
 OF_THE_MODEL = ("visible", "learn_variance", "labels", "ordered", "penalty")
 """Settings that a model's parameters fix: a run that starts from another one's takes them along."""
-PRECISIONS = ("differences", "float32", "bfloat16")
+PRECISIONS = ("int16", "differences", "float32", "bfloat16")
 
 
 class ConfigError(ValueError):
@@ -207,9 +207,9 @@ class RunConfig(BaseModel):
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",
         description="Where to compute: auto takes a CUDA GPU if there is one.",
     )
-    precision: Literal["auto", "differences", "float32", "bfloat16"] = Field(
+    precision: Literal["auto", "int16", "differences", "float32", "bfloat16"] = Field(
         "auto",
-        description="How sweeps are computed: by adding what changed (differences; of grey or real pixels in one direction), or by matrix products in float32 or bfloat16. Auto takes the fastest here; weights stay float32.",
+        description="How sweeps are computed: by adding what changed (differences; of grey or real pixels in one direction), from weights rounded to 16 bits if so wished (int16), or by matrix products in float32 or bfloat16. Auto takes the fastest here; the weights that are learned stay float32.",
     )
     log_every: int = Field(100, ge=1, description="Updates between two points of the curves.")
     max_snapshots: int = Field(64, ge=4, le=1000, description="Moments of the run kept for the time slider.")
@@ -240,7 +240,11 @@ class RunConfig(BaseModel):
             raise ValueError(
                 f"labels stand beside pixels of 0 and 1: set visible to bernoulli, got {self.visible!r}"
             )
-        if self.labels and self.precision in ("differences", "bfloat16"):
+        if self.precision == "int16" and (units.real or self.binarisation == "none"):
+            raise ValueError(
+                "precision int16 adds up pixels of 0 and 1; choose auto for pixels that have shades"
+            )
+        if self.labels and self.precision not in ("auto", "float32"):
             raise ValueError(f"labels need precision float32 or auto, got {self.precision!r}")
         self._check_ordered()
         if self.discriminative and not self.labels:
@@ -266,7 +270,7 @@ class RunConfig(BaseModel):
             "visible": (UNITS[self.visible].real, "bernoulli", self.visible),
             "labels": (self.labels, "false", "true"),
             "algorithm": (self.algorithm in ("pt", "ptt"), "pcd or cd", self.algorithm),
-            "precision": (self.precision in ("differences", "bfloat16"), "auto or float32", self.precision),
+            "precision": (self.precision not in ("auto", "float32"), "auto or float32", self.precision),
             "sparsity_cost": (self.sparsity_cost > 0, "0", f"{self.sparsity_cost:g}"),
         }
         for name, (bad, needed, got) in wrong.items():

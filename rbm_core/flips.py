@@ -1,30 +1,54 @@
 """The door to flip-driven chains: sweeps of Bernoulli models on the CPU by the rows of W whose units changed."""
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from rbm_core.compute import Rng
 from rbm_core.kernels.chains import Stream, follow_hidden, run_sweeps, transpose
-from rbm_core.kernels.rows import PANEL, in_panels
+from rbm_core.kernels.rows import in_panels, new_panels
 from rbm_core.kernels.threads import group_size, on_all_threads
 
-__all__ = ["FlippedRows", "HiddenSums", "flip_sweeps", "flipped_rows"]
-
-FlippedRows = tuple[np.ndarray, np.ndarray]
-"""W (V, H) and its transpose, float32, in the panels of `kernels.rows`: what flip-driven chains add from."""
+__all__ = ["FlippedRows", "HiddenSums", "flip_sweeps", "flipped_rows", "unit_for"]
 
 
-def flipped_rows(W: Tensor) -> FlippedRows:
-    """W and its transpose, for `flip_sweeps`. W: (V, H) on the CPU."""
-    own = np.ascontiguousarray(W.detach().numpy(), np.float32)
-    transposed = _room_transposed(W)
+class FlippedRows(NamedTuple):
+    """W (V, H) / unit and its transpose in the panels of `kernels.rows`: what flip-driven chains add from."""
+
+    W: np.ndarray
+    WT: np.ndarray
+    unit: float
+
+
+def flipped_rows(W: Tensor, dtype: torch.dtype = torch.float32) -> FlippedRows:
+    """W and its transpose, for `flip_sweeps`. W: (V, H) on the CPU.
+
+    dtype: float32, whose unit is 1, or int16, in whole numbers of a unit: see `unit_for`.
+    """
+    own, unit = np.ascontiguousarray(W.detach().numpy(), np.float32), 1.0
+    if dtype == torch.int16:
+        positive, negative = np.maximum(own, 0), np.maximum(-own, 0)
+        largest = max(float(part.sum(axis).max()) for part in (positive, negative) for axis in (0, 1))
+        unit = unit_for(largest, max(own.shape))
+        own = np.rint(own * np.float32(1 / unit)).astype(np.int16)
+    transposed = new_panels(own.shape[1], own.shape[0], dtype)
     _transpose(own, transposed)
-    return in_panels(own), transposed
+    return FlippedRows(in_panels(own), transposed, unit)
 
 
-def _room_transposed(W: Tensor) -> np.ndarray:
-    return torch.zeros(-(-W.shape[0] // PANEL), W.shape[1], PANEL).numpy()
+def unit_for(largest: float, n: int) -> float:
+    """The least power of two of which weights may be whole numbers if all sums of them are to fit into 16 bits.
+
+    largest: as `kernels.learning.largest_sum` finds it, in float32. n: the weights of the longest sum, each of which
+    rounding changes by half a unit; the other half is for what float32 leaves out of `largest`. NaN where `largest` is
+    not finite: chains of such a model are nobody's.
+    """
+    if not math.isfinite(largest):
+        return math.nan
+    return 2.0 ** math.ceil(math.log2(max(largest, 1e-6) / (2**15 - 1 - n)))
 
 
 def _transpose(W: np.ndarray, panels: np.ndarray) -> None:
@@ -50,7 +74,7 @@ def flip_sweeps(
     as uint8, the means that the newest draws were drawn from as float32. Random numbers are those that 2n calls of
     `Rng.bernoulli` would use.
     """
-    (W, WT), v = rows, v.clone()
+    v = v.clone()
     h = torch.zeros(len(v), len(hbias), dtype=torch.uint8)
     mean_v, mean_h = torch.empty(v.shape), torch.empty(h.shape)
     group = group_size(len(v))
@@ -58,9 +82,9 @@ def flip_sweeps(
         run_sweeps,
         -(-len(v) // group),
         group,
-        (W, WT, (beta * vbias).float().numpy(), (beta * hbias).float().numpy()),
+        (rows.W, rows.WT, (beta * vbias).float().numpy(), (beta * hbias).float().numpy()),
         n,
-        np.float32(beta),
+        np.float32(beta * rows.unit),
         np.empty(0, np.bool_) if held is None else held.numpy(),
         np.empty((1, 0), np.uint8) if values is None else values.numpy(),
         Stream(*rng.next_calls(2 * n)),
@@ -79,7 +103,7 @@ class HiddenSums:
 
     def __init__(self, W: Tensor, n: int) -> None:
         (V, H), self._W = W.shape, W
-        self._panels = _room_transposed(W)
+        self._panels = new_panels(H, V)
         self._states = np.zeros((n, -(-H // 64)), np.uint64)
         self._sums = np.zeros((n, -(-V // 64) * 64 + 16), np.float32)
         self.restart()

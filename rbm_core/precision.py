@@ -1,4 +1,6 @@
-"""How sweeps are computed: by differences, or by matrix products in float32 or bfloat16; chosen once, by timing."""
+"""How sweeps are computed: by differences of float32 or int16, or by products of float32 or bfloat16; chosen once, by
+timing.
+"""
 
 import math
 import os
@@ -14,53 +16,77 @@ from rbm_core.compute import Rng
 from rbm_core.config import PRECISIONS, forced_precision
 from rbm_core.flips import HiddenSums, flip_sweeps, flipped_rows
 
-__all__ = ["MOST_SWEEPS", "PRECISIONS", "pick_precision", "pick_way_down", "torch_dtype"]
+__all__ = [
+    "MOST_SWEEPS",
+    "MOST_WHOLE",
+    "PRECISIONS",
+    "pick_precision",
+    "pick_way_down",
+    "to_anneal",
+    "torch_dtype",
+]
 
 _TOO_SMALL = 10**7  # multiplications in a product for which a precision is worth choosing
 _TIMED_CHAINS = 200  # chains that are timed, at most
+MOST_WHOLE = (
+    2048  # units of a layer whose weights may be whole numbers of 16 bits, which are the coarser the more
+)
 MOST_SWEEPS = 10  # sweeps of flip-driven chains in one timed call, at most
 _NO_WEIGHT = 1e-9  # not 0: memory of zeros that nobody wrote is one page, which the cache holds
 _TURNS, _TURN_S = 4, 0.015  # turns of each way and seconds of a turn
 _CLEARLY = (
     0.7  # of float32's time, at most: bfloat16 rounds weights to 8 bits, so it has to be clearly faster
 )
-# How many times as long as products of each format sweeps by differences may take. They make the positive phase, the
-# gradient and the step cheaper as well: beside float32 a whole update gains 1.9 where its sweeps gain 1.2 (784 × 500,
-# k = 5); beside bfloat16 on AMX tiles it loses 1.08 where they lose 1.13 (1,000 units), and 1.2 where they lose 1.18.
-_WORTH = {"float32": 1 / 0.7, "bfloat16": 1.15}
+# How many times as long as products of each format sweeps by rows may take. They make the positive phase, the gradient
+# and the step cheaper as well than float32 does: a whole update gains 1.9 where its sweeps gain 1.2 (784 × 500, k = 5).
+# Tiles for bfloat16 gain there with the batch: beside them an update takes 0.70 where sweeps take 0.47 and 0.68 (1,000
+# and 2,000 units, 100 chains), 0.87 where they take 0.54 (1,000 units and chains), 1.06 where they take 0.79 (2,000).
+_WORTH = {"float32": 1 / 0.7, "bfloat16": 0.75}
 
 
 def torch_dtype(precision: str) -> torch.dtype:
-    """The number format of a precision: float32 for 'differences', which is a way of computing."""
-    return torch.float32 if precision == "differences" else getattr(torch, precision)
+    """The number format of a precision's products: float32 where there are none."""
+    return torch.float32 if precision in ("int16", "differences") else getattr(torch, precision)
+
+
+def to_anneal(precision: str) -> str:
+    """How a model is annealed whose updates are swept this way: 'int16' is for learning alone."""
+    return "differences" if precision == "int16" else precision
 
 
 def pick_precision(
-    n_visible: int, n_hidden: int, chains: int, k: int, device: torch.device
+    n_visible: int, n_hidden: int, chains: int, k: int, device: torch.device, *, learning: bool = True
 ) -> tuple[str, str]:
-    """The fastest way to sweep chains at these shapes, and a line that says why: differences, float32 or bfloat16.
+    """The fastest way to sweep chains at these shapes, one of PRECISIONS, and a line that says why.
 
-    chains: of this process. k: sweeps between two full sums, an update's; at k = 1 the full sum weighs most.
+    chains: of this process. k: sweeps between two full sums, an update's; at k = 1 the full sum weighs most. learning:
+    whether 'int16' will do, which only updates know, for at most MOST_WHOLE units a layer.
 
-    'differences' (`kernels.chains`, CPU alone) adds the rows of W whose units flipped; the others multiply by W in that
-    format. Which is fastest depends on the processor: those without bfloat16 instructions emulate it slowly. So each is
-    timed, after a warm-up, over sweeps of units that flip as often as a trained model's: at most MOST_SWEEPS of at most
-    200 chains, beyond which a sweep of a chain costs much the same. The outcome is for the caller to keep: another
-    process may find another one.
+    'differences' and 'int16' (`kernels.chains`, CPU alone) add the rows of W whose units flipped; the others multiply
+    by W in that format. Which is fastest depends on the processor: those without bfloat16 instructions emulate it
+    slowly. So each is timed, after a warm-up, over sweeps of units that flip as often as a trained model's: at most
+    MOST_SWEEPS of at most 200 chains, beyond which a sweep of a chain costs much the same. The outcome is for the
+    caller to keep: another process may find another one.
     RBM_PRECISION stands for the outcome: the tests run as on another processor with it. Raises ValueError if it is none
-    of the three.
+    of PRECISIONS.
     """
+    whole = learning and max(n_visible, n_hidden) <= MOST_WHOLE
     if n_visible * n_hidden * chains < _TOO_SMALL:
         return "float32", "float32 (products this small take no time in any precision)"
     if forced := forced_precision():
+        forced = forced if whole else to_anneal(forced)
         return forced, f"{forced} (set by RBM_PRECISION)"
-    return _timed(n_visible, n_hidden, min(chains, _TIMED_CHAINS), min(k, MOST_SWEEPS), device)
+    return _timed(n_visible, n_hidden, min(chains, _TIMED_CHAINS), min(k, MOST_SWEEPS), device, whole)
 
 
 @lru_cache
-def _timed(n_visible: int, n_hidden: int, chains: int, k: int, device: torch.device) -> tuple[str, str]:
+def _timed(
+    n_visible: int, n_hidden: int, chains: int, k: int, device: torch.device, whole: bool
+) -> tuple[str, str]:
     """`pick_precision` by timing, once a process: what is asked again gets the same answer."""
     ways = _ways_to_sweep(n_visible, n_hidden, chains, k, device)
+    if not whole:
+        ways.pop("int16", None)
     seconds = _fastest({name: work for name, (work, _) in ways.items()}, device)
     each = {name: seconds[name] / sweeps for name, (_, sweeps) in ways.items()}
     chosen = best_way(each)
@@ -72,8 +98,9 @@ def _timed(n_visible: int, n_hidden: int, chains: int, k: int, device: torch.dev
 def best_way(seconds: dict[str, float]) -> str:
     """The way for a whole update, from what a sweep takes in each: products in a format, then differences or not."""
     dense = "bfloat16" if seconds["bfloat16"] < _CLEARLY * seconds["float32"] else "float32"
-    by_differences = seconds.get("differences", math.inf)
-    return "differences" if by_differences < _WORTH[dense] * seconds[dense] else dense
+    by_rows = [name for name in ("int16", "differences") if name in seconds]
+    rows = min(by_rows, key=lambda name: seconds[name], default=dense)
+    return rows if seconds[rows] < _WORTH[dense] * seconds[dense] else dense
 
 
 def pick_way_down(
@@ -81,12 +108,12 @@ def pick_way_down(
 ) -> tuple[str, str]:
     """'differences' or 'float32', and why, for visible units that are not 0 or 1: their hWᵀ, k times an update.
 
-    v → h takes float32 products either way, so RBM_PRECISION does not ask for bfloat16 here. chains and k as in
-    `pick_precision`, and as many of them timed at most.
+    v → h takes float32 products either way, so RBM_PRECISION does not ask for bfloat16 or int16 here. chains and k as
+    in `pick_precision`, and as many of them timed at most.
     """
     if device.type != "cpu" or n_visible * n_hidden * chains < _TOO_SMALL:
         return "float32", "float32"
-    if (forced := forced_precision()) and forced != "bfloat16":
+    if (forced := forced_precision()) in ("differences", "float32"):
         return forced, f"{forced} (set by RBM_PRECISION)"
     return _timed_down(n_visible, n_hidden, min(chains, _TIMED_CHAINS), min(k, MOST_SWEEPS), device)
 
@@ -152,11 +179,14 @@ def _ways_to_sweep(
     ways = {str(d).removeprefix("torch."): (products(d), 1) for d in (torch.float32, torch.bfloat16)}
     if device.type != "cpu":
         return ways
-    rows = flipped_rows(torch.full((V, H), _NO_WEIGHT))
     v = (vbias > 0).to(torch.uint8).repeat(chains, 1)
+
+    def flips(dtype: torch.dtype) -> Callable[[], object]:
+        rows = flipped_rows(torch.full((V, H), _NO_WEIGHT), dtype)
+        return lambda: flip_sweeps(rows, vbias, hbias, v, k, rng)
+
     # As many sweeps as an update makes, which begins with a full sum.
-    flips = (lambda: flip_sweeps(rows, vbias, hbias, v, k, rng)), k
-    return {"differences": flips, **ways}
+    return {"int16": (flips(torch.int16), k), "differences": (flips(torch.float32), k), **ways}
 
 
 def processor_clock() -> Callable[[], float]:

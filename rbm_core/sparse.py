@@ -1,9 +1,12 @@
 """The two phases of an update, its gradient and its step by rows of W instead of products: 0/1 units on the CPU.
 
 The same numbers as `gradient.Phases` in float32 up to rounding, from the same random numbers. What is not computed:
-everything that a unit which is off, or has not changed, would add.
+everything that a unit which is off, or has not changed, would add. Chains and batch read W in float32, or rounded to
+whole numbers of 16 bits: half the bytes to read and half the additions, whose sums are exact, so that the chains are
+Gibbs chains of the rounded model. The model itself, its gradient and its step stay float32 either way.
 """
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -11,11 +14,11 @@ import torch
 from torch import Tensor
 
 from rbm_core.compute import Rng, Tossed
-from rbm_core.flips import flipped_rows
+from rbm_core.flips import unit_for
 from rbm_core.gradient import Gradient
 from rbm_core.kernels import learning
 from rbm_core.kernels.chains import Stream
-from rbm_core.kernels.rows import in_panels, put_in_panels
+from rbm_core.kernels.rows import in_panels, new_panels
 from rbm_core.kernels.threads import group_size, on_all_threads
 from rbm_core.rbm import RBM
 
@@ -27,9 +30,9 @@ _HELD: Tossed = (np.empty((0, 0), np.uint8), np.empty(0, np.int64), (0, 0, 0, 0,
 class SparsePhases:
     """Both phases of one update in preallocated memory, and the step they lead to.
 
-    model: the master parameters, float32 on the CPU, Bernoulli units. batch_size B, n_chains N, rng and algorithm as in
-    `gradient.Phases`. v_batch (B, V), v_chains (N, V), chains_h (N, H): uint8, the states; who changes v_chains or
-    chains_h from outside decides where the next update goes on.
+    model: the master parameters, float32 on the CPU, Bernoulli units. dtype: float32 or int16, what the phases read W
+    in. batch_size B, n_chains N, rng and algorithm as in `gradient.Phases`. v_batch (B, V), v_chains (N, V), chains_h
+    (N, H): uint8, the states; who changes v_chains or chains_h from outside decides where the next update goes on.
     """
 
     def __init__(
@@ -40,12 +43,13 @@ class SparsePhases:
         *,
         rng: Rng,
         algorithm: Literal["cd", "pcd"] = "pcd",
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         assert algorithm == "pcd" or n_chains == batch_size
         self.model, self.rng, self.algorithm = model, rng, algorithm
         self.batch_size, self.n_chains = batch_size, n_chains
         (V, H), total = model.W.shape, batch_size + n_chains
-        self._panels = flipped_rows(model.W)
+        self._panels, self._unit = (new_panels(V, H, dtype), new_panels(H, V, dtype)), 1.0
         self.v_batch = torch.zeros(batch_size, V, dtype=torch.uint8)
         self.v_chains = torch.zeros(n_chains, V, dtype=torch.uint8)
         self.chains_h = torch.zeros(n_chains, H, dtype=torch.uint8)
@@ -58,16 +62,16 @@ class SparsePhases:
         self._means = learning.Means(*(np.zeros(n, np.float32) for n in (V, V, H, H)))
         sizes = (V, H, V, H, V, (self._blocks, H))
         self._centring = learning.Centring(*(np.zeros(size, np.float32) for size in sizes))
+        self._norms = learning.Norms(np.zeros((2, V), np.float32), np.zeros((self._blocks, 2, H), np.float32))
         self._gradient = Gradient(*(torch.zeros_like(t) for t in (model.W, model.vbias, model.hbias)))
         self._free_energies = (0.0, 0.0)
         self._computed = False  # whether it is that of the last step
         self._step = (0.0, 0.0)  # rate and weight decay of the last step
+        self.sync()
 
     def sync(self) -> None:
         """Bring the panels up to date after W was changed by anything but `ascend`."""
-        W = self.model.W.numpy()
-        for matrix, panels in zip((W, W.T), self._panels, strict=True):
-            put_in_panels(matrix, panels)
+        self._pass(0.0, 0.0, None, 0.0)
 
     @property
     def v_mean_data(self) -> Tensor:
@@ -93,7 +97,7 @@ class SparsePhases:
             groups + (-(-B // cases) if persistent else 0),
             (chains, cases),
             persistent,
-            (*self._panels, model.vbias.numpy(), model.hbias.numpy()),
+            (*self._panels, model.vbias.numpy(), model.hbias.numpy(), np.float32(self._unit)),
             k,
             Stream(*self.rng.next_calls(2 * k)),
             batch or _HELD,
@@ -168,20 +172,34 @@ class SparsePhases:
         """
         self._centre_at(v_offset, h_offset)
         self._computed, self._step = False, (rate, weight_decay)
+        self._pass(rate, weight_decay, average, share)
+        self._step_biases(rate, self.model.vbias, self.model.hbias)
+
+    def _pass(self, rate: float, weight_decay: float, average: Tensor | None, share: float) -> None:
+        """`ascend` of the weights; once more with rate 0 if their sums ask for another unit than they were rounded to.
+
+        So the unit follows from W alone, and a run that goes on from a file has the same.
+        """
+        W = self.model.W.numpy()
         on_all_threads(
             learning.ascend,
             self._blocks,
             self.batch_size,
             self._statistics,
             self._centring,
-            self.model.W.numpy(),
+            W,
             self._panels,
+            np.float32(0.0 if math.isnan(self._unit) else 1 / self._unit),
+            self._norms,
             np.float32(rate),
             np.float32(weight_decay),
-            self.model.W.numpy() if average is None else average.numpy(),
+            W if average is None else average.numpy(),
             np.float32(0.0 if average is None else share),
         )
-        self._step_biases(rate, self.model.vbias, self.model.hbias)
+        if self._panels[0].dtype == np.int16:
+            before, self._unit = self._unit, unit_for(learning.largest_sum(self._norms), max(W.shape))
+            if self._unit != before and not math.isnan(self._unit):
+                self._pass(0.0, 0.0, None, 0.0)
 
     def free_energies(self) -> tuple[float, float]:
         """Mean F over the batch and over the particles, of the parameters that `run` ran with, in nats."""

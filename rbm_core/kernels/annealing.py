@@ -37,6 +37,7 @@ from rbm_core.kernels.primitives import (
     copy_row,
     inner,
     lowest_bit,
+    total_of,
 )
 from rbm_core.kernels.rows import new_lists
 from rbm_core.kernels.threads import next_piece
@@ -57,16 +58,15 @@ def anneal_hidden(x, bias, beta, beta_next, weights, h, key0, key1, c1, c2, c3):
     rows, n = x.shape
     padded = (n + _LANES - 1) // _LANES * _LANES
     random = np.empty(padded, np.uint32)
-    hot = np.empty(n, np.float32)
+    hot, growths = np.empty(n, np.float32), np.empty(n, np.float32)
     step = beta_next - beta
     for b in range(rows):
         _philox_row(random, uint32(b * (padded // 4)), key0, key1, c1, c2, c3)
-        total = float32(0.0)
         for i in range(n):
             z = _load(x[b, i]) + bias[i]
             size = -abs(z)
             e = _exp(max(beta_next * size, float32(-80.0)))
-            total += step * max(z, float32(0.0)) + (
+            growths[i] = step * max(z, float32(0.0)) + (
                 _log1p_unit(e) - _log1p_unit(_exp(max(beta * size, float32(-80.0))))
             )
             # u < σ(β′z), with the exponential that is already there.
@@ -75,7 +75,7 @@ def anneal_hidden(x, bias, beta, beta_next, weights, h, key0, key1, c1, c2, c3):
             hot[i] = float32(1.0) if fires else float32(0.0)
         for i in range(n):
             h[b, i] = _store(h[b, i], hot[i])
-        weights[b] += float64(total)
+        weights[b] += float64(total_of(growths))
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
@@ -124,13 +124,15 @@ def _growth(x, bias, beta, beta_next):
 
 
 @njit(fastmath=_FAST, **INNER)
-def _draw_growing(x, bias, beta, beta_next, random, fired):
+def _draw_growing(x, bias, beta, beta_next, random, fired, growths):
     """`_growth`, and fired[i] = 1 with probability σ(β′z), by one exponential a unit. For |β′ − β| ≤ 0.02 β′.
+
+    growths: room for a number a unit.
 
     With p = σ(−β′|z|) the growth is (β′ − β) max(z, 0) − log(1 + p (e^(β′−β)|z| − 1)), and p is small where the inner
     exponent is not: its series and that of the logarithm, as far as they are taken, err by less than 1e-9.
     """
-    step, total = beta_next - beta, float32(0.0)
+    step = beta_next - beta
     for i in range(bias.shape[0]):
         z = x[i] + bias[i]
         size = abs(z)
@@ -141,8 +143,8 @@ def _draw_growing(x, bias, beta, beta_next, random, fired):
         s = min(max(step * size, float32(-4.0)), float32(4.0))  # beyond, p < 1e-34
         s = s + s * s * (float32(1 / 2) + s * (float32(1 / 6) + s * float32(1 / 24)))
         s = p * s
-        total += step * max(z, float32(0.0)) - s + s * s * (float32(1 / 2) - s * float32(1 / 3))
-    return float64(total)
+        growths[i] = step * max(z, float32(0.0)) - s + s * s * (float32(1 / 2) - s * float32(1 / 3))
+    return float64(total_of(growths))
 
 
 @inner
@@ -159,7 +161,7 @@ def _field(state, slope):
 
 @inner
 def _weigh_and_draw_h(
-    hidden, visible, WT, hbias, beta, beta_next, renew, stream, call, first, lists, weights, random
+    hidden, visible, WT, hbias, beta, beta_next, renew, stream, call, first, lists, weights, random, growths
 ):
     """The weights' step from β to β′, and the hidden half of the sweep at β′, from the same sums."""
     near = abs(beta_next - beta) <= float32(0.02) * beta_next
@@ -172,7 +174,7 @@ def _weigh_and_draw_h(
             key0, key1, c1, c2, c3 = counter_of(stream, call)
             row = stream.first + first + chain
             _philox_row(random, uint32(row * (random.shape[0] // 4)), key0, key1, c1, c2, c3)
-            weights[chain] += _draw_growing(x, hbias, beta, beta_next, random, hidden.bytes_)
+            weights[chain] += _draw_growing(x, hbias, beta, beta_next, random, hidden.bytes_, growths)
             pack(hidden)
         else:
             weights[chain] += _growth(x, hbias, beta, beta_next)
@@ -188,6 +190,7 @@ def _anneal_group(visible, hidden, path, betas, start, stop, stream, first, toge
     W, WT, vbias, hbias, base, slope = path
     held, values = np.empty(0, np.bool_), np.empty((1, 0), np.uint8)
     chains, random = weights.shape[0], np.empty(hidden.bytes_.shape[0], np.uint32)
+    growths = np.empty(hbias.shape[0], np.float32)
     lists_v, lists_h = new_lists(chains, W.shape[1], together), new_lists(chains, WT.shape[1], together)
     for k in range(start, stop):
         beta, beta_next = float32(betas[k]), float32(betas[k + 1])
@@ -195,7 +198,20 @@ def _anneal_group(visible, hidden, path, betas, start, stop, stream, first, toge
         for chain in range(weights.shape[0]):
             weights[chain] += (betas[k + 1] - betas[k]) * field[chain]
         _weigh_and_draw_h(
-            hidden, visible, WT, hbias, beta, beta_next, renew, stream, call, first, lists_h, weights, random
+            hidden,
+            visible,
+            WT,
+            hbias,
+            beta,
+            beta_next,
+            renew,
+            stream,
+            call,
+            first,
+            lists_h,
+            weights,
+            random,
+            growths,
         )
         if k + 2 < betas.shape[0]:
             for i in range(vbias.shape[0]):
@@ -218,7 +234,7 @@ def anneal_chains(queue, pieces, group, path, betas, start, stop, stream, v, h, 
         if piece >= pieces:
             return
         first, last = piece * group, min((piece + 1) * group, v.shape[0])
-        visible, hidden = new_layer(last - first, path[2]), new_layer(last - first, path[3])
+        visible, hidden = new_layer(last - first, path[2], path[0]), new_layer(last - first, path[3], path[0])
         if start == 0:
             set_states(
                 visible, hidden, path[0], v[first:last], new_lists(last - first, v.shape[1], v.shape[0])

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types, uint32, uint64
+from numba import float32, njit, types, uint32, uint64
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -65,7 +65,9 @@ def _rough_growth(build: ir.IRBuilder, z: ir.Value) -> ir.Value:
 
 @intrinsic
 def _decided(typing_context, x, shift, scale, random, word):
-    """(which of the 64 units from 64 · word fire, which are left open), a bit each; random: uint16."""
+    """(which of the 64 units from 64 · word fire, which are left open), a bit each; x: float32 or int16; random:
+    uint16.
+    """
     signature = types.UniTuple(types.uint64, 2)(x, shift, scale, random, types.int64)
 
     def codegen(context: Any, build: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
@@ -80,8 +82,11 @@ def _decided(typing_context, x, shift, scale, random, word):
         fires, opens = [], []
         for i in range(64 // _LANES):
             start = build.add(first, _I64(_LANES * i))
-            values = (_lanes(build, data, start, _VECTOR, 4) for data in (x, shift))
-            z = build.call(fused, [scale, *values])
+            if signature.args[0].dtype == types.int16:
+                sums = build.sitofp(_lanes(build, x, start, ir.VectorType(_I16, _LANES), 2), _VECTOR)
+            else:
+                sums = _lanes(build, x, start, _VECTOR, 4)
+            z = build.call(fused, [scale, sums, _lanes(build, shift, start, _VECTOR, 4)])
             for limit, beyond in ((-_FARTHEST, "<"), (_FARTHEST, ">")):
                 limits = _constant(_VECTOR, limit)
                 z = build.select(build.fcmp_ordered(beyond, z, limits), limits, z)
@@ -148,8 +153,8 @@ def another_byte(number, key0, key1, c1, c2, c3):
 def draw_row(x, shift, scale, random, row, key0, key1, c1, c2, c3, fired):
     """fired, a bit a unit, = 1 with probability σ(scale · x[i] + shift[i]): the units of a row of a stream's call.
 
-    x, shift: float32, whole words of 64 units long; a unit that is none has a shift of −1e9. random: `random_for` them.
-    row: the number of the row in its call.
+    x, float32 or int16, and shift, float32: whole words of 64 units long; a unit that is none has a shift of −1e9.
+    random: `random_for` them. row: the number of the row in its call.
     """
     _philox_row(random, uint32(row * (random.shape[0] // 4)), key0, key1, c1, c2, c3)
     upper = random.view(np.uint16)
@@ -162,6 +167,6 @@ def draw_row(x, shift, scale, random, row, key0, key1, c1, c2, c3, fired):
             lower = _second_look(uint32(row * upper.shape[0] + i), key0, key1, c1, c2, c3)[0]
             r = uint32(upper[i]) << uint32(16) | lower >> uint32(16)
             mask = uint64(1) << uint64(bit)
-            on = on | mask if _fires(r, scale * x[i] + shift[i]) else on & ~mask
+            on = on | mask if _fires(r, scale * float32(x[i]) + shift[i]) else on & ~mask
             left &= left - uint64(1)
         fired[w] = on

@@ -3,9 +3,9 @@
 Units are 0 or 1 and few of them change in a sweep: 4 % of the pixels and 14 % of the hidden units of a trained model
 of MNIST. So the sums vW and hWᵀ follow from the last ones by a few rows of W and of Wᵀ, which are kept side by side.
 Where more units changed than are on, the sum starts anew from those that are on; and it does so every 256 sweeps, so
-that float32 rounding does not pile up. Where many units are wanted either way, as in chains that start from noise, sums
-of four rows are made once for all chains. All this is decided by counts: the same call gives the same bits, on any
-number of threads and however the chains are grouped.
+that float32 rounding does not pile up; whole numbers have none. Where many units are wanted either way, as in chains
+that start from noise, sums of four rows are made once for all chains. All this is decided by counts: the same call
+gives the same bits, on any number of threads and however the chains are grouped.
 
 Up to 64 chains go together, so that what they read of W stays in the caches; no group waits for another. Draws use the
 random numbers that `draws.draw_from_logits` would use for the same calls, so that these chains are those of dense
@@ -45,9 +45,9 @@ class Stream(NamedTuple):
 class Layer(NamedTuple):
     """One layer of a group of chains.
 
-    x: (G, n and more) float32, the sums of rows of W that its logits come from. shift: (n,), the bias at the chains'
-    temperature; −1e9 beyond n, as far as the state's bits go. state: (G, words) uint64, a bit a unit. fired: (words,),
-    one chain's newest draw. bytes_: room for it, a byte a unit. random: room for its random numbers.
+    x: (G, n and more), the sums of rows of W that its logits come from, of the type of W. shift: (n,), the bias at the
+    chains' temperature; −1e9 beyond n, as far as the state's bits go. state: (G, words) uint64, a bit a unit. fired:
+    (words,), one chain's newest draw. bytes_: room for it, a byte a unit. random: room for its random numbers.
     """
 
     x: np.ndarray
@@ -65,14 +65,14 @@ def _bits_set(typing_context, word):
 
 
 @inner
-def new_layer(chains, bias):
-    """A layer of this many chains with these biases (n,), all units 0 and all sums 0."""
+def new_layer(chains, bias, rows):
+    """A layer of this many chains with these biases (n,), all units 0 and all sums, of rows of this type, 0."""
     n = bias.shape[0]
     words = (n + 63) // 64
     shift = np.full(64 * words, np.float32(-1e9))
     copy_row(bias, shift[:n])
     return Layer(
-        np.zeros((chains, padded(n)), np.float32),
+        np.zeros((chains, padded(n)), rows.dtype),
         shift,
         np.zeros((chains, words), np.uint64),
         np.zeros(words, np.uint64),
@@ -131,7 +131,7 @@ def counter_of(stream, call):
 
 @inner
 def draw_chain(layer, chain, scale, stream, call, first):
-    """The layer's newest draw, of a chain from its sums. call, first: as in `half_sweep`."""
+    """The layer's newest draw, of a chain from its sums. scale, call, first: as in `half_sweep`."""
     key0, key1, c1, c2, c3 = counter_of(stream, call)
     x, row = layer.x[chain], stream.first + first + chain
     draw_row(x, layer.shift, scale, layer.random, row, key0, key1, c1, c2, c3, layer.fired)
@@ -155,7 +155,8 @@ def _add(layer, other, rows, lists):
 def half_sweep(layer, other, rows, scale, held, values, renew, stream, call, first, lists):
     """Draws a layer of every chain and, where `rows` has any, brings the other layer's sums up to date.
 
-    rows: (units of the layer, units of the other) in panels. held: (n,) bool, the units that take their byte of
+    rows: (units of the layer, units of the other) in panels. scale: of the sums in the logits, the inverse temperature
+    times what 1 stands for in the rows. held: (n,) bool, the units that take their byte of
     `values` (chains or 1, n) instead; empty where none is held. call, first: which of the stream's calls, and the
     number of the group's first chain, which say what random numbers are used.
     """
@@ -166,7 +167,7 @@ def half_sweep(layer, other, rows, scale, held, values, renew, stream, call, fir
                 bit, on = uint64(i % 64), uint64(values[(first + chain) % values.shape[0], i])
                 layer.fired[i // 64] = layer.fired[i // 64] & ~(uint64(1) << bit) | on << bit
         if _take_up(layer, chain, renew, lists) and rows.shape[0]:
-            other.x[chain] = float32(0.0)
+            other.x[chain] = 0
     _add(layer, other, rows, lists)
 
 
@@ -177,7 +178,7 @@ def set_states(layer, other, rows, states, lists):
         copy_row(states[chain], layer.bytes_[: states.shape[1]])
         pack(layer)
         _take_up(layer, chain, True, lists)
-    other.x[:] = float32(0.0)
+    other.x[:] = 0
     _add(layer, other, rows, lists)
 
 
@@ -234,8 +235,9 @@ def _means(x, shift, scale, out):
 def run_sweeps(queue, pieces, group, model, k, scale, held, values, stream, v, h, mean_v, mean_h):
     """k sweeps v → h → v of chains that start at v, in place, with what the newest draws were drawn from.
 
-    model: (W, Wᵀ, scale · vbias, scale · hbias), float32, the matrices in panels. v (N, V) and h (N, H): uint8.
-    mean_v, mean_h: the same in float32. held: (V,) bool, or empty, the pixels that keep their values (N or 1, V).
+    model: (W, Wᵀ, vbias, hbias), the matrices in panels, the biases times the inverse temperature. v (N, V) and
+    h (N, H): uint8. mean_v, mean_h: the same in float32. held: (V,) bool, or empty, the pixels that keep their values
+    (N or 1, V).
     """
     W, WT, vbias, hbias = model
     while True:
@@ -243,7 +245,7 @@ def run_sweeps(queue, pieces, group, model, k, scale, held, values, stream, v, h
         if piece >= pieces:
             return
         first, last = piece * group, min((piece + 1) * group, v.shape[0])
-        visible, hidden = new_layer(last - first, vbias), new_layer(last - first, hbias)
+        visible, hidden = new_layer(last - first, vbias, W), new_layer(last - first, hbias, W)
         set_states(visible, hidden, W, v[first:last], new_lists(last - first, v.shape[1], v.shape[0]))
         sweep_group(visible, hidden, W, WT, k, False, scale, held, values, False, stream, first, v.shape[0])
         get_states(visible, v[first:last])
@@ -255,18 +257,18 @@ def run_sweeps(queue, pieces, group, model, k, scale, held, values, stream, v, h
 
 @njit(cache=True, nogil=True)
 def transpose(queue, pieces, W, panels):
-    """panels = Wᵀ in panels, from W (V, H); a piece is a panel."""
-    V, H = W.shape
-    some = np.zeros((32, H), np.float32)
+    """panels = Wᵀ in panels, from W (V, H) of their type; a piece is a panel."""
+    (V, H), columns = W.shape, panels.shape[2]
+    some = np.zeros((columns, H), W.dtype)
     while True:
         panel: int = next_piece(queue)
         if panel >= pieces:
             return
-        first, last = 32 * panel, min(32 * panel + 32, V)
+        first, last = columns * panel, min(columns * (panel + 1), V)
         for i in range(first, last):
             copy_row(W[i], some[i - first])
-        for i in range(last - first, 32):
-            some[i] = float32(0.0)
+        for i in range(last - first, columns):
+            some[i] = 0
         put_transposed(some, panel, panels)
 
 
@@ -281,7 +283,7 @@ def follow_hidden(queue, pieces, group, WT, renew, h, states, sums, out):
         if piece >= pieces:
             return
         first, last = piece * group, min((piece + 1) * group, h.shape[0])
-        layer, lists = new_layer(last - first, h[0]), new_lists(last - first, h.shape[1], h.shape[0])
+        layer, lists = new_layer(last - first, h[0], WT), new_lists(last - first, h.shape[1], h.shape[0])
         for chain in range(first, last):
             copy_row(states[chain], layer.state[chain - first])
             for j in range(h.shape[1]):

@@ -23,6 +23,7 @@ from rbm_core.kernels.primitives import (
     _unit,
     copy_row,
     lowest_bit,
+    total_of,
 )
 
 
@@ -95,20 +96,19 @@ def hidden_statistics(x, bias, offset, sign, h, totals, softplus):
     """
     rows, n = x.shape
     totals[:] = float32(0.0)
-    means = np.empty(n, np.float32)
+    means, growths = np.empty(n, np.float32), np.empty(n, np.float32)
     for b in range(rows):
-        total = float32(0.0)
         # Two short loops: one with every array in it is not vectorised, for fear that they overlap.
         for i in range(n):
             z = _load(x[b, i]) + bias[i]
             e = _exp(max(-abs(z), float32(-80.0)))
             p = float32(1.0) / (float32(1.0) + e)
             means[i] = p if z >= float32(0.0) else e * p
-            total += max(z, float32(0.0)) + _log1p_unit(e)
+            growths[i] = max(z, float32(0.0)) + _log1p_unit(e)
         for i in range(n):
             totals[i] += means[i]
             h[b, i] = _store(h[b, i], sign * (means[i] - offset[i]))
-        softplus[b] = float64(total)
+        softplus[b] = float64(total_of(growths))
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
@@ -135,6 +135,7 @@ def finish_gradient(raw, scale, v_offset, h_difference, h_offset, grad, grad_h_o
         for j in range(n):
             g = scale * _load(raw[i, j]) - mu * h_difference[j]
             grad[i, j] = g
-            total += g * h_offset[j]
             v_offset_grad[j] += mu * g
+        for j in range(n):  # by itself, as `total_of` explains
+            total += grad[i, j] * h_offset[j]
         grad_h_offset[i] = total

@@ -13,7 +13,7 @@ from numba import float32, float64, njit, uint64
 
 from rbm_core.kernels.chains import get_states, new_layer, set_states, sweep_group
 from rbm_core.kernels.draws import draw_from_bytes
-from rbm_core.kernels.primitives import _FAST, INNER, _exp, copy_row, inner, lowest_bit
+from rbm_core.kernels.primitives import _FAST, INNER, _exp, _store, copy_row, inner, lowest_bit
 from rbm_core.kernels.rows import add_rows, new_lists, padded, put_row, put_transposed
 from rbm_core.kernels.threads import next_piece
 
@@ -31,30 +31,33 @@ class Statistics(NamedTuple):
 
 
 @njit(fastmath=_FAST, **INNER)
-def _hidden_means(x, bias, share, h):
-    """h = share · σ(x + bias); returns Σ softplus(x + bias)."""
+def _hidden_means(x, scale, bias, share, h, rest):
+    """h = share · σ(scale · x + bias); returns Σ softplus(scale · x + bias). rest: room for as many numbers."""
     total, n = 0.0, bias.shape[0]
+    for i in range(n):
+        h[i] = scale * float32(x[i]) + bias[i]
+        rest[i] = _exp(max(-abs(h[i]), float32(-80.0)))
+    # Σ log(1 + e) by one logarithm for 64 factors of at most 2; nothing is written here, as `total_of` explains.
     for start in range(0, n, 64):
         positive, product = float32(0.0), float32(1.0)
-        # Σ log(1 + e) by one logarithm for 64 factors of at most 2.
         for i in range(start, min(start + 64, n)):
-            z = x[i] + bias[i]
-            e = _exp(max(-abs(z), float32(-80.0)))
-            p = share / (float32(1.0) + e)
-            h[i] = p if z >= float32(0.0) else e * p
-            positive += max(z, float32(0.0))
-            product *= float32(1.0) + e
+            positive += max(h[i], float32(0.0))
+            product *= float32(1.0) + rest[i]
         total += float64(positive) + math.log(float64(product))
+    for i in range(n):
+        p = share / (float32(1.0) + rest[i])
+        h[i] = p if h[i] >= float32(0.0) else rest[i] * p
     return total
 
 
 @inner
-def _leave(visible, hidden, bias, share, statistics, first):
+def _leave(visible, hidden, scale, bias, share, statistics, first):
     """The statistics of a group, whose first case or particle has the number `first`. bias: (H,)."""
     h = np.zeros(hidden.x.shape[1], np.float32)
+    rest = np.empty(bias.shape[0], np.float32)
     for chain in range(visible.state.shape[0]):
         copy_row(visible.state[chain], statistics.states[first + chain])
-        statistics.softplus[first + chain] = _hidden_means(hidden.x[chain], bias, share, h)
+        statistics.softplus[first + chain] = _hidden_means(hidden.x[chain], scale, bias, share, h, rest)
         put_row(h, first + chain, statistics.h)
 
 
@@ -70,7 +73,7 @@ def _chains_piece(first, visible, hidden, model, persistent, k, stream, v, h, st
         model[1],
         k,
         persistent,
-        float32(1.0),
+        model[4],
         held,
         values,
         not persistent,
@@ -80,7 +83,7 @@ def _chains_piece(first, visible, hidden, model, persistent, k, stream, v, h, st
     )
     get_states(visible, v[first:last])
     get_states(hidden, h[first:last])
-    _leave(visible, hidden, model[3], float32(1.0) / float32(v.shape[0]), statistics, batch + first)
+    _leave(visible, hidden, model[4], model[3], float32(1.0) / float32(v.shape[0]), statistics, batch + first)
 
 
 @njit(cache=True, nogil=True)
@@ -88,12 +91,12 @@ def both_phases(queue, pieces, groups, persistent, model, k, stream, tossed, v_b
     """Both phases of an update: the statistics of the batch, and k sweeps of the chains with theirs.
 
     persistent: whether chains go on from their hidden states (PCD) or start at their case of the batch (CD). groups:
-    (chains of a group, cases of a group). model: (W, Wᵀ, vbias, hbias), the
-    matrices in panels. tossed: (images, rows, counter, first) as in `draws.draw_from_bytes`, of which the batch is
-    drawn; no rows: v_batch holds it. v_batch (B, V), v (N, V), h (N, H): uint8, the last two overwritten. Pieces are
+    (chains of a group, cases of a group). model: (W, Wᵀ, vbias, hbias, unit), the matrices in panels, in whole numbers
+    of the unit or in float32. tossed: (images, rows, counter, first) as in `draws.draw_from_bytes`, of which the batch
+    is drawn; no rows: v_batch holds it. v_batch (B, V), v (N, V), h (N, H): uint8, the last two overwritten. Pieces are
     the groups of chains, the longer work, then, for PCD, those of the batch.
     """
-    (W, WT, vbias, hbias), batch = model, v_batch.shape[0]
+    (W, WT, vbias, hbias, unit), batch = model, v_batch.shape[0]
     images, rows, (key0, key1, c1, c2, c3), row = tossed
     of_chains = (v.shape[0] + groups[0] - 1) // groups[0]
     while True:
@@ -103,14 +106,14 @@ def both_phases(queue, pieces, groups, persistent, model, k, stream, tossed, v_b
         of_batch = piece >= of_chains
         first = (piece - of_chains) * groups[1] if of_batch else piece * groups[0]
         last = min(first + groups[1], batch) if of_batch else min(first + groups[0], v.shape[0])
-        visible, hidden = new_layer(last - first, vbias), new_layer(last - first, hbias)
+        visible, hidden = new_layer(last - first, vbias, W), new_layer(last - first, hbias, W)
         if of_batch or not persistent:
             if rows.shape[0]:
                 draw_from_bytes(
                     images, rows[first:last], v_batch[first:last], key0, key1, c1, c2, c3, row + first
                 )
             set_states(visible, hidden, W, v_batch[first:last], new_lists(last - first, W.shape[1], batch))
-            _leave(visible, hidden, model[3], float32(1.0) / float32(batch), statistics, first)
+            _leave(visible, hidden, unit, hbias, float32(1.0) / float32(batch), statistics, first)
         else:
             set_states(hidden, visible, WT, h[first:last], new_lists(last - first, WT.shape[1], v.shape[0]))
         if not of_batch:
@@ -224,8 +227,9 @@ def _centre(x, i, centring, mu_grad):
     for j in range(h_offset.shape[0]):
         x[j] -= mu * h_difference[j] + difference * h_offset[j]
     for j in range(h_offset.shape[0]):
-        total += x[j] * h_offset[j]
         mu_grad[j] += mu * x[j]
+    for j in range(h_offset.shape[0]):  # by itself, as `total_of` explains
+        total += x[j] * h_offset[j]
     centring.grad_h_offset[i] = total
 
 
@@ -248,40 +252,100 @@ def weight_gradient(queue, pieces, batch, statistics, centring, grad):
 
 
 @njit(fastmath=_FAST, **INNER)
-def _step(w, gradient, rate, decay, average, share):
-    """w += rate · (gradient − decay · w), also left in gradient; the average moves towards it by share."""
+def _step(w, gradient, rate, decay):
+    """w += rate · (gradient − decay · w)."""
     for j in range(w.shape[0]):
         w[j] += rate * (gradient[j] - decay * w[j])
-        gradient[j] = w[j]
-    if share > float32(0.0):
-        for j in range(w.shape[0]):
-            average[j] += share * (w[j] - average[j])
+
+
+@njit(fastmath=_FAST, **INNER)
+def _follow(average, w, share):
+    """The average moves towards w by share."""
+    for j in range(w.shape[0]):
+        average[j] += share * (w[j] - average[j])
+
+
+class Norms(NamedTuple):
+    """Of which signs the weights are, in float32: Σ W and Σ |W| over each row (2, V), and over the 64 rows of each
+    block (blocks, 2, H).
+    """
+
+    rows: np.ndarray
+    columns: np.ndarray
+
+
+@njit(fastmath=_FAST, **INNER)
+def _put_rounded(w, per_unit, some, i, norms, block):
+    """some = per_unit · w in its own type; row i is entered in the norms."""
+    H, total, size = norms.columns.shape[2], float32(0.0), float32(0.0)
+    for j in range(H):
+        some[j] = _store(some[j], per_unit * w[j])
+    sums, sizes = norms.columns[block, 0], norms.columns[block, 1]
+    for j in range(H):
+        sums[j] += w[j]
+        sizes[j] += abs(w[j])
+    for j in range(H):
+        total += w[j]
+        size += abs(w[j])
+    norms.rows[0, i], norms.rows[1, i] = total, size
 
 
 @njit(cache=True, nogil=True)
-def ascend(queue, pieces, batch, statistics, centring, W, panels, rate, decay, average, share):
+def largest_sum(norms):
+    """The largest sum of weights of one sign in a row or column: no sum over units that are on goes beyond it.
+
+    NaN where a weight is not finite.
+    """
+    largest, everything = float32(0.0), float32(0.0)
+    for i in range(norms.rows.shape[1]):
+        largest = max(largest, norms.rows[1, i] + abs(norms.rows[0, i]))
+        everything += norms.rows[1, i]
+    columns = np.zeros(norms.columns.shape[1:], np.float32)
+    for block in range(norms.columns.shape[0]):
+        for sign in range(2):
+            for j in range(columns.shape[1]):
+                columns[sign, j] += norms.columns[block, sign, j]
+    for j in range(columns.shape[1]):
+        largest = max(largest, columns[1, j] + abs(columns[0, j]))
+    return largest / 2 + 0 * everything
+
+
+@njit(cache=True, nogil=True)
+def ascend(
+    queue, pieces, batch, statistics, centring, W, panels, per_unit, norms, rate, decay, average, share
+):
     """One step of W (V, H) along the centred gradient less its weight decay; its panels and the average follow.
 
-    panels: W and Wᵀ as the chains read them. average: (V, H), or anything where share is 0.
+    panels: W and Wᵀ as the chains read them, per_unit · W in their type. rate: 0 asks for the panels alone. average:
+    (V, H), or anything where share is 0.
     """
     V, H = W.shape
     x, lists = np.empty((64, padded(H)), np.float32), new_lists(64, statistics.states.shape[0], 1)
     own, transposed = panels
+    some, columns = np.zeros((64, padded(H)), own.dtype), own.shape[2]
     while True:
         block: int = next_piece(queue)
         if block >= pieces:
             return
-        _correlations(block, batch, statistics, lists, x)
         mu_grad = centring.v_offset_grad[block]
-        mu_grad[:] = float32(0.0)
+        if rate != float32(0.0):
+            _correlations(block, batch, statistics, lists, x)
+            mu_grad[:] = float32(0.0)
+        norms.columns[block, :, :] = float32(0.0)
         first, last = 64 * block, min(64 * block + 64, V)
         for i in range(first, last):
-            row = x[i - first]
-            _centre(row, i, centring, mu_grad)
-            _step(W[i], row, rate, decay, average[i % average.shape[0]], share)
-            put_row(row, i, own)
-        for panel in range(2 * block, min(2 * block + 2, transposed.shape[0])):
-            put_transposed(x[32 * panel - first :], panel, transposed)
+            if rate != float32(0.0):
+                _centre(x[i - first], i, centring, mu_grad)
+                _step(W[i], x[i - first], rate, decay)
+            if share > float32(0.0):
+                _follow(average[i], W[i], share)
+            _put_rounded(W[i], per_unit, some[i - first], i, norms, block)
+            put_row(some[i - first], i, own)
+        for i in range(last - first, 64):
+            some[i] = 0
+        of_block = 64 // columns
+        for panel in range(of_block * block, min(of_block * (block + 1), transposed.shape[0])):
+            put_transposed(some[columns * panel - first :], panel, transposed)
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import float32, int32, njit, types, uint32, uint64
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 # Draws carry 23 random bits placed mid-cell, u = (r + 1/2) / 2²³, and compare in float32: a unit fires with a multiple
@@ -76,12 +77,22 @@ def _load(typing_context, x):
 
 @intrinsic
 def _store(typing_context, like, x):
-    """x (float32) in the element type of `like`: float32, bfloat16 bits rounded to nearest even, or a byte 0 or 1."""
+    """x (float32) in the element type of `like`: float32; bfloat16 bits or int16, rounded to nearest even; a byte 0
+    or 1.
+    """
     if like == types.float32:
         return types.float32(like, types.float32), lambda context, builder, signature, args: args[1]
     if like == types.uint8:
         byte = ir.IntType(8)
         return types.uint8(like, types.float32), lambda c, builder, s, args: builder.fptoui(args[1], byte)
+    if like == types.int16:
+
+        def whole(context, builder, signature, args):
+            kind = ir.FunctionType(ir.FloatType(), [ir.FloatType()])
+            nearest = cgutils.get_or_insert_function(builder.module, kind, "llvm.rint.f32")
+            return builder.fptosi(builder.call(nearest, [args[1]]), ir.IntType(16))
+
+        return types.int16(like, types.float32), whole
 
     def codegen(context, builder, signature, args):
         i32 = ir.IntType(32)
@@ -140,6 +151,19 @@ def _fires(r, z):
     """Whether a unit with logit z fires, from 32 random bits: u < 1 / (1 + e⁻ᶻ), without the division."""
     u = _unit(r)
     return u + u * _exp(-_clip(z)) < float32(1.0)
+
+
+@njit(fastmath=_FAST, **INNER)
+def total_of(terms):
+    """Σ terms in float32, in an order that is always the same.
+
+    A loop that adds up and also writes is compiled twice, in vectors and one by one, and the addresses of its arrays
+    decide which is run: the last bits of its sum would be those of chance. So sums are made where nothing is written.
+    """
+    total = float32(0.0)
+    for i in range(terms.shape[0]):
+        total += terms[i]
+    return total
 
 
 @inner

@@ -1,10 +1,10 @@
 """Sums of rows of a matrix, each row added or taken away where a list says so.
 
 A product with a matrix of zeros and ones is a sum of rows. Its speed is decided by where the rows come from, so the
-matrix is kept in panels of 32 columns: the rows of one panel lie side by side (W of 784 × 500: 100 KB), stay in the
-first two caches while every total that wants some of them passes by, and the 32 columns of a total stay in four vector
-registers meanwhile. Every total is summed in the order of its own list, so that it does not depend on which others are
-summed beside it.
+matrix is kept in panels whose rows are 128 bytes long, 32 columns of float32 or 64 of int16: the rows of one panel lie
+side by side (W of 784 × 500: 100 KB), stay in the first two caches while every total that wants some of them passes by,
+and its columns stay in four vector registers meanwhile. Every total is summed in the order of its own list, so that it
+does not depend on which others are summed beside it. Sums of int16 wrap around: they are exact where the last one fits.
 """
 
 from collections.abc import Callable
@@ -26,19 +26,18 @@ __all__ = [
     "add_rows",
     "in_panels",
     "new_lists",
+    "new_panels",
     "padded",
-    "put_in_panels",
     "put_row",
     "put_transposed",
     "sum_rows",
 ]
 
-PANEL = 32  # columns
+PANEL = 32  # columns of float32; twice as many of int16
 ALL = -1  # in place of a count: the total is the sum of all rows that are on; `sum_rows` makes it
-_LANES = 8  # float32 numbers in a vector of 256 bits; LLVM splits it where vectors are shorter
+_VECTORS = 4  # of 256 bits, in a row of a panel; LLVM splits them where vectors are shorter
 
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
-_VECTOR = ir.VectorType(ir.FloatType(), _LANES)
 
 
 class Listed(NamedTuple):
@@ -72,27 +71,44 @@ def padded(n):
     return (n + 63) // 64 * 64 + 16
 
 
+def new_panels(rows: int, n: int, dtype: torch.dtype = torch.float32) -> np.ndarray:
+    """Panels (⌈n / columns⌉, rows, columns) of zeros, aligned to cache lines, for a matrix (rows, n)."""
+    columns = PANEL * 4 // dtype.itemsize
+    return torch.zeros(-(-n // columns), rows, columns, dtype=dtype).numpy()
+
+
 def in_panels(matrix: np.ndarray) -> np.ndarray:
-    """(R, n) float32 as panels (⌈n / 32⌉, R, 32), with zeros beyond the last column; aligned to cache lines."""
-    rows, n = matrix.shape
-    panels = torch.zeros(-(-n // PANEL), rows, PANEL).numpy()
-    put_in_panels(matrix, panels)
+    """A matrix (R, n) in panels of its type, with zeros beyond the last column."""
+    panels = new_panels(*matrix.shape, torch.from_numpy(matrix).dtype)
+    width = panels.shape[2]
+    for first, panel in zip(range(0, matrix.shape[1], width), panels, strict=True):
+        columns = matrix[:, first : first + width]
+        panel[:, : columns.shape[1]] = columns
     return panels
 
 
-def put_in_panels(matrix: np.ndarray, panels: np.ndarray) -> None:
-    """`in_panels` into memory that is there."""
-    for first, panel in zip(range(0, matrix.shape[1], PANEL), panels, strict=True):
-        columns = matrix[:, first : first + PANEL]
-        panel[:, : columns.shape[1]] = columns
+class _Cells:
+    """How code is emitted for arrays of float32 or of int16: vectors of 256 bits, their sums and differences."""
 
+    def __init__(self, build: ir.IRBuilder, array: types.Array) -> None:
+        whole = array.dtype == types.int16
+        assert whole or array.dtype == types.float32
+        self.build, self.lanes = build, 16 if whole else 8
+        self.vector = ir.VectorType(ir.IntType(16) if whole else ir.FloatType(), self.lanes)
+        self.add, self.subtract = (build.add, build.sub) if whole else (build.fadd, build.fsub)
+        self.columns = _VECTORS * self.lanes
+        self.zero = ir.Constant(self.vector, [0 if whole else 0.0] * self.lanes)
 
-def _at(build: ir.IRBuilder, start: ir.Value, vector: int) -> ir.Value:
-    return build.bitcast(build.gep(start, [_I64(_LANES * vector)]), ir.PointerType(_VECTOR))
+    def at(self, start: ir.Value, vector: int) -> ir.Value:
+        place = self.build.gep(start, [_I64(self.lanes * vector)])
+        return self.build.bitcast(place, ir.PointerType(self.vector))
 
+    def load(self, start: ir.Value, vectors: int = _VECTORS) -> list[ir.Value]:
+        return [self.build.load(self.at(start, i), align=2) for i in range(vectors)]
 
-def _load(build: ir.IRBuilder, start: ir.Value, vectors: int) -> list[ir.Value]:
-    return [build.load(_at(build, start, i), align=4) for i in range(vectors)]
+    def store(self, vectors: list[ir.Value], start: ir.Value) -> None:
+        for i, value in enumerate(vectors):
+            self.build.store(value, self.at(start, i), align=2)
 
 
 def _for_each(
@@ -118,7 +134,9 @@ def _for_each(
 
 @intrinsic
 def _add_listed(typing_context, totals, panels, numbers, panel, total, plus, minus):
-    """totals[total, 32 · panel :] += Σ panels[panel, r], r the first `plus` of numbers[total], − the last `minus`."""
+    """The columns of a panel of totals[total] += Σ panels[panel, r], r the first `plus` of numbers[total], − the last
+    `minus`.
+    """
     signature = types.void(totals, panels, numbers, *[types.int64] * 4)
 
     def codegen(context, build, signature, args):
@@ -127,25 +145,26 @@ def _add_listed(typing_context, totals, panels, numbers, panel, total, plus, min
         ]
         shapes = [cgutils.unpack_tuple(build, array.shape) for array in arrays]
         panel, total, plus, minus = args[3:]
-        start = build.add(build.mul(total, shapes[0][1]), build.mul(panel, _I64(PANEL)))
+        cells = _Cells(build, signature.args[1])
+        columns = _I64(cells.columns)
+        start = build.add(build.mul(total, shapes[0][1]), build.mul(panel, columns))
         place = build.gep(arrays[0].data, [start])
-        source = build.gep(arrays[1].data, [build.mul(panel, build.mul(shapes[1][1], _I64(PANEL)))])
+        source = build.gep(arrays[1].data, [build.mul(panel, build.mul(shapes[1][1], columns))])
         length = shapes[2][1]
         listed = build.gep(arrays[2].data, [build.mul(total, length)])
 
         def with_row(operation):
             def work(number, sums):
                 row = build.sext(build.load(build.gep(listed, [number])), _I64)
-                values = _load(build, build.gep(source, [build.mul(row, _I64(PANEL))]), len(sums))
+                values = cells.load(build.gep(source, [build.mul(row, columns)]))
                 return [operation(s, x) for s, x in zip(sums, values, strict=True)]
 
             return work
 
-        sums = _load(build, place, PANEL // _LANES)
-        sums = _for_each(build, _I64(0), plus, sums, with_row(build.fadd))
-        sums = _for_each(build, build.sub(length, minus), length, sums, with_row(build.fsub))
-        for i, s in enumerate(sums):
-            build.store(s, _at(build, place, i), align=4)
+        sums = cells.load(place)
+        sums = _for_each(build, _I64(0), plus, sums, with_row(cells.add))
+        sums = _for_each(build, build.sub(length, minus), length, sums, with_row(cells.subtract))
+        cells.store(sums, place)
         return context.get_dummy_value()
 
     return signature, codegen
@@ -155,7 +174,7 @@ def _add_listed(typing_context, totals, panels, numbers, panel, total, plus, min
 def add_rows(totals, panels, lists):
     """totals[g] += Σ rows that its list gains, less those that it loses.
 
-    totals: (G, padded(n)) float32. panels: (⌈n / 32⌉, R, 32), or its first few, for the columns that are wanted.
+    totals: (G, padded(n)), of the panels' type. panels: or the first few, for the columns that are wanted.
     """
     numbers, counts, _ = lists
     for panel in range(panels.shape[0]):
@@ -170,17 +189,19 @@ def _put_sums(typing_context, table, q, rows, first):
 
     def codegen(context, build, signature, args):
         arrays = [context.make_array(signature.args[i])(context, build, args[i]).data for i in (0, 2)]
-        table = build.gep(arrays[0], [build.mul(args[1], _I64(16 * PANEL))])
-        rows = build.gep(arrays[1], [build.mul(build.add(args[3], build.mul(args[1], _I64(4))), _I64(PANEL))])
-        for v in range(PANEL // _LANES):
-            single = [build.load(_at(build, rows, i * PANEL // _LANES + v), align=4) for i in range(4)]
-            sums = [ir.Constant(_VECTOR, [0.0] * _LANES)]
+        cells = _Cells(build, signature.args[2])
+        row = build.add(args[3], build.mul(args[1], _I64(4)))
+        table = build.gep(arrays[0], [build.mul(args[1], _I64(16 * cells.columns))])
+        rows = build.gep(arrays[1], [build.mul(row, _I64(cells.columns))])
+        for v in range(_VECTORS):
+            single = [build.load(cells.at(rows, i * _VECTORS + v), align=2) for i in range(4)]
+            sums = [cells.zero]
             for m in range(1, 16):
                 top = m.bit_length() - 1
                 rest = m - (1 << top)
-                sums.append(build.fadd(sums[rest], single[top]) if rest else single[top])
+                sums.append(cells.add(sums[rest], single[top]) if rest else single[top])
             for m, total in enumerate(sums):
-                build.store(total, _at(build, table, m * PANEL // _LANES + v), align=4)
+                build.store(total, cells.at(table, m * _VECTORS + v), align=2)
         return context.get_dummy_value()
 
     return signature, codegen
@@ -188,7 +209,7 @@ def _put_sums(typing_context, table, q, rows, first):
 
 @intrinsic
 def _add_sums(typing_context, totals, table, total, panel, bits):
-    """totals[total, 32 · panel :] += Σ table[q, m] over the 8 groups q of 4 bits m in `bits`."""
+    """The columns of a panel of totals[total] += Σ table[q, m] over the 8 groups q of 4 bits m in `bits`."""
     signature = types.void(totals, table, types.int64, types.int64, types.uint64)
 
     def codegen(context, build, signature, args):
@@ -196,15 +217,15 @@ def _add_sums(typing_context, totals, table, total, panel, bits):
             context.make_array(t)(context, build, a) for t, a in zip(signature.args, args[:2], strict=False)
         )
         total, panel, bits = args[2:]
-        stride = cgutils.unpack_tuple(build, totals.shape)[1]
-        place = build.gep(totals.data, [build.add(build.mul(total, stride), build.mul(panel, _I64(PANEL)))])
-        sums = _load(build, place, PANEL // _LANES)
+        cells = _Cells(build, signature.args[1])
+        columns, stride = _I64(cells.columns), cgutils.unpack_tuple(build, totals.shape)[1]
+        place = build.gep(totals.data, [build.add(build.mul(total, stride), build.mul(panel, columns))])
+        sums = cells.load(place)
         for q in range(8):
             m = build.and_(build.lshr(bits, _I64(4 * q)), _I64(15))
-            entry = build.gep(table.data, [build.mul(build.add(m, _I64(16 * q)), _I64(PANEL))])
-            sums = [build.fadd(s, x) for s, x in zip(sums, _load(build, entry, len(sums)), strict=True)]
-        for i, s in enumerate(sums):
-            build.store(s, _at(build, place, i), align=4)
+            entry = build.gep(table.data, [build.mul(build.add(m, _I64(16 * q)), columns)])
+            sums = [cells.add(s, x) for s, x in zip(sums, cells.load(entry), strict=True)]
+        cells.store(sums, place)
         return context.get_dummy_value()
 
     return signature, codegen
@@ -223,7 +244,8 @@ def sum_rows(totals, panels, states, lists):
         if lists.counts[total, 0] == ALL:
             wanted[n] = total
             n += 1
-    table, last, rows = np.empty((8, 16, 32), np.float32), np.zeros((32, 32), np.float32), panels.shape[1]
+    rows, columns = panels.shape[1:]
+    table, last = np.empty((8, 16, columns), panels.dtype), np.zeros((32, columns), panels.dtype)
     for panel in range(panels.shape[0] if n else 0):
         for r in range(rows // 32 * 32, rows):
             copy_row(panels[panel, r], last[r % 32])
@@ -239,7 +261,7 @@ def sum_rows(totals, panels, states, lists):
 
 @intrinsic
 def _put_strip(typing_context, x, panels, panel, row):
-    """panels[panel, row] = x[32 · panel : 32 · panel + 32]. numba's own loop would do it a number at a time."""
+    """panels[panel, row] = the panel's columns of x. numba's own loop would do it a number at a time."""
     signature = types.void(x, panels, types.int64, types.int64)
 
     def codegen(context, build, signature, args):
@@ -247,12 +269,11 @@ def _put_strip(typing_context, x, panels, panel, row):
             context.make_array(t)(context, build, a) for t, a in zip(signature.args, args[:2], strict=False)
         )
         panel, row = args[2:]
-        height = cgutils.unpack_tuple(build, target.shape)[1]
-        values = _load(build, build.gep(source.data, [build.mul(panel, _I64(PANEL))]), PANEL // _LANES)
-        offset = build.mul(build.add(build.mul(panel, height), row), _I64(PANEL))
-        place = build.gep(target.data, [offset])
-        for i, value in enumerate(values):
-            build.store(value, _at(build, place, i), align=4)
+        cells = _Cells(build, signature.args[0])
+        columns, height = _I64(cells.columns), cgutils.unpack_tuple(build, target.shape)[1]
+        values = cells.load(build.gep(source.data, [build.mul(panel, columns)]))
+        offset = build.mul(build.add(build.mul(panel, height), row), columns)
+        cells.store(values, build.gep(target.data, [offset]))
         return context.get_dummy_value()
 
     return signature, codegen
@@ -260,14 +281,14 @@ def _put_strip(typing_context, x, panels, panel, row):
 
 @inner
 def put_row(x, row, panels):
-    """A row of a matrix in panels becomes x, which is as long as whole panels."""
+    """A row of a matrix in panels becomes x, of their type and as long as they are together."""
     for panel in range(panels.shape[0]):
         _put_strip(x, panels, panel, row)
 
 
 @intrinsic
-def _transpose_eight(typing_context, source, row, column, target, panel, at, first):
-    """target[panel, at + j, first + i] = source[row + i, column + j] for i, j < 8."""
+def _transpose_square(typing_context, source, row, column, target, panel, at, first):
+    """target[panel, at + j, first + i] = source[row + i, column + j] for i, j as many as a vector has lanes."""
     signature = types.void(source, types.int64, types.int64, target, *[types.int64] * 3)
 
     def codegen(context, build, signature, args):
@@ -275,25 +296,30 @@ def _transpose_eight(typing_context, source, row, column, target, panel, at, fir
         out = context.make_array(signature.args[3])(context, build, args[3])
         row, column = args[1:3]
         panel, at, first = args[4:]
+        cells = _Cells(build, signature.args[0])
+        lanes = range(cells.lanes)
         stride = cgutils.unpack_tuple(build, rows.shape)[1]
         height = cgutils.unpack_tuple(build, out.shape)[1]
 
         def shuffled(a, b, order):
-            return build.shuffle_vector(a, b, ir.Constant(ir.VectorType(_I32, _LANES), order))
+            return build.shuffle_vector(a, b, ir.Constant(ir.VectorType(_I32, cells.lanes), order))
 
         lines = []
-        for i in range(_LANES):
+        for i in lanes:
             offset = build.add(build.mul(build.add(row, _I64(i)), stride), column)
-            lines += _load(build, build.gep(rows.data, [offset]), 1)
-        # Thrice: lane l of line i changes places with lane l ± d of line i ± d, for d = 4, 2, 1.
-        for d in (4, 2, 1):
-            for i in (i for i in range(_LANES) if not i & d):
+            lines += cells.load(build.gep(rows.data, [offset]), 1)
+        # Again and again: lane l of line i changes places with lane l ± d of line i ± d, for d = (8,) 4, 2, 1.
+        d = cells.lanes // 2
+        while d:
+            for i in (i for i in lanes if not i & d):
                 a, b = lines[i], lines[i + d]
-                lines[i] = shuffled(a, b, [lane if not lane & d else 8 + lane - d for lane in range(8)])
-                lines[i + d] = shuffled(a, b, [lane + d if not lane & d else 8 + lane for lane in range(8)])
+                lines[i] = shuffled(a, b, [n if not n & d else cells.lanes + n - d for n in lanes])
+                lines[i + d] = shuffled(a, b, [n + d if not n & d else cells.lanes + n for n in lanes])
+            d //= 2
         for j, line in enumerate(lines):
-            offset = build.mul(build.add(build.mul(panel, height), build.add(at, _I64(j))), _I64(PANEL))
-            build.store(line, _at(build, build.gep(out.data, [build.add(offset, first)]), 0), align=4)
+            entry = build.add(build.mul(panel, height), build.add(at, _I64(j)))
+            offset = build.add(build.mul(entry, _I64(cells.columns)), first)
+            cells.store([line], build.gep(out.data, [offset]))
         return context.get_dummy_value()
 
     return signature, codegen
@@ -301,11 +327,12 @@ def _transpose_eight(typing_context, source, row, column, target, panel, at, fir
 
 @inner
 def put_transposed(source, panel, panels):
-    """panels[panel, j, i] = source[i, j] for 32 rows i. source: (32, at least R) float32."""
-    n = panels.shape[1]
-    for j in range(0, n - 7, 8):
-        for i in range(0, 32, 8):
-            _transpose_eight(source, i, j, panels, panel, j, i)
-    for j in range(n - n % 8, n):
-        for i in range(32):
+    """panels[panel, j, i] = source[i, j] for as many rows i as a panel has columns. source: of their type."""
+    n, columns = panels.shape[1:]
+    lanes = columns // 4
+    for j in range(0, n - lanes + 1, lanes):
+        for i in range(0, columns, lanes):
+            _transpose_square(source, i, j, panels, panel, j, i)
+    for j in range(n - n % lanes, n):
+        for i in range(columns):
             panels[panel, j, i] = source[i, j]

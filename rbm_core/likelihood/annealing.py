@@ -321,7 +321,7 @@ class _FlippedPart(_Part):
         self.x.zero_()
         self.y.zero_()
         narrow = (t.float().numpy() for t in (whole._vbias, whole._hbias, whole._base))
-        self.path = (*flipped_rows(whole._W), *narrow, whole._slope.numpy())
+        self.path = (*flipped_rows(whole._W)[:2], *narrow, whole._slope.numpy())
 
     def sums(self) -> dict[str, Tensor]:
         """The hidden states, and the sums vW and hWᵀ as rows added and subtracted have left them."""
@@ -353,7 +353,7 @@ class _FlippedPart(_Part):
 
 def sweep_precision(rbm: RBM, n_chains: int, precision: str) -> str:
     """The precision itself, or what 'auto' stands for with this model: who stops and goes on keeps it."""
-    known = (*PRECISIONS, "float64")
+    known = (*(name for name in PRECISIONS if name != "int16"), "float64")  # annealing measures W itself
     if precision not in ("auto", *known):
         raise ValueError(f"precision must be auto, {', '.join(known)}, got {precision!r}")
     if not rbm.bitwise:
@@ -371,4 +371,4 @@ def sweep_precision(rbm: RBM, n_chains: int, precision: str) -> str:
     if precision != "auto":
         return precision
     # The sums last for hundreds of temperatures.
-    return pick_precision(rbm.n_visible, rbm.n_hidden, n_chains, MOST_SWEEPS, rbm.device)[0]
+    return pick_precision(rbm.n_visible, rbm.n_hidden, n_chains, MOST_SWEEPS, rbm.device, learning=False)[0]

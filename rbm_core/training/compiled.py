@@ -16,7 +16,7 @@ from rbm_core.config import make_config
 from rbm_core.kernels import event
 from rbm_core.likelihood.ais import ais
 from rbm_core.machine import processor_kind
-from rbm_core.precision import pick_precision
+from rbm_core.precision import pick_precision, to_anneal
 from rbm_core.training.update import Training
 
 __all__ = ["COMPILING", "main", "when_compiling"]
@@ -55,17 +55,18 @@ def main() -> None:
     """
     data = datasets.load("bars-and-stripes")
     shades = ({"binarisation": "none"}, {"visible": "gaussian", "learning_rate": 0.01})
-    kinds: list[dict[str, Any]] = [{"precision": "differences", **fields} for fields in ({}, *shades)]
-    kinds += [
-        {"precision": dense} for dense in ("float32", "bfloat16")[: 1 + (processor_kind() == "bfloat16")]
-    ]
+    dense = ("float32", "bfloat16")[: 1 + (processor_kind() == "bfloat16")]
+    kinds: list[dict[str, Any]] = [{"precision": way} for way in ("int16", "differences", *dense)]
+    kinds += [{"precision": "differences", **fields} for fields in shades]
     for fields in kinds:
         training = Training(make_config(dataset=data.name, n_hidden=8, device="cpu", **fields), data)
         training.update()
         training.metrics()
         training.snapshot()
         rbm, rng = training.rbm, Rng(0, "chains")
-        ais(rbm, betas=200, n_chains=2, precision=fields["precision"] if rbm.bitwise else "float32")
+        ais(
+            rbm, betas=200, n_chains=2, precision=to_anneal(fields["precision"]) if rbm.bitwise else "float32"
+        )
         gibbs.sweep(rbm, gibbs.from_bernoulli_noise(rbm, 2, rng), rng, 5)
     pick_precision(784, 500, 100, 5, torch.device("cpu"))
 

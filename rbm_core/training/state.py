@@ -13,7 +13,7 @@ from rbm_core.config import ConfigError, RunConfig
 from rbm_core.gradient import Phases
 from rbm_core.growing import GrowingPhases
 from rbm_core.kernels.threads import one_thread_of_torch
-from rbm_core.precision import pick_precision, pick_way_down, torch_dtype
+from rbm_core.precision import MOST_WHOLE, pick_precision, pick_way_down, torch_dtype
 from rbm_core.rbm import RBM
 from rbm_core.runs.vocabulary import SETTABLE
 from rbm_core.sparse import SparsePhases
@@ -121,10 +121,11 @@ class TrainState:
         }
         if config.ordered:
             return GrowingPhases(self.model, *sizes, **common)
-        differences = self.precision == "differences"
-        if differences and not _shades(config):
-            return SparsePhases(self.model, *sizes, **common)
-        common["by_flips"] = differences
+        by_rows = self.precision in ("int16", "differences")
+        if by_rows and not _shades(config):
+            dtype = torch.int16 if self.precision == "int16" else torch.float32
+            return SparsePhases(self.model, *sizes, dtype=dtype, **common)
+        common["by_flips"] = by_rows
         return Phases(self.model, *sizes, dtype=torch_dtype(self.precision), **common)
 
     def _begin_chains(self, mean: Tensor) -> None:
@@ -279,9 +280,14 @@ def chosen_precision(
 
     Raises ConfigError for one not allowed.
     """
-    if config.precision == "differences" and device.type != "cpu":
+    if config.precision in ("int16", "differences") and device.type != "cpu":
         raise ConfigError(
-            "precision 'differences' runs on the CPU alone; choose auto, float32 or bfloat16 on a GPU"
+            f"precision {config.precision!r} runs on the CPU alone; choose auto, float32 or bfloat16 on a GPU"
+        )
+    if config.precision == "int16" and (largest := max(n_visible, config.n_hidden)) > MOST_WHOLE:
+        raise ConfigError(
+            f"precision 'int16' is for layers of at most {MOST_WHOLE} units, got {largest}: their sums would not fit "
+            "into 16 bits; choose auto or differences"
         )
     if config.precision != "auto":
         return config.precision, config.precision

@@ -168,7 +168,8 @@ def test_a_weight_grows_by_the_ratio_of_the_probabilities_that_its_chain_passes(
 def drawn_growing(
     x: np.ndarray, bias: np.ndarray, beta: float, following: float, random: np.ndarray, fired: np.ndarray
 ) -> float:
-    return annealing._draw_growing(x, bias, np.float32(beta), np.float32(following), random, fired)
+    growths = np.empty(len(x), np.float32)
+    return annealing._draw_growing(x, bias, np.float32(beta), np.float32(following), random, fired, growths)
 
 
 @pytest.mark.parametrize("following", [0.985, 1.015])

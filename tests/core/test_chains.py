@@ -41,8 +41,68 @@ def bits(rows: int, n: int, share: float, seed: int) -> torch.Tensor:
     return torch.tensor(np.random.default_rng(seed).random((rows, n)) < share, dtype=torch.uint8)
 
 
-def swept(rbm: RBM, v: torch.Tensor, k: int, **options: object) -> tuple[torch.Tensor, ...]:
-    return flip_sweeps(flipped_rows(rbm.W), rbm.vbias, rbm.hbias, v, k, Rng(2, "chains"), **options)  # type: ignore[arg-type]
+def swept(
+    rbm: RBM, v: torch.Tensor, k: int, dtype: torch.dtype = torch.float32, **options: object
+) -> tuple[torch.Tensor, ...]:
+    rows = flipped_rows(rbm.W, dtype)
+    return flip_sweeps(rows, rbm.vbias, rbm.hbias, v, k, Rng(2, "chains"), **options)  # type: ignore[arg-type]
+
+
+def rounded(W: torch.Tensor) -> torch.Tensor:
+    """W in whole numbers of the unit that `flipped_rows` takes for it: both of its types hold them exactly."""
+    unit = flipped_rows(W, torch.int16).unit
+    return torch.round(W / unit) * unit
+
+
+EXTREMES = {
+    "noise": lambda rng, shape: rng.normal(0, 0.2, shape),
+    "one sign": lambda rng, shape: -rng.random(shape),
+    "both signs, large": lambda rng, shape: 100 * rng.choice([-1.0, 1.0], shape),
+    "a column that outweighs all": lambda rng, shape: (
+        rng.normal(0, 0.01, shape) + 3 * (np.arange(shape[1]) == 1)
+    ),
+    "a row that outweighs all": lambda rng, shape: (
+        rng.normal(0, 0.01, shape) - 5 * (np.arange(shape[0]) == 2)[:, None]
+    ),
+    "a half of a unit over": lambda rng, shape: np.full(shape, 1.49999),
+    "nothing": lambda rng, shape: np.zeros(shape),
+}
+
+
+@pytest.mark.parametrize("extreme", EXTREMES)
+@pytest.mark.parametrize(("V", "H"), [(4, 3), (64, 64), (200, 130), (2048, 60), (60, 2048)])
+def test_every_sum_of_weights_of_sixteen_bits_fits_and_no_finer_unit_would_do(
+    V: int, H: int, extreme: str
+) -> None:
+    W = np.asarray(EXTREMES[extreme](np.random.default_rng(0), (V, H)), np.float32)
+    _, _, unit = flipped_rows(torch.tensor(W), torch.int16)
+    whole = np.rint(W / np.float32(unit))
+    worst = max(np.maximum(sign * whole, 0).sum(axis).max() for sign in (1, -1) for axis in (0, 1))
+    assert worst <= 2**15 - 1
+    assert abs(whole).max() <= 2**15 - 1
+    finer = max(
+        np.maximum(sign * W, 0).sum(axis, np.float64).max() for sign in (1, -1) for axis in (0, 1)
+    ) / (unit / 2)
+    assert extreme == "nothing" or finer + max(V, H) > 2**15 - 1 - 1
+    rbm = RBM.from_numpy(W, np.zeros(V), np.zeros(H))
+    # From all units on, and from none, to where they lead: no sum has wrapped around.
+    for start in (torch.ones(40, V, dtype=torch.uint8), torch.zeros(40, V, dtype=torch.uint8)):
+        _, h, mean_v, mean_h = swept(rbm, start, 1, torch.int16)
+        exact = torch.tensor(whole).double() * unit
+        torch.testing.assert_close(mean_h.double(), torch.sigmoid(start.double() @ exact), atol=2e-6, rtol=0)
+        torch.testing.assert_close(mean_v.double(), torch.sigmoid(h.double() @ exact.T), atol=2e-6, rtol=0)
+
+
+@pytest.mark.parametrize("k", [1, 40])
+@pytest.mark.parametrize(("V", "H"), SHAPES)
+def test_weights_of_sixteen_bits_draw_the_very_chains_of_the_rounded_model(V: int, H: int, k: int) -> None:
+    rbm = model(V, H)
+    rbm.W.copy_(rounded(rbm.W))
+    for start in (bits(70, V, 0.3, 2), bits(70, V, 0.9, 2), bits(5, V, 0.5, 3)):
+        for got, expected in zip(
+            swept(rbm, start, k, torch.int16, beta=0.8), swept(rbm, start, k, beta=0.8), strict=True
+        ):
+            assert torch.equal(got, expected)
 
 
 @pytest.mark.parametrize(("V", "H"), SHAPES)
@@ -69,10 +129,13 @@ def added(totals: np.ndarray, panels: np.ndarray, states: np.ndarray, lists: row
 
 
 @pytest.mark.parametrize(("R", "n"), [(1, 1), (31, 33), (32, 32), (64, 8), (65, 100), (100, 37), (200, 130)])
-def test_sums_of_rows_are_those_of_dense_products_whether_by_lists_or_by_fours(R: int, n: int) -> None:
+@pytest.mark.parametrize("dtype", [np.float32, np.int16])
+def test_sums_of_rows_are_those_of_dense_products_whether_by_lists_or_by_fours(
+    R: int, n: int, dtype: type
+) -> None:
     rng = np.random.default_rng(R)
-    # Multiples of 2⁻¹⁰, whose float32 sums are exact, whatever their order.
-    matrix = (rng.integers(-1000, 1000, (R, n)) / 1024).astype(np.float32)
+    # Whole numbers, whose float32 sums are exact, whatever their order.
+    matrix = rng.integers(-150, 150, (R, n)).astype(dtype)
     on, gained = rng.random((40, R)) < 0.6, rng.random((40, R)) < 0.2
     lost = (rng.random((40, R)) < 0.2) & ~gained
     words = np.zeros((40, 8 * -(-R // 64)), np.uint8)
@@ -84,8 +147,8 @@ def test_sums_of_rows_are_those_of_dense_products_whether_by_lists_or_by_fours(R
         lists.numbers[i, : len(plus)] = plus
         lists.numbers[i, R - len(minus) :] = minus
         lists.counts[i] = (rows.ALL, 0) if i % 3 == 0 else (len(plus), len(minus))
-    begun = rng.integers(-9, 9, (40, n)).astype(np.float32)
-    totals = np.zeros((40, -(-n // 32) * 32 + 16), np.float32)
+    begun = rng.integers(-9, 9, (40, n)).astype(dtype)
+    totals = np.zeros((40, -(-n // 64) * 64 + 16), dtype)
     totals[:, :n] = begun
     added(totals, rows.in_panels(matrix), words.view(np.uint64), lists)
     coefficients = np.where(np.arange(40)[:, None] % 3 == 0, on, gained.astype(int) - lost)
@@ -112,10 +175,11 @@ def test_every_way_to_sum_draws_the_same_chains_alone_and_among_others(density: 
     assert torch.equal(alone[0], together[0][:20])
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int16])
 @pytest.mark.parametrize("sweeps", [1, 4, 16])
-def test_flip_driven_chains_are_stationary_at_the_model(sweeps: int) -> None:
+def test_flip_driven_chains_are_stationary_at_the_model(sweeps: int, dtype: torch.dtype) -> None:
     arrays = oracles.tiny_model(1)
-    v = swept(RBM.from_numpy(*arrays), exact_start(arrays).to(torch.uint8), sweeps)[0]
+    v = swept(RBM.from_numpy(*arrays), exact_start(arrays).to(torch.uint8), sweeps, dtype)[0]
     assert total_variation(v.float(), arrays) < monte_carlo_bound(arrays)
 
 
@@ -177,9 +241,12 @@ def test_many_sweeps_go_where_half_steps_lead(start: str, clamped: bool) -> None
 # Phases -------------------------------------------------------------------------------------------------------------
 
 
-def phases(rbm: RBM, B: int, N: int, algorithm: str) -> SparsePhases:
+DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.int16], ids=["float32", "int16"])
+
+
+def phases(rbm: RBM, B: int, N: int, algorithm: str, dtype: torch.dtype = torch.float32) -> SparsePhases:
     V, H = rbm.W.shape
-    made = SparsePhases(rbm, B, N, rng=Rng(2, "chains"), algorithm=algorithm)  # type: ignore[arg-type]
+    made = SparsePhases(rbm, B, N, rng=Rng(2, "chains"), algorithm=algorithm, dtype=dtype)  # type: ignore[arg-type]
     made.v_batch.copy_(bits(B, V, 0.2, 6))
     made.chains_h.copy_(bits(N, H, 0.5, 7))
     return made
@@ -192,12 +259,14 @@ def copied(rbm: RBM) -> RBM:
 CASES = [(*shape, *sizes, a) for shape in SHAPES for sizes, a in (((30, 70), "pcd"), ((50, 50), "cd"))]
 
 
+@DTYPES
 @pytest.mark.parametrize(("V", "H", "B", "N", "algorithm"), CASES)
 def test_sparse_phases_draw_and_add_up_what_dense_ones_do(
-    V: int, H: int, B: int, N: int, algorithm: str
+    V: int, H: int, B: int, N: int, algorithm: str, dtype: torch.dtype
 ) -> None:
     rbm = model(V, H)
-    sparse = phases(rbm, B, N, algorithm)
+    rbm.W.copy_(rounded(rbm.W))
+    sparse = phases(rbm, B, N, algorithm, dtype)
     dense = Phases(rbm, B, N, dtype=torch.float32, rng=Rng(2, "chains"), algorithm=algorithm)  # type: ignore[arg-type]
     dense.v_batch.copy_(sparse.v_batch)
     dense.chains_h.copy_(sparse.chains_h)
@@ -238,11 +307,14 @@ def test_a_batch_that_the_phases_draw_is_the_batch_drawn_before_them(B: int, N: 
         assert rng.calls == 1
 
 
+@DTYPES
 @pytest.mark.parametrize(("V", "H"), SHAPES)
-def test_ascending_is_a_step_along_the_gradient_and_keeps_transpose_and_average(V: int, H: int) -> None:
+def test_ascending_is_a_step_along_the_gradient_and_keeps_transpose_and_average(
+    V: int, H: int, dtype: torch.dtype
+) -> None:
     rbm = model(V, H)
     before, average = copied(rbm), torch.zeros(V, H)
-    taken = phases(rbm, 40, 60, "pcd")
+    taken = phases(rbm, 40, 60, "pcd", dtype)
     taken.run(2)
     mu, lam = torch.full((V,), 0.2), torch.full((H,), 0.4)
     g = [t.clone() for t in taken.gradient(mu, lam).tensors()]
@@ -259,13 +331,56 @@ def test_ascending_is_a_step_along_the_gradient_and_keeps_transpose_and_average(
         np.testing.assert_array_equal(panels, synced)
 
 
+@pytest.mark.parametrize("growth", [0.3, 1.9, 2.1, 40.0])
+@pytest.mark.parametrize(("V", "H"), SHAPES)
+def test_the_unit_follows_from_the_weights_alone_and_is_the_same_however_they_came_about(
+    V: int, H: int, growth: float
+) -> None:
+    rbm = model(V, H)
+    taken = phases(rbm, 40, 60, "pcd", torch.int16)
+    taken.run(1)
+    taken.ascend(1e-3, weight_decay=(1 - growth) / 1e-3)  # W becomes nearly `growth` times itself
+    anew = phases(copied(rbm), 40, 60, "pcd", torch.int16)
+    rows = flipped_rows(rbm.W, torch.int16)
+    for panels in (anew._panels, rows[:2]):
+        for mine, theirs in zip(taken._panels, panels, strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+    assert taken._unit == anew._unit == rows.unit
+    states = []
+    for one in (taken, anew):
+        one.chains_h.copy_(bits(60, H, 0.5, 7))
+        one.rng = Rng(3, "chains")
+        one.run(3)
+        states.append(one.v_chains.clone())
+    assert torch.equal(*states)
+
+
+def test_a_model_that_is_no_number_is_none_by_whole_numbers_either_and_one_that_is_again_is_read_anew() -> (
+    None
+):
+    rbm = model(100, 37)
+    kept = rbm.W.clone()
+    taken = phases(rbm, 40, 60, "pcd", torch.int16)
+    rbm.W[3, 2] = torch.nan
+    taken.sync()
+    taken.run(1)
+    assert all(np.isnan(f) for f in taken.free_energies())
+    rbm.W.copy_(kept)
+    taken.sync()
+    taken.run(1)
+    assert all(np.isfinite(f) for f in taken.free_energies())
+    for mine, theirs in zip(taken._panels, phases(rbm, 40, 60, "pcd", torch.int16)._panels, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+@DTYPES
 @pytest.mark.usefixtures("threads")
-def test_updates_are_the_same_bits_on_one_two_and_three_threads() -> None:
+def test_updates_are_the_same_bits_on_one_two_and_three_threads(dtype: torch.dtype) -> None:
     found = []
     for n in (1, 2, 3):
         torch.set_num_threads(n)
         rbm = model(200, 130)
-        taken = phases(rbm, 100, 150, "pcd")
+        taken = phases(rbm, 100, 150, "pcd", dtype)
         for _ in range(3):
             taken.run(2)
             taken.ascend(0.05, v_offset=torch.full((200,), 0.2), h_offset=torch.full((130,), 0.4))
@@ -276,12 +391,34 @@ def test_updates_are_the_same_bits_on_one_two_and_three_threads() -> None:
         assert found[0][1] == other[1]
 
 
+@DTYPES
 @pytest.mark.usefixtures("threads")
+def test_updates_are_the_same_bits_wherever_their_arrays_lie_in_memory(dtype: torch.dtype) -> None:
+    """A loop that adds up and also writes takes another way, with other last bits, where its arrays lie otherwise."""
+    rng, kept, found = np.random.default_rng(0), [], []
+    for _ in range(300):
+        kept = [*kept[-20:], np.zeros(rng.integers(1, 20_000), np.uint8)]
+        torch.set_num_threads(int(rng.integers(1, 4)))
+        rbm = model(200, 130)
+        taken = phases(rbm, 100, 150, "pcd", dtype)
+        for _ in range(2):
+            taken.run(1)
+            taken.ascend(0.05, v_offset=torch.full((200,), 0.2), h_offset=torch.full((130,), 0.4))
+        found.append((taken._statistics.softplus, taken._norms.columns, rbm.W, rbm.vbias, rbm.hbias))
+    for other in found:
+        for mine, theirs in zip(found[0], other, strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("precision", ["differences", "int16"])
 @pytest.mark.parametrize("algorithm", ["pcd", "cd", "ptt"])
-def test_a_run_by_differences_is_the_same_bits_on_one_two_and_three_threads(algorithm: str) -> None:
+def test_a_run_by_differences_is_the_same_bits_on_one_two_and_three_threads(
+    algorithm: str, precision: str
+) -> None:
     """ptt climbs by dense products: last bits decide a draw of theirs about once in 10⁷ draws."""
     fields = {"dataset": "mnist-5k", "n_hidden": 128, "n_valid": 100, "device": "cpu", "learning_rate": 0.2}
-    config = make_config(**fields, algorithm=algorithm, averaging=0.1, precision="differences")
+    config = make_config(**fields, algorithm=algorithm, averaging=0.1, precision=precision)
     data, found = load("mnist-5k", n_valid=100), []
     for n in (1, 2, 3):
         torch.set_num_threads(n)
@@ -289,9 +426,9 @@ def test_a_run_by_differences_is_the_same_bits_on_one_two_and_three_threads(algo
         start = training.state_dict()[0]["chains_h"]
         for _ in range(20):
             training.update()
-        found.append([start, *training.state_dict()[0].values(), training.state.energies])
+        found.append({**training.state_dict()[0], "start": start, "energies": training.state.energies})
     for other in found[1:]:
-        assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
+        assert [name for name, tensor in found[0].items() if not torch.equal(tensor, other[name])] == []
 
 
 @pytest.mark.usefixtures("threads")

@@ -67,6 +67,7 @@ from rbm_core.compute import Rng
 from rbm_core.config import make_config
 from rbm_core.likelihood.ais import ais
 from rbm_core.machine import processor_kind
+from rbm_core.precision import to_anneal
 from rbm_core.training import Training, compiled
 
 def kernels():
@@ -78,9 +79,9 @@ before, data = kernels(), datasets.load("digits-8", n_valid=50)
 real = {"visible": "gaussian", "learning_rate": 0.01}
 kinds = [{}, {"algorithm": "cd"}, {"algorithm": "ptt", "momentum": 0.5}, {"binarisation": "none"},
          {**real, "learn_variance": True}]
-for precision in ("differences", "float32", "bfloat16")[: 2 + (processor_kind() == "bfloat16")]:
+for precision in ("int16", "differences", "float32", "bfloat16")[: 3 + (processor_kind() == "bfloat16")]:
     for kind in kinds:
-        if precision == "bfloat16" and kind.get("visible"):
+        if kind.keys() & {"int16": {"visible", "binarisation"}, "bfloat16": {"visible"}}.get(precision, set()):
             continue
         fields = {"dataset": data.name, "n_hidden": 20, "batch_size": 20, "n_chains": 30, "n_valid": 50}
         training = Training(make_config(**{**fields, **kind}, precision=precision, device="cpu"), data)
@@ -89,7 +90,7 @@ for precision in ("differences", "float32", "bfloat16")[: 2 + (processor_kind() 
             training.observe()
         training.metrics(), training.snapshot()
         rbm, rng = training.rbm, Rng(0, "chains")
-        way = precision if rbm.bitwise else "float32"
+        way = to_anneal(precision) if rbm.bitwise else "float32"
         ais(rbm, betas=50, n_chains=8, base_vbias=rbm.vbias, precision=way)
         gibbs.sweep(rbm, gibbs.from_bernoulli_noise(rbm, 8, rng), rng, 9)
         print(*(f"{precision} {kind}: {more}" for more in kernels() - before), sep="\\n", end="")

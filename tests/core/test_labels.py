@@ -269,6 +269,7 @@ def test_a_resumed_run_with_labels_equals_an_uninterrupted_one() -> None:
         ({"discriminative": 0.5}, "needs label units"),
         ({"labels": True, "visible": "gaussian"}, "pixels of 0 and 1"),
         ({"labels": True, "precision": "differences"}, "float32 or auto"),
+        ({"labels": True, "precision": "int16"}, "float32 or auto"),
         ({"labels": True, "precision": "bfloat16"}, "float32 or auto"),
         ({"labels": True, "discriminative": 1.5}, "at most 1"),
     ],

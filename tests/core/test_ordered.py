@@ -406,6 +406,7 @@ def test_learning_raises_the_exact_likelihood(stripes: datasets.Dataset) -> None
         ({"visible": "gaussian"}, "need visible bernoulli, got gaussian"),
         ({"algorithm": "ptt"}, "need algorithm pcd or cd, got ptt"),
         ({"precision": "differences"}, "need precision auto or float32, got differences"),
+        ({"precision": "int16"}, "need precision auto or float32, got int16"),
         ({"sparsity_cost": 0.1}, "need sparsity_cost 0, got 0.1"),
         ({"penalty": 1.0}, "penalty must be greater than 1, got 1.0"),
     ],

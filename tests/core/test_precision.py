@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from rbm_core import precision
-from rbm_core.config import make_config
+from rbm_core.config import ConfigError, make_config
 from rbm_core.flips import HiddenSums
 from rbm_core.precision import (
     MOST_SWEEPS,
+    MOST_WHOLE,
     PRECISIONS,
     best_way,
     pick_precision,
@@ -38,12 +39,17 @@ def test_precision_auto_says_what_it_timed_and_chose(monkeypatch: pytest.MonkeyP
         # a sweep's ms as timed: AVX2; AMX tiles at 500, 1,000 and 2,000 hidden units; a GPU
         ({"differences": 1.1, "float32": 1.9, "bfloat16": 21.0}, "differences"),
         ({"differences": 0.62, "float32": 1.61, "bfloat16": 0.97}, "differences"),
-        ({"differences": 1.58, "float32": 2.99, "bfloat16": 1.58}, "differences"),
+        ({"differences": 1.58, "float32": 2.99, "bfloat16": 1.58}, "bfloat16"),
+        ({"int16": 0.82, "differences": 1.60, "float32": 3.20, "bfloat16": 1.73}, "int16"),
+        ({"int16": 3.53, "differences": 6.31, "float32": 11.19, "bfloat16": 4.45}, "bfloat16"),
         ({"differences": 4.91, "float32": 9.92, "bfloat16": 3.93}, "bfloat16"),
         ({"float32": 1.0, "bfloat16": 0.6}, "bfloat16"),
         ({"float32": 1.0, "bfloat16": 0.8}, "float32"),  # not worth weights of 8 bits
         ({"differences": 1.6, "float32": 1.0, "bfloat16": 0.8}, "float32"),
         ({"differences": 1.3, "float32": 1.0, "bfloat16": 0.8}, "differences"),
+        ({"int16": 0.6, "differences": 1.1, "float32": 1.9, "bfloat16": 21.0}, "int16"),
+        ({"int16": 1.2, "differences": 1.1, "float32": 1.9, "bfloat16": 21.0}, "differences"),
+        ({"int16": 1.6, "differences": 2.1, "float32": 1.0, "bfloat16": 0.9}, "float32"),
     ],
 )
 def test_differences_are_judged_by_the_products_that_they_replace(
@@ -87,13 +93,40 @@ def test_the_environment_chooses_the_precision_that_would_be_timed(
     assert pick_precision(16, 8, 20, 5, torch.device("cpu"))[0] == "float32"
     monkeypatch.setenv("RBM_PRECISION", "float8")
     with pytest.raises(
-        ValueError, match="RBM_PRECISION must be differences, float32 or bfloat16, got 'float8'"
+        ValueError, match="RBM_PRECISION must be int16, differences, float32 or bfloat16, got 'float8'"
     ):
         pick_precision(784, 500, 100, 5, torch.device("cpu"))
 
 
+def test_whole_numbers_are_for_updates_of_zeros_and_ones_in_layers_that_they_are_fine_enough_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for shades in ({"binarisation": "none"}, {"visible": "gaussian"}):
+        with pytest.raises(ConfigError, match="int16 adds up pixels of 0 and 1; choose auto"):
+            make_config(precision="int16", **shades)
+    cpu, config = torch.device("cpu"), make_config(precision="int16", n_hidden=MOST_WHOLE)
+    assert chosen_precision(config, MOST_WHOLE, cpu)[0] == "int16"
+    with pytest.raises(
+        ConfigError, match=f"at most {MOST_WHOLE} units, got {MOST_WHOLE + 1}: .* auto or differences"
+    ):
+        chosen_precision(config, MOST_WHOLE + 1, cpu)
+    with pytest.raises(ConfigError, match="'int16' runs on the CPU alone; choose auto, float32 or bfloat16"):
+        chosen_precision(config, 784, torch.device("cuda"))
+    monkeypatch.setenv("RBM_PRECISION", "int16")
+    assert pick_precision(784, MOST_WHOLE, 100, 5, cpu)[0] == "int16"
+    assert pick_precision(784, MOST_WHOLE + 1, 100, 5, cpu)[0] == "differences"
+    assert pick_precision(784, 500, 100, 5, cpu, learning=False)[0] == "differences"
+    monkeypatch.delenv("RBM_PRECISION")
+    monkeypatch.setattr(precision, "_fastest", lambda ways, device: dict.fromkeys(ways, 1.0))
+    for units, learning, wanted in ((300, True, True), (300, False, False), (MOST_WHOLE + 1, True, False)):
+        precision._timed.cache_clear()
+        assert ("int16 " in pick_precision(784, units, 100, 5, cpu, learning=learning)[1]) is wanted
+    precision._timed.cache_clear()
+
+
 @pytest.mark.parametrize(
-    ("name", "chosen"), [("differences", "differences"), ("float32", "float32"), ("bfloat16", "timed")]
+    ("name", "chosen"),
+    [("int16", "timed"), ("differences", "differences"), ("float32", "float32"), ("bfloat16", "timed")],
 )
 def test_the_way_down_for_shades_is_the_one_in_the_environment_but_for_bfloat16_which_rounds_them(
     name: str, chosen: str, monkeypatch: pytest.MonkeyPatch
@@ -141,7 +174,9 @@ def test_as_many_sweeps_are_timed_as_an_update_makes_of_as_many_chains_as_a_rank
 
     def timed(ways: dict[str, Callable[[], object]], device: torch.device) -> dict[str, float]:
         ways["differences"]()
-        return {"differences": 1.0, "float32": 1.5, "bfloat16": 9.0}
+        ways["int16"]()
+        assert seen[-1] == seen[-2]
+        return {"int16": 1.2, "differences": 1.0, "float32": 1.5, "bfloat16": 9.0}
 
     monkeypatch.setattr(precision, "_fastest", timed)
     precision._timed.cache_clear()

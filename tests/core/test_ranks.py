@@ -36,6 +36,7 @@ SMALL = {
 }
 CASES: dict[str, dict[str, Any]] = {
     "rows of weights": {"precision": "differences", "k": 3, "averaging": 0.1, "weight_decay": 1e-3},
+    "rows of whole numbers": {"precision": "int16", "k": 3, "averaging": 0.1},
     "products": {"precision": "float32", "k": 2, "momentum": 0.5, "sparsity_cost": 0.1},
     "CD, clipped": {"precision": "float32", "algorithm": "cd", "max_grad_norm": 0.5, "k": 1},
     # Adam divides a gradient by its own size, and so makes rounding large where that is small: hence the small rate.

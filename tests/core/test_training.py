@@ -50,6 +50,8 @@ VARIANTS = [
     {},
     {"precision": "bfloat16"},
     {"precision": "differences", "weight_decay": 1e-3, "averaging": 0.1},
+    {"precision": "int16", "weight_decay": 1e-3, "averaging": 0.1, "learning_rate": 0.5},
+    {"precision": "int16", "optimizer": "adam", "learning_rate": 1e-3, "l1": 1e-4},
     {"precision": "differences", "algorithm": "cd", "momentum": 0.5, "sparsity_cost": 0.1},
     {"algorithm": "cd", "optimizer": "adam", "learning_rate": 1e-3, "centred": False, "binarisation": "none"},
     {

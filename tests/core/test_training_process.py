@@ -55,6 +55,7 @@ def test_record_of_a_run_is_complete(runs_root: Path) -> None:
 @pytest.mark.parametrize(
     ("binarisation", "begun", "later", "phases"),
     [
+        ("stochastic", "int16", "differences", SparsePhases),
         ("stochastic", "differences", "float32", SparsePhases),
         ("stochastic", "float32", "differences", Phases),
         ("none", "differences", "float32", Phases),  # grey pixels

@@ -144,7 +144,7 @@ def test_what_can_be_refused_is_refused_before_anything_is_written(
     with monkeypatch.context() as environment:
         environment.setenv("RBM_PRECISION", "nonsense")
         assert main(["train", *TINY, "--name", "new"]) == 2
-        assert "RBM_PRECISION must be differences, float32 or bfloat16, got 'nonsense'" in said(capsys)
+        assert "RBM_PRECISION must be int16, differences, float32 or bfloat16, got 'nonsense'" in said(capsys)
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "one.png").write_bytes(b"no picture")
     assert main(["train", *TINY, "--dataset", str(tmp_path / "images"), "--name", "new"]) == 2
