@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -65,7 +65,10 @@ def hear_every_press() -> None:
         if unheard is not None:
             asked, runner._requests = runner._requests._rerun_data, ScriptRequests()
             runner._requests.request_rerun(unheard)
-            runner._requests.request_rerun(asked)
+            back = (
+                unheard.is_history_navigation or asked.is_history_navigation
+            )  # or what crosses Back undoes it
+            runner._requests.request_rerun(replace(asked, is_history_navigation=back))
         start(runner)
 
     def stop_and_leave(runner: Any) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import re
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -72,7 +73,7 @@ class Runners:
                 assert self.held[press].wait(60)
         runner._session_state.on_script_will_rerun(presses)
 
-    def ask(self, press: str) -> ScriptRunner:
+    def ask(self, press: str, back: bool = False) -> ScriptRunner:
         """What Streamlit does with a question of the whole page."""
         if self.all:
             self.all[-1].request_stop()
@@ -83,7 +84,7 @@ class Runners:
                 SessionState(),
                 uploaded_file_mgr=Mock(),
                 script_cache=Mock(),
-                initial_rerun_data=pressed(press),
+                initial_rerun_data=replace(pressed(press), is_history_navigation=back),
                 user_info={},
                 fragment_storage=self.tab,
                 pages_manager=Mock(),
@@ -182,7 +183,8 @@ def test_a_runner_that_is_stopped_before_it_began_leaves_its_press_to_the_next(
     )
     runners = Runners(monkeypatch)
     for press in ("first", "second", "third"):
-        runners.ask(press)
+        runners.ask(press, back=press == "second")
+    assert runners.all[-1]._requests._rerun_data.is_history_navigation
     gate.set()
     assert sorted(runners.end()) == ["first", "second", "third"]
 
