@@ -126,7 +126,8 @@ def _check_place(header: dict[str, Any], top: Any) -> None:
     Where there are fewer chains than before, the one that began alike in the last group is enlarged. So does the player
     by itself; but the browser may mount it anew.
     """
-    page, n_chains = gibbs(), header["n_chains"]
+    page = gibbs()
+    n_chains: int = header["n_chains"]
     per = n_chains // len(header["groups"])
     for name, low, high in (("frame", 0, 2 * header["n_sweeps"]), ("chain", 1, n_chains)):
         if (asked := page.settings.value(name)) > high:
