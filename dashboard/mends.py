@@ -49,7 +49,9 @@ def hear_every_press() -> None:
         ScriptRunner._maybe_handle_execution_control_request,
     )
     prepare, start, work = ScriptRequests.__init__, ScriptRunner.start, ScriptRunner._run_script_thread
-    tabs: WeakKeyDictionary[Any, _Turns] = WeakKeyDictionary()  # by something of which each tab has its own
+    tabs: WeakKeyDictionary[Any, _Turns] = (
+        WeakKeyDictionary()
+    )  # by the tab's store of fragments: each has its own
     changing, own = threading.Lock(), threading.local()
 
     def with_mark(requests: Any) -> None:
@@ -65,9 +67,8 @@ def hear_every_press() -> None:
         if unheard is not None:
             asked, runner._requests = runner._requests._rerun_data, ScriptRequests()
             runner._requests.request_rerun(unheard)
-            back = (
-                unheard.is_history_navigation or asked.is_history_navigation
-            )  # or what crosses Back undoes it
+            # Streamlit would drop the mark of Back, and what crosses it would undo it.
+            back = unheard.is_history_navigation or asked.is_history_navigation
             runner._requests.request_rerun(replace(asked, is_history_navigation=back))
         start(runner)
 

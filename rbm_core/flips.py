@@ -40,7 +40,8 @@ def flipped_rows(W: Tensor, dtype: torch.dtype = torch.float32) -> FlippedRows:
 
 
 def unit_for(largest: float, n: int) -> float:
-    """The least power of two of which weights may be whole numbers if all sums of them are to fit into 16 bits.
+    """The unit in whole numbers of which weights are rounded: the least power of two with which every sum of them fits
+    into 16 bits.
 
     largest: as `kernels.learning.largest_sum` finds it, in float32. n: the weights of the longest sum, each of which
     rounding changes by half a unit; the other half is for what float32 leaves out of `largest`. NaN where `largest` is

@@ -22,15 +22,14 @@ __all__ = [
     "PRECISIONS",
     "pick_precision",
     "pick_way_down",
-    "to_anneal",
     "torch_dtype",
+    "unrounded",
 ]
 
 _TOO_SMALL = 10**7  # multiplications in a product for which a precision is worth choosing
 _TIMED_CHAINS = 200  # chains that are timed, at most
-MOST_WHOLE = (
-    2048  # units of a layer whose weights may be whole numbers of 16 bits, which are the coarser the more
-)
+# Units of a layer whose weights may be whole numbers of 16 bits: the more there are, the coarser their unit.
+MOST_WHOLE = 2048
 MOST_SWEEPS = 10  # sweeps of flip-driven chains in one timed call, at most
 _NO_WEIGHT = 1e-9  # not 0: memory of zeros that nobody wrote is one page, which the cache holds
 _TURNS, _TURN_S = 4, 0.015  # turns of each way and seconds of a turn
@@ -49,8 +48,8 @@ def torch_dtype(precision: str) -> torch.dtype:
     return torch.float32 if precision in ("int16", "differences") else getattr(torch, precision)
 
 
-def to_anneal(precision: str) -> str:
-    """How a model is annealed whose updates are swept this way: 'int16' is for learning alone."""
+def unrounded(precision: str) -> str:
+    """The way to sweep that is the nearest to this one where weights must not be rounded to 16 bits."""
     return "differences" if precision == "int16" else precision
 
 
@@ -74,7 +73,7 @@ def pick_precision(
     if n_visible * n_hidden * chains < _TOO_SMALL:
         return "float32", "float32 (products this small take no time in any precision)"
     if forced := forced_precision():
-        forced = forced if whole else to_anneal(forced)
+        forced = forced if whole else unrounded(forced)
         return forced, f"{forced} (set by RBM_PRECISION)"
     return _timed(n_visible, n_hidden, min(chains, _TIMED_CHAINS), min(k, MOST_SWEEPS), device, whole)
 

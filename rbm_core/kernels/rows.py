@@ -21,7 +21,6 @@ from rbm_core.kernels.primitives import copy_row, inner
 
 __all__ = [
     "ALL",
-    "PANEL",
     "Listed",
     "add_rows",
     "in_panels",
@@ -33,9 +32,8 @@ __all__ = [
     "sum_rows",
 ]
 
-PANEL = 32  # columns of float32; twice as many of int16
 ALL = -1  # in place of a count: the total is the sum of all rows that are on; `sum_rows` makes it
-_VECTORS = 4  # of 256 bits, in a row of a panel; LLVM splits them where vectors are shorter
+_VECTORS = 4  # of 32 bytes, in a row of a panel; LLVM splits them where vectors are shorter
 
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
 
@@ -73,7 +71,7 @@ def padded(n):
 
 def new_panels(rows: int, n: int, dtype: torch.dtype = torch.float32) -> np.ndarray:
     """Panels (⌈n / columns⌉, rows, columns) of zeros, aligned to cache lines, for a matrix (rows, n)."""
-    columns = PANEL * 4 // dtype.itemsize
+    columns = 32 * _VECTORS // dtype.itemsize
     return torch.zeros(-(-n // columns), rows, columns, dtype=dtype).numpy()
 
 

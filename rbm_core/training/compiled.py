@@ -16,7 +16,7 @@ from rbm_core.config import make_config
 from rbm_core.kernels import event
 from rbm_core.likelihood.ais import ais
 from rbm_core.machine import processor_kind
-from rbm_core.precision import pick_precision, to_anneal
+from rbm_core.precision import pick_precision, unrounded
 from rbm_core.training.update import Training
 
 __all__ = ["COMPILING", "main", "when_compiling"]
@@ -65,7 +65,7 @@ def main() -> None:
         training.snapshot()
         rbm, rng = training.rbm, Rng(0, "chains")
         ais(
-            rbm, betas=200, n_chains=2, precision=to_anneal(fields["precision"]) if rbm.bitwise else "float32"
+            rbm, betas=200, n_chains=2, precision=unrounded(fields["precision"]) if rbm.bitwise else "float32"
         )
         gibbs.sweep(rbm, gibbs.from_bernoulli_noise(rbm, 2, rng), rng, 5)
     pick_precision(784, 500, 100, 5, torch.device("cpu"))

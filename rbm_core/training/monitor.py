@@ -19,7 +19,7 @@ from rbm_core.labels import free_energy_of_pixels, log_p_label, set_apart
 from rbm_core.likelihood.ais import base_rate
 from rbm_core.likelihood.online import OnlineLogZ
 from rbm_core.likelihood.pseudo import stochastic_pseudo_log_likelihood
-from rbm_core.precision import to_anneal, torch_dtype
+from rbm_core.precision import torch_dtype, unrounded
 from rbm_core.runs.vocabulary import MONITORED, PROBED
 from rbm_core.training.batches import Batches
 from rbm_core.training.optimiser import learning_rate, momentum
@@ -255,7 +255,7 @@ class Monitor:
             float(free_energies["train"].mean()),
             state.step,
             particles=particles,
-            precision="float32" if state.model.law.units.real else to_anneal(state.precision),
+            precision="float32" if state.model.law.units.real else unrounded(state.precision),
         )
         if estimate is None:
             return {}

@@ -265,7 +265,8 @@ def test_sparse_phases_draw_and_add_up_what_dense_ones_do(
     V: int, H: int, B: int, N: int, algorithm: str, dtype: torch.dtype
 ) -> None:
     rbm = model(V, H)
-    rbm.W.copy_(rounded(rbm.W))
+    if dtype == torch.int16:
+        rbm.W.copy_(rounded(rbm.W))
     sparse = phases(rbm, B, N, algorithm, dtype)
     dense = Phases(rbm, B, N, dtype=torch.float32, rng=Rng(2, "chains"), algorithm=algorithm)  # type: ignore[arg-type]
     dense.v_batch.copy_(sparse.v_batch)

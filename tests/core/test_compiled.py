@@ -67,7 +67,7 @@ from rbm_core.compute import Rng
 from rbm_core.config import make_config
 from rbm_core.likelihood.ais import ais
 from rbm_core.machine import processor_kind
-from rbm_core.precision import to_anneal
+from rbm_core.precision import unrounded
 from rbm_core.training import Training, compiled
 
 def kernels():
@@ -90,7 +90,7 @@ for precision in ("int16", "differences", "float32", "bfloat16")[: 3 + (processo
             training.observe()
         training.metrics(), training.snapshot()
         rbm, rng = training.rbm, Rng(0, "chains")
-        way = to_anneal(precision) if rbm.bitwise else "float32"
+        way = unrounded(precision) if rbm.bitwise else "float32"
         ais(rbm, betas=50, n_chains=8, base_vbias=rbm.vbias, precision=way)
         gibbs.sweep(rbm, gibbs.from_bernoulli_noise(rbm, 8, rng), rng, 9)
         print(*(f"{precision} {kind}: {more}" for more in kernels() - before), sep="\\n", end="")
