@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import float32, njit, types, uint32, uint64
+from numba import float32, njit, types, uint8, uint32, uint64
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from rbm_core.kernels.primitives import INNER, _fires, _philox_row, inner, lowest_bit
+from rbm_core.kernels.primitives import INNER, _fires, _philox_row, inner, lowest_bit, philox_words
 
-__all__ = ["SECOND_CALL", "another_byte", "draw_row", "packed", "random_for"]
+__all__ = ["SECOND_CALL", "another_byte", "draw_row", "packed", "random_for", "unpack"]
 
 SECOND_CALL = 2**47  # added to the number of a call for the lower bits of the units it left open
-_LANES = 8
+_LANES = 16  # LLVM splits vectors where the processor's are shorter
 _F32, _I8, _I16, _I32, _I64 = ir.FloatType(), ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64)
 _VECTOR, _WHOLE = ir.VectorType(_F32, _LANES), ir.VectorType(_I32, _LANES)
 
@@ -66,7 +66,7 @@ def _rough_growth(build: ir.IRBuilder, z: ir.Value) -> ir.Value:
 @intrinsic
 def _decided(typing_context, x, shift, scale, random, word):
     """(which of the 64 units from 64 · word fire, which are left open), a bit each; x: float32 or int16; random:
-    uint16.
+    uint32, of which every unit takes half a word.
     """
     signature = types.UniTuple(types.uint64, 2)(x, shift, scale, random, types.int64)
 
@@ -74,6 +74,7 @@ def _decided(typing_context, x, shift, scale, random, word):
         x, shift, random = (
             context.make_array(signature.args[i])(context, build, args[i]).data for i in (0, 1, 3)
         )
+        random = build.bitcast(random, ir.PointerType(_I16))
         first = build.mul(args[4], _I64(64))
         scale = build.insert_element(ir.Constant(_VECTOR, ir.Undefined), args[2], _I32(0))
         scale = build.shuffle_vector(scale, scale, _constant(_WHOLE, 0))
@@ -125,6 +126,23 @@ def packed(typing_context, bytes_, word):
     return types.uint64(bytes_, types.int64), codegen
 
 
+@intrinsic
+def unpack(typing_context, words, row, word, bytes_):
+    """The bytes 64 · word … of bytes_[row], 0 or 1, from the bits of words[row, word]."""
+    signature = types.void(words, types.int64, types.int64, bytes_)
+
+    def codegen(context: Any, build: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        bits, out = (context.make_array(signature.args[i])(context, build, args[i]) for i in (0, 3))
+        n, m = (cgutils.unpack_tuple(build, array.shape)[1] for array in (bits, out))
+        given = build.load(build.gep(bits.data, [build.add(build.mul(args[1], n), args[2])]))
+        ones = build.zext(build.bitcast(given, ir.VectorType(ir.IntType(1), 64)), ir.VectorType(_I8, 64))
+        start = build.add(build.mul(args[1], m), build.mul(args[2], _I64(64)))
+        build.store(ones, build.bitcast(build.gep(out.data, [start]), ir.PointerType(ones.type)), align=1)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
 @inner
 def random_for(n):
     """Room for the random numbers of a row of n units: half a word each, in whole blocks of 128 units."""
@@ -135,17 +153,18 @@ def random_for(n):
 def _second_look(number, key0, key1, c1, c2, c3):
     """The four random words of a unit in the call that settles what this one left open."""
     call = (uint64(c1) | (uint64(c2 & uint32(0xFFFF)) << uint64(32))) + uint64(SECOND_CALL)
-    words, rank = np.empty(4, np.uint32), c2 & uint32(0xFFFF0000)
-    _philox_row(words, number, key0, key1, uint32(call), uint32(call >> uint64(32)) | rank, c3)
-    return words
+    rank = c2 & uint32(0xFFFF0000)
+    return philox_words(number, key0, key1, uint32(call), uint32(call >> uint64(32)) | rank, c3)
 
 
 @inner
 def another_byte(number, key0, key1, c1, c2, c3):
     """A random byte that is not 255, in place of one that was. number: of the unit in its call."""
-    for byte in _second_look(number, key0, key1, c1, c2, c3).view(np.uint8):
-        if byte != 255:
-            return byte
+    for word in _second_look(number, key0, key1, c1, c2, c3):
+        for i in range(4):
+            byte = uint8(word >> uint32(8 * i))
+            if byte != 255:
+                return byte
     return np.uint8(254)  # once in 10³⁸ times
 
 
@@ -157,15 +176,15 @@ def draw_row(x, shift, scale, random, row, key0, key1, c1, c2, c3, fired):
     random: `random_for` them. row: the number of the row in its call.
     """
     _philox_row(random, uint32(row * (random.shape[0] // 4)), key0, key1, c1, c2, c3)
-    upper = random.view(np.uint16)
     for w in range(fired.shape[0]):
-        decided: tuple[int, int] = _decided(x, shift, scale, upper, w)
+        decided: tuple[int, int] = _decided(x, shift, scale, random, w)
         on, left = decided
         while left:
             bit = lowest_bit(left)
             i = 64 * w + bit
-            lower = _second_look(uint32(row * upper.shape[0] + i), key0, key1, c1, c2, c3)[0]
-            r = uint32(upper[i]) << uint32(16) | lower >> uint32(16)
+            upper = random[i // 2] >> uint32(16 * (i % 2)) & uint32(0xFFFF)
+            lower = _second_look(uint32(2 * row * random.shape[0] + i), key0, key1, c1, c2, c3)[0]
+            r = upper << uint32(16) | lower >> uint32(16)
             mask = uint64(1) << uint64(bit)
             on = on | mask if _fires(r, scale * float32(x[i]) + shift[i]) else on & ~mask
             left &= left - uint64(1)
