@@ -29,7 +29,7 @@ __all__ = [
 
 _MASK32 = 0xFFFFFFFF
 
-Tossed = tuple[np.ndarray, np.ndarray, tuple[int, int, int, int, int], int]
+Tossed = tuple[Tensor, Tensor, tuple[int, int, int, int, int], int]
 """(images (N, V) uint8, rows (B,), counter, number of the first row): a batch that a kernel is to draw."""
 
 
@@ -175,15 +175,15 @@ class Rng:
         images: (N, V) uint8. rows: (B,) int64. out: (B, V) float32 or bfloat16, filled and returned.
         """
         if self.generator is None:
-            pixels, cases, counter, first = self.tossed(images, rows)
-            draws.draw_from_bytes(pixels, cases, as_array(out), *counter, first)
+            counter, first = self.next_counter(), self.first_row
+            draws.draw_from_bytes(images.numpy(), rows.numpy(), as_array(out), *counter, first)
             return out
         p = images[rows].to(torch.float32) / 255
         return torch.lt(self.uniform(p.shape), p, out=out)
 
     def tossed(self, images: Tensor, rows: Tensor) -> Tossed:
         """What a kernel makes the next `binarise` of, on the CPU."""
-        return images.numpy(), rows.numpy(), self.next_counter(), self.first_row
+        return images, rows, self.next_counter(), self.first_row
 
     def _numpy(self) -> np.random.Generator:
         """A numpy generator of this call's own, for the laws that need no speed."""

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from rbm_core import pixels
 from rbm_core.config import RunConfig
-from rbm_core.training.batches import Batches
+from rbm_core.training.batches import Batches, Order
 
 __all__ = ["RowBatches", "as_byte_rows", "binary_rows", "is_binary", "repeated"]
 
@@ -91,7 +91,7 @@ class RowBatches(Batches):
         self.mean = self._mean_of(grey)
         self.labels = self.labels_of(labels)
         dense = rows.toarray() if sp.issparse(rows) and self._sparse is None else rows
-        self._places = torch.from_numpy(order)
+        self._places = order
         shown = dense[order[:_FEW]]
         self.first: np.ndarray = shown.toarray() if sp.issparse(shown) else shown
         self.images = torch.from_numpy(
@@ -100,11 +100,14 @@ class RowBatches(Batches):
         self.images = self.images.to(device)
         self.tossed, self.n = True, len(order)
         self.per_epoch = config.updates_per_epoch(self.n)
-        self._order = (-1, torch.empty(0, dtype=torch.int64))
+        self._order = (-1, order[:0])
 
-    def rows(self, step: int) -> Tensor:
+    def rows(self, step: int) -> Order:
         """The rows of X, not the places of the training set, that update number step + 1 takes: (B,)."""
-        return self._places[super().rows(step).cpu()]
+        places = super().rows(step)
+        if isinstance(places, Tensor):
+            return torch.from_numpy(self._places[places.cpu().numpy()])
+        return self._places[places]
 
     def _odds(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         if self._sparse is None:

@@ -15,11 +15,10 @@ float32 products up to rounding.
 from typing import NamedTuple
 
 import numpy as np
-from numba import float32, int64, njit, types, uint32, uint64
-from numba.extending import intrinsic
+from numba import float32, int64, njit, uint32, uint64
 
-from rbm_core.kernels.bernoulli import draw_row, packed, random_for
-from rbm_core.kernels.primitives import _FAST, INNER, _clip, _exp, copy_row, inner, lowest_bit
+from rbm_core.kernels.bernoulli import draw_row, packed, random_for, unpack
+from rbm_core.kernels.primitives import _FAST, INNER, _clip, _exp, bits_set, copy_row, inner, lowest_bit
 from rbm_core.kernels.rows import ALL, add_rows, new_lists, padded, put_transposed, sum_rows
 from rbm_core.kernels.threads import next_piece
 
@@ -58,12 +57,6 @@ class Layer(NamedTuple):
     random: np.ndarray
 
 
-@intrinsic
-def _bits_set(typing_context, word):
-    """How many bits of a uint64 are set."""
-    return types.int64(types.uint64), lambda context, builder, signature, args: builder.ctpop(args[0])
-
-
 @inner
 def new_layer(chains, bias, rows):
     """A layer of this many chains with these biases (n,), all units 0 and all sums, of rows of this type, 0."""
@@ -91,8 +84,8 @@ def _take_up(layer, chain, renew, lists):
     state, flips, lit = layer.state[chain], 0, 0
     for w in range(state.shape[0]):
         new: int = layer.fired[w]
-        flips += _bits_set(new ^ state[w])
-        lit += _bits_set(new)
+        flips += bits_set(new ^ state[w])
+        lit += bits_set(new)
     renew = renew or flips > lit
     if min(flips, lit) > lists.longest:
         for w in range(state.shape[0]):
@@ -196,8 +189,11 @@ def load_layer(layer, states, x):
 @inner
 def get_states(layer, states):
     """The layer's states as bytes (chains, n)."""
+    whole = states.shape[1] // 64
     for chain in range(states.shape[0]):
-        for i in range(states.shape[1]):
+        for w in range(whole):
+            unpack(layer.state, chain, w, states)
+        for i in range(64 * whole, states.shape[1]):
             states[chain, i] = (layer.state[chain, i // 64] >> uint64(i % 64)) & uint64(1)
 
 

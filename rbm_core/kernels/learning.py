@@ -11,11 +11,12 @@ from typing import NamedTuple
 import numpy as np
 from numba import float32, float64, njit, uint64
 
-from rbm_core.kernels.chains import get_states, new_layer, set_states, sweep_group
+from rbm_core.kernels.chains import Stream, get_states, new_layer, set_states, sweep_group
 from rbm_core.kernels.draws import draw_from_bytes
-from rbm_core.kernels.primitives import _FAST, INNER, _exp, _store, copy_row, inner, lowest_bit
-from rbm_core.kernels.rows import add_rows, new_lists, padded, put_row, put_transposed
-from rbm_core.kernels.threads import next_piece
+from rbm_core.kernels.primitives import _FAST, INNER, bits_set, copy_row, inner, lowest_bit
+from rbm_core.kernels.rows import add_rows, add_up_rows, new_lists, padded, put_row, put_transposed
+from rbm_core.kernels.steps import centre_row, mean_row, round_row, step_row
+from rbm_core.kernels.threads import asked_again, end_piece, next_piece, stage_ended
 
 
 class Statistics(NamedTuple):
@@ -30,103 +31,117 @@ class Statistics(NamedTuple):
     softplus: np.ndarray
 
 
-@njit(fastmath=_FAST, **INNER)
-def _hidden_means(x, scale, bias, share, h, rest):
-    """h = share · σ(scale · x + bias); returns Σ softplus(scale · x + bias). rest: room for as many numbers."""
-    total, n = 0.0, bias.shape[0]
-    for i in range(n):
-        h[i] = scale * float32(x[i]) + bias[i]
-        rest[i] = _exp(max(-abs(h[i]), float32(-80.0)))
-    # Σ log(1 + e) by one logarithm for 64 factors of at most 2; nothing is written here, as `total_of` explains.
-    for start in range(0, n, 64):
-        positive, product = float32(0.0), float32(1.0)
-        for i in range(start, min(start + 64, n)):
-            positive += max(h[i], float32(0.0))
-            product *= float32(1.0) + rest[i]
-        total += float64(positive) + math.log(float64(product))
-    for i in range(n):
-        p = share / (float32(1.0) + rest[i])
-        h[i] = p if h[i] >= float32(0.0) else rest[i] * p
-    return total
-
-
 @inner
-def _leave(visible, hidden, scale, bias, share, statistics, first):
-    """The statistics of a group, whose first case or particle has the number `first`. bias: (H,)."""
-    h = np.zeros(hidden.x.shape[1], np.float32)
-    rest = np.empty(bias.shape[0], np.float32)
-    for chain in range(visible.state.shape[0]):
+def _leave(visible, hidden, scale, units, share, statistics, first):
+    """The statistics of a group, whose first case or particle has the number `first`. units: hidden ones, H."""
+    x, shift, n = hidden.x, hidden.shift, hidden.shift.shape[0]
+    h = np.zeros(x.shape[1], np.float32)
+    for chain in range(x.shape[0]):
         copy_row(visible.state[chain], statistics.states[first + chain])
-        statistics.softplus[first + chain] = _hidden_means(hidden.x[chain], scale, bias, share, h, rest)
+        growth = 0.0
+        for start in range(0, n, 512):
+            parts: tuple[float, float] = mean_row(
+                x, chain, scale, shift, share, h, start, min(start + 512, n)
+            )
+            growth += parts[0] + math.log(parts[1])
+        statistics.softplus[first + chain] = growth
+        for j in range(units, n):  # those that are none: not quite 0
+            h[j] = float32(0.0)
         put_row(h, first + chain, statistics.h)
 
 
-@inner
-def _chains_piece(first, visible, hidden, model, persistent, k, stream, v, h, statistics, batch):
-    """k sweeps of the chains `first`, `first` + 1, …, whose statistics follow those of the batch."""
-    held, values = np.empty(0, np.bool_), np.empty((1, 0), np.uint8)
-    last = first + visible.x.shape[0]
-    sweep_group(
-        visible,
-        hidden,
-        model[0],
-        model[1],
-        k,
-        persistent,
-        model[4],
-        held,
-        values,
-        not persistent,
-        stream,
-        first,
-        v.shape[0],
-    )
-    get_states(visible, v[first:last])
-    get_states(hidden, h[first:last])
-    _leave(visible, hidden, model[4], model[3], float32(1.0) / float32(v.shape[0]), statistics, batch + first)
+class Chains(NamedTuple):
+    """What the phases begin with and where they leave their states.
 
-
-@njit(cache=True, nogil=True)
-def both_phases(queue, pieces, groups, persistent, model, k, stream, tossed, v_batch, v, h, statistics):
-    """Both phases of an update: the statistics of the batch, and k sweeps of the chains with theirs.
-
-    persistent: whether chains go on from their hidden states (PCD) or start at their case of the batch (CD). groups:
-    (chains of a group, cases of a group). model: (W, Wᵀ, vbias, hbias, unit), the matrices in panels, in whole numbers
-    of the unit or in float32. tossed: (images, rows, counter, first) as in `draws.draw_from_bytes`, of which the batch
-    is drawn; no rows: v_batch holds it. v_batch (B, V), v (N, V), h (N, H): uint8, the last two overwritten. Pieces are
-    the groups of chains, the longer work, then, for PCD, those of the batch.
+    W, WT: the matrices in panels, in whole numbers of a unit or in float32. persistent: whether chains go on from their
+    hidden states (PCD) or start at their case of the batch (CD). v_offset μ (V,), h_offset λ (H,): what centring takes
+    off. images (·, V), rows (B,): the probabilities, in bytes, that a batch is drawn from, and which of them. v_batch
+    (B, V), v (N, V), h (N, H): uint8, the last two overwritten.
     """
-    (W, WT, vbias, hbias, unit), batch = model, v_batch.shape[0]
-    images, rows, (key0, key1, c1, c2, c3), row = tossed
-    of_chains = (v.shape[0] + groups[0] - 1) // groups[0]
-    while True:
-        piece: int = next_piece(queue)
-        if piece >= pieces:
-            return
-        of_batch = piece >= of_chains
-        first = (piece - of_chains) * groups[1] if of_batch else piece * groups[0]
-        last = min(first + groups[1], batch) if of_batch else min(first + groups[0], v.shape[0])
-        visible, hidden = new_layer(last - first, vbias, W), new_layer(last - first, hbias, W)
-        if of_batch or not persistent:
-            if rows.shape[0]:
-                draw_from_bytes(
-                    images, rows[first:last], v_batch[first:last], key0, key1, c1, c2, c3, row + first
-                )
-            set_states(visible, hidden, W, v_batch[first:last], new_lists(last - first, W.shape[1], batch))
-            _leave(visible, hidden, unit, hbias, float32(1.0) / float32(batch), statistics, first)
-        else:
-            set_states(hidden, visible, WT, h[first:last], new_lists(last - first, WT.shape[1], v.shape[0]))
-        if not of_batch:
-            _chains_piece(first, visible, hidden, model, persistent, k, stream, v, h, statistics, batch)
+
+    W: np.ndarray
+    WT: np.ndarray
+    vbias: np.ndarray
+    hbias: np.ndarray
+    persistent: bool
+    v_offset: np.ndarray
+    h_offset: np.ndarray
+    images: np.ndarray
+    rows: np.ndarray
+    v_batch: np.ndarray
+    v: np.ndarray
+    h: np.ndarray
+
+
+# The numbers of a call: the pieces of each stage; chains and cases of a group; sweeps and the stream of their draws, as
+# in `chains`; whether the batch is to be drawn, and the counter and first row of that, as in `draws.draw_from_bytes`;
+# what 1 stands for in the panels, and its inverse for those to be made; then those of `Step`.
+ORDER = np.dtype(
+    [
+        *((name, np.int64) for name in ("phases", "means", "weights", "biases", "group", "cases", "k")),
+        *((name, np.int64) for name in Stream._fields),
+        *((name, np.int64) for name in ("tossed", "c0", "c1", "c2", "c3", "c4", "row")),
+        *((name, np.float32) for name in ("unit", "per_unit", "rate", "decay", "share", "centring_rate")),
+    ]
+)
+
+
+@inner
+def _phase_piece(piece, order, chains, statistics):
+    """The groups of chains, the longer work, are the first pieces; then, for PCD, come those of the batch."""
+    W, WT, vbias, hbias, persistent, _, _, images, rows, v_batch, v, h = chains
+    batch, unit = v_batch.shape[0], order.unit
+    of_chains = (v.shape[0] + order.group - 1) // order.group
+    of_batch = piece >= of_chains
+    first = (piece - of_chains) * order.cases if of_batch else piece * order.group
+    last = min(first + order.cases, batch) if of_batch else min(first + order.group, v.shape[0])
+    visible, hidden = new_layer(last - first, vbias, W), new_layer(last - first, hbias, W)
+    if of_batch or not persistent:
+        cases = v_batch[first:last]
+        if order.tossed:
+            key0, key1, c1, c2, c3 = order.c0, order.c1, order.c2, order.c3, order.c4
+            draw_from_bytes(images, rows[first:last], cases, key0, key1, c1, c2, c3, order.row + first)
+        set_states(visible, hidden, W, cases, new_lists(last - first, W.shape[1], batch))
+        _leave(visible, hidden, unit, hbias.shape[0], float32(1.0) / float32(batch), statistics, first)
+    else:
+        set_states(hidden, visible, WT, h[first:last], new_lists(last - first, WT.shape[1], v.shape[0]))
+    if not of_batch:
+        stream = Stream(order.key0, order.key1, order.call, order.rank, order.stream, order.first)
+        held, values = np.empty(0, np.bool_), np.empty((1, 0), np.uint8)
+        together = v.shape[0]
+        sweep_group(
+            visible,
+            hidden,
+            W,
+            WT,
+            order.k,
+            persistent,
+            unit,
+            held,
+            values,
+            not persistent,
+            stream,
+            first,
+            together,
+        )
+        get_states(visible, v[first:last])
+        get_states(hidden, h[first:last])
+        _leave(
+            visible, hidden, unit, hbias.shape[0], float32(1.0) / float32(together), statistics, batch + first
+        )
 
 
 class Means(NamedTuple):
-    """The layers' means over each phase, float32: v_data (V,), v_model (V,), h_data (H,), h_model (H,)."""
+    """The layers' means over each phase, float32: v_data (V,), v_model (V,), h_data (H,), h_model (H,).
+
+    free_energy (2,): the phases' mean F in nats, float64.
+    """
 
     v_data: np.ndarray
     v_model: np.ndarray
     h_data: np.ndarray
     h_model: np.ndarray
+    free_energy: np.ndarray
 
 
 @inner
@@ -146,14 +161,12 @@ def _mean_of_bytes(rows, means):
 
 
 @njit(fastmath=_FAST, **INNER)
-def _add_up_rows(panels, first, last, totals):
-    """totals = Σ of the rows `first` to `last` of a matrix in panels, in their order."""
+def _add_up_rows(panel, first, last, totals):
+    """totals = Σ of the rows `first` to `last` of a panel, in their order."""
     totals[:] = float32(0.0)
-    for panel in range(panels.shape[0]):
-        start = 32 * panel
-        for b in range(first, last):
-            for i in range(min(32, totals.shape[0] - start)):
-                totals[start + i] += panels[panel, b, i]
+    for b in range(first, last):
+        for i in range(totals.shape[0]):
+            totals[i] += panel[b, i]
 
 
 @inner
@@ -165,29 +178,37 @@ def _free_energy(vbias, v_mean, softplus):
     return -own - softplus.sum() / softplus.shape[0]
 
 
-@njit(cache=True, nogil=True)
-def phase_means(v_batch, v, vbias, statistics, means, centring):
-    """Fills `means` from the states (B, V) and (N, V), uint8, and the statistics, and with them the differences in
-    `centring`; returns the phases' mean F.
-    """
-    batch, chains = v_batch.shape[0], v.shape[0]
-    _mean_of_bytes(v_batch, means.v_data)
-    _mean_of_bytes(v, means.v_model)
-    _add_up_rows(statistics.h, 0, batch, means.h_data)
-    _add_up_rows(statistics.h, batch, batch + chains, means.h_model)
+@inner
+def _visible_means(chains, statistics, means, centring):
+    """The visible units' means, their difference, and the phases' mean F that follows from them; μ is taken up."""
+    batch, vbias = chains.v_batch.shape[0], chains.vbias
+    copy_row(chains.v_offset, centring.v_offset)
+    _mean_of_bytes(chains.v_batch, means.v_data)
+    _mean_of_bytes(chains.v, means.v_model)
     for i in range(vbias.shape[0]):
         centring.v_difference[i] = means.v_data[i] - means.v_model[i]
-    for j in range(means.h_data.shape[0]):
-        centring.h_difference[j] = means.h_data[j] - means.h_model[j]
-    data = _free_energy(vbias, means.v_data, statistics.softplus[:batch])
-    return data, _free_energy(vbias, means.v_model, statistics.softplus[batch:])
+    means.free_energy[0] = _free_energy(vbias, means.v_data, statistics.softplus[:batch])
+    means.free_energy[1] = _free_energy(vbias, means.v_model, statistics.softplus[batch:])
+
+
+@inner
+def _hidden_means_of(panel, chains, statistics, means, centring):
+    """The means over each phase of the hidden units of a panel, and their difference; λ is taken up."""
+    rows, batch = statistics.h[panel], chains.v_batch.shape[0]
+    first, last = 32 * panel, min(32 * panel + 32, means.h_data.shape[0])
+    data, model = means.h_data[first:last], means.h_model[first:last]
+    _add_up_rows(rows, 0, batch, data)
+    _add_up_rows(rows, batch, rows.shape[0], model)
+    for j in range(last - first):
+        centring.h_difference[first + j] = data[j] - model[j]
+        centring.h_offset[first + j] = chains.h_offset[first + j]
 
 
 class Centring(NamedTuple):
     """The rank-one terms of the centred gradient ∇W = Δ⟨vhᵀ⟩ − μ Δ⟨h⟩ᵀ − Δ⟨v⟩ λᵀ, and where its products go.
 
     v_offset μ (V,), h_offset λ (H,), v_difference Δ⟨v⟩ (V,), h_difference Δ⟨h⟩ (H,), all float32. grad_h_offset (V,):
-    ∇W λ. v_offset_grad (blocks, H): the parts of ∇Wᵀ μ from every 64 rows.
+    ∇W λ. v_offset_grad (blocks, H): the parts of ∇Wᵀ μ from every 64 rows. H here is padded with zeros.
     """
 
     v_offset: np.ndarray
@@ -200,62 +221,60 @@ class Centring(NamedTuple):
 
 @inner
 def _correlations(block, batch, statistics, lists, x):
-    """x[i] = Δ⟨vᵢ h⟩ for the 64 pixels of a block; `lists` takes the cases in which each is on."""
+    """x[i] = Δ⟨vᵢ h⟩ for the 64 pixels of a block; `lists` is room for the cases that make them.
+
+    A pixel is mostly on where the one before it is. So its sum is that of the one before and the cases in which the two
+    differ; or, where fewer cases are on than differ in all, its own cases alone.
+    """
     states, h, _ = statistics
     numbers, counts, _ = lists
     counts[:] = 0
+    lit, differ = 0, 0
     for b in range(states.shape[0]):
         on = states[b, block]
-        while on:
-            i: int = lowest_bit(on)
-            if b < batch:
+        lit += bits_set(on)
+        differ += bits_set(on ^ (on << uint64(1)))
+    by_difference = differ < lit
+    for b in range(states.shape[0]):
+        on = states[b, block]
+        left = on ^ (on << uint64(1)) if by_difference else on
+        # Where a case of the batch adds, a particle takes away; and the other way round where its pixel goes off.
+        for_batch = on if b < batch else ~on
+        while left:
+            i: int = lowest_bit(left)
+            if (for_batch >> uint64(i)) & uint64(1):
                 numbers[i, counts[i, 0]] = b
                 counts[i, 0] += 1
             else:
                 counts[i, 1] += 1
                 numbers[i, numbers.shape[1] - counts[i, 1]] = b
-            on &= on - uint64(1)
-    x[:] = float32(0.0)
-    add_rows(x, h, lists)
-
-
-@njit(fastmath=_FAST, **INNER)
-def _centre(x, i, centring, mu_grad):
-    """x, the correlations of pixel i, becomes its row of the gradient; its products with the offsets are noted."""
-    mu, difference, total = centring.v_offset[i], centring.v_difference[i], float32(0.0)
-    h_offset, h_difference = centring.h_offset, centring.h_difference
-    for j in range(h_offset.shape[0]):
-        x[j] -= mu * h_difference[j] + difference * h_offset[j]
-    for j in range(h_offset.shape[0]):
-        mu_grad[j] += mu * x[j]
-    for j in range(h_offset.shape[0]):  # by itself, as `total_of` explains
-        total += x[j] * h_offset[j]
-    centring.grad_h_offset[i] = total
+            left &= left - uint64(1)
+    if by_difference:
+        x[0] = float32(0.0)
+        add_up_rows(x, h, lists)
+    else:
+        x[:] = float32(0.0)
+        add_rows(x, h, lists)
 
 
 @njit(cache=True, nogil=True)
 def weight_gradient(queue, pieces, batch, statistics, centring, grad):
     """grad (V, H) = the centred gradient; a piece is 64 pixels."""
     V, H = grad.shape
-    x, lists = np.empty((64, padded(H)), np.float32), new_lists(64, statistics.states.shape[0], 1)
+    x, lists = np.zeros((64, padded(H)), np.float32), new_lists(64, statistics.states.shape[0], 1)
     while True:
         block: int = next_piece(queue)
         if block >= pieces:
             return
         _correlations(block, batch, statistics, lists, x)
-        mu_grad = centring.v_offset_grad[block]
-        mu_grad[:] = float32(0.0)
+        mu_grad = centring.v_offset_grad
+        mu_grad[block, :] = float32(0.0)
         for i in range(64 * block, min(64 * block + 64, V)):
-            row = x[i - 64 * block]
-            _centre(row, i, centring, mu_grad)
-            copy_row(row, grad[i])
-
-
-@njit(fastmath=_FAST, **INNER)
-def _step(w, gradient, rate, decay):
-    """w += rate · (gradient − decay · w)."""
-    for j in range(w.shape[0]):
-        w[j] += rate * (gradient[j] - decay * w[j])
+            row, mu, difference = i - 64 * block, centring.v_offset[i], centring.v_difference[i]
+            centring.grad_h_offset[i] = centre_row(
+                x, row, centring.h_difference, centring.h_offset, mu_grad, block, mu, difference
+            )
+            copy_row(x[row, :H], grad[i])
 
 
 @njit(fastmath=_FAST, **INNER)
@@ -266,86 +285,104 @@ def _follow(average, w, share):
 
 
 class Norms(NamedTuple):
-    """Of which signs the weights are, in float32: Σ W and Σ |W| over each row (2, V), and over the 64 rows of each
-    block (blocks, 2, H).
+    """Of which signs the weights are, in float32: their sums and the sums of |W|, over each row (V,), and over the 64
+    rows of each block (blocks, padded(H)). Of weights in 16 bits alone.
     """
 
-    rows: np.ndarray
-    columns: np.ndarray
+    row_sums: np.ndarray
+    row_sizes: np.ndarray
+    sums: np.ndarray
+    sizes: np.ndarray
 
 
-@njit(fastmath=_FAST, **INNER)
-def _put_rounded(w, per_unit, some, i, norms, block):
-    """some = per_unit · w in its own type; row i is entered in the norms."""
-    H, total, size = norms.columns.shape[2], float32(0.0), float32(0.0)
-    for j in range(H):
-        some[j] = _store(some[j], per_unit * w[j])
-    sums, sizes = norms.columns[block, 0], norms.columns[block, 1]
-    for j in range(H):
-        sums[j] += w[j]
-        sizes[j] += abs(w[j])
-    for j in range(H):
-        total += w[j]
-        size += abs(w[j])
-    norms.rows[0, i], norms.rows[1, i] = total, size
-
-
-@njit(cache=True, nogil=True)
-def largest_sum(norms):
+@inner
+def _largest_sum(norms):
     """The largest sum of weights of one sign in a row or column: no sum over units that are on goes beyond it.
 
     NaN where a weight is not finite.
     """
     largest, everything = float32(0.0), float32(0.0)
-    for i in range(norms.rows.shape[1]):
-        largest = max(largest, norms.rows[1, i] + abs(norms.rows[0, i]))
-        everything += norms.rows[1, i]
-    columns = np.zeros(norms.columns.shape[1:], np.float32)
-    for block in range(norms.columns.shape[0]):
-        for sign in range(2):
-            for j in range(columns.shape[1]):
-                columns[sign, j] += norms.columns[block, sign, j]
-    for j in range(columns.shape[1]):
-        largest = max(largest, columns[1, j] + abs(columns[0, j]))
+    for i in range(norms.row_sums.shape[0]):
+        largest = max(largest, norms.row_sizes[i] + abs(norms.row_sums[i]))
+        everything += norms.row_sizes[i]
+    totals, sizes = np.zeros(norms.sums.shape[1], np.float32), np.zeros(norms.sums.shape[1], np.float32)
+    for block in range(norms.sums.shape[0]):
+        for j in range(totals.shape[0]):
+            totals[j] += norms.sums[block, j]
+            sizes[j] += norms.sizes[block, j]
+    for j in range(totals.shape[0]):
+        largest = max(largest, sizes[j] + abs(totals[j]))
     return largest / 2 + 0 * everything
 
 
-@njit(cache=True, nogil=True)
-def ascend(
-    queue, pieces, batch, statistics, centring, W, panels, per_unit, norms, rate, decay, average, share
-):
-    """One step of W (V, H) along the centred gradient less its weight decay; its panels and the average follow.
+class Step(NamedTuple):
+    """Where a step leads: W (V, H), vbias, hbias += rate · (gradient − decay · W), and what follows from W.
 
-    panels: W and Wᵀ as the chains read them, per_unit · W in their type. rate: 0 asks for the panels alone. average:
-    (V, H), or anything where share is 0.
+    panels: W and Wᵀ as the chains read them, per_unit · W in their type. norms and largest (1,): see `Norms` and
+    `_largest_sum`. averages: of the three parameters, which they follow by share; anything where share is 0. rate: 0
+    asks for the panels alone. h_offset (H,): the λ of the next step: it follows the batch's means by centring_rate.
+    energies (2,), float64: the phases' mean F as they were, in nats, whose difference is added to loss_total ().
     """
-    V, H = W.shape
-    x, lists = np.empty((64, padded(H)), np.float32), new_lists(64, statistics.states.shape[0], 1)
-    own, transposed = panels
-    some, columns = np.zeros((64, padded(H)), own.dtype), own.shape[2]
-    while True:
-        block: int = next_piece(queue)
-        if block >= pieces:
-            return
-        mu_grad = centring.v_offset_grad[block]
+
+    W: np.ndarray
+    vbias: np.ndarray
+    hbias: np.ndarray
+    panels: tuple[np.ndarray, np.ndarray]
+    norms: Norms
+    largest: np.ndarray
+    averages: tuple[np.ndarray, np.ndarray, np.ndarray]
+    h_offset: np.ndarray
+    energies: np.ndarray
+    loss_total: np.ndarray
+
+
+@inner
+def _weights_piece(block, order, batch, statistics, centring, step, x, lists, some):
+    """One step of 64 rows of W along the centred gradient less its weight decay; panels and average follow.
+
+    x, lists, some: room for the rows' gradient, for `_correlations` and for the rows as the panels hold them.
+    """
+    W, rate, norms = step.W, order.rate, step.norms
+    own, transposed = step.panels
+    columns, mu_grad = own.shape[2], centring.v_offset_grad
+    if rate != float32(0.0):
+        _correlations(block, batch, statistics, lists, x)
+        mu_grad[block, :] = float32(0.0)
+    norms.sums[block, :], norms.sizes[block, :] = float32(0.0), float32(0.0)
+    first, last = 64 * block, min(64 * block + 64, W.shape[0])
+    for i in range(first, last):
+        row = i - first
         if rate != float32(0.0):
-            _correlations(block, batch, statistics, lists, x)
-            mu_grad[:] = float32(0.0)
-        norms.columns[block, :, :] = float32(0.0)
-        first, last = 64 * block, min(64 * block + 64, V)
-        for i in range(first, last):
-            if rate != float32(0.0):
-                _centre(x[i - first], i, centring, mu_grad)
-                _step(W[i], x[i - first], rate, decay)
-            if share > float32(0.0):
-                _follow(average[i], W[i], share)
-            _put_rounded(W[i], per_unit, some[i - first], i, norms, block)
-            put_row(some[i - first], i, own)
-        for i in range(last - first, 64):
-            some[i] = 0
-        of_block = 64 // columns
-        for panel in range(of_block * block, min(of_block * (block + 1), transposed.shape[0])):
-            put_transposed(some[columns * panel - first :], panel, transposed)
+            centring.grad_h_offset[i], norms.row_sums[i], norms.row_sizes[i] = step_row(
+                x,
+                row,
+                centring.h_difference,
+                centring.h_offset,
+                mu_grad,
+                block,
+                centring.v_offset[i],
+                centring.v_difference[i],
+                W,
+                i,
+                rate,
+                order.decay,
+                some,
+                order.per_unit,
+                norms.sums,
+                norms.sizes,
+            )
+        else:
+            norms.row_sums[i], norms.row_sizes[i] = round_row(
+                W, i, some, row, order.per_unit, norms.sums, norms.sizes, block
+            )
+        if order.share > float32(0.0):
+            _follow(step.averages[0][i], W[i], order.share)
+        put_row(some[row], i, own)
+    for i in range(last - first, 64):
+        some[i] = 0
+    of_block = 64 // columns
+    for panel in range(of_block * block, min(of_block * (block + 1), transposed.shape[0])):
+        put_transposed(some[columns * panel - first :], panel, transposed)
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
@@ -359,3 +396,79 @@ def step_biases(centring, rate, vbias, hbias):
             total[j] += centring.v_offset_grad[block, j]
     for j in range(hbias.shape[0]):
         hbias[j] += rate * (centring.h_difference[j] - total[j])
+
+
+@inner
+def _end_step(order, means, centring, step):
+    """The step of the biases, and what else follows from an update."""
+    step_biases(centring, order.rate, step.vbias, step.hbias)
+    if order.share > float32(0.0):
+        _follow(step.averages[1], step.vbias, order.share)
+        _follow(step.averages[2], step.hbias, order.share)
+    if order.centring_rate > float32(0.0):
+        _follow(step.h_offset, means.h_data, order.centring_rate)
+    data, model = means.free_energy[0], means.free_energy[1]
+    step.energies[0], step.energies[1] = data, model
+    step.loss_total[()] += data - model
+
+
+STAGES = PHASES, MEANS, WEIGHTS, BIASES = range(4)
+
+
+@inner
+def _stages(queue, order, chains, statistics, means, centring, step):
+    """Works through the stages of a call; returns whether all have ended."""
+    batch = chains.v_batch.shape[0]
+    while True:
+        piece: int = next_piece(queue[PHASES])
+        if piece >= order.phases:
+            break
+        _phase_piece(piece, order, chains, statistics)
+        end_piece(queue[PHASES])
+    if not stage_ended(queue[PHASES], order.phases):
+        return False
+    while True:
+        piece = next_piece(queue[MEANS])
+        if piece >= order.means:
+            break
+        if piece:
+            _hidden_means_of(piece - 1, chains, statistics, means, centring)
+        else:
+            _visible_means(chains, statistics, means, centring)
+        end_piece(queue[MEANS])
+    if not stage_ended(queue[MEANS], order.means):
+        return False
+    x, lists = (
+        np.zeros((64, padded(step.W.shape[1])), np.float32),
+        new_lists(64, statistics.states.shape[0], 1),
+    )
+    some = np.zeros(x.shape, step.panels[0].dtype)
+    while True:
+        piece = next_piece(queue[WEIGHTS])
+        if piece >= order.weights:
+            break
+        _weights_piece(piece, order, batch, statistics, centring, step, x, lists, some)
+        end_piece(queue[WEIGHTS])
+    if not stage_ended(queue[WEIGHTS], order.weights):
+        return False
+    if next_piece(queue[BIASES]) < order.biases:
+        step.largest[0] = _largest_sum(step.norms)
+        if order.rate != float32(0.0):
+            _end_step(order, means, centring, step)
+        end_piece(queue[BIASES])
+    return stage_ended(queue[BIASES], order.biases)
+
+
+@njit(cache=True, nogil=True)
+def learn(queue, seats, seat, orders, chains, statistics, means, centring, step):
+    """An update, or as many of its stages as have pieces; see `threads.Standing`. orders: (1,) `ORDER`.
+
+    PHASES: k sweeps of the chains and the statistics of both phases, a piece for each group of either. MEANS: of the
+    visible units, one piece, and of each panel of hidden units. WEIGHTS: the step of W and of what follows from it, a
+    piece for each 64 rows. BIASES: theirs and what is left, one piece.
+    """
+    while True:
+        if not _stages(queue, orders[0], chains, statistics, means, centring, step):
+            return False
+        if seat < 0 or not asked_again(seats, seat):
+            return True

@@ -3,8 +3,8 @@
 A product with a matrix of zeros and ones is a sum of rows. Its speed is decided by where the rows come from, so the
 matrix is kept in panels whose rows are 128 bytes long, 32 columns of float32 or 64 of int16: the rows of one panel lie
 side by side (W of 784 × 500: 100 KB), stay in the first two caches while every total that wants some of them passes by,
-and its columns stay in four vector registers meanwhile. Every total is summed in the order of its own list, so that it
-does not depend on which others are summed beside it. Sums of int16 wrap around: they are exact where the last one fits.
+and its columns stay in vector registers meanwhile. Every total is summed in the order of its own list, so that it does
+not depend on which others are summed beside it. Sums of int16 wrap around: they are exact where the last one fits.
 """
 
 from collections.abc import Callable
@@ -23,6 +23,8 @@ __all__ = [
     "ALL",
     "Listed",
     "add_rows",
+    "add_up_rows",
+    "for_each",
     "in_panels",
     "new_lists",
     "new_panels",
@@ -33,7 +35,8 @@ __all__ = [
 ]
 
 ALL = -1  # in place of a count: the total is the sum of all rows that are on; `sum_rows` makes it
-_VECTORS = 4  # of 32 bytes, in a row of a panel; LLVM splits them where vectors are shorter
+_ROW = 128  # bytes of a row of a panel
+_WIDE, _NARROW = 64, 32  # bytes of a vector: LLVM splits the wide ones where the processor's are shorter
 
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
 
@@ -71,7 +74,7 @@ def padded(n):
 
 def new_panels(rows: int, n: int, dtype: torch.dtype = torch.float32) -> np.ndarray:
     """Panels (⌈n / columns⌉, rows, columns) of zeros, aligned to cache lines, for a matrix (rows, n)."""
-    columns = 32 * _VECTORS // dtype.itemsize
+    columns = _ROW // dtype.itemsize
     return torch.zeros(-(-n // columns), rows, columns, dtype=dtype).numpy()
 
 
@@ -86,30 +89,30 @@ def in_panels(matrix: np.ndarray) -> np.ndarray:
 
 
 class _Cells:
-    """How code is emitted for arrays of float32 or of int16: vectors of 256 bits, their sums and differences."""
+    """How code is emitted for arrays of float32 or of int16: vectors of so many bytes, their sums and differences."""
 
-    def __init__(self, build: ir.IRBuilder, array: types.Array) -> None:
+    def __init__(self, build: ir.IRBuilder, array: types.Array, size: int = _WIDE) -> None:
         whole = array.dtype == types.int16
         assert whole or array.dtype == types.float32
-        self.build, self.lanes = build, 16 if whole else 8
+        self.build, self.lanes, self.vectors = build, size // (2 if whole else 4), _ROW // size
         self.vector = ir.VectorType(ir.IntType(16) if whole else ir.FloatType(), self.lanes)
         self.add, self.subtract = (build.add, build.sub) if whole else (build.fadd, build.fsub)
-        self.columns = _VECTORS * self.lanes
+        self.columns = self.vectors * self.lanes
         self.zero = ir.Constant(self.vector, [0 if whole else 0.0] * self.lanes)
 
     def at(self, start: ir.Value, vector: int) -> ir.Value:
         place = self.build.gep(start, [_I64(self.lanes * vector)])
         return self.build.bitcast(place, ir.PointerType(self.vector))
 
-    def load(self, start: ir.Value, vectors: int = _VECTORS) -> list[ir.Value]:
-        return [self.build.load(self.at(start, i), align=2) for i in range(vectors)]
+    def load(self, start: ir.Value, vectors: int | None = None) -> list[ir.Value]:
+        return [self.build.load(self.at(start, i), align=2) for i in range(vectors or self.vectors)]
 
     def store(self, vectors: list[ir.Value], start: ir.Value) -> None:
         for i, value in enumerate(vectors):
             self.build.store(value, self.at(start, i), align=2)
 
 
-def _for_each(
+def for_each(
     build: ir.IRBuilder, first: ir.Value, last: ir.Value, sums: list, work: Callable
 ) -> list[ir.Value]:
     """Emits a loop over first … last − 1; work(number, sums) gives the sums after a round. Returns those at its end."""
@@ -130,42 +133,57 @@ def _for_each(
     return carried
 
 
-@intrinsic
-def _add_listed(typing_context, totals, panels, numbers, panel, total, plus, minus):
-    """The columns of a panel of totals[total] += Σ panels[panel, r], r the first `plus` of numbers[total], − the last
-    `minus`.
-    """
-    signature = types.void(totals, panels, numbers, *[types.int64] * 4)
+def _listed_adder(together):
+    @intrinsic
+    def add_listed(typing_context, totals, panels, numbers, panel, start, total, plus, minus):
+        """The columns of `together` panels of totals[total] = totals[start] + Σ panels[panel, r], r the first `plus` of
+        numbers[total], − the last `minus`.
+        """
+        signature = types.void(totals, panels, numbers, *[types.int64] * 5)
 
-    def codegen(context, build, signature, args):
-        arrays = [
-            context.make_array(t)(context, build, a) for t, a in zip(signature.args, args[:3], strict=False)
-        ]
-        shapes = [cgutils.unpack_tuple(build, array.shape) for array in arrays]
-        panel, total, plus, minus = args[3:]
-        cells = _Cells(build, signature.args[1])
-        columns = _I64(cells.columns)
-        start = build.add(build.mul(total, shapes[0][1]), build.mul(panel, columns))
-        place = build.gep(arrays[0].data, [start])
-        source = build.gep(arrays[1].data, [build.mul(panel, build.mul(shapes[1][1], columns))])
-        length = shapes[2][1]
-        listed = build.gep(arrays[2].data, [build.mul(total, length)])
+        def codegen(context, build, signature, args):
+            arrays = [
+                context.make_array(t)(context, build, a)
+                for t, a in zip(signature.args, args[:3], strict=False)
+            ]
+            shapes = [cgutils.unpack_tuple(build, array.shape) for array in arrays]
+            panel, start, total, plus, minus = args[3:]
+            cells = _Cells(build, signature.args[1])
+            columns = _I64(cells.columns)
+            before, place = (
+                build.gep(arrays[0].data, [build.add(build.mul(g, shapes[0][1]), build.mul(panel, columns))])
+                for g in (start, total)
+            )
+            height = build.mul(shapes[1][1], columns)
+            sources = [
+                build.gep(arrays[1].data, [build.mul(build.add(panel, _I64(i)), height)])
+                for i in range(together)
+            ]
+            length = shapes[2][1]
+            listed = build.gep(arrays[2].data, [build.mul(total, length)])
 
-        def with_row(operation):
-            def work(number, sums):
-                row = build.sext(build.load(build.gep(listed, [number])), _I64)
-                values = cells.load(build.gep(source, [build.mul(row, columns)]))
-                return [operation(s, x) for s, x in zip(sums, values, strict=True)]
+            def with_row(operation):
+                def work(number, sums):
+                    row = build.sext(build.load(build.gep(listed, [number])), _I64)
+                    offset = build.mul(row, columns)
+                    values = [x for s in sources for x in cells.load(build.gep(s, [offset]))]
+                    return [operation(s, x) for s, x in zip(sums, values, strict=True)]
 
-            return work
+                return work
 
-        sums = cells.load(place)
-        sums = _for_each(build, _I64(0), plus, sums, with_row(cells.add))
-        sums = _for_each(build, build.sub(length, minus), length, sums, with_row(cells.subtract))
-        cells.store(sums, place)
-        return context.get_dummy_value()
+            n = together * cells.vectors
+            sums = cells.load(before, n)
+            sums = for_each(build, _I64(0), plus, sums, with_row(cells.add))
+            sums = for_each(build, build.sub(length, minus), length, sums, with_row(cells.subtract))
+            cells.store(sums, place)
+            return context.get_dummy_value()
 
-    return signature, codegen
+        return signature, codegen
+
+    return add_listed
+
+
+_add_to_one, _add_to_two = _listed_adder(1), _listed_adder(2)
 
 
 @inner
@@ -174,10 +192,27 @@ def add_rows(totals, panels, lists):
 
     totals: (G, padded(n)), of the panels' type. panels: or the first few, for the columns that are wanted.
     """
+    _add_rows(totals, panels, lists, 0)
+
+
+@inner
+def add_up_rows(totals, panels, lists):
+    """totals[g] = totals[g − 1] + Σ rows that its list gains, less those that it loses; totals[0] += its own."""
+    _add_rows(totals, panels, lists, 1)
+
+
+@inner
+def _add_rows(totals, panels, lists, back):
     numbers, counts, _ = lists
-    for panel in range(panels.shape[0]):
-        for total in range(counts.shape[0]):
-            _add_listed(totals, panels, numbers, panel, total, counts[total, 0], counts[total, 1])
+    pairs = panels.shape[0] // 2 * 2
+    for panel in range(0, pairs, 2):
+        for g in range(counts.shape[0]):
+            start = max(g - back, 0)
+            _add_to_two(totals, panels, numbers, panel, start, g, counts[g, 0], counts[g, 1])
+    for panel in range(pairs, panels.shape[0]):
+        for g in range(counts.shape[0]):
+            start = max(g - back, 0)
+            _add_to_one(totals, panels, numbers, panel, start, g, counts[g, 0], counts[g, 1])
 
 
 @intrinsic
@@ -191,15 +226,15 @@ def _put_sums(typing_context, table, q, rows, first):
         row = build.add(args[3], build.mul(args[1], _I64(4)))
         table = build.gep(arrays[0], [build.mul(args[1], _I64(16 * cells.columns))])
         rows = build.gep(arrays[1], [build.mul(row, _I64(cells.columns))])
-        for v in range(_VECTORS):
-            single = [build.load(cells.at(rows, i * _VECTORS + v), align=2) for i in range(4)]
+        for v in range(cells.vectors):
+            single = [build.load(cells.at(rows, i * cells.vectors + v), align=2) for i in range(4)]
             sums = [cells.zero]
             for m in range(1, 16):
                 top = m.bit_length() - 1
                 rest = m - (1 << top)
                 sums.append(cells.add(sums[rest], single[top]) if rest else single[top])
             for m, total in enumerate(sums):
-                build.store(total, cells.at(table, m * _VECTORS + v), align=2)
+                build.store(total, cells.at(table, m * cells.vectors + v), align=2)
         return context.get_dummy_value()
 
     return signature, codegen
@@ -294,7 +329,7 @@ def _transpose_square(typing_context, source, row, column, target, panel, at, fi
         out = context.make_array(signature.args[3])(context, build, args[3])
         row, column = args[1:3]
         panel, at, first = args[4:]
-        cells = _Cells(build, signature.args[0])
+        cells = _Cells(build, signature.args[0], _NARROW)
         lanes = range(cells.lanes)
         stride = cgutils.unpack_tuple(build, rows.shape)[1]
         height = cgutils.unpack_tuple(build, out.shape)[1]
@@ -327,7 +362,7 @@ def _transpose_square(typing_context, source, row, column, target, panel, at, fi
 def put_transposed(source, panel, panels):
     """panels[panel, j, i] = source[i, j] for as many rows i as a panel has columns. source: of their type."""
     n, columns = panels.shape[1:]
-    lanes = columns // 4
+    lanes = columns * _NARROW // _ROW
     for j in range(0, n - lanes + 1, lanes):
         for i in range(0, columns, lanes):
             _transpose_square(source, i, j, panels, panel, j, i)

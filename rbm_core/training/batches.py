@@ -10,7 +10,9 @@ from rbm_core.config import RunConfig
 from rbm_core.datasets import Dataset
 from rbm_core.labels import beside
 
-__all__ = ["Batches"]
+__all__ = ["Batches", "Order"]
+
+Order = np.ndarray | Tensor  # of numbers of cases
 
 
 class Batches:
@@ -33,10 +35,7 @@ class Batches:
         self.labels = self.labels_of(dataset.train_labels)
         self.mean = self._mean_of(self.scale.mean)
         self.per_epoch = config.updates_per_epoch(self.n)
-        self._order: tuple[int, Tensor] = (
-            -1,
-            torch.empty(0, dtype=torch.int64),
-        )  # of one epoch: its number, rows
+        self._order: tuple[int, Order] = (-1, np.empty(0, np.int64))  # of one epoch: its number, rows
 
     def prepared(self, images: np.ndarray) -> Tensor:
         """Images (N, V), bytes or in [0, 1], as training keeps them: uint8 probabilities, or float32 states."""
@@ -88,8 +87,8 @@ class Batches:
         """Probabilities in bytes (N, V), and which rows of them are those of the cases `rows` (B,)."""
         return self.images, rows
 
-    def rows(self, step: int) -> Tensor:
-        """The training cases of update number step + 1: (B,) int64.
+    def rows(self, step: int) -> Order:
+        """The training cases of update number step + 1: (B,) int64, an array on the CPU, a tensor on a GPU.
 
         Every epoch has its own order, which follows from the seed and the epoch's number alone, so that a resumed
         run needs no saved order. A data set smaller than a batch is repeated to fill it.
@@ -99,6 +98,6 @@ class Batches:
             n, rng = self.n, Rng(self.config.seed, "order")
             rng.calls = epoch << 16
             repeats = -(-self.size // n)
-            order = torch.cat([rng.permutation(n) for _ in range(repeats)])
-            self._order = (epoch, order.to(self.device))
+            order = torch.cat([rng.permutation(n) for _ in range(repeats)]).to(self.device)
+            self._order = (epoch, order.numpy() if self.device.type == "cpu" else order)
         return self._order[1][position * self.size : (position + 1) * self.size]

@@ -1,5 +1,7 @@
 """The step from a gradient: costs, clipping, then SGD, momentum or Adam; and the mean over the latest parameters."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -53,6 +55,7 @@ class Optimiser:
         self.parameters = [t for t in (model.W, model.vbias, model.hbias, model.log_var) if t is not None]
         self.rate = torch.zeros((), dtype=torch.float64, device=device)
         self.momentum = torch.zeros((), device=device)
+        self._rate_now, self._rate_here = 0.0, self.rate.numpy() if device.type == "cpu" else None
         self.activity = torch.full((model.n_hidden,), 0.5, device=device)
         self.velocity: list[Tensor] | None = None
         self.averages = [p.clone() for p in self.parameters] if config.averaging else None
@@ -66,6 +69,16 @@ class Optimiser:
             self.before = [p.clone() for p in self.parameters]
         if config.momentum:
             self.use_momentum()
+
+    def begin(self, rate: float, momentum: float) -> None:
+        """The rate and the momentum of the update that begins."""
+        if self._rate_here is None:
+            self.rate.fill_(rate)
+        else:
+            self._rate_here[()] = rate  # in a tenth of the time
+        self._rate_now = rate
+        if self.velocity is not None:
+            self.momentum.fill_(momentum)
 
     def use_momentum(self) -> None:
         """Keeps the last step of each parameter from now on."""
@@ -144,25 +157,12 @@ class Optimiser:
         costs = self.config.sparsity_cost or self.config.l1 or self.config.max_grad_norm
         return self.adam is None and self.velocity is None and not costs
 
-    def ascend(
-        self,
-        phases: SparsePhases,
-        offsets: tuple[Tensor | None, Tensor | None],
-        weight_decay: float,
-        step: int,
-    ) -> None:
-        """`apply` and `average` of a `plain` step in one pass over the weights; it becomes number `step`."""
-        share = self._share(step)
-        phases.ascend(
-            self.rate.item(),
-            v_offset=offsets[0],
-            h_offset=offsets[1],
-            weight_decay=weight_decay,
-            average=None if self.averages is None else self.averages[0],
-            share=share,
-        )
-        if self.averages is not None and share:
-            torch._foreach_lerp_(self.averages[1:], self.parameters[1:], share)
+    def ascend(self, phases: SparsePhases, step: int, **update: Any) -> None:
+        """The phases' `run`, and `apply` and `average` of a `plain` step in one pass over the weights.
+
+        It becomes number `step`. update: what else `SparsePhases.ascend` is to do.
+        """
+        phases.ascend(self._rate_now, averages=self.averages, share=self._share(step), **update)
         self.averaged = step
 
     def last_increments(self, gradients: list[Tensor]) -> list[Tensor]:

@@ -175,6 +175,10 @@ class Trajectory(Rungs):
         """The past model at rung k; the model above it does not matter."""
         return self._kept[k].model
 
+    def looks(self, step: int) -> bool:
+        """Whether `observe` does anything at this step."""
+        return step >= self._next_look and (self._climbed or step >= _APART * self.steps[-1])
+
     def observe(self, model: RBM, step: int) -> bool:
         """Makes rungs of this model if it is far enough from the last one; returns whether it did.
 
@@ -182,7 +186,7 @@ class Trajectory(Rungs):
         run whose chains climb, it costs two sweeps and two free energies, and some 22 sweeps for each new rung.
         """
         due = _APART * self.steps[-1]
-        if step < self._next_look or not (self._climbed or step >= due):
+        if not self.looks(step):
             return False
         self._next_look = step + max(_SOONEST, step // _LOOKS)
         if len(self.v[-1]) < 2:

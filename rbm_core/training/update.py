@@ -7,13 +7,13 @@ differences, any number of threads gives them; elsewhere torch's products and st
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rbm_core.compute import captured, resolve_device
+from rbm_core.compute import Tossed, captured, resolve_device
 from rbm_core.config import ConfigError, RunConfig, make_config
 from rbm_core.datasets import Dataset
 from rbm_core.growing import GrowingPhases
@@ -35,11 +35,11 @@ __all__ = ["StepInfo", "Training"]
 class StepInfo:
     """What one update saw: its number, and mean free energies of batch and particles before it, in nats.
 
-    energies: (2,), read from the device only when asked for.
+    energies: (2,), read from a GPU only when asked for.
     """
 
     step: int
-    energies: Tensor
+    energies: Tensor | list[float]
 
     @property
     def free_energy_data(self) -> float:
@@ -50,6 +50,13 @@ class StepInfo:
     def free_energy_model(self) -> float:
         """Mean F over the particles, in nats."""
         return float(self.energies[1])
+
+
+class _Here(NamedTuple):
+    """The memory of two tensors on the CPU: after a kernel a call of torch takes 5 to 15 µs, one of numpy 1."""
+
+    rows: np.ndarray
+    energies: np.ndarray
 
 
 class Training:
@@ -85,6 +92,8 @@ class Training:
         own = len(range(config.batch_size)[self._cases])
         self._rows = torch.zeros(own, dtype=torch.int64, device=self.device)
         self._recorded = self.state.trajectory.steps
+        on_cpu = self.device.type == "cpu"
+        self._here = _Here(self._rows.numpy(), self.state.energies.numpy()) if on_cpu else None
         self._work: Callable[[], object] | None = None  # `_compute`, or a captured graph of it
 
     # One update
@@ -94,10 +103,13 @@ class Training:
         state, optimiser = self.state, self.state.optimiser
         if self.ranks:
             self.ranks.tell("update")
-        self._rows.copy_(self.batches.rows(state.step)[self._cases])
+        rows = self.batches.rows(state.step)[self._cases]
+        if self._here is None:
+            self._rows.copy_(torch.as_tensor(rows))
+        else:
+            self._here.rows[:] = rows
         state.climb()
-        optimiser.rate.fill_(self.learning_rate())
-        optimiser.momentum.fill_(self.momentum())
+        optimiser.begin(self.learning_rate(), self.momentum())
         if self._work is None:
             self._work = self._captured()
         self._work()
@@ -107,58 +119,72 @@ class Training:
             optimiser.average(state.step)
         if state.climbed is state.trajectory:
             self.observe()
-        return StepInfo(state.step, state.energies.clone())
+        energies = state.energies.clone() if self._here is None else self._here.energies.tolist()
+        return StepInfo(state.step, energies)
+
+    def _batch(self, phases: SparsePhases) -> Tossed | None:
+        """What the phases' own threads make the batch of; None where it stands in v_batch."""
+        rng = self.state.streams.binarise
+        batch = self.batches.toss(self._rows, rng)
+        if not batch:
+            self.batches.fill(self._rows, rng, phases.v_batch)
+        return batch
+
+    def _compute_by_rows(self) -> None:
+        """`_compute` where one kernel can make all of it: `SparsePhases` and a `plain` step of them."""
+        config, state, phases = self.config, self.state, self.state.phases
+        assert isinstance(phases, SparsePhases)
+        state.optimiser.ascend(
+            phases,
+            state.step + 1,
+            k=int(state.settings["k"]),
+            batch=self._batch(phases),
+            v_offset=state.v_offset if config.centred else None,
+            h_offset=state.h_offset if config.centred else None,
+            centring_rate=config.centring_rate,
+            weight_decay=float(state.settings["weight_decay"]),
+            energies=state.energies,
+            loss_total=state.loss_total,
+        )
 
     def _compute(self) -> None:
         """The part of an update that runs on the device alone, and so can be captured as a CUDA graph.
 
-        The only place where parameters, chains and offsets change while a run learns: always in the same memory.
+        Parameters, chains and offsets change here, or in `_compute_by_rows`, while a run learns: always in the same
+        memory.
         """
         config, state, phases = self.config, self.state, self.state.phases
-        k, rng = int(state.settings["k"]), state.streams.binarise
-        if isinstance(phases, SparsePhases) and (batch := self.batches.toss(self._rows, rng)):
-            phases.run(k, batch)
-        else:
-            self.batches.fill(self._rows, rng, phases.v_batch)
-            phases.run(k)
-        offsets = (state.v_offset, state.h_offset) if config.centred else (None, None)
+        k = int(state.settings["k"])
+        v_offset, h_offset = (state.v_offset, state.h_offset) if config.centred else (None, None)
         weight_decay = float(state.settings["weight_decay"])
-        if isinstance(phases, SparsePhases) and state.optimiser.plain and not self.ranks:
-            h_mean = phases.h_mean_data
-            self._note(phases.free_energies())
-            state.optimiser.ascend(phases, offsets, weight_decay, state.step + 1)
+        if isinstance(phases, SparsePhases):
+            phases.run(k, self._batch(phases))
         else:
-            gradient = phases.gradient(*offsets)
-            v_mean, h_mean, energies = phases.v_mean_data, phases.h_mean_data, phases.free_energies()
-            if config.discriminative:
-                told_apart = discriminative_gradient(state.model, phases.v_batch)
-                torch._foreach_lerp_(gradient.tensors(), told_apart.tensors(), config.discriminative)
-            if self.ranks:  # all are means over cases, and so are the ranks' means
-                shared = torch.stack([torch.as_tensor(x, device=self.device) for x in energies])
-                self.ranks.average([*gradient.tensors(), v_mean, h_mean, shared])
-                energies = shared[0], shared[1]
-            self._note(energies)
-            state.optimiser.apply(gradient, v_mean, h_mean, weight_decay)
-            phases.sync()
-        if config.centred:
-            state.h_offset.lerp_(h_mean, config.centring_rate)
-
-    def _note(self, free_energies: tuple[Tensor, Tensor] | tuple[float, float]) -> None:
-        """Keeps what the curves and the check for divergence need of an update."""
-        data, model = free_energies
-        if isinstance(data, float):  # from sums by rows, on the CPU; by tensors this would take 70 µs
-            self.state.energies.numpy()[:] = data, model
-            self.state.loss_total.numpy()[...] += data - model
-        else:
-            self.state.energies[0] = data
-            self.state.energies[1] = model
-            self.state.loss_total += data - model
+            self.batches.fill(self._rows, state.streams.binarise, phases.v_batch)
+            phases.run(k)
+        gradient = phases.gradient(v_offset, h_offset)
+        v_mean, h_mean, energies = phases.v_mean_data, phases.h_mean_data, phases.free_energies()
+        if config.discriminative:
+            told_apart = discriminative_gradient(state.model, phases.v_batch)
+            torch._foreach_lerp_(gradient.tensors(), told_apart.tensors(), config.discriminative)
+        if self.ranks:  # all are means over cases, and so are the ranks' means
+            shared = torch.stack([torch.as_tensor(x, device=self.device) for x in energies])
+            self.ranks.average([*gradient.tensors(), v_mean, h_mean, shared])
+            energies = shared[0], shared[1]
+        state.energies[0], state.energies[1] = energies
+        state.loss_total += energies[0] - energies[1]
+        state.optimiser.apply(gradient, v_mean, h_mean, weight_decay)
+        phases.sync()
+        if h_offset is not None:
+            h_offset.lerp_(h_mean, config.centring_rate)
 
     def _captured(self) -> Callable[[], object]:
-        state = self.state
+        state, phases = self.state, self.state.phases
+        if isinstance(phases, SparsePhases) and state.optimiser.plain and not self.ranks:
+            return self._compute_by_rows
         if self.ranks:  # a rank that dies while a graph holds its part of a sum would hang the others
             return self._compute
-        if isinstance(state.phases, GrowingPhases):
+        if isinstance(phases, GrowingPhases):
             return self._compute  # how many columns it multiplies changes as the layer grows
         # capturing runs a few updates to warm up
         saved = state.save() if self.device.type == "cuda" else None
@@ -240,7 +266,9 @@ class Training:
 
         For whoever records the run, after each update; a second call at the same step does nothing.
         """
-        self.state.trajectory.observe(self.state.shown, self.state.step)
+        state = self.state
+        if state.trajectory.looks(state.step):
+            state.trajectory.observe(state.shown, state.step)
 
     def new_past_models(self) -> dict[str, Any] | None:
         """The run's ladder as the fields of rbm_core.runs.past_models.PastModels; None if no rung is new since it was

@@ -314,22 +314,103 @@ def test_ascending_is_a_step_along_the_gradient_and_keeps_transpose_and_average(
     V: int, H: int, dtype: torch.dtype
 ) -> None:
     rbm = model(V, H)
-    before, average = copied(rbm), torch.zeros(V, H)
+    before, averages = copied(rbm), [torch.zeros(V, H), torch.zeros(V), torch.zeros(H)]
     taken = phases(rbm, 40, 60, "pcd", dtype)
     taken.run(2)
     mu, lam = torch.full((V,), 0.2), torch.full((H,), 0.4)
     g = [t.clone() for t in taken.gradient(mu, lam).tensors()]
-    taken.ascend(0.1, v_offset=mu, h_offset=lam, weight_decay=0.5, average=average, share=0.25)
+    taken.ascend(0.1, v_offset=mu, h_offset=lam, weight_decay=0.5, averages=averages, share=0.25)
     step = g[0] - 0.5 * before.W
     torch.testing.assert_close(rbm.W, before.W + 0.1 * step, atol=1e-6, rtol=0)
     torch.testing.assert_close(rbm.vbias, before.vbias + 0.1 * g[1])
     torch.testing.assert_close(rbm.hbias, before.hbias + 0.1 * g[2])
-    torch.testing.assert_close(average, 0.25 * rbm.W)
+    for average, parameter in zip(averages, (rbm.W, rbm.vbias, rbm.hbias), strict=True):
+        torch.testing.assert_close(average, 0.25 * parameter)
     torch.testing.assert_close(taken.grad.W, step, atol=1e-5, rtol=0)
     kept = [panels.copy() for panels in taken._panels]
     taken.sync()
     for panels, synced in zip(kept, taken._panels, strict=True):
         np.testing.assert_array_equal(panels, synced)
+
+
+@DTYPES
+@pytest.mark.parametrize("algorithm", ["pcd", "cd"])
+def test_an_update_in_one_call_is_the_phases_and_then_the_step(algorithm: str, dtype: torch.dtype) -> None:
+    """Bit for bit; what follows from it, offset, averages and energies, is what is said of it."""
+    V, H = 100, 37
+    apart, whole = (phases(model(V, H), 50, 50, algorithm, dtype) for _ in range(2))
+    mu, lam = torch.full((V,), 0.2), torch.full((H,), 0.4)
+    moving, averages = lam.clone(), [t.clone() for t in (whole.model.W, whole.model.vbias, whole.model.hbias)]
+    energies, total, sums = torch.zeros(2, dtype=torch.float64), torch.zeros((), dtype=torch.float64), 0.0
+    for _ in range(5):
+        apart.run(2)
+        before = [t.clone() for t in averages]
+        apart.ascend(0.1, v_offset=mu, h_offset=lam, weight_decay=0.01)
+        whole.ascend(
+            0.1,
+            k=2,
+            v_offset=mu,
+            h_offset=moving,
+            centring_rate=0.25,
+            weight_decay=0.01,
+            averages=averages,
+            share=0.5,
+            energies=energies,
+            loss_total=total,
+        )
+        for mine, theirs in zip(vars(whole.model).values(), vars(apart.model).values(), strict=True):
+            assert mine is None or not isinstance(mine, torch.Tensor) or torch.equal(mine, theirs)
+        assert torch.equal(whole.v_chains, apart.v_chains)
+        assert torch.equal(whole.chains_h, apart.chains_h)
+        assert energies.tolist() == list(apart.free_energies())
+        sums += float(energies[0] - energies[1])
+        lam = torch.lerp(lam, apart.h_mean_data, 0.25)
+        torch.testing.assert_close(moving, lam)
+        lam = moving.clone()
+        parameters = (whole.model.W, whole.model.vbias, whole.model.hbias)
+        for average, was, parameter in zip(averages, before, parameters, strict=True):
+            torch.testing.assert_close(average, torch.lerp(was, parameter, 0.5))
+    assert float(total) == pytest.approx(sums)
+
+
+@pytest.mark.parametrize("kind", ["runs", "noise", "all on", "all off", "one pixel"])
+@pytest.mark.parametrize(("V", "H"), [(100, 37), (64, 64), (200, 130)])
+def test_correlations_are_those_of_products_whether_pixels_are_alike_or_not(
+    V: int, H: int, kind: str
+) -> None:
+    """Where neighbours are mostly alike, as in images, the sum of one follows from that of the one before."""
+    at, rng = np.arange(V), np.random.default_rng(1)
+    first, last = np.sort(rng.integers(0, V, (2, 100)), axis=0)
+    images = {
+        "runs": (at >= first[:, None]) & (at <= last[:, None]),
+        "noise": rng.random((100, V)) < 0.4,
+        "all on": np.ones((100, V), bool),
+        "all off": np.zeros((100, V), bool),
+        "one pixel": np.tile(at == V - 1, (100, 1)),
+    }[kind]
+    rbm = model(V, H)
+    taken = phases(rbm, 60, 40, "pcd")
+    taken.v_batch.copy_(torch.from_numpy(images[:60]))
+    taken.run(1)
+    v = torch.cat([taken.v_batch, taken.v_chains]).float()
+    h = torch.sigmoid(v @ rbm.W + rbm.hbias)
+    wanted = v[:60].T @ h[:60] / 60 - v[60:].T @ h[60:] / 40
+    torch.testing.assert_close(taken.gradient().W, wanted, atol=3e-6, rtol=0)
+
+
+@pytest.mark.parametrize("H", [3, 16, 512, 513, 1100])
+@pytest.mark.parametrize("size", [0.0, 1.0, 60.0, 1000.0])
+def test_free_energies_are_exact_for_small_and_huge_logits_of_any_number_of_units(
+    H: int, size: float
+) -> None:
+    rbm = model(20, H)
+    rbm.W.mul_(size)
+    rbm.hbias.mul_(size)
+    taken = phases(rbm, 30, 30, "pcd")
+    taken.run(1)
+    exact = RBM(*(t.double() for t in (rbm.W, rbm.vbias, rbm.hbias)))
+    for mine, v in zip(taken.free_energies(), (taken.v_batch, taken.v_chains), strict=True):
+        assert mine == pytest.approx(float(exact.free_energy(v.double()).mean()), rel=3e-6)
 
 
 @pytest.mark.parametrize("growth", [0.3, 1.9, 2.1, 40.0])
@@ -405,7 +486,7 @@ def test_updates_are_the_same_bits_wherever_their_arrays_lie_in_memory(dtype: to
         for _ in range(2):
             taken.run(1)
             taken.ascend(0.05, v_offset=torch.full((200,), 0.2), h_offset=torch.full((130,), 0.4))
-        found.append((taken._statistics.softplus, taken._norms.columns, rbm.W, rbm.vbias, rbm.hbias))
+        found.append((taken._statistics.softplus, taken._norms.sums, rbm.W, rbm.vbias, rbm.hbias))
     for other in found:
         for mine, theirs in zip(found[0], other, strict=True):
             np.testing.assert_array_equal(mine, theirs)
