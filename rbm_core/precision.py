@@ -38,9 +38,10 @@ _CLEARLY = (
 )
 # How many times as long as products of each format sweeps by rows may take. They make the positive phase, the gradient
 # and the step cheaper as well than float32 does: a whole update gains 1.9 where its sweeps gain 1.2 (784 × 500, k = 5).
-# Tiles for bfloat16 gain there with the batch: beside them an update takes 0.70 where sweeps take 0.47 and 0.68 (1,000
-# and 2,000 units, 100 chains), 0.87 where they take 0.54 (1,000 units and chains), 1.06 where they take 0.79 (2,000).
-_WORTH = {"float32": 1 / 0.7, "bfloat16": 0.75}
+# So it is beside tiles for bfloat16 where a model is small or k is 1: an update takes 0.39 of theirs where its sweeps
+# take 0.43 (500 units, k = 5, 100 chains), 0.48 where they take 1.07 (the same, k = 1), 0.82 where they take 1.07
+# (2,000 units, k = 1, 1,000 chains). Tiles gain with the batch: 0.83 where sweeps take 0.77 (2,000 units and chains).
+_WORTH = {"float32": 1 / 0.7, "bfloat16": 1.1}
 
 
 def torch_dtype(precision: str) -> torch.dtype:

@@ -39,9 +39,13 @@ def test_precision_auto_says_what_it_timed_and_chose(monkeypatch: pytest.MonkeyP
         # a sweep's ms as timed: AVX2; AMX tiles at 500, 1,000 and 2,000 hidden units; a GPU
         ({"differences": 1.1, "float32": 1.9, "bfloat16": 21.0}, "differences"),
         ({"differences": 0.62, "float32": 1.61, "bfloat16": 0.97}, "differences"),
-        ({"differences": 1.58, "float32": 2.99, "bfloat16": 1.58}, "bfloat16"),
+        ({"differences": 1.58, "float32": 2.99, "bfloat16": 1.40}, "bfloat16"),
         ({"int16": 0.82, "differences": 1.60, "float32": 3.20, "bfloat16": 1.73}, "int16"),
-        ({"int16": 3.53, "differences": 6.31, "float32": 11.19, "bfloat16": 4.45}, "bfloat16"),
+        ({"int16": 3.53, "differences": 6.31, "float32": 11.19, "bfloat16": 4.45}, "int16"),
+        (
+            {"int16": 1.07, "differences": 1.50, "float32": 1.90, "bfloat16": 1.00},
+            "int16",
+        ),  # one sweep an update
         ({"differences": 4.91, "float32": 9.92, "bfloat16": 3.93}, "bfloat16"),
         ({"float32": 1.0, "bfloat16": 0.6}, "bfloat16"),
         ({"float32": 1.0, "bfloat16": 0.8}, "float32"),  # not worth weights of 8 bits
