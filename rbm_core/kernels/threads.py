@@ -51,7 +51,7 @@ _PATIENCE = (
 _NAP_S = 5e-5  # how long a thread sleeps before it looks again whether others have ended a stage
 _LINE = 8  # numbers of a cache line: a row of the queue has its counter of pieces taken, then that of pieces ended
 _NEVER = 2**62  # more pieces than any stage has
-_AWAY, _BUSY, _WAITS = 0, 1, 2  # what the helper of a seat does
+_AWAY, _WAITS, _ASKED, _BUSY = range(4)  # the helper of a seat; asked, and has not noticed yet
 
 _I64 = ir.IntType(64)
 
@@ -142,11 +142,15 @@ def asked_again(seats, seat):
     """For a helper that has ended its call of a standing kernel: whether there is another one before long."""
     _exchange(seats[seat], 0, _BUSY, _WAITS)
     looks = 0
-    while _count(seats[seat], 0) == _WAITS:
+    while True:
+        state: int = _count(seats[seat], 0)
+        if state == _ASKED and _exchange(seats[seat], 0, _ASKED, _BUSY):
+            return True
         looks += 1
         if looks > _PATIENCE:
             _exchange(seats[seat], 0, _WAITS, _AWAY)
-    return _count(seats[seat], 0) == _BUSY
+        if state == _AWAY:
+            return False
 
 
 @njit(cache=True, nogil=True)
@@ -157,8 +161,9 @@ def _send_away(seat):
 
 @njit(cache=True, nogil=True)
 def _rest(seats):
-    """Whether all helpers have ended their calls, after a look at how they get on."""
+    """Whether all helpers have ended their calls, after a look at how they get on; who has not noticed is not asked."""
     for seat in range(seats.shape[0]):
+        _exchange(seats[seat], 0, _ASKED, _WAITS)
         looks = 0
         while _count(seats[seat], 0) == _BUSY:
             looks += 1
@@ -175,7 +180,7 @@ def _ask(queue, seats, helpers):
             queue[stage, i] = 0
     all_wait = True
     for seat in range(helpers):
-        all_wait &= _exchange(seats[seat], 0, _WAITS, _BUSY)
+        all_wait &= _exchange(seats[seat], 0, _WAITS, _ASKED)
     return all_wait
 
 

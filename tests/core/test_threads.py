@@ -184,6 +184,19 @@ def test_a_helper_that_is_busy_elsewhere_is_not_waited_for_by_a_standing_kernel(
     assert (done[:, :4] == 4).all()
 
 
+def test_a_helper_that_waits_and_does_not_notice_that_it_is_asked_is_not_waited_for() -> None:
+    """Its core may be another process's for a while."""
+    torch.set_num_threads(2)
+    done, early = np.zeros((STAGES, 9), np.int64), np.zeros(1, np.int64)
+    standing = Standing(staged, STAGES, np.array([4, 4, 4]), done, early)
+    standing._take_seats(1)
+    standing._seats[0, 0] = threads._WAITS  # and nobody is there
+    for call in range(3):
+        standing.call(4)
+        assert (done[:, :4] == call + 1).all()
+    assert standing._seats[0, 0] == threads._WAITS
+
+
 @pytest.mark.parametrize("who", ["a helper", "the caller"])
 def test_what_is_raised_in_a_standing_kernel_reaches_the_caller_and_the_next_call_is_whole(who: str) -> None:
     """Whoever raises has taken a piece that never ends; the others are not to wait for it."""
