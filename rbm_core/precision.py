@@ -41,7 +41,8 @@ _CLEARLY = (
 # So it is beside tiles for bfloat16 where a model is small or k is 1: an update takes 0.39 of theirs where its sweeps
 # take 0.43 (500 units, k = 5, 100 chains), 0.48 where they take 1.07 (the same, k = 1), 0.82 where they take 1.07
 # (2,000 units, k = 1, 1,000 chains). Tiles gain with the batch: 0.83 where sweeps take 0.77 (2,000 units and chains).
-_WORTH = {"float32": 1 / 0.7, "bfloat16": 1.1}
+# Rows of float32 serve samples and annealing too, which are sweeps and little else.
+_WORTH, _WORTH_IN_FLOAT32 = 1 / 0.7, {"float32": 1 / 0.7, "bfloat16": 1.1}
 
 
 def torch_dtype(precision: str) -> torch.dtype:
@@ -100,7 +101,8 @@ def best_way(seconds: dict[str, float]) -> str:
     dense = "bfloat16" if seconds["bfloat16"] < _CLEARLY * seconds["float32"] else "float32"
     by_rows = [name for name in ("int16", "differences") if name in seconds]
     rows = min(by_rows, key=lambda name: seconds[name], default=dense)
-    return rows if seconds[rows] < _WORTH[dense] * seconds[dense] else dense
+    worth = _WORTH if rows == "int16" else _WORTH_IN_FLOAT32[dense]
+    return rows if seconds[rows] < worth * seconds[dense] else dense
 
 
 def pick_way_down(

@@ -1,8 +1,9 @@
 """One parameter update by rows instead of products: both phases, the gradient, and the step along it.
 
 The chains are those of `chains`. The gradient ⟨vhᵀ⟩ is summed from the hidden means of the cases in which a pixel is
-on, 13 % of them; each pixel's row of it is centred and added to W, Wᵀ and the running average while it is in the cache.
-Every number is a function of its own chain, or of its own row of W, so that the bits do not depend on the threads.
+on, 13 % of them, or differs from the one before it; each pixel's row of it is centred and added to W, Wᵀ and the
+running average while it is in the cache. Every number is a function of its own chain, or of its own row of W, so that
+the bits do not depend on the threads. All of an update is one call, in stages: see `learn`.
 """
 
 import math
@@ -321,7 +322,8 @@ class Step(NamedTuple):
     panels: W and Wᵀ as the chains read them, per_unit · W in their type. norms and largest (1,): see `Norms` and
     `_largest_sum`. averages: of the three parameters, which they follow by share; anything where share is 0. rate: 0
     asks for the panels alone. h_offset (H,): the λ of the next step: it follows the batch's means by centring_rate.
-    energies (2,), float64: the phases' mean F as they were, in nats, whose difference is added to loss_total ().
+    energies (2,), float64: the phases' mean F as they were, in nats, whose difference is added to loss_total (). The
+    numbers are the call's `ORDER`.
     """
 
     W: np.ndarray
