@@ -9,7 +9,7 @@ from torch import Tensor
 
 from rbm_core.compute import Rng
 from rbm_core.kernels.chains import Stream, follow_hidden, run_sweeps, transpose
-from rbm_core.kernels.rows import in_panels, new_panels
+from rbm_core.kernels.rows import in_panels, new_panels, padded
 from rbm_core.kernels.threads import group_size, on_all_threads
 
 __all__ = ["FlippedRows", "HiddenSums", "flip_sweeps", "flipped_rows", "unit_for"]
@@ -40,8 +40,7 @@ def flipped_rows(W: Tensor, dtype: torch.dtype = torch.float32) -> FlippedRows:
 
 
 def unit_for(largest: float, n: int) -> float:
-    """The unit in whole numbers of which weights are rounded: the least power of two with which every sum of them fits
-    into 16 bits.
+    """The unit that weights are rounded to whole numbers of: the least power of two with which no sum leaves 16 bits.
 
     largest: as `kernels.learning.largest_sum` finds it, in float32. n: the weights of the longest sum, each of which
     rounding changes by half a unit; the other half is for what float32 leaves out of `largest`. NaN where `largest` is
@@ -106,7 +105,7 @@ class HiddenSums:
         (V, H), self._W = W.shape, W
         self._panels = new_panels(H, V)
         self._states = np.zeros((n, -(-H // 64)), np.uint64)
-        self._sums = np.zeros((n, -(-V // 64) * 64 + 16), np.float32)
+        self._sums = np.zeros((n, padded.py_func(V)), np.float32)
         self.restart()
 
     def restart(self) -> None:

@@ -19,7 +19,7 @@ from rbm_core.compute import Rng, Tossed
 from rbm_core.flips import unit_for
 from rbm_core.gradient import Gradient
 from rbm_core.kernels import learning
-from rbm_core.kernels.rows import in_panels, new_panels
+from rbm_core.kernels.rows import in_panels, new_panels, padded
 from rbm_core.kernels.threads import Standing, group_size, on_all_threads
 from rbm_core.rbm import RBM
 
@@ -72,7 +72,7 @@ class SparsePhases:
         )
         v_data, v_model, h_data, h_model = (np.zeros(n, np.float32) for n in (V, V, H, H))
         self._means = learning.Means(v_data, v_model, h_data, h_model, np.zeros(2))
-        width = -(-H // 64) * 64 + 16  # `rows.padded`
+        width = padded.py_func(H)
         sizes = (V, width, V, width, V, (self._blocks, width))
         self._centring = learning.Centring(*(np.zeros(size, np.float32) for size in sizes))
         self._gradient = Gradient(*(torch.zeros_like(t) for t in (model.W, model.vbias, model.hbias)))
@@ -94,7 +94,7 @@ class SparsePhases:
         self._bind(self._own)
         self.sync()
 
-    def _bind(self, bound: "_Bound") -> None:
+    def _bind(self, bound: _Bound) -> None:
         """The kernel is to work in this memory, beside the own."""
         model, self._bound = self.model, bound
         W, vbias, hbias = (t.numpy() for t in (model.W, model.vbias, model.hbias))
@@ -210,7 +210,7 @@ class SparsePhases:
         bound = _Bound(
             own.v_offset if v_offset is None else v_offset,
             own.h_offset if h_offset is None else h_offset,
-            *(batch[:2] if batch else self._bound[2:4]),
+            *self._bound[2:4],
             own.averages if averages is None else averages,
             own.energies if energies is None else energies,
             own.loss_total if loss_total is None else loss_total,
@@ -226,7 +226,7 @@ class SparsePhases:
         *,
         weights: bool = False,
         step: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0),
-        bound: "_Bound | None" = None,
+        bound: _Bound | None = None,
     ) -> None:
         """The phases, where there are sweeps, and a step of the model or, without a rate, of its panels alone.
 

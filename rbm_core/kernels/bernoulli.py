@@ -15,13 +15,12 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from rbm_core.kernels.primitives import INNER, _fires, _philox_row, inner, lowest_bit, philox_words
+from rbm_core.kernels.vectors import LANES, VECTOR, WHOLE, call, constant, splat
 
 __all__ = ["SECOND_CALL", "another_byte", "draw_row", "packed", "random_for", "unpack"]
 
 SECOND_CALL = 2**47  # added to the number of a call for the lower bits of the units it left open
-_LANES = 16  # LLVM splits vectors where the processor's are shorter
-_F32, _I8, _I16, _I32, _I64 = ir.FloatType(), ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64)
-_VECTOR, _WHOLE = ir.VectorType(_F32, _LANES), ir.VectorType(_I32, _LANES)
+_I8, _I16, _I32, _I64 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64)
 
 # 2^f on [−½, ½] by a cubic: relative error below 8e-5, so σ is off by at most a quarter of it, 1.3 / 65,536; half a
 # step of the 16 bits and float32 rounding come on top.
@@ -33,34 +32,21 @@ _ROUND = (
 _FARTHEST = 40.0  # logits beyond ± this act as it: their p and 1 − p are below the draws' resolution
 
 
-def _constant(kind: ir.VectorType, value: float) -> ir.Constant:
-    return ir.Constant(kind, [value] * _LANES)
-
-
-def _of_vectors(build: ir.IRBuilder, name: str, arguments: int) -> ir.Function:
-    """LLVM's function of this name on vectors."""
-    kind = ir.FunctionType(_VECTOR, [_VECTOR] * arguments)
-    return cgutils.get_or_insert_function(build.module, kind, f"llvm.{name}.v{_LANES}f32")
-
-
 def _lanes(build: ir.IRBuilder, data: ir.Value, start: ir.Value, kind: ir.VectorType, align: int) -> ir.Value:
     return build.load(build.bitcast(build.gep(data, [start]), ir.PointerType(kind)), align=align)
 
 
 def _rough_growth(build: ir.IRBuilder, z: ir.Value) -> ir.Value:
     """1 + e⁻ᶻ as far as `_CUBIC` goes, z within ± `_FARTHEST`."""
-    fused = _of_vectors(build, "fmuladd", 3)
-    per_unit = _constant(_VECTOR, -1.4426950408889634)
-    shifted = build.call(fused, [z, per_unit, _constant(_VECTOR, _ROUND)])
-    whole = build.fsub(shifted, _constant(_VECTOR, _ROUND))
-    f = build.call(fused, [z, per_unit, build.fneg(whole)])
-    power = _constant(_VECTOR, _CUBIC[0])
+    per_unit = constant(-1.4426950408889634)
+    shifted = call(build, "fmuladd", z, per_unit, constant(_ROUND))
+    whole = build.fsub(shifted, constant(_ROUND))
+    f = call(build, "fmuladd", z, per_unit, build.fneg(whole))
+    power = constant(_CUBIC[0])
     for coefficient in _CUBIC[1:]:
-        power = build.call(fused, [power, f, _constant(_VECTOR, coefficient)])
-    exponent = build.shl(build.bitcast(shifted, _WHOLE), _constant(_WHOLE, 23))
-    return build.fadd(
-        build.bitcast(build.add(build.bitcast(power, _WHOLE), exponent), _VECTOR), _constant(_VECTOR, 1.0)
-    )
+        power = call(build, "fmuladd", power, f, constant(coefficient))
+    exponent = build.shl(build.bitcast(shifted, WHOLE), constant(23, WHOLE))
+    return build.fadd(build.bitcast(build.add(build.bitcast(power, WHOLE), exponent), VECTOR), constant(1.0))
 
 
 @intrinsic
@@ -76,28 +62,25 @@ def _decided(typing_context, x, shift, scale, random, word):
         )
         random = build.bitcast(random, ir.PointerType(_I16))
         first = build.mul(args[4], _I64(64))
-        scale = build.insert_element(ir.Constant(_VECTOR, ir.Undefined), args[2], _I32(0))
-        scale = build.shuffle_vector(scale, scale, _constant(_WHOLE, 0))
-        fused = _of_vectors(build, "fmuladd", 3)
-        size = _of_vectors(build, "fabs", 1)
+        scale = splat(build, args[2])
         fires, opens = [], []
-        for i in range(64 // _LANES):
-            start = build.add(first, _I64(_LANES * i))
+        for i in range(64 // LANES):
+            start = build.add(first, _I64(LANES * i))
             if signature.args[0].dtype == types.int16:
-                sums = build.sitofp(_lanes(build, x, start, ir.VectorType(_I16, _LANES), 2), _VECTOR)
+                sums = build.sitofp(_lanes(build, x, start, ir.VectorType(_I16, LANES), 2), VECTOR)
             else:
-                sums = _lanes(build, x, start, _VECTOR, 4)
-            z = build.call(fused, [scale, sums, _lanes(build, shift, start, _VECTOR, 4)])
+                sums = _lanes(build, x, start, VECTOR, 4)
+            z = call(build, "fmuladd", scale, sums, _lanes(build, shift, start, VECTOR, 4))
             for limit, beyond in ((-_FARTHEST, "<"), (_FARTHEST, ">")):
-                limits = _constant(_VECTOR, limit)
+                limits = constant(limit)
                 z = build.select(build.fcmp_ordered(beyond, z, limits), limits, z)
             growth = _rough_growth(build, z)
-            r = _lanes(build, random, start, ir.VectorType(_I16, _LANES), 2)
-            middle = build.fadd(build.uitofp(r, _VECTOR), _constant(_VECTOR, 0.5))
-            rest = build.call(fused, [build.fneg(middle), growth, _constant(_VECTOR, 65536.0)])
-            fires.append(build.fcmp_ordered(">", rest, _constant(_VECTOR, 0.0)))
-            near = build.fmul(growth, _constant(_VECTOR, _OPEN))
-            opens.append(build.fcmp_unordered("<", build.call(size, [rest]), near))
+            r = _lanes(build, random, start, ir.VectorType(_I16, LANES), 2)
+            middle = build.fadd(build.uitofp(r, VECTOR), constant(0.5))
+            rest = call(build, "fmuladd", build.fneg(middle), growth, constant(65536.0))
+            fires.append(build.fcmp_ordered(">", rest, constant(0.0)))
+            near = build.fmul(growth, constant(_OPEN))
+            opens.append(build.fcmp_unordered("<", call(build, "fabs", rest), near))
         return cgutils.pack_array(build, [_joined(build, fires), _joined(build, opens)])
 
     return signature, codegen

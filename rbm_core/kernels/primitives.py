@@ -13,6 +13,8 @@ from numba import float32, int32, njit, types, uint32
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from rbm_core.kernels.vectors import constant, splat
+
 # Draws carry 23 random bits placed mid-cell, u = (r + 1/2) / 2²³, and compare in float32: a unit fires with a multiple
 # of 2⁻²³ that lies within 2⁻²³ of its probability p (0.74 · 2⁻²³ at most was found). p below 2⁻²⁴ never fires.
 DRAW_RESOLUTION = 2.0**-23
@@ -28,7 +30,6 @@ INNER: dict[str, Any] = {
     "error_model": "numpy",
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
-    "forceinline": True,
 }
 inner = njit(**INNER)
 
@@ -84,22 +85,12 @@ def _load(typing_context, x):
 
 @intrinsic
 def _store(typing_context, like, x):
-    """x (float32) in the element type of `like`: float32; bfloat16 bits or int16, rounded to nearest even; a byte 0
-    or 1.
-    """
+    """x (float32) in the element type of `like`: float32, bfloat16 bits rounded to nearest even, or a byte 0 or 1."""
     if like == types.float32:
         return types.float32(like, types.float32), lambda context, builder, signature, args: args[1]
     if like == types.uint8:
         byte = ir.IntType(8)
         return types.uint8(like, types.float32), lambda c, builder, s, args: builder.fptoui(args[1], byte)
-    if like == types.int16:
-
-        def whole(context, builder, signature, args):
-            kind = ir.FunctionType(ir.FloatType(), [ir.FloatType()])
-            nearest = cgutils.get_or_insert_function(builder.module, kind, "llvm.rint.f32")
-            return builder.fptosi(builder.call(nearest, [args[1]]), ir.IntType(16))
-
-        return types.int16(like, types.float32), whole
 
     def codegen(context, builder, signature, args):
         i32 = ir.IntType(32)
@@ -193,24 +184,17 @@ def _philox(build, lanes, first, key0, key1, c1, c2, c3):
         ir.VectorType(ir.IntType(32), lanes),
     )
 
-    def splat(x):
-        lone = build.insert_element(ir.Constant(ir.VectorType(x.type, lanes), ir.Undefined), x, i32(0))
-        return build.shuffle_vector(lone, lone, ir.Constant(whole, [0] * lanes))
-
     def alike(x):
-        return splat(build.zext(x, wide.element))
+        return splat(build, build.zext(x, wide.element), lanes)
 
-    low, half = ir.Constant(wide, [2**32 - 1] * lanes), ir.Constant(wide, [32] * lanes)
-    a = build.zext(build.add(splat(first), ir.Constant(whole, list(range(lanes)))), wide)
+    low, half = constant(2**32 - 1, wide), constant(32, wide)
+    a = build.zext(build.add(splat(build, first, lanes), ir.Constant(whole, list(range(lanes)))), wide)
     b, c, d = alike(c1), alike(c2), alike(c3)
     for turn in range(10):
         k0, k1 = (
             alike(build.add(key, i32(turn * int(step) % 2**32))) for key, step in ((key0, _W0), (key1, _W1))
         )
-        m0, m1 = (
-            build.mul(build.and_(x, low), ir.Constant(wide, [int(m)] * lanes))
-            for x, m in ((a, _M0), (c, _M1))
-        )
+        m0, m1 = (build.mul(build.and_(x, low), constant(int(m), wide)) for x, m in ((a, _M0), (c, _M1)))
         a, c = (build.xor(build.xor(build.lshr(m, half), x), k) for m, x, k in ((m1, b, k0), (m0, d, k1)))
         b, d = m1, m0
     return [build.trunc(word, whole) for word in (a, b, c, d)]

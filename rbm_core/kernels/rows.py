@@ -89,7 +89,7 @@ def in_panels(matrix: np.ndarray) -> np.ndarray:
 
 
 class _Cells:
-    """How code is emitted for arrays of float32 or of int16: vectors of so many bytes, their sums and differences."""
+    """Emits code for arrays of float32 or of int16: it loads, stores, adds and subtracts vectors of `size` bytes."""
 
     def __init__(self, build: ir.IRBuilder, array: types.Array, size: int = _WIDE) -> None:
         whole = array.dtype == types.int16

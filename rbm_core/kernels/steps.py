@@ -14,17 +14,16 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from rbm_core.kernels.rows import for_each
+from rbm_core.kernels.vectors import LANES, VECTOR, WHOLE, call, constant, splat
 
 __all__ = ["centre_row", "mean_row", "round_row", "step_row"]
 
-_LANES = 16  # LLVM splits vectors where the processor's are shorter
 _F32, _I16, _I32, _I64 = ir.FloatType(), ir.IntType(16), ir.IntType(32), ir.IntType(64)
-_VECTOR = ir.VectorType(_F32, _LANES)
-_ZERO = ir.Constant(_VECTOR, [0.0] * _LANES)
+_ZERO = constant(0.0)
 
 
 class _Row:
-    """A row of an array of float32 or int16, or all of one with one axis, in vectors of _LANES numbers."""
+    """A row of an array of float32 or int16, or all of one with one axis, in vectors of LANES numbers."""
 
     def __init__(
         self, context: Any, build: ir.IRBuilder, kind: types.Array, array: Any, row: ir.Value
@@ -35,43 +34,27 @@ class _Row:
         self.start = build.gep(made.data, [build.mul(row, self.n)]) if kind.ndim == 2 else made.data
 
     def at(self, column: ir.Value) -> ir.Value:
-        kind = ir.VectorType(_I16 if self.whole else _F32, _LANES)
+        kind = ir.VectorType(_I16 if self.whole else _F32, LANES)
         return self.build.bitcast(self.build.gep(self.start, [column]), ir.PointerType(kind))
 
     def load(self, column: ir.Value) -> ir.Value:
         """16 numbers as float32."""
         value = self.build.load(self.at(column), align=2)
-        return self.build.sitofp(value, _VECTOR) if self.whole else value
+        return self.build.sitofp(value, VECTOR) if self.whole else value
 
     def store(self, value: ir.Value, column: ir.Value) -> None:
         """value in the row's type, float32 rounded to the nearest whole number where it has those."""
         if self.whole:
-            value = self.build.fptosi(_call(self.build, "rint", value), ir.VectorType(_I16, _LANES))
+            value = self.build.fptosi(call(self.build, "rint", value), ir.VectorType(_I16, LANES))
         self.build.store(value, self.at(column), align=2)
 
     def add(self, value: ir.Value, column: ir.Value) -> None:
         self.store(self.build.fadd(self.load(column), value), column)
 
 
-def _splat(build: ir.IRBuilder, x: ir.Value) -> ir.Value:
-    lone = build.insert_element(ir.Constant(_VECTOR, ir.Undefined), x, _I32(0))
-    return build.shuffle_vector(lone, lone, ir.Constant(ir.VectorType(_I32, _LANES), [0] * _LANES))
-
-
-def _call(build: ir.IRBuilder, name: str, *values: ir.Value) -> ir.Value:
-    """LLVM's function of this name on vectors."""
-    kind = ir.FunctionType(_VECTOR, [_VECTOR] * len(values))
-    function = cgutils.get_or_insert_function(build.module, kind, f"llvm.{name}.v{_LANES}f32")
-    return build.call(function, values)
-
-
-def _constant(value: float) -> ir.Constant:
-    return ir.Constant(_VECTOR, [value] * _LANES)
-
-
 def _of_lanes(build: ir.IRBuilder, vector: ir.Value, join: Callable[..., ir.Value]) -> ir.Value:
     """One number of all lanes, in an order that is always the same."""
-    n = _LANES
+    n = LANES
     while n > 1:
         n //= 2
         halves = [
@@ -88,16 +71,16 @@ def _over(
     build: ir.IRBuilder, row: _Row, sums: list[ir.Value], work: Callable[..., list[ir.Value]]
 ) -> list[ir.Value]:
     """work(column, place, sums) for every vector of a row that is not padded; place: where its 16 numbers are."""
-    whole = build.sdiv(row.n, _I64(_LANES))
+    whole = build.sdiv(row.n, _I64(LANES))
 
     def in_place(i: ir.Value, sums: list[ir.Value]) -> list[ir.Value]:
-        column = build.mul(i, _I64(_LANES))
+        column = build.mul(i, _I64(LANES))
         return work(column, row.at(column), sums)
 
     sums = for_each(build, _I64(0), whole, sums, in_place)
-    column = build.mul(whole, _I64(_LANES))
+    column = build.mul(whole, _I64(LANES))
     left = build.sub(row.n, column)
-    rest = cgutils.alloca_once(build, _VECTOR)
+    rest = cgutils.alloca_once(build, VECTOR)
     numbers, end = build.bitcast(rest, ir.PointerType(_F32)), build.gep(row.start, [column])
 
     def copied(source: ir.Value, target: ir.Value) -> Callable[..., list[ir.Value]]:
@@ -139,7 +122,7 @@ def _rounded(
     some.store(build.fmul(per_unit, w), column)
     if not some.whole:
         return totals
-    size = _call(build, "fabs", w)
+    size = call(build, "fabs", w)
     sums.add(w, column)
     sizes.add(size, column)
     return [build.fadd(t, more) for t, more in zip(totals, (w, size), strict=True)]
@@ -159,16 +142,15 @@ _EXP = (
 
 def _exp_of_negative(build: ir.IRBuilder, y: ir.Value) -> ir.Value:
     """exp(y) of 16 numbers from −80 to 0."""
-    k = _call(build, "rint", build.fmul(y, _constant(_LOG2_E)))
-    g = _call(build, "fmuladd", k, _constant(-_LN2_HIGH), y)
-    g = _call(build, "fmuladd", k, _constant(-_LN2_LOW), g)
-    p = _constant(_EXP[0])
+    k = call(build, "rint", build.fmul(y, constant(_LOG2_E)))
+    g = call(build, "fmuladd", k, constant(-_LN2_HIGH), y)
+    g = call(build, "fmuladd", k, constant(-_LN2_LOW), g)
+    p = constant(_EXP[0])
     for coefficient in _EXP[1:]:
-        p = _call(build, "fmuladd", p, g, _constant(coefficient))
-    e = _call(build, "fmuladd", build.fmul(p, g), g, build.fadd(g, _constant(1.0)))
-    whole = ir.VectorType(_I32, _LANES)
-    exponent = build.add(build.fptosi(k, whole), ir.Constant(whole, [127] * _LANES))
-    power = build.bitcast(build.shl(exponent, ir.Constant(whole, [23] * _LANES)), _VECTOR)
+        p = call(build, "fmuladd", p, g, constant(coefficient))
+    e = call(build, "fmuladd", build.fmul(p, g), g, build.fadd(g, constant(1.0)))
+    exponent = build.add(build.fptosi(k, WHOLE), constant(127, WHOLE))
+    power = build.bitcast(build.shl(exponent, constant(23, WHOLE)), VECTOR)
     return build.fmul(e, power)
 
 
@@ -185,14 +167,14 @@ def mean_row(typing_context, x, i, scale, shift, share, h, first, last):
     def codegen(context, build, signature, args):
         kinds = signature.args
         sums, bias, means = (_Row(context, build, kinds[at], args[at], args[1]) for at in (0, 3, 5))
-        scale, share = _splat(build, args[2]), _splat(build, args[4])
-        one, wide = _constant(1.0), ir.VectorType(ir.DoubleType(), _LANES)
+        scale, share = splat(build, args[2]), splat(build, args[4])
+        one, wide = constant(1.0), ir.VectorType(ir.DoubleType(), LANES)
 
         def work(number, totals):
-            column = build.mul(number, _I64(_LANES))
-            z = _call(build, "fmuladd", scale, sums.load(column), bias.load(column))
+            column = build.mul(number, _I64(LANES))
+            z = call(build, "fmuladd", scale, sums.load(column), bias.load(column))
             # Selects and not LLVM's minimum and maximum, which make a number of what is none.
-            size, most = _call(build, "fabs", z), _constant(80.0)
+            size, most = call(build, "fabs", z), constant(80.0)
             size = build.select(build.fcmp_ordered(">", size, most), most, size)
             positive = build.select(build.fcmp_ordered("<", z, _ZERO), _ZERO, z)
             e = _exp_of_negative(build, build.fneg(size))
@@ -202,7 +184,7 @@ def mean_row(typing_context, x, i, scale, shift, share, h, first, last):
             means.store(p, column)
             return [build.fadd(totals[0], positive), build.fmul(totals[1], growth)]
 
-        begin, end = (build.sdiv(args[at], _I64(_LANES)) for at in (6, 7))
+        begin, end = (build.sdiv(args[at], _I64(LANES)) for at in (6, 7))
         positive, product = (build.fpext(t, wide) for t in for_each(build, begin, end, [_ZERO, one], work))
         both = _of_lanes(build, positive, build.fadd), _of_lanes(build, product, build.fmul)
         return cgutils.pack_array(build, both)
@@ -223,15 +205,15 @@ def centre_row(typing_context, x, i, h_difference, h_offset, mu_grad, block, mu,
             _Row(context, build, kinds[at], args[at], args[row])
             for at, row in ((0, 1), (2, 1), (3, 1), (4, 5))
         ]
-        scalars = [_splat(build, value) for value in args[6:]]
+        scalars = [splat(build, value) for value in args[6:]]
 
         def work(number, sums):
-            column = build.mul(number, _I64(_LANES))
+            column = build.mul(number, _I64(LANES))
             g, total = _centred(build, rows, scalars, column, sums[0])
             rows[0].store(g, column)
             return [total]
 
-        vectors = build.sdiv(rows[0].n, _I64(_LANES))
+        vectors = build.sdiv(rows[0].n, _I64(LANES))
         return _of_lanes(build, for_each(build, _I64(0), vectors, [_ZERO], work)[0], build.fadd)
 
     return signature, codegen
@@ -257,9 +239,9 @@ def step_row(
             _Row(context, build, kinds[at], args[at], args[row])
             for at, row in ((0, 1), (2, 1), (3, 1), (4, 5))
         ]
-        scalars = [_splat(build, value) for value in args[6:8]]
+        scalars = [splat(build, value) for value in args[6:8]]
         weights = _Row(context, build, kinds[8], args[8], args[9])
-        rate, decay, per_unit = (_splat(build, args[at]) for at in (10, 11, 13))
+        rate, decay, per_unit = (splat(build, args[at]) for at in (10, 11, 13))
         rounding = [
             _Row(context, build, kinds[at], args[at], args[row]) for at, row in ((12, 1), (14, 5), (15, 5))
         ]
@@ -291,7 +273,7 @@ def round_row(typing_context, W, i, some, row, per_unit, sums, sizes, block):
         kinds = signature.args
         weights = _Row(context, build, kinds[0], args[0], args[1])
         rows = [_Row(context, build, kinds[at], args[at], args[row]) for at, row in ((2, 3), (5, 7), (6, 7))]
-        per_unit = _splat(build, args[4])
+        per_unit = splat(build, args[4])
 
         def work(column, place, totals):
             return _rounded(build, build.load(place, align=4), rows, per_unit, column, totals)

@@ -55,7 +55,7 @@ class Optimiser:
         self.parameters = [t for t in (model.W, model.vbias, model.hbias, model.log_var) if t is not None]
         self.rate = torch.zeros((), dtype=torch.float64, device=device)
         self.momentum = torch.zeros((), device=device)
-        self._rate_now, self._rate_here = 0.0, self.rate.numpy() if device.type == "cpu" else None
+        self._rate_here = self.rate.numpy() if device.type == "cpu" else None
         self.activity = torch.full((model.n_hidden,), 0.5, device=device)
         self.velocity: list[Tensor] | None = None
         self.averages = [p.clone() for p in self.parameters] if config.averaging else None
@@ -76,7 +76,6 @@ class Optimiser:
             self.rate.fill_(rate)
         else:
             self._rate_here[()] = rate  # in a tenth of the time
-        self._rate_now = rate
         if self.velocity is not None:
             self.momentum.fill_(momentum)
 
@@ -162,7 +161,8 @@ class Optimiser:
 
         It becomes number `step`. update: what else `SparsePhases.ascend` is to do.
         """
-        phases.ascend(self._rate_now, averages=self.averages, share=self._share(step), **update)
+        assert self._rate_here is not None  # the phases are the CPU's
+        phases.ascend(self._rate_here.item(), averages=self.averages, share=self._share(step), **update)
         self.averaged = step
 
     def last_increments(self, gradients: list[Tensor]) -> list[Tensor]:
