@@ -26,8 +26,8 @@ _SURROUNDINGS = ContextInfo(timezone="UTC", locale="en-US", url="http://127.0.0.
 
 
 class Tab:
-    """components: key → id of the canvas components that the page mounted. sent: key → the blob sent last.
-    buttons: label → id of the buttons that the page has.
+    """components: key → id of the canvas components that the page mounted. fragments: key → id of the fragment that one
+    stands in. sent: key → the blob sent last. buttons: label → id of the buttons that the page has.
 
     auto: fragment's id → its period in seconds. refreshes: the times (monotonic) at which runs of pictures ended.
     """
@@ -45,6 +45,7 @@ class Tab:
         self.page, self.query = page, urlencode(query)
         self.page_hash = calc_hash(page) if page else ""  # until the app names the page that it shows
         self.components: dict[str, str] = {}
+        self.fragments: dict[str, str] = {}
         self.buttons: dict[str, str] = {}
         self.sent: dict[str, bytes] = {}
         self.auto: dict[str, float] = {}
@@ -106,11 +107,11 @@ class Tab:
         """A component's message that stays, as `say` in lib/view.js sends it."""
         self.rerun(states={self.components[key]: {"json_value": json.dumps({name: value})}})
 
-    def trigger(self, key: str, name: str, value: Any) -> None:
+    def trigger(self, key: str, name: str, value: Any, fragment: str = "") -> None:
         """A component's message that is heard once, as `ask` in lib/view.js sends it."""
         said = json.dumps([{"event": name, "value": value}])
         events = f"$$STREAMLIT_INTERNAL_KEY_{self.components[key]}__events"
-        self.rerun(states={events: {"json_trigger_value": said}})
+        self.rerun(fragment, {events: {"json_trigger_value": said}})
 
     def press(self, label: str) -> None:
         self.rerun(states={self.buttons[label]: {"trigger_value": True}})
@@ -153,6 +154,7 @@ class Tab:
                 self._drew = True
                 key = element.bidi_component.id.rpartition("-")[2]
                 self.components[key] = element.bidi_component.id
+                self.fragments[key] = message.delta.fragment_id
                 self.sent[key] = element.bidi_component.bytes
                 if of := unpack(self.sent[key])[0].get("of"):
                     self.shown_runs.add(of["run"])

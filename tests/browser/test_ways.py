@@ -136,6 +136,7 @@ def test_the_chain_enlarged_stays_when_those_beside_it_go(open_film: Callable[..
     beside = page.locator(".st-key-gibbs-beside")
     # The newest of the earlier moments is enlarged, at its first chain.
     expect(page.locator(".film:not([data-chain='0'])")).to_be_attached()
+    page.wait_for_url(re.compile("chain=(?!1$)"))
     for choice, chain in (("what if…", 4), ("nothing", 0)):
         beside.get_by_role("radio", name=choice).click()
         expect(page.locator(f".film[data-chain='{chain}']")).to_be_attached()

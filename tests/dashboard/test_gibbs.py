@@ -10,6 +10,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from dashboard.components.blob import unpack
 from dashboard.processes import gibbs_films
 from dashboard.views.gibbs import player
 from dashboard.views.gibbs.state import gibbs as page_state
@@ -20,6 +21,8 @@ from rbm_core.runs.files import hold_lock
 from rbm_core.runs.reader import RunReader
 from tests.dashboard.gibbs_film import bits, film_of
 from tests.dashboard.opened import as_read, fed, open_page
+from tests.live import App
+from tests.tab import Tab
 
 
 def test_page_shows_the_newest_snapshot_s_chain(open_gibbs: Callable[..., AppTest], small_run: Path) -> None:
@@ -103,6 +106,25 @@ def test_the_chain_enlarged_is_the_one_that_began_alike_where_those_beside_it_go
     app.segmented_control(key="gibbs.beside").set_value("nothing").run()
     assert film_of(app)[0]["place"]["chain"] == left
     assert not app.warning
+
+
+@pytest.mark.slow
+def test_a_place_of_the_film_before_that_comes_late_is_put_into_this_one(
+    small_run: Path, tmp_path: Path
+) -> None:
+    env = {"RBM_RUNS_DIR": str(small_run.parent)}
+    with (
+        App(tmp_path / "app.log", env) as app,
+        Tab(app.port, "gibbs", chains=4, sweeps=6, beside="whatif") as tab,
+    ):
+        part = tab.fragments[player.PLAYER]
+        for frame, chain, at, enlarged in ((99, 18, 12, 6), (3, 20, 3, 8), (2, 7, 2, 7)):
+            left = {"frame": frame, "chain": chain, "show": "both", "layer": "pv"}
+            tab.trigger(player.PLAYER, "place", left, part)
+            tab.trigger(player.PLAYER, "need", 1, part)  # a player that was mounted anew wants the whole film
+            place = unpack(tab.sent[player.PLAYER])[0]["place"]
+            assert (place["frame"], place["chain"]) == (at, enlarged), left
+        assert tab.errors == []
 
 
 def test_the_newest_machine_of_a_living_run_stays_until_another_is_asked_for(

@@ -121,25 +121,13 @@ def _progress(place: Any) -> sampler.Progress:
 
 
 def _check_place(header: dict[str, Any], top: Any) -> None:
-    """Keeps frame and chain within this film; says so where the link named others.
-
-    Where there are fewer chains than before, the one that began alike in the last group is enlarged. So does the player
-    by itself; but the browser may mount it anew.
-    """
-    page = gibbs()
-    n_chains: int = header["n_chains"]
-    per = n_chains // len(header["groups"])
-    for name, low, high in (("frame", 0, 2 * header["n_sweeps"]), ("chain", 1, n_chains)):
-        if (asked := page.settings.value(name)) > high:
-            shown = high
-            if not page.opened:
-                top.warning(
-                    f"The link says {name} {asked:,}, but this film has {low} to {high:,}; showing {high:,}."
-                )
-            elif name == "chain":
-                shown = n_chains - per + min((asked - 1) % page.per, per - 1) + 1
-            page.settings.use(name, shown)
-    page.opened, page.per = True, per
+    """Keeps frame and chain within this film; says so where the link named others."""
+    for name, (asked, low, high) in player.keep_within(header).items():
+        if not gibbs().opened:
+            top.warning(
+                f"The link says {name} {asked:,}, but this film has {low} to {high:,}; showing {high:,}."
+            )
+    gibbs().opened = True
 
 
 main()

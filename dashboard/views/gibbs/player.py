@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
@@ -46,7 +47,29 @@ def show(key: tuple, shown: Shown, make_whole: Callable[[sampler.Progress], Show
         _complete(version, make_whole)
 
 
+def keep_within(header: dict[str, Any]) -> dict[str, tuple[int, int, int]]:
+    """Keeps frame and chain within the film of this header; what lay outside: name → (asked, least, most).
+
+    The link may name others, and so may the browser: what it says of the place may be of the film before, and comes
+    when it comes. Where there are fewer chains than before, the one that began alike in the last group is enlarged. So
+    does the player by itself; but the browser may mount it anew.
+    """
+    page = gibbs()
+    n_chains: int = header["n_chains"]
+    per = n_chains // len(header["groups"])
+    outside = {}
+    for name, low, high in (("frame", 0, 2 * header["n_sweeps"]), ("chain", 1, n_chains)):
+        if (asked := settings().value(name)) > high:
+            outside[name] = (asked, low, high)
+            alike = n_chains - per + min((asked - 1) % page.per, per - 1) + 1
+            settings().use(name, alike if name == "chain" and page.opened else high)
+    page.per = per
+    return outside
+
+
 def _play(shown: Shown, may_ask: bool) -> None:
+    if keep_within(shown.header):
+        settings().write_link()
     place = {name: settings().use(name, settings().value(name)) for name in PLACE}
     # A number that differs each time: the browser passes on to the player only what has changed.
     ask = time.monotonic_ns() if may_ask else 0
