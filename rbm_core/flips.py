@@ -68,15 +68,17 @@ def flip_sweeps(
     held: Tensor | None = None,
     values: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """n sweeps v → h → v of flip-driven chains at inverse temperature beta: (v, h, mean_v, mean_h) after them.
+    """n sweeps v → h → v of flip-driven chains at inverse temperature beta: (v, h, mean_v, mean_h) after them, float32.
 
-    v: (N, V) uint8, kept. held: (V,) bool, the pixels that keep their values, (1 or N, V) uint8. The states come back
-    as uint8, the means that the newest draws were drawn from as float32. Random numbers are those that 2n calls of
-    `Rng.bernoulli` would use.
+    v: (N, V), zeros and ones of any type, kept. held: (V,) bool, the pixels that keep their values, (1 or N, V). mean_v
+    and mean_h are what the newest draws were drawn from. Random numbers are those that 2n calls of `Rng.bernoulli`
+    would use.
+
+    NumPy copies what goes in and out: torch would share that among its threads, which then spin for milliseconds on the
+    cores that the chains are to have.
     """
-    v = v.clone()
-    h = torch.zeros(len(v), len(hbias), dtype=torch.uint8)
-    mean_v, mean_h = torch.empty(v.shape), torch.empty(h.shape)
+    v_bytes, h_bytes = v.numpy().astype(np.uint8), np.zeros((len(v), len(hbias)), np.uint8)
+    means = np.empty(v_bytes.shape, np.float32), np.empty(h_bytes.shape, np.float32)
     group = group_size(len(v))
     on_all_threads(
         run_sweeps,
@@ -86,11 +88,14 @@ def flip_sweeps(
         n,
         np.float32(beta * rows.unit),
         np.empty(0, np.bool_) if held is None else held.numpy(),
-        np.empty((1, 0), np.uint8) if values is None else values.numpy(),
+        np.empty((1, 0), np.uint8) if values is None else np.atleast_2d(values.numpy().astype(np.uint8)),
         Stream(*rng.next_calls(2 * n)),
-        *(t.numpy() for t in (v, h, mean_v, mean_h)),
+        *(v_bytes, h_bytes, *means),
     )
-    return v, h, mean_v, mean_h
+    new_v, new_h, mean_v, mean_h = map(
+        torch.from_numpy, (v_bytes.astype(np.float32), h_bytes.astype(np.float32), *means)
+    )
+    return new_v, new_h, mean_v, mean_h
 
 
 class HiddenSums:
@@ -105,7 +110,7 @@ class HiddenSums:
         (V, H), self._W = W.shape, W
         self._panels = new_panels(H, V)
         self._states = np.zeros((n, -(-H // 64)), np.uint64)
-        self._sums = np.zeros((n, padded.py_func(V)), np.float32)
+        self._sums = torch.zeros(n, padded.py_func(V, 4)).numpy()
         self.restart()
 
     def restart(self) -> None:

@@ -175,28 +175,33 @@ def _flips(chain: Chain, clamp: Clamp | None) -> bool:
     if chain.half != "v":
         return False
     states = [chain.v] if clamp is None else [chain.v, _check_clamp(chain, clamp)[1]]
-    return all(bool(((v == 0) | (v == 1)).all()) for v in states)
+    return all(_of_0_and_1(v) for v in states)
+
+
+def _of_0_and_1(v: Tensor) -> bool:
+    """Whether every number is 0 or 1. NumPy looks: see `flip_sweeps`."""
+    numbers = v.detach().numpy()
+    return bool(((numbers == 0) | (numbers == 1)).all())
 
 
 def _flipped(rbm: RBM, chain: Chain, rng: Rng, n: int, beta: float, clamp: Clamp | None) -> Chain:
     """n sweeps by the rows of W that changed; half steps would draw the same from the same numbers, up to rounding."""
     _check_beta(rbm, beta)
     held, values = (None, None) if clamp is None else _check_clamp(chain, clamp)
-    pixels = None if values is None else torch.atleast_2d(values).to(torch.uint8).contiguous()
     v, h, mean_v, mean_h = flip_sweeps(
         flipped_rows(rbm.W),
         rbm.vbias,
         rbm.hbias,
-        chain.v.to(torch.uint8),
+        chain.v.detach(),
         n,
         rng,
         beta=beta,
         held=held,
-        values=pixels,
+        values=values,
     )
     if held is not None and values is not None:
         mean_v = torch.where(held, values, mean_v)
-    return Chain(v.float(), h.float(), mean_v, mean_h, chain.sweep + n, "v")
+    return Chain(v, h, mean_v, mean_h, chain.sweep + n, "v")
 
 
 def mean_field_sweep(rbm: RBM, chain: Chain, *, beta: float = 1.0, clamp: Clamp | None = None) -> Chain:

@@ -72,7 +72,7 @@ class SparsePhases:
         )
         v_data, v_model, h_data, h_model = (np.zeros(n, np.float32) for n in (V, V, H, H))
         self._means = learning.Means(v_data, v_model, h_data, h_model, np.zeros(2))
-        width = padded.py_func(H)
+        width = padded.py_func(H, 4)
         sizes = (V, width, V, width, V, (self._blocks, width))
         self._centring = learning.Centring(*(np.zeros(size, np.float32) for size in sizes))
         self._gradient = Gradient(*(torch.zeros_like(t) for t in (model.W, model.vbias, model.hbias)))

@@ -320,7 +320,7 @@ def _accepts(ahead: Tensor, behind: Tensor, rng: Rng) -> Tensor:
 
 def _swept(rbm: RBM, v: Tensor, rng: Rng, sweeps: int, rows: FlippedRows | None) -> Tensor:
     if rows is not None:
-        return flip_sweeps(rows, rbm.vbias, rbm.hbias, v.to(torch.uint8), sweeps, rng)[0].float()
+        return flip_sweeps(rows, rbm.vbias, rbm.hbias, v, sweeps, rng)[0]
     return gibbs.sweep(rbm, gibbs.from_images(rbm, v), rng, sweeps).v
 
 

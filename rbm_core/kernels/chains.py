@@ -7,7 +7,7 @@ that float32 rounding does not pile up; whole numbers have none. Where many unit
 that start from noise, sums of four rows are made once for all chains. All this is decided by counts: the same call
 gives the same bits, on any number of threads and however the chains are grouped.
 
-Up to 64 chains go together, so that what they read of W stays in the caches; no group waits for another. Draws use the
+Up to 200 chains go together, so that what they read of W stays in the caches; no group waits for another. Draws use the
 random numbers that `draws.draw_from_logits` would use for the same calls, so that these chains are those of dense
 float32 products up to rounding.
 """
@@ -19,7 +19,7 @@ from numba import float32, int64, njit, uint32, uint64
 
 from rbm_core.kernels.bernoulli import draw_row, packed, random_for, unpack
 from rbm_core.kernels.primitives import _FAST, INNER, _clip, _exp, bits_set, copy_row, inner, lowest_bit
-from rbm_core.kernels.rows import ALL, add_rows, new_lists, padded, put_transposed, sum_rows
+from rbm_core.kernels.rows import ALL, add_rows, new_lists, new_totals, put_transposed, sum_rows
 from rbm_core.kernels.threads import next_piece
 
 __all__ = ["Stream", "follow_hidden", "run_sweeps", "transpose"]
@@ -65,7 +65,7 @@ def new_layer(chains, bias, rows):
     shift = np.full(64 * words, np.float32(-1e9))
     copy_row(bias, shift[:n])
     return Layer(
-        np.zeros((chains, padded(n)), rows.dtype),
+        new_totals(chains, n, rows),
         shift,
         np.zeros((chains, words), np.uint64),
         np.zeros(words, np.uint64),
@@ -272,7 +272,7 @@ def transpose(queue, pieces, W, panels):
 def follow_hidden(queue, pieces, group, WT, renew, h, states, sums, out):
     """out (N, V) = hWᵀ for h (N, H) float32 of zeros and ones, by the rows of the units that changed.
 
-    states (N, words) uint64, sums (N, padded(V)): h and its sums as the last call left them. renew: start anew.
+    states (N, words) uint64, sums (N, `padded`): h and its sums as the last call left them. renew: start anew.
     """
     while True:
         piece: int = next_piece(queue)

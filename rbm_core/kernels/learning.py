@@ -15,7 +15,7 @@ from numba import float32, float64, njit, uint64
 from rbm_core.kernels.chains import Stream, get_states, new_layer, set_states, sweep_group
 from rbm_core.kernels.draws import draw_from_bytes
 from rbm_core.kernels.primitives import _FAST, INNER, bits_set, copy_row, inner, lowest_bit
-from rbm_core.kernels.rows import add_rows, add_up_rows, new_lists, padded, put_row, put_transposed
+from rbm_core.kernels.rows import add_rows, add_up_rows, new_lists, new_totals, put_row, put_transposed
 from rbm_core.kernels.steps import centre_row, mean_row, round_row, step_row
 from rbm_core.kernels.threads import asked_again, end_piece, next_piece, stage_ended
 
@@ -262,7 +262,7 @@ def _correlations(block, batch, statistics, lists, x):
 def weight_gradient(queue, pieces, batch, statistics, centring, grad):
     """grad (V, H) = the centred gradient; a piece is 64 pixels."""
     V, H = grad.shape
-    x, lists = np.zeros((64, padded(H)), np.float32), new_lists(64, statistics.states.shape[0], 1)
+    x, lists = new_totals(64, H, grad), new_lists(64, statistics.states.shape[0], 1)
     while True:
         block: int = next_piece(queue)
         if block >= pieces:
@@ -287,7 +287,7 @@ def _follow(average, w, share):
 
 class Norms(NamedTuple):
     """Of which signs the weights are, in float32: their sums and the sums of |W|, over each row (V,), and over the 64
-    rows of each block (blocks, padded(H)). Of weights in 16 bits alone.
+    rows of each block (blocks, H padded with zeros). Of weights in 16 bits alone.
     """
 
     row_sums: np.ndarray
@@ -440,11 +440,9 @@ def _stages(queue, order, chains, statistics, means, centring, step):
         end_piece(queue[MEANS])
     if not stage_ended(queue[MEANS], order.means):
         return False
-    x, lists = (
-        np.zeros((64, padded(step.W.shape[1])), np.float32),
-        new_lists(64, statistics.states.shape[0], 1),
-    )
-    some = np.zeros(x.shape, step.panels[0].dtype)
+    H = step.W.shape[1]
+    x, lists = new_totals(64, H, step.W), new_lists(64, statistics.states.shape[0], 1)
+    some = new_totals(64, H, step.panels[0])
     while True:
         piece = next_piece(queue[WEIGHTS])
         if piece >= order.weights:

@@ -28,6 +28,7 @@ __all__ = [
     "in_panels",
     "new_lists",
     "new_panels",
+    "new_totals",
     "padded",
     "put_row",
     "put_transposed",
@@ -35,7 +36,7 @@ __all__ = [
 ]
 
 ALL = -1  # in place of a count: the total is the sum of all rows that are on; `sum_rows` makes it
-_ROW = 128  # bytes of a row of a panel
+_ROW, _LINE = 128, 64  # bytes of a row of a panel, and of a cache line
 _WIDE, _NARROW = 64, 32  # bytes of a vector: LLVM splits the wide ones where the processor's are shorter
 
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
@@ -65,17 +66,37 @@ def new_lists(totals, rows, together):
 
 
 @inner
-def padded(n):
-    """How long a total of n columns is kept: whole words of 64 units, and odd in cache lines, so that totals share no
-    sets.
+def padded(n, size):
+    """How long a total of n columns of this many bytes is kept: whole words of 64 units, and odd in cache lines, so
+    that totals share no sets.
     """
-    return (n + 63) // 64 * 64 + 16
+    return (n + 63) // 64 * 64 + _LINE // size
+
+
+@inner
+def aligned(size, like):
+    """(size,) zeros of the type of the array `like`, which begin with a cache line: vectors that lie in two take twice
+    as long.
+    """
+    line = _LINE // like.itemsize
+    room = np.zeros(size + line, like.dtype)
+    first = -(room.ctypes.data // like.itemsize) % line
+    return room[first : first + size]
+
+
+@inner
+def new_totals(count, n, like):
+    """(count, `padded`) zeros of the type of the array `like`: totals of n columns, each in cache lines of its own."""
+    width = padded(n, like.itemsize)
+    return aligned(count * width, like).reshape((count, width))
 
 
 def new_panels(rows: int, n: int, dtype: torch.dtype = torch.float32) -> np.ndarray:
     """Panels (⌈n / columns⌉, rows, columns) of zeros, aligned to cache lines, for a matrix (rows, n)."""
     columns = _ROW // dtype.itemsize
-    return torch.zeros(-(-n // columns), rows, columns, dtype=dtype).numpy()
+    panels = torch.empty(-(-n // columns), rows, columns, dtype=dtype).numpy()
+    panels[:] = 0
+    return panels
 
 
 def in_panels(matrix: np.ndarray) -> np.ndarray:
@@ -190,7 +211,7 @@ _add_to_one, _add_to_two = _listed_adder(1), _listed_adder(2)
 def add_rows(totals, panels, lists):
     """totals[g] += Σ rows that its list gains, less those that it loses.
 
-    totals: (G, padded(n)), of the panels' type. panels: or the first few, for the columns that are wanted.
+    totals: `new_totals`, of the panels' type. panels: or the first few, for the columns that are wanted.
     """
     _add_rows(totals, panels, lists, 0)
 
@@ -278,7 +299,8 @@ def sum_rows(totals, panels, states, lists):
             wanted[n] = total
             n += 1
     rows, columns = panels.shape[1:]
-    table, last = np.empty((8, 16, columns), panels.dtype), np.zeros((32, columns), panels.dtype)
+    table = aligned(8 * 16 * columns, panels).reshape((8, 16, columns))
+    last = np.zeros((32, columns), panels.dtype)
     for panel in range(panels.shape[0] if n else 0):
         for r in range(rows // 32 * 32, rows):
             copy_row(panels[panel, r], last[r % 32])

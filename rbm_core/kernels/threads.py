@@ -40,7 +40,7 @@ __all__ = [
     "stage_ended",
 ]
 
-MOST_TOGETHER = 64  # chains of a group: the sums of so many stay in the second cache
+MOST_TOGETHER = 200  # chains of a group: W is read once for all of them, their own sums once for all its rows
 
 # How often a thread without work looks for some before it sleeps: about 0.1 ms. An update calls two kernels with less
 # than that between them, and a thread that sleeps begins 40 µs late and is waited for as long again.
@@ -88,7 +88,7 @@ def one_thread_of_torch() -> Iterator[None]:
 
 
 def group_size(n: int) -> int:
-    """How many of n chains go together, so that every thread has as many groups and none has more than 64 chains."""
+    """How many of n chains go together: at most 200, in as many groups for every thread."""
     threads = torch.get_num_threads()
     rounds = -(-n // (MOST_TOGETHER * threads))
     return -(-n // (rounds * threads))
