@@ -122,8 +122,12 @@ def _progress(place: Any) -> sampler.Progress:
 
 def _check_place(header: dict[str, Any], top: Any) -> None:
     """Keeps frame and chain within this film; says so where the link named others."""
-    for name, (asked, low, high) in player.keep_within(header).items():
-        if not gibbs().opened:
+    outside = player.keep_within(header)
+    n_sweeps: int = header["n_sweeps"]
+    n_chains: int = header["n_chains"]
+    for name, low, high in (("frame", 0, 2 * n_sweeps), ("chain", 1, n_chains)):
+        if name in outside and not gibbs().opened:
+            asked: int = outside[name]
             top.warning(
                 f"The link says {name} {asked:,}, but this film has {low} to {high:,}; showing {high:,}."
             )

@@ -47,8 +47,8 @@ def show(key: tuple, shown: Shown, make_whole: Callable[[sampler.Progress], Show
         _complete(version, make_whole)
 
 
-def keep_within(header: dict[str, Any]) -> dict[str, tuple[int, int, int]]:
-    """Keeps frame and chain within the film of this header; what lay outside: name → (asked, least, most).
+def keep_within(header: dict[str, Any]) -> dict[str, int]:
+    """Keeps frame and chain within the film of this header; returns what lay beyond it, by name.
 
     The link may name others, and so may the browser: what it says of the place may be of the film before, and comes
     when it comes. Where there are fewer chains than before, the one that began alike in the last group is enlarged. So
@@ -58,9 +58,9 @@ def keep_within(header: dict[str, Any]) -> dict[str, tuple[int, int, int]]:
     n_chains: int = header["n_chains"]
     per = n_chains // len(header["groups"])
     outside = {}
-    for name, low, high in (("frame", 0, 2 * header["n_sweeps"]), ("chain", 1, n_chains)):
+    for name, high in (("frame", 2 * header["n_sweeps"]), ("chain", n_chains)):
         if (asked := settings().value(name)) > high:
-            outside[name] = (asked, low, high)
+            outside[name] = asked
             alike = n_chains - per + min((asked - 1) % page.per, per - 1) + 1
             settings().use(name, alike if name == "chain" and page.opened else high)
     page.per = per
