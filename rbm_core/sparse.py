@@ -25,6 +25,9 @@ from rbm_core.rbm import RBM
 
 __all__ = ["SparsePhases"]
 
+# More hidden means than this, 4 MB, come from beyond the second cache: each time for 128 pixels in place of 64.
+_IN_CACHE = 2**20
+
 
 class _Bound(NamedTuple):
     """The memory of others that an update reads or writes: see `SparsePhases.ascend`."""
@@ -65,6 +68,7 @@ class SparsePhases:
         self.v_chains = torch.zeros(n_chains, V, dtype=torch.uint8)
         self.chains_h = torch.zeros(n_chains, H, dtype=torch.uint8)
         self._blocks = -(-V // 64)
+        self._pieces = -(-self._blocks // (2 if total * H > _IN_CACHE else 1))  # of the step of W
         self._statistics = learning.Statistics(
             np.zeros((total, self._blocks), np.uint64),
             in_panels(np.zeros((total, H), np.float32)),
@@ -247,11 +251,11 @@ class SparsePhases:
         counter, row = batch[2:] if batch else ((0,) * 5, 0)
         unit = self._unit
         per_unit = 0.0 if math.isnan(unit) else 1 / unit
-        last = (self._blocks, 1) if weights else (0, 0)
+        last = (self._pieces, 1) if weights else (0, 0)
         self._orders[0] = (
             *phases, *last, chains, cases, k, *stream, batch is not None, *counter, row, unit, per_unit, *step
         )  # fmt: skip
-        self._kernel.call(max(groups, self._blocks))
+        self._kernel.call(max(groups, self._pieces))
         if weights and self._panels[0].dtype == np.int16:
             largest, n = self._largest.item(), max(self.model.W.shape)
             full = unit * (2**15 - 1 - n)

@@ -221,8 +221,9 @@ class Centring(NamedTuple):
 
 
 @inner
-def _correlations(block, batch, statistics, lists, x):
-    """x[i] = Δ⟨vᵢ h⟩ for the 64 pixels of a block; `lists` is room for the cases that make them.
+def _correlations(first, batch, statistics, lists, x):
+    """x[i] = Δ⟨vᵢ h⟩ for the pixels from block `first` on, as many as x has rows; `lists` is room for the cases that
+    make them.
 
     A pixel is mostly on where the one before it is. So its sum is that of the one before and the cases in which the two
     differ; or, where fewer cases are on than differ in all, its own cases alone.
@@ -230,32 +231,43 @@ def _correlations(block, batch, statistics, lists, x):
     states, h, _ = statistics
     numbers, counts, _ = lists
     counts[:] = 0
+    last = min(first + counts.shape[0] // 64, states.shape[1])
     lit, differ = 0, 0
     for b in range(states.shape[0]):
-        on = states[b, block]
-        lit += bits_set(on)
-        differ += bits_set(on ^ (on << uint64(1)))
+        for block in range(first, last):
+            on = states[b, block]
+            lit += bits_set(on)
+            differ += bits_set(on ^ _before(states, b, block, first))
     by_difference = differ < lit
     for b in range(states.shape[0]):
-        on = states[b, block]
-        left = on ^ (on << uint64(1)) if by_difference else on
-        # Where a case of the batch adds, a particle takes away; and the other way round where its pixel goes off.
-        for_batch = on if b < batch else ~on
-        while left:
-            i: int = lowest_bit(left)
-            if (for_batch >> uint64(i)) & uint64(1):
-                numbers[i, counts[i, 0]] = b
-                counts[i, 0] += 1
-            else:
-                counts[i, 1] += 1
-                numbers[i, numbers.shape[1] - counts[i, 1]] = b
-            left &= left - uint64(1)
+        for block in range(first, last):
+            on = states[b, block]
+            left = on ^ _before(states, b, block, first) if by_difference else on
+            # Where a case of the batch adds, a particle takes away; and the other way round where its pixel goes off.
+            for_batch = on if b < batch else ~on
+            while left:
+                bit: int = lowest_bit(left)
+                i = 64 * (block - first) + bit
+                if (for_batch >> uint64(bit)) & uint64(1):
+                    numbers[i, counts[i, 0]] = b
+                    counts[i, 0] += 1
+                else:
+                    counts[i, 1] += 1
+                    numbers[i, numbers.shape[1] - counts[i, 1]] = b
+                left &= left - uint64(1)
     if by_difference:
         x[0] = float32(0.0)
         add_up_rows(x, h, lists)
     else:
         x[:] = float32(0.0)
         add_rows(x, h, lists)
+
+
+@inner
+def _before(states, b, block, first):
+    """The bits of a block, each in the place of the pixel after it; those before block `first` count as 0."""
+    carried = states[b, block - 1] >> uint64(63) if block > first else uint64(0)
+    return states[b, block] << uint64(1) | carried
 
 
 @njit(cache=True, nogil=True)
@@ -339,21 +351,21 @@ class Step(NamedTuple):
 
 
 @inner
-def _weights_piece(block, order, batch, statistics, centring, step, x, lists, some):
+def _step_block(block, at, order, centring, step, x, some):
     """One step of 64 rows of W along the centred gradient less its weight decay; panels and average follow.
 
-    x, lists, some: room for the rows' gradient, for `_correlations` and for the rows as the panels hold them.
+    x, some: from the number `at` on what `_correlations` made of the block, and room for its rows as the panels hold
+    them.
     """
     W, rate, norms = step.W, order.rate, step.norms
     own, transposed = step.panels
     columns, mu_grad = own.shape[2], centring.v_offset_grad
     if rate != float32(0.0):
-        _correlations(block, batch, statistics, lists, x)
         mu_grad[block, :] = float32(0.0)
     norms.sums[block, :], norms.sizes[block, :] = float32(0.0), float32(0.0)
     first, last = 64 * block, min(64 * block + 64, W.shape[0])
     for i in range(first, last):
-        row = i - first
+        row = at + i - first
         if rate != float32(0.0):
             centring.grad_h_offset[i], norms.row_sums[i], norms.row_sizes[i] = step_row(
                 x,
@@ -380,11 +392,11 @@ def _weights_piece(block, order, batch, statistics, centring, step, x, lists, so
         if order.share > float32(0.0):
             _follow(step.averages[0][i], W[i], order.share)
         put_row(some[row], i, own)
-    for i in range(last - first, 64):
+    for i in range(at + last - first, at + 64):
         some[i] = 0
     of_block = 64 // columns
     for panel in range(of_block * block, min(of_block * (block + 1), transposed.shape[0])):
-        put_transposed(some[columns * panel - first :], panel, transposed)
+        put_transposed(some[at + columns * panel - first :], panel, transposed)
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
@@ -441,13 +453,19 @@ def _stages(queue, order, chains, statistics, means, centring, step):
     if not stage_ended(queue[MEANS], order.means):
         return False
     H = step.W.shape[1]
-    x, lists = new_totals(64, H, step.W), new_lists(64, statistics.states.shape[0], 1)
-    some = new_totals(64, H, step.panels[0])
+    blocks = statistics.states.shape[1]
+    together = (blocks + order.weights - 1) // order.weights if order.weights else 1
+    x, lists = new_totals(64 * together, H, step.W), new_lists(64 * together, statistics.states.shape[0], 1)
+    some = new_totals(64 * together, H, step.panels[0])
     while True:
         piece = next_piece(queue[WEIGHTS])
         if piece >= order.weights:
             break
-        _weights_piece(piece, order, batch, statistics, centring, step, x, lists, some)
+        first = together * piece
+        if order.rate != float32(0.0):
+            _correlations(first, batch, statistics, lists, x)
+        for block in range(first, min(first + together, blocks)):
+            _step_block(block, 64 * (block - first), order, centring, step, x, some)
         end_piece(queue[WEIGHTS])
     if not stage_ended(queue[WEIGHTS], order.weights):
         return False
@@ -465,7 +483,7 @@ def learn(queue, seats, seat, orders, chains, statistics, means, centring, step)
 
     PHASES: k sweeps of the chains and the statistics of both phases, a piece for each group of either. MEANS: of the
     visible units, one piece, and of each panel of hidden units. WEIGHTS: the step of W and of what follows from it, a
-    piece for each 64 rows. BIASES: theirs and what is left, one piece.
+    piece for each 64 rows, or for more where there are fewer pieces. BIASES: theirs and what is left, one piece.
     """
     while True:
         if not _stages(queue, orders[0], chains, statistics, means, centring, step):

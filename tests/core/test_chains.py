@@ -308,7 +308,15 @@ def test_a_batch_that_the_phases_draw_is_the_batch_drawn_before_them(B: int, N: 
         assert rng.calls == 1
 
 
+@pytest.fixture(params=[64, 128])
+def pixels_together(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many pixels a step adds up correlations for at a time: as with few hidden means, and as with many."""
+    if request.param == 128:
+        monkeypatch.setattr("rbm_core.sparse._IN_CACHE", 0)
+
+
 @DTYPES
+@pytest.mark.usefixtures("pixels_together")
 @pytest.mark.parametrize(("V", "H"), SHAPES)
 def test_ascending_is_a_step_along_the_gradient_and_keeps_transpose_and_average(
     V: int, H: int, dtype: torch.dtype
@@ -373,6 +381,7 @@ def test_an_update_in_one_call_is_the_phases_and_then_the_step(algorithm: str, d
     assert float(total) == pytest.approx(sums)
 
 
+@pytest.mark.usefixtures("pixels_together")
 @pytest.mark.parametrize("kind", ["runs", "noise", "all on", "all off", "one pixel"])
 @pytest.mark.parametrize(("V", "H"), [(100, 37), (64, 64), (200, 130)])
 def test_correlations_are_those_of_products_whether_pixels_are_alike_or_not(
@@ -396,6 +405,9 @@ def test_correlations_are_those_of_products_whether_pixels_are_alike_or_not(
     h = torch.sigmoid(v @ rbm.W + rbm.hbias)
     wanted = v[:60].T @ h[:60] / 60 - v[60:].T @ h[60:] / 40
     torch.testing.assert_close(taken.gradient().W, wanted, atol=3e-6, rtol=0)
+    before = rbm.W.clone()
+    taken.ascend(1.0)
+    torch.testing.assert_close(rbm.W - before, wanted, atol=3e-6, rtol=0)
 
 
 @pytest.mark.parametrize("H", [3, 16, 512, 513, 1100])
@@ -456,7 +468,7 @@ def test_a_model_that_is_no_number_is_none_by_whole_numbers_either_and_one_that_
 
 
 @DTYPES
-@pytest.mark.usefixtures("threads")
+@pytest.mark.usefixtures("threads", "pixels_together")
 def test_updates_are_the_same_bits_on_one_two_and_three_threads(dtype: torch.dtype) -> None:
     found = []
     for n in (1, 2, 3):
