@@ -113,9 +113,14 @@ def test_every_canvas_and_every_control_has_a_name(train: Callable[..., Page]) -
     page.get_by_text("New run").click()
     settle(page)
     canvas(page, "filters").click(position={"x": 8, "y": 8})
+
+    def drawn_and_named() -> bool:  # a canvas has its name from its first payload
+        names = [name for _, name in page.evaluate(CANVASES)]
+        return len(names) >= 14 and all(names)
+
+    until(drawn_and_named, 10, "there are fewer canvases, or one without a name")
     unnamed = [html for html, name in page.evaluate(CONTROLS) if not name]
     assert unnamed == []
-    until(lambda: len(page.evaluate(CANVASES)) >= 14, 10, "there are fewer canvases")
     drawn = page.evaluate(CANVASES)
     assert [one for one in drawn if not one[1] or one[0] not in ("img", "slider")] == []
 
