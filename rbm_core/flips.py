@@ -77,8 +77,8 @@ def flip_sweeps(
     NumPy copies what goes in and out: torch would share that among its threads, which then spin for milliseconds on the
     cores that the chains are to have.
     """
-    v_bytes, h_bytes = v.numpy().astype(np.uint8), np.zeros((len(v), len(hbias)), np.uint8)
-    means = np.empty(v_bytes.shape, np.float32), np.empty(h_bytes.shape, np.float32)
+    v_bytes, h_bytes = v.detach().numpy().astype(np.uint8), np.zeros((len(v), len(hbias)), np.uint8)
+    mean_v, mean_h = np.empty(v_bytes.shape, np.float32), np.empty(h_bytes.shape, np.float32)
     group = group_size(len(v))
     on_all_threads(
         run_sweeps,
@@ -90,12 +90,13 @@ def flip_sweeps(
         np.empty(0, np.bool_) if held is None else held.numpy(),
         np.empty((1, 0), np.uint8) if values is None else np.atleast_2d(values.numpy().astype(np.uint8)),
         Stream(*rng.next_calls(2 * n)),
-        *(v_bytes, h_bytes, *means),
+        v_bytes,
+        h_bytes,
+        mean_v,
+        mean_h,
     )
-    new_v, new_h, mean_v, mean_h = map(
-        torch.from_numpy, (v_bytes.astype(np.float32), h_bytes.astype(np.float32), *means)
-    )
-    return new_v, new_h, mean_v, mean_h
+    new_v, new_h = (torch.from_numpy(x.astype(np.float32)) for x in (v_bytes, h_bytes))
+    return new_v, new_h, torch.from_numpy(mean_v), torch.from_numpy(mean_h)
 
 
 class HiddenSums:
@@ -110,7 +111,7 @@ class HiddenSums:
         (V, H), self._W = W.shape, W
         self._panels = new_panels(H, V)
         self._states = np.zeros((n, -(-H // 64)), np.uint64)
-        self._sums = torch.zeros(n, padded.py_func(V, 4)).numpy()
+        self._sums = torch.zeros(n, padded.py_func(V, 4)).numpy()  # aligned to cache lines
         self.restart()
 
     def restart(self) -> None:

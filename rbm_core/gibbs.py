@@ -171,17 +171,12 @@ def _following_h(rbm: RBM, chain: Chain, rng: Rng, target: int, beta: float, cla
 
 
 def _flips(chain: Chain, clamp: Clamp | None) -> bool:
-    """Whether flip-driven chains can go on from here: from 0/1 units, between sweeps."""
+    """Whether flip-driven chains can go on from here: from 0/1 units, between sweeps. By NumPy, as `flip_sweeps`."""
     if chain.half != "v":
         return False
     states = [chain.v] if clamp is None else [chain.v, _check_clamp(chain, clamp)[1]]
-    return all(_of_0_and_1(v) for v in states)
-
-
-def _of_0_and_1(v: Tensor) -> bool:
-    """Whether every number is 0 or 1. NumPy looks: see `flip_sweeps`."""
-    numbers = v.detach().numpy()
-    return bool(((numbers == 0) | (numbers == 1)).all())
+    arrays = [v.detach().numpy() for v in states]
+    return all(bool(((v == 0) | (v == 1)).all()) for v in arrays)
 
 
 def _flipped(rbm: RBM, chain: Chain, rng: Rng, n: int, beta: float, clamp: Clamp | None) -> Chain:
@@ -192,7 +187,7 @@ def _flipped(rbm: RBM, chain: Chain, rng: Rng, n: int, beta: float, clamp: Clamp
         flipped_rows(rbm.W),
         rbm.vbias,
         rbm.hbias,
-        chain.v.detach(),
+        chain.v,
         n,
         rng,
         beta=beta,

@@ -95,7 +95,7 @@ def new_panels(rows: int, n: int, dtype: torch.dtype = torch.float32) -> np.ndar
     """Panels (⌈n / columns⌉, rows, columns) of zeros, aligned to cache lines, for a matrix (rows, n)."""
     columns = _ROW // dtype.itemsize
     panels = torch.empty(-(-n // columns), rows, columns, dtype=dtype).numpy()
-    panels[:] = 0
+    panels[:] = 0  # by NumPy: torch would share it among threads that then spin
     return panels
 
 

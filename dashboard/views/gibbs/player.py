@@ -60,9 +60,10 @@ def keep_within(header: dict[str, Any]) -> dict[str, int]:
     outside = {}
     for name, high in (("frame", 2 * header["n_sweeps"]), ("chain", n_chains)):
         if (asked := settings().value(name)) > high:
-            outside[name] = asked
-            alike = n_chains - per + min((asked - 1) % page.per, per - 1) + 1
-            settings().use(name, alike if name == "chain" and page.opened else high)
+            outside[name] = shown = asked
+            if name == "chain" and page.opened:
+                shown = n_chains - per + min((asked - 1) % page.per, per - 1) + 1
+            settings().use(name, min(shown, high))
     page.per = per
     return outside
 
