@@ -1,12 +1,15 @@
 """What this app changes in Streamlit's server, which has no settings for it; tests show that each still bears."""
 
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from streamlit.proto.WidgetStates_pb2 import WidgetStates
 from streamlit.runtime.scriptrunner import ScriptRunner
+from streamlit.runtime.scriptrunner_utils import script_requests
 from streamlit.runtime.scriptrunner_utils.script_requests import (
     RerunData,
     ScriptRequest,
@@ -128,6 +131,39 @@ def hear_every_press() -> None:
     )
     for kind, method, new in changed:
         setattr(kind, method, new)
+
+
+def keep_what_a_picture_said_first() -> None:
+    """What a picture of the page says once is heard though it says something else before the first was taken.
+
+    Streamlit joins questions that wait. Of a button it keeps a press that the later question does not tell of; but all
+    that a picture says once is one value there, and the later one took the place of the earlier: a press of the
+    player's was lost where the player asked for its map in the same moment.
+    """
+    join = script_requests._coalesce_widget_states
+
+    def join_all(earlier: WidgetStates | None, later: WidgetStates | None) -> WidgetStates | None:
+        joined = join(earlier, later)
+        before, after = _said_once(earlier), _said_once(later)
+        for state in joined.widgets if joined else ():
+            if state.id in before:
+                state.json_trigger_value = json.dumps(before[state.id] + after.get(state.id, []))
+        return joined
+
+    script_requests._coalesce_widget_states = join_all  # type: ignore[assignment]
+
+
+def _said_once(states: WidgetStates | None) -> dict[str, list[Any]]:
+    """What each picture says once, in its order; what cannot be read was said by no picture of this app."""
+    said = {}
+    for state in states.widgets if states else ():
+        if state.json_trigger_value:
+            try:
+                message = json.loads(state.json_trigger_value)
+            except (ValueError, RecursionError):
+                continue
+            said[state.id] = message if isinstance(message, list) else [message]
+    return said
 
 
 def drop_what_left_pages_ask() -> None:

@@ -109,9 +109,12 @@ class Tab:
 
     def trigger(self, key: str, name: str, value: Any, fragment: str = "") -> None:
         """A component's message that is heard once, as `ask` in lib/view.js sends it."""
+        self.rerun(fragment, self.said_once(key, name, value))
+
+    def said_once(self, key: str, name: str, value: Any) -> dict[str, dict[str, str]]:
+        """The states with which a component says this once."""
         said = json.dumps([{"event": name, "value": value}])
-        events = f"$$STREAMLIT_INTERNAL_KEY_{self.components[key]}__events"
-        self.rerun(fragment, {events: {"json_trigger_value": said}})
+        return {f"$$STREAMLIT_INTERNAL_KEY_{self.components[key]}__events": {"json_trigger_value": said}}
 
     def press(self, label: str) -> None:
         self.rerun(states={self.buttons[label]: {"trigger_value": True}})

@@ -21,7 +21,7 @@ from rbm_core.runs.files import hold_lock
 from rbm_core.runs.reader import RunReader
 from tests.dashboard.gibbs_film import bits, film_of
 from tests.dashboard.opened import as_read, fed, open_page
-from tests.live import App
+from tests.live import App, until
 from tests.tab import Tab
 
 
@@ -124,6 +124,24 @@ def test_a_place_of_the_film_before_that_comes_late_is_put_into_this_one(
             tab.trigger(player.PLAYER, "need", 1, part)  # a player that was mounted anew wants the whole film
             place = unpack(tab.sent[player.PLAYER])[0]["place"]
             assert (place["frame"], place["chain"]) == (at, enlarged), left
+        assert tab.errors == []
+
+
+@pytest.mark.slow
+def test_the_chains_fork_though_the_player_asks_for_its_map_in_the_same_moment(
+    small_run: Path, tmp_path: Path
+) -> None:
+    env = {"RBM_RUNS_DIR": str(small_run.parent)}
+    with App(tmp_path / "app.log", env) as app, Tab(app.port, "gibbs", chains=4, sweeps=6) as tab:
+        part = tab.fragments[player.PLAYER]
+        version = unpack(tab.sent[player.PLAYER])[0]["version"]
+        for name, value in (("rest", version), ("fork", 3), ("rest", version), ("need", 1)):
+            tab.ask(part, tab.said_once(player.PLAYER, name, value))
+        until(
+            lambda: tab.next(0.2) and len(unpack(tab.sent[player.PLAYER])[0].get("groups", ())) == 2,
+            30,
+            "two films",
+        )
         assert tab.errors == []
 
 

@@ -1,8 +1,10 @@
-"""What is changed in Streamlit's server still bears: presses that a later question crosses, questions of a page that is
-left, in Streamlit's own queue (what becomes of its runs is seen in the browser), and the watch over its settings.
+"""What is changed in Streamlit's server still bears: presses that a later question crosses, what a picture says in a
+question that is joined with another, questions of a page that is left, in Streamlit's own queue (what becomes of its
+runs is seen in the browser), and the watch over its settings.
 """
 
 import asyncio
+import json
 import re
 import threading
 import time
@@ -14,6 +16,7 @@ import pytest
 from streamlit.proto.WidgetStates_pb2 import WidgetStates
 from streamlit.runtime.fragment import MemoryFragmentStorage
 from streamlit.runtime.scriptrunner import ScriptRunner
+from streamlit.runtime.scriptrunner_utils import script_requests
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, ScriptRequests, ScriptRequestType
 from streamlit.runtime.state import SafeSessionState, SessionState
 from streamlit.watcher.polling_path_watcher import PollingPathWatcher
@@ -50,6 +53,46 @@ def test_a_part_of_the_page_that_stays_is_asked(queue: ScriptRequests, first: Re
     given = queue.on_scriptrunner_ready().rerun_data
     assert given.page_script_hash == OLD
     assert given.fragment_id_queue == (["part"] if first is PART else [])
+
+
+FORK, FORK_AGAIN, MAP = (
+    {"event": event, "value": value} for event, value in (("fork", 6), ("fork", 7), ("rest", "a"))
+)
+
+
+@pytest.mark.parametrize("part", [None, "part"])
+@pytest.mark.parametrize(
+    ("said", "heard"),
+    [
+        ([[FORK], [MAP]], [FORK, MAP]),
+        ([[MAP], [FORK]], [MAP, FORK]),
+        ([[FORK], None, [MAP], None], [FORK, MAP]),
+        ([[FORK], [FORK_AGAIN]], [FORK, FORK_AGAIN]),  # the later is the one whose value stays
+        ([[FORK], [MAP], [FORK_AGAIN, MAP]], [FORK, MAP, FORK_AGAIN, MAP]),
+        ([FORK, MAP], [FORK, MAP]),
+        ([None, [FORK]], [FORK]),
+        ([[FORK], "{", [MAP]], [FORK, MAP]),  # a stranger said the second
+        ([[FORK], "[" * 100_000], [FORK]),
+        (["{", [MAP]], [MAP]),
+    ],
+)
+def test_all_that_a_picture_said_is_heard_though_its_questions_are_joined(
+    monkeypatch: pytest.MonkeyPatch, part: str | None, said: list[object], heard: list[object]
+) -> None:
+    monkeypatch.setattr(script_requests, "_coalesce_widget_states", script_requests._coalesce_widget_states)
+    mends.keep_what_a_picture_said_first()
+    waiting = ScriptRequests()
+    for message in said:
+        states = WidgetStates()
+        states.widgets.add(id="a box", bool_value=True)
+        if message is not None:
+            text = message if isinstance(message, str) else json.dumps(message)
+            states.widgets.add(id="the player", json_trigger_value=text)
+        assert waiting.request_rerun(RerunData(widget_states=states, fragment_id=part))
+    states = waiting.on_scriptrunner_ready().rerun_data.widget_states
+    told = {state.id: state.json_trigger_value for state in states.widgets}
+    assert told.keys() == {"a box", "the player"}
+    assert json.loads(told["the player"]) == heard
 
 
 class Runners:
