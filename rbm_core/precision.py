@@ -66,8 +66,9 @@ def pick_precision(
     'differences' and 'int16' (`kernels.chains`, CPU alone) add the rows of W whose units flipped; the others multiply
     by W in that format. Which is fastest depends on the processor: those without bfloat16 instructions emulate it
     slowly. So each is timed, after a warm-up, over sweeps of units that flip as often as a trained model's: at most
-    MOST_SWEEPS of at most 200 chains, beyond which a sweep of a chain costs much the same. The outcome is for the
-    caller to keep: another process may find another one.
+    MOST_SWEEPS of at most 200 chains, beyond which a sweep of a chain costs much the same. Where 'int16' will do, it
+    stands for 'differences' too: it makes the same sums with half the bytes, and a busy moment could only hide that.
+    The outcome is for the caller to keep: another process may find another one.
     RBM_PRECISION stands for the outcome: the tests run as on another processor with it. Raises ValueError if it is none
     of PRECISIONS.
     """
@@ -85,9 +86,7 @@ def _timed(
     n_visible: int, n_hidden: int, chains: int, k: int, device: torch.device, whole: bool
 ) -> tuple[str, str]:
     """`pick_precision` by timing, once a process: what is asked again gets the same answer."""
-    ways = _ways_to_sweep(n_visible, n_hidden, chains, k, device)
-    if not whole:
-        ways.pop("int16", None)
+    ways = _ways_to_sweep(n_visible, n_hidden, chains, k, device, whole)
     seconds = _fastest({name: work for name, (work, _) in ways.items()}, device)
     each = {name: seconds[name] / sweeps for name, (_, sweeps) in ways.items()}
     chosen = best_way(each)
@@ -99,8 +98,7 @@ def _timed(
 def best_way(seconds: dict[str, float]) -> str:
     """The way for a whole update, from what a sweep takes in each: products in a format, then differences or not."""
     dense = "bfloat16" if seconds["bfloat16"] < _CLEARLY * seconds["float32"] else "float32"
-    by_rows = [name for name in ("int16", "differences") if name in seconds]
-    rows = min(by_rows, key=lambda name: seconds[name], default=dense)
+    rows = next((name for name in ("int16", "differences") if name in seconds), dense)
     worth = _WORTH if rows == "int16" else _WORTH_IN_FLOAT32[dense]
     return rows if seconds[rows] < worth * seconds[dense] else dense
 
@@ -146,7 +144,7 @@ def _timed_down(V: int, H: int, chains: int, k: int, device: torch.device) -> tu
 
 
 def _ways_to_sweep(
-    V: int, H: int, chains: int, k: int, device: torch.device
+    V: int, H: int, chains: int, k: int, device: torch.device, whole: bool
 ) -> dict[str, tuple[Callable[[], object], int]]:
     """name -> a function that sweeps chains of a model without weights, and how many sweeps it makes.
 
@@ -182,13 +180,10 @@ def _ways_to_sweep(
     if device.type != "cpu":
         return ways
     v = (vbias > 0).to(torch.uint8).repeat(chains, 1)
-
-    def flips(dtype: torch.dtype) -> Callable[[], object]:
-        rows = flipped_rows(torch.full((V, H), _NO_WEIGHT), dtype)
-        return lambda: flip_sweeps(rows, vbias, hbias, v, k, rng)
-
+    rows = flipped_rows(torch.full((V, H), _NO_WEIGHT), torch.int16 if whole else torch.float32)
     # As many sweeps as an update makes, which begins with a full sum.
-    return {"int16": (flips(torch.int16), k), "differences": (flips(torch.float32), k), **ways}
+    by_rows = (lambda: flip_sweeps(rows, vbias, hbias, v, k, rng)), k
+    return {"int16" if whole else "differences": by_rows, **ways}
 
 
 def processor_clock() -> Callable[[], float]:

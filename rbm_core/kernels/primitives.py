@@ -213,15 +213,18 @@ def philox_words(typing_context, first, key0, key1, c1, c2, c3):
 
 
 @intrinsic
-def _eight_blocks(typing_context, out, at, quarter, first, key0, key1, c1, c2, c3):
-    """out[at + q · quarter + i] = word q of the block with the counter first + at + i, for eight i."""
+def _sixteen_blocks(typing_context, out, at, quarter, first, key0, key1, c1, c2, c3):
+    """out[at + q · quarter + i] = word q of the block with the counter first + at + i, for 16 i.
+
+    One block's rounds wait for each other, so many blocks go side by side.
+    """
     signature = types.void(out, types.int64, types.int64, *[types.uint32] * 6)
 
     def codegen(context, build, signature, args):
         data = context.make_array(signature.args[0])(context, build, args[0]).data
         at, quarter, first = args[1:4]
         first = build.add(first, build.trunc(at, first.type))
-        for word in _philox(build, 8, first, *args[4:]):
+        for word in _philox(build, 16, first, *args[4:]):
             place = build.bitcast(build.gep(data, [at]), ir.PointerType(word.type))
             build.store(word, place, align=4)
             at = build.add(at, quarter)
@@ -232,7 +235,7 @@ def _eight_blocks(typing_context, out, at, quarter, first, key0, key1, c1, c2, c
 
 @njit(inline="always")
 def _philox_row(out, first, key0, key1, c1, c2, c3):
-    """Fill out (a multiple of 32 long) with uint32 random numbers from counters first, first + 1, …"""
+    """Fill out (a multiple of 64 long) with uint32 random numbers from counters first, first + 1, …"""
     quarter = out.shape[0] // 4
-    for i in range(0, quarter, 8):
-        _eight_blocks(out, i, quarter, first, key0, key1, c1, c2, c3)
+    for i in range(0, quarter, 16):
+        _sixteen_blocks(out, i, quarter, first, key0, key1, c1, c2, c3)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from llvmlite import ir
-from numba import types, uint64
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -263,7 +263,7 @@ def _put_sums(typing_context, table, q, rows, first):
 
 @intrinsic
 def _add_sums(typing_context, totals, table, total, panel, bits):
-    """The columns of a panel of totals[total] += Σ table[q, m] over the 8 groups q of 4 bits m in `bits`."""
+    """The columns of a panel of totals[total] += Σ table[q, m] over the 16 groups q of 4 bits m in `bits`."""
     signature = types.void(totals, table, types.int64, types.int64, types.uint64)
 
     def codegen(context, build, signature, args):
@@ -275,7 +275,7 @@ def _add_sums(typing_context, totals, table, total, panel, bits):
         columns, stride = _I64(cells.columns), cgutils.unpack_tuple(build, totals.shape)[1]
         place = build.gep(totals.data, [build.add(build.mul(total, stride), build.mul(panel, columns))])
         sums = cells.load(place)
-        for q in range(8):
+        for q in range(16):
             m = build.and_(build.lshr(bits, _I64(4 * q)), _I64(15))
             entry = build.gep(table.data, [build.mul(build.add(m, _I64(16 * q)), columns)])
             sums = [cells.add(s, x) for s, x in zip(sums, cells.load(entry), strict=True)]
@@ -299,19 +299,23 @@ def sum_rows(totals, panels, states, lists):
             wanted[n] = total
             n += 1
     rows, columns = panels.shape[1:]
-    table = aligned(8 * 16 * columns, panels).reshape((8, 16, columns))
-    last = np.zeros((32, columns), panels.dtype)
+    bits = np.empty((states.shape[1], n), np.uint64)  # side by side, as they are read
+    for i in range(n):
+        for block in range(bits.shape[0]):
+            bits[block, i] = states[wanted[i], block]
+    table = aligned(16 * 16 * columns, panels).reshape((16, 16, columns))
+    last = np.zeros((64, columns), panels.dtype)
     for panel in range(panels.shape[0] if n else 0):
-        for r in range(rows // 32 * 32, rows):
-            copy_row(panels[panel, r], last[r % 32])
-        for block in range((rows + 31) // 32):
-            for q in range(8):
-                if 32 * block + 32 <= rows:
-                    _put_sums(table, q, panels[panel], 32 * block)
+        for r in range(rows // 64 * 64, rows):
+            copy_row(panels[panel, r], last[r % 64])
+        for block in range(bits.shape[0]):
+            for q in range(16):
+                if 64 * block + 64 <= rows:
+                    _put_sums(table, q, panels[panel], 64 * block)
                 else:
                     _put_sums(table, q, last, 0)
-            for total in wanted[:n]:
-                _add_sums(totals, table, total, panel, states[total, block // 2] >> uint64(32 * (block % 2)))
+            for i in range(n):
+                _add_sums(totals, table, wanted[i], panel, bits[block, i])
 
 
 @intrinsic

@@ -31,6 +31,7 @@ from tests.benchmarks.contestants import (
     observatory,
     sampling,
     start_at,
+    way_of,
     whole_runs,
 )
 
@@ -106,7 +107,7 @@ def updates_table(device: torch.device, rounds: int) -> None:
                 )
             others = [RBMS, *(name for name in names if name in FLOORS)]
             ratios = {name: ratio(times[OURS], times[name]) for name in others}
-            print(f"this engine: {_shares(ratios)}", flush=True)
+            print(f"this engine ({way_of(updates[OURS])}): {_shares(ratios)}", flush=True)
             if shape == MAIN and age is not None:
                 for name, own in ratios.items():
                     of_ages.setdefault(name, []).append(own)

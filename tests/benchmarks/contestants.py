@@ -119,6 +119,11 @@ def observatory(shape: Shape, start: Start, device: str) -> Update:
     return _observatory(shape, start, device, "auto").update
 
 
+def way_of(update: Update) -> str:
+    """How `observatory` chose to sweep."""
+    return update.__self__.state.precision  # type: ignore[attr-defined]
+
+
 def observatory_float32(shape: Shape, start: Start, device: str) -> Update:
     return _observatory(shape, start, device, "float32").update
 
