@@ -64,7 +64,7 @@ else:
     from dashboard import assets, door, memory, mends
 
     mends.hear_every_press()
-    mends.keep_what_a_picture_said_first()
+    mends.join_whole()
     mends.drop_what_left_pages_ask()
     mends.watch_no_settings()
     memory.give_back_what_is_freed()

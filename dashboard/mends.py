@@ -70,9 +70,7 @@ def hear_every_press() -> None:
         if unheard is not None:
             asked, runner._requests = runner._requests._rerun_data, ScriptRequests()
             runner._requests.request_rerun(unheard)
-            # Streamlit would drop the mark of Back, and what crosses it would undo it.
-            back = unheard.is_history_navigation or asked.is_history_navigation
-            runner._requests.request_rerun(replace(asked, is_history_navigation=back))
+            runner._requests.request_rerun(asked)
         start(runner)
 
     def stop_and_leave(runner: Any) -> None:
@@ -133,14 +131,15 @@ def hear_every_press() -> None:
         setattr(kind, method, new)
 
 
-def keep_what_a_picture_said_first() -> None:
-    """What a picture of the page says once is heard though it says something else before the first was taken.
+def join_whole() -> None:
+    """Of questions that wait, and that Streamlit makes one of, nothing is lost.
 
-    Streamlit joins questions that wait. Of a button it keeps a press that the later question does not tell of; but all
-    that a picture says once is one value there, and the later one took the place of the earlier: a press of the
-    player's was lost where the player asked for its map in the same moment.
+    It keeps a button's press that the later question does not tell of. But all that a picture of the page says once is
+    one value there, and the later took the place of the earlier: the player's fork was lost where it asked for its map
+    in the same moment. And Back lost its mark where a picture said something right after it, which then undid it: what
+    the browser still said of the settings was taken for newer than the link.
     """
-    join = script_requests._coalesce_widget_states
+    join, put = script_requests._coalesce_widget_states, ScriptRequests._request_rerun_locked
 
     def join_all(earlier: WidgetStates | None, later: WidgetStates | None) -> WidgetStates | None:
         joined = join(earlier, later)
@@ -150,7 +149,15 @@ def keep_what_a_picture_said_first() -> None:
                 state.json_trigger_value = json.dumps(before[state.id] + after.get(state.id, []))
         return joined
 
+    def put_with_mark(queue: ScriptRequests, asked: RerunData) -> bool:
+        back = queue._state is ScriptRequestType.RERUN and queue._rerun_data.is_history_navigation
+        is_put = put(queue, asked)
+        if back and is_put:
+            queue._rerun_data = replace(queue._rerun_data, is_history_navigation=True)
+        return is_put
+
     script_requests._coalesce_widget_states = join_all  # type: ignore[assignment]
+    ScriptRequests._request_rerun_locked = put_with_mark  # type: ignore[assignment, method-assign]
 
 
 def _said_once(states: WidgetStates | None) -> dict[str, list[Any]]:

@@ -55,6 +55,42 @@ def test_a_part_of_the_page_that_stays_is_asked(queue: ScriptRequests, first: Re
     assert given.fragment_id_queue == (["part"] if first is PART else [])
 
 
+def joining(patch: pytest.MonkeyPatch) -> ScriptRequests:
+    for place, name in JOINING:
+        patch.setattr(place, name, getattr(place, name))  # put back after the test
+    mends.join_whole()
+    return ScriptRequests()
+
+
+JOINING = (
+    (script_requests, "_coalesce_widget_states"),
+    (ScriptRequests, "_request_rerun_locked"),
+)
+BACK = RerunData(page_script_hash=OLD, is_history_navigation=True)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        [BACK, replace(PART, is_auto_rerun=False)],  # a picture says something right after it
+        [BACK, PART, replace(PART, is_auto_rerun=False)],
+        [replace(PART, is_auto_rerun=False), BACK],
+        [BACK, RerunData(page_script_hash=OLD)],
+    ],
+)
+def test_back_keeps_its_mark_whatever_it_is_joined_with(
+    monkeypatch: pytest.MonkeyPatch, asked: list[RerunData]
+) -> None:
+    waiting = joining(monkeypatch)
+    for one in asked:
+        assert waiting.request_rerun(one)
+    given = waiting.on_scriptrunner_ready().rerun_data
+    assert given.is_history_navigation
+    assert not given.fragment_id_queue
+    assert waiting.request_rerun(PART)
+    assert not waiting._rerun_data.is_history_navigation, "what is asked after it was taken is not Back"
+
+
 FORK, FORK_AGAIN, MAP = (
     {"event": event, "value": value} for event, value in (("fork", 6), ("fork", 7), ("rest", "a"))
 )
@@ -79,9 +115,7 @@ FORK, FORK_AGAIN, MAP = (
 def test_all_that_a_picture_said_is_heard_though_its_questions_are_joined(
     monkeypatch: pytest.MonkeyPatch, part: str | None, said: list[object], heard: list[object]
 ) -> None:
-    monkeypatch.setattr(script_requests, "_coalesce_widget_states", script_requests._coalesce_widget_states)
-    mends.keep_what_a_picture_said_first()
-    waiting = ScriptRequests()
+    waiting = joining(monkeypatch)
     for message in said:
         states = WidgetStates()
         states.widgets.add(id="a box", bool_value=True)
@@ -101,6 +135,8 @@ class Runners:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         for kind, method in HEARING:
             patch.setattr(kind, method, getattr(kind, method))  # put back after the test
+        for place, name in JOINING:
+            patch.setattr(place, name, getattr(place, name))
         self.heard: list[str] = []
         self.held: dict[str, threading.Event] = {}  # what the script waits for before it hears a press
         self.tab, self.loop = MemoryFragmentStorage(), asyncio.new_event_loop()
@@ -108,6 +144,7 @@ class Runners:
         patch.setattr(SafeSessionState, "on_script_will_rerun", lambda _, asked: self.heard.extend(asked))
         patch.setattr(ScriptRunner, "_run_script", lambda runner, asked: self.run(runner, asked))
         mends.hear_every_press()
+        mends.join_whole()
 
     def run(self, runner: ScriptRunner, asked: RerunData) -> None:
         presses = [state.id for state in asked.widget_states.widgets]
