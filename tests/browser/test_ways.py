@@ -131,30 +131,6 @@ def test_back_on_gibbs_takes_back_a_setting(open_film: Callable[..., Page]) -> N
     assert "start=" not in link(page)
 
 
-def test_back_on_gibbs_stays_though_the_player_says_something_right_after_it(
-    gibbs_app: App, open_page: Callable[..., Page]
-) -> None:
-    line = Line()
-    page = open_page(f"{gibbs_app.url}/gibbs?chains=4&sweeps=6", prepare=line.lay)
-    starts = page.locator(".st-key-gibbs-start")
-    starts.get_by_role("radio", name="Images").click()
-    until_player(page, "player.film.start[0] === 'digits'")
-    page.locator(".scrub").fill("5")
-    page.wait_for_url("**start=digits**frame=5**")
-    settle(page)
-    said = next(question for question in reversed(line.asked) if question.fragment_id)
-
-    def with_more(question: ClientState) -> list[ClientState]:
-        said.query_string = question.query_string
-        return [question, *([said] * 3 if question.is_history_navigation else [])]
-
-    line.carries = with_more
-    page.go_back()
-    expect(starts.get_by_role("radio", name="Noise", exact=True)).to_be_checked()
-    until_player(page, "player.film.start[0] === 'noise'")
-    assert "start=" not in link(page)
-
-
 def test_the_chain_enlarged_stays_when_those_beside_it_go(open_film: Callable[..., Page]) -> None:
     page = open_film("chains=4&sweeps=6&beside=ages")
     beside = page.locator(".st-key-gibbs-beside")
