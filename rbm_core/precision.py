@@ -149,7 +149,7 @@ def _ways_to_sweep(
     """name -> a function that sweeps chains of a model without weights, and how many sweeps it makes.
 
     A tenth of its pixels and two fifths of its hidden units toss a coin; the others never change. So 5 % and 20 % flip
-    in a sweep, of 13 % and 49 % that are on, as in the middle of training on MNIST.
+    in a sweep, of 13 % and 49 % that are on, as in the middle of training on MNIST. whole: rows have 16 bits.
     """
     rng = Rng(0, "timing", device)
 
@@ -180,10 +180,10 @@ def _ways_to_sweep(
     if device.type != "cpu":
         return ways
     v = (vbias > 0).to(torch.uint8).repeat(chains, 1)
-    rows = flipped_rows(torch.full((V, H), _NO_WEIGHT), torch.int16 if whole else torch.float32)
+    name, dtype = ("int16", torch.int16) if whole else ("differences", torch.float32)
+    rows = flipped_rows(torch.full((V, H), _NO_WEIGHT), dtype)
     # As many sweeps as an update makes, which begins with a full sum.
-    by_rows = (lambda: flip_sweeps(rows, vbias, hbias, v, k, rng)), k
-    return {"int16" if whole else "differences": by_rows, **ways}
+    return {name: (lambda: flip_sweeps(rows, vbias, hbias, v, k, rng), k), **ways}
 
 
 def processor_clock() -> Callable[[], float]:

@@ -30,10 +30,15 @@ PART = RerunData(page_script_hash=OLD, fragment_id="part", is_auto_rerun=True)
 GOING = RerunData(page_script_hash=NEW)
 
 
+def put_back_after(patch: pytest.MonkeyPatch, *changed: tuple[object, str]) -> None:
+    """What stands in these places now stands there again after the test."""
+    for place, name in changed:
+        patch.setattr(place, name, getattr(place, name))
+
+
 @pytest.fixture
 def queue(monkeypatch: pytest.MonkeyPatch) -> ScriptRequests:
-    for kind, method in ((ScriptRunner, "_run_script"), (ScriptRequests, "_request_rerun_locked")):
-        monkeypatch.setattr(kind, method, getattr(kind, method))  # put back after the test
+    put_back_after(monkeypatch, (ScriptRunner, "_run_script"), (ScriptRequests, "_request_rerun_locked"))
     mends.drop_what_left_pages_ask()
     return ScriptRequests()
 
@@ -56,16 +61,13 @@ def test_a_part_of_the_page_that_stays_is_asked(queue: ScriptRequests, first: Re
 
 
 def joining(patch: pytest.MonkeyPatch) -> ScriptRequests:
-    for place, name in JOINING:
-        patch.setattr(place, name, getattr(place, name))  # put back after the test
+    put_back_after(
+        patch, (script_requests, "_coalesce_widget_states"), (ScriptRequests, "_request_rerun_locked")
+    )
     mends.join_whole()
     return ScriptRequests()
 
 
-JOINING = (
-    (script_requests, "_coalesce_widget_states"),
-    (ScriptRequests, "_request_rerun_locked"),
-)
 BACK = RerunData(page_script_hash=OLD, is_history_navigation=True)
 
 
@@ -133,10 +135,7 @@ class Runners:
     """Streamlit's own runners of one tab, whose script is no more than the hearing of what was asked."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        for kind, method in HEARING:
-            patch.setattr(kind, method, getattr(kind, method))  # put back after the test
-        for place, name in JOINING:
-            patch.setattr(place, name, getattr(place, name))
+        put_back_after(patch, *HEARING)
         self.heard: list[str] = []
         self.held: dict[str, threading.Event] = {}  # what the script waits for before it hears a press
         self.tab, self.loop = MemoryFragmentStorage(), asyncio.new_event_loop()
@@ -144,7 +143,7 @@ class Runners:
         patch.setattr(SafeSessionState, "on_script_will_rerun", lambda _, asked: self.heard.extend(asked))
         patch.setattr(ScriptRunner, "_run_script", lambda runner, asked: self.run(runner, asked))
         mends.hear_every_press()
-        mends.join_whole()
+        joining(patch)
 
     def run(self, runner: ScriptRunner, asked: RerunData) -> None:
         presses = [state.id for state in asked.widget_states.widgets]
